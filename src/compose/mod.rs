@@ -1,0 +1,5 @@
+//! What is sent, made from a referral: pure, and composed once, so that every attempt sends the same bytes.
+
+pub mod acknowledgement;
+pub mod confirmation;
+pub mod cover_page;

@@ -1,0 +1,159 @@
+//! A delivery: one thing owed to one destination, queued in the store until it is sent or dead. No I/O here.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId};
+
+/// What a delivery is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Tells a sender that their referral arrived (and what to check, where fields are doubtful).
+    Acknowledgement,
+    /// Asks the specialist to confirm receipt and appointment.
+    ConfirmationRequest,
+    /// Tells the specialist what changed since they were asked.
+    Update,
+    /// Tells the specialist that the sender asks to cancel.
+    Withdrawal,
+}
+
+impl Purpose {
+    /// The word used in listings and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledgement => "acknowledgement",
+            Self::ConfirmationRequest => "confirmation-request",
+            Self::Update => "update",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+}
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// To be sent at `due_at`.
+    Queued,
+    /// Claimed: its first byte may have left. Found so at start, it is ambiguous and is sent again only where that is safe.
+    InFlight,
+    /// The next hop took it.
+    Sent,
+    /// Given up, with the reason kept; a person sees it.
+    Dead,
+    /// Taken back before it was sent.
+    Withdrawn,
+}
+
+impl DeliveryState {
+    /// The transition table; `Dead` goes back to `Queued` by a person's retry.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Queued, Self::InFlight | Self::Withdrawn | Self::Dead)
+            | (Self::InFlight, Self::Queued | Self::Sent | Self::Dead)
+            | (Self::Dead, Self::Queued | Self::Withdrawn) => true,
+            (Self::Queued, Self::Queued | Self::Sent)
+            | (Self::InFlight, Self::InFlight | Self::Withdrawn)
+            | (Self::Sent | Self::Withdrawn, _)
+            | (Self::Dead, Self::InFlight | Self::Sent | Self::Dead) => false,
+        }
+    }
+
+    /// The word used in listings and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InFlight => "in-flight",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// What is to be sent: composed once, when it was queued, so that every attempt sends the same bytes.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// A mail.
+    Email(EmailContent),
+    /// A document for a fax number.
+    Fax(FaxContent),
+}
+
+/// A mail to be sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct EmailContent {
+    /// The recipient, from the directory or the path the sender wrote from.
+    pub to: String,
+    /// The whole RFC 5322 mail as it goes out, in the store. Its Message-ID is fixed, so that sending it again is safe.
+    pub mail: BodyId,
+    /// The envelope sender, which carries the token, so that a bounce finds its delivery.
+    pub envelope_from: String,
+}
+
+/// A document to be faxed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct FaxContent {
+    /// The number, E.164, from the directory.
+    pub number: String,
+    /// The PDF, in the store.
+    pub document: BodyId,
+    /// How many pages it has.
+    pub pages: u32,
+    /// The stem of the files written for the fax server: the delivery's id, so that writing again overwrites. Never patient data.
+    pub file_stem: String,
+}
+
+/// One delivery as the store keeps it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Given when it was queued.
+    pub id: DeliveryId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The outbound channel that sends it.
+    pub through: ChannelName,
+    /// The directory entry it goes to; `sender` where it goes back on the path a message came by.
+    pub to: String,
+    /// The referral it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralId>,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
+    /// What is sent.
+    pub content: Content,
+    /// Where it is.
+    pub state: DeliveryState,
+    /// How often sending was begun.
+    pub attempts: u32,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// When it is tried next, while `Queued`.
+    pub due_at: Timestamp,
+    /// When the next hop took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// Why the last attempt failed, in plain words without patient data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id)
+            .field("purpose", &self.purpose)
+            .field("through", &self.through)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

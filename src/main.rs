@@ -1,0 +1,3 @@
+//! The `loopline` program.
+
+fn main() {}

@@ -1,0 +1,134 @@
+//! Raw bytes or text in, [`Outcome`] out. Everything here is pure: no clock, no store, no network.
+//!
+//! What depends on the day (a year left out, a birth date in the future) gets `now` passed in.
+
+pub mod email;
+pub mod fax;
+pub mod hl7;
+pub mod reply;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::BodyId,
+    referral::{Attachment, Problem, Record, Reply},
+};
+
+/// What a message turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A new referral, or a change, cancel or status request for a known one.
+    Referral,
+    /// Somebody answers a confirmation request.
+    Reply,
+    /// The consultation report that closes a loop.
+    Report,
+    /// Out of office, ticket robot: changes nothing, is kept.
+    AutoReply,
+    /// A delivery failed.
+    Bounce,
+    /// A clinical document that asks for nothing.
+    Document,
+    /// A person must look.
+    Unknown,
+    /// HL7 that is refused (AE, AR).
+    Refused,
+    /// An acknowledgement of something we sent.
+    Acknowledgement,
+    /// One file that held several messages.
+    Batch,
+}
+
+/// What a referral message asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// REF^I12, and every fax or mail that refers somebody.
+    New,
+    /// REF^I13.
+    Change,
+    /// REF^I14: cancel *requested*.
+    Cancel,
+    /// REF^I15.
+    StatusRequest,
+}
+
+/// A mail that says a delivery failed (RFC 3464).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounce {
+    /// Whom it did not reach.
+    pub recipient: String,
+    /// Whether trying again is of no use (5.x.x) or may help (4.x.x).
+    pub permanent: bool,
+    /// The enhanced status code, `5.1.1`, where the report has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The token of the delivery it belongs to, where one was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// What normalization made of one message. Serialized, it is what `loopline try` prints.
+#[derive(Clone, Serialize)]
+pub struct Outcome {
+    /// What it turned out to be.
+    pub kind: Kind,
+    /// What it asks for, when it is a referral.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+    /// The referral record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
+    /// What a reply says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Reply>,
+    /// What a bounce says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<Bounce>,
+    /// What the sender would get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledgement: Option<String>,
+    /// What was tolerated or wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// The messages of a batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Outcome>,
+    /// Content to be stored with it (attachments, page images), named in the record by its [`BodyId`].
+    #[serde(skip)]
+    pub contents: Vec<Bytes>,
+}
+
+impl Outcome {
+    /// An outcome that says only what the message is.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            event: None,
+            record: None,
+            reply: None,
+            bounce: None,
+            acknowledgement: None,
+            problems: Vec::new(),
+            items: Vec::new(),
+            contents: Vec::new(),
+        }
+    }
+
+    /// A new referral.
+    #[must_use]
+    pub fn referral(record: Record) -> Self {
+        Self { event: Some(Event::New), record: Some(record), ..Self::of(Kind::Referral) }
+    }
+
+    /// Keeps content with the outcome and names it as an attachment.
+    pub fn attach(&mut self, name: Option<String>, media_type: &str, content: Bytes) -> Attachment {
+        let attachment =
+            Attachment { id: BodyId::of(&content), name, media_type: media_type.to_owned(), bytes: content.len() as u64 };
+        self.contents.push(content);
+        attachment
+    }
+}

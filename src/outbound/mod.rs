@@ -1,0 +1,58 @@
+//! The ways out: each outbound connector sends one delivery once. The engine retries, with what [`SendError`] says.
+//!
+//! Adding a connector type is one new file and three lines here: the module, the variant, the match arm.
+
+pub mod email;
+pub mod fax;
+
+use std::{fmt, future::Future};
+
+use serde::Deserialize;
+
+use crate::delivery::Delivery;
+
+/// One way out.
+pub trait Outbound: Send + Sync {
+    /// Sends once.
+    fn send(&self, delivery: &Delivery) -> impl Future<Output = Result<Sent, SendError>> + Send;
+}
+
+/// What the next hop said when it took a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// A word or number of the next hop's, for the log: never patient data.
+    pub note: String,
+}
+
+/// Why a delivery was not taken, classed where it failed. Messages never hold patient data or addresses.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// It did not leave; trying again later may help.
+    Transient(String),
+    /// It may have arrived: the answer is missing. Every connector here is safe to send again (same Message-ID, same file name).
+    Ambiguous(String),
+    /// Trying again is of no use.
+    Permanent(String),
+    /// The channel itself is at fault (a refused login): the channel pauses, the delivery keeps its attempts.
+    Channel(String),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transient(why) | Self::Ambiguous(why) | Self::Permanent(why) | Self::Channel(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// The `[outbound.…]` table of a channel file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutboundConfig {
+    /// Mail, by SMTP or into a Maildir.
+    Email(email::EmailConfig),
+    /// A folder that a fax server takes documents from.
+    Fax(fax::FaxConfig),
+}

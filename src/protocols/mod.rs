@@ -1,0 +1,7 @@
+//! Wire formats and page images: knows nothing of referrals, channels or the store; no `crate::` at all.
+
+pub mod hl7;
+pub mod maildir;
+pub mod mllp;
+pub mod ocr;
+pub mod pages;

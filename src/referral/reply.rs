@@ -1,0 +1,70 @@
+//! What a reply says.
+
+use serde::{Deserialize, Serialize};
+
+use super::Appointment;
+
+/// The closed set of things a reply can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplyOutcome {
+    /// They have it, and say no more.
+    Received,
+    /// It never came.
+    NotReceived,
+    /// They will see the patient.
+    Accepted,
+    /// There is an appointment.
+    Scheduled,
+    /// They will not.
+    Declined,
+    /// Something is missing.
+    NeedsInformation,
+    /// Somebody else should.
+    Redirected,
+    /// The visit happened.
+    Completed,
+    /// The patient did not come.
+    NoShow,
+    /// The patient does not want to.
+    PatientDeclined,
+    /// The patient cannot be reached.
+    PatientUnreachable,
+    /// It is not theirs.
+    WrongRecipient,
+    /// A person must read it.
+    Unclear,
+}
+
+/// What was understood of a reply.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The reference it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// How it was matched: `token` (unforgeable), `reference`, `code` (QR or bar code on a page), `identifier`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_by: Option<String>,
+    /// Whether they say that they have it; absent when they do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<bool>,
+    /// What it comes to.
+    pub outcome: ReplyOutcome,
+    /// The visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<Appointment>,
+    /// Why, for a refusal; what is missing, for `needs-information`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The words relied on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// 0 to 1.
+    pub confidence: f32,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply").field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     delivery::{Delivery, DeliveryState},
     ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
-    message::{Message, State},
+    message::{Acknowledgement, Message, State},
     referral::{Reference, Referral, Status},
 };
 
@@ -60,6 +60,8 @@ pub struct Decision {
     pub bodies: Vec<Bytes>,
     /// Deliveries to withdraw if they are still queued.
     pub withdraw: Vec<DeliveryId>,
+    /// Whether senders were told, for messages whose state does not change with it.
+    pub acknowledged: Vec<(MessageId, Acknowledgement)>,
 }
 
 /// One referral to be written.

@@ -3,6 +3,10 @@
 //! The worker turns a PDF or TIFF into upright page images, words with boxes, and the QR and bar codes it sees. What the words mean is
 //! decided later, by `normalize::fax`, from a [`Reading`] alone.
 
+mod read;
+
+pub use read::read_document;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 

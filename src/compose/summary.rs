@@ -31,7 +31,7 @@ pub(super) enum Row {
 impl Row {
     fn height(&self) -> f32 {
         match self {
-            Self::Heading(_) => leading(HEADING) + 8.0,
+            Self::Heading(_) => leading(HEADING) + 18.0,
             Self::Line(..) => leading(VALUE),
         }
     }
@@ -74,8 +74,8 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, rows: &[Row]) {
         y += row.height();
         match row {
             Row::Heading(words) => {
-                sheet.text(HEADING, LEFT, y - 8.0, RIGHT, words);
-                sheet.rule(LEFT, RIGHT, y - 4.0);
+                sheet.text(HEADING, LEFT, y - 9.0, RIGHT, words);
+                sheet.rule(LEFT, RIGHT, y - 3.0);
             }
             Row::Line(name, value) => {
                 sheet.text(NAME, LEFT, y, VALUE_LEFT - 8.0, name);

@@ -14,3 +14,4 @@ pub mod protocols;
 pub mod reader;
 pub mod referral;
 pub mod store;
+pub mod telemetry;

@@ -1,4 +1,7 @@
-//! Configuration: `channels/*.toml` and the engine's settings, checked whole before anything starts.
+//! What configuration says once it is checked: the types that the rest of the program reads.
+//!
+//! Which keys a file may have, and their defaults, is described a second time in [`super::keys`], so that every mistake can be shown at
+//! its line; a test holds the two together.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -20,7 +23,8 @@ pub struct Config {
 }
 
 /// The engine's settings: defaults, then `loopline.toml`, then `LOOPLINE_…`, then flags; the later wins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The data folder.
     pub data: PathBuf,

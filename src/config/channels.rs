@@ -1,0 +1,205 @@
+//! Reads the channels folder: every `NAME.toml` in it, and what the site has once in `site/`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    checks::{self, Site},
+    document::Document,
+    effective::{EffectiveEntry, entries_of},
+    keys::{CHANNEL, DIRECTORY, Shape},
+    mistake::{Mistake, Place},
+    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route},
+    resolve, settings,
+    walk::{Walker, nearest, plain},
+};
+use crate::{ids::ChannelName, inbound::InboundConfig, outbound::OutboundConfig};
+
+/// Files of `site/` that are known.
+const SITE_FILES: [&str; 1] = ["directory"];
+/// The longest channel name, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Every channel, typed.
+pub(super) struct Loaded {
+    pub(super) inbound: BTreeMap<ChannelName, InboundChannel>,
+    pub(super) outbound: BTreeMap<ChannelName, OutboundConfig>,
+    pub(super) directory: Directory,
+    pub(super) entries: Vec<EffectiveEntry>,
+}
+
+/// One file of the folder: its name, and its tree unless it is not TOML.
+pub(super) struct ChannelFile {
+    pub(super) name: String,
+    pub(super) document: Option<Document>,
+}
+
+/// All files of the folder.
+pub(super) struct Files {
+    pub(super) channels: Vec<ChannelFile>,
+    pub(super) directory: Option<Document>,
+    /// Whether a directory file is there at all, readable or not.
+    pub(super) directory_is_there: bool,
+}
+
+/// The body of an inbound channel file.
+#[derive(Deserialize)]
+struct InboundFile {
+    inbound: InboundConfig,
+    #[serde(default)]
+    acknowledge: Acknowledge,
+    #[serde(default)]
+    route: Route,
+}
+
+/// The body of an outbound channel file.
+#[derive(Deserialize)]
+struct OutboundFile {
+    outbound: OutboundConfig,
+}
+
+/// Reads and checks the folder; none when there was any mistake, in it or before.
+pub(super) fn load(settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
+    let folder = &settings.settings.channels;
+    let files = read(folder, mistakes)?;
+    for document in files.channels.iter().filter_map(|file| file.document.as_ref()) {
+        check(document, &Shape::Table(CHANNEL), settings.site, mistakes);
+    }
+    if let Some(directory) = &files.directory {
+        check(directory, &DIRECTORY, settings.site, mistakes);
+    }
+    resolve::check(&files, folder, &settings.settings.data, mistakes);
+    if !mistakes.is_empty() {
+        return None;
+    }
+    typed(&files, settings, mistakes)
+}
+
+fn check(document: &Document, shape: &Shape, site: Site, mistakes: &mut Vec<Mistake>) {
+    let mut walker = Walker::of(document, site);
+    walker.walk(shape, &document.root, "");
+    mistakes.extend(walker.mistakes);
+}
+
+fn read(folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Files> {
+    let listed = toml_files(folder)
+        .map_err(|error| {
+            mistakes.push(Mistake::new(
+                Place::whole(folder),
+                "",
+                format!("cannot read the channels folder: {error}"),
+                "name another with --channels or LOOPLINE_CHANNELS, or start from the shipped channels/",
+            ));
+        })
+        .ok()?;
+    if listed.is_empty() {
+        mistakes.push(Mistake::new(Place::whole(folder), "", "holds no channel", "a channel is a file NAME.toml in this folder"));
+    }
+    let mut channels = Vec::new();
+    for (name, path) in listed {
+        if !is_channel_name(&name) {
+            mistakes.push(Mistake::new(
+                Place::whole(&path),
+                "",
+                "the file's name is no channel name",
+                "lower-case letters, digits and hyphens, at most 64: st-mary-mllp.toml",
+            ));
+        }
+        channels.push(ChannelFile { name, document: parse(&path, mistakes) });
+    }
+    let site = folder.join("site");
+    // A site without a directory is fine: then nothing is routed, and everything is held for a person.
+    for (name, path) in toml_files(&site).unwrap_or_default() {
+        if !SITE_FILES.contains(&name.as_str()) {
+            let help = nearest(&name, SITE_FILES.into_iter()).unwrap_or("directory");
+            mistakes.push(Mistake::new(
+                Place::whole(path),
+                "",
+                "is no file that site/ has",
+                format!("did you mean {help}.toml?"),
+            ));
+        }
+    }
+    let path = site.join("directory.toml");
+    let directory_is_there = path.exists();
+    let directory = if directory_is_there { parse(&path, mistakes) } else { None };
+    Some(Files { channels, directory, directory_is_there })
+}
+
+fn parse(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Document> {
+    Document::read(path).map_err(|found| mistakes.extend(found)).ok()
+}
+
+/// The `*.toml` files of a folder by stem, sorted; hidden ones are an editor's business.
+fn toml_files(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if is_toml && !stem.starts_with('.') && path.is_file() {
+            files.push((stem, path));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn is_channel_name(name: &str) -> bool {
+    name.chars().count() <= NAME_CHARS_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// The typed configuration of files without a mistake.
+fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
+    let data = &settings.settings.data;
+    let mut loaded =
+        Loaded { inbound: BTreeMap::new(), outbound: BTreeMap::new(), directory: Directory::default(), entries: Vec::new() };
+    for file in &files.channels {
+        let document = file.document.as_ref()?;
+        let name = ChannelName::new(&file.name);
+        let shape = Shape::Table(CHANNEL);
+        if document.root.get(&["inbound"]).is_some() {
+            let InboundFile { inbound, acknowledge, route } = deserialize(document, &shape, data, mistakes)?;
+            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route });
+        } else {
+            let OutboundFile { outbound } = deserialize(document, &shape, data, mistakes)?;
+            loaded.outbound.insert(name, outbound);
+        }
+        loaded.entries.extend(entries_of(document, &shape, &format!("channel.{}", file.name), data));
+    }
+    if let Some(document) = &files.directory {
+        loaded.directory.entries = deserialize(document, &DIRECTORY, data, mistakes)?;
+        for entry in loaded.directory.entries.values_mut() {
+            complete(entry, settings.site);
+        }
+        loaded.entries.extend(entries_of(document, &DIRECTORY, "directory", data));
+    }
+    Some(loaded)
+}
+
+/// Fax numbers are compared with those that pages show, so they are kept in one form, E.164.
+fn complete(entry: &mut DirectoryEntry, site: Site) {
+    if let Some(number) = entry.fax.as_deref().and_then(|fax| checks::e164(fax, site)) {
+        entry.fax = Some(number);
+    }
+}
+
+/// What the walk found right, serde takes too, unless `keys.rs` and the types have drifted apart.
+fn deserialize<T: DeserializeOwned>(document: &Document, shape: &Shape, data: &Path, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    T::deserialize(plain(Some(shape), &document.root, data))
+        .map_err(|error| {
+            mistakes.push(Mistake::new(
+                Place::whole(&document.path),
+                "",
+                error.message(),
+                "this is a mistake of Loopline's; please report it",
+            ));
+        })
+        .ok()
+}

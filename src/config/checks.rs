@@ -1,0 +1,141 @@
+//! Checks of single values: is this a fax number, a mail address, an NPI? Each says what is wrong and what would be right.
+
+use std::net::SocketAddr;
+
+use phonenumber::{Mode, country};
+
+/// What a check may need to know of the site.
+#[derive(Clone, Copy)]
+pub(super) struct Site {
+    /// Where numbers without a country code are.
+    pub(super) region: country::Id,
+}
+
+/// What is wrong, and what would be right.
+pub(super) struct Complaint {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// A check of a text.
+pub(super) type Check = fn(&str, Site) -> Result<(), Complaint>;
+
+fn complain(message: impl Into<String>, help: impl Into<String>) -> Result<(), Complaint> {
+    Err(Complaint { message: message.into(), help: help.into() })
+}
+
+/// Text that is printed on pages and in mail headers: one line, not empty.
+pub(super) fn one_line(text: &str, _: Site) -> Result<(), Complaint> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return complain("must be one line of text", "write it without line breaks, and not empty");
+    }
+    Ok(())
+}
+
+/// tracing's filter directives.
+pub(super) fn log_filter(text: &str, _: Site) -> Result<(), Complaint> {
+    match text.parse::<tracing_subscriber::filter::Targets>() {
+        Ok(_) => Ok(()),
+        Err(_) => complain("is not a log filter", "write a level, or levels by module: \"info\" or \"info,loopline=debug\""),
+    }
+}
+
+/// An IANA time zone.
+pub(super) fn time_zone(text: &str, _: Site) -> Result<(), Complaint> {
+    if jiff::tz::TimeZone::get(text).is_ok() {
+        return Ok(());
+    }
+    if jiff::tz::TimeZone::get("Europe/Dublin").is_err() {
+        return complain("cannot be looked up: this machine has no time zone database", "install the package tzdata");
+    }
+    complain(
+        format!("\"{text}\" is not a time zone"),
+        "write an IANA name, such as \"America/Los_Angeles\" or \"Europe/Dublin\" (timedatectl list-timezones)",
+    )
+}
+
+/// An ISO 3166 country.
+pub(super) fn region(text: &str, _: Site) -> Result<(), Complaint> {
+    match text.parse::<country::Id>() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            complain(format!("\"{text}\" is not a region"), "write two capital letters of ISO 3166, such as \"US\" or \"IE\"")
+        }
+    }
+}
+
+/// An address and port to listen on.
+pub(super) fn socket_address(text: &str, _: Site) -> Result<(), Complaint> {
+    match text.parse::<SocketAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            complain("is not an address and port", "write an IP address and a port, such as \"127.0.0.1:2575\" or \"[::1]:2575\"")
+        }
+    }
+}
+
+/// A host name or address.
+pub(super) fn host(text: &str, _: Site) -> Result<(), Complaint> {
+    if text.is_empty() || text.len() > 253 || !text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c)) {
+        return complain(
+            "is not a host name",
+            "write a name or an address alone, such as \"mail.clinic.example\"; the port is a key of its own",
+        );
+    }
+    Ok(())
+}
+
+/// A mail address.
+pub(super) fn email(text: &str, _: Site) -> Result<(), Complaint> {
+    match text.parse::<lettre::Address>() {
+        Ok(_) => Ok(()),
+        Err(_) => complain("is not a mail address", "write the address alone, such as \"referrals@clinic.example\""),
+    }
+}
+
+/// A fax number.
+pub(super) fn fax_number(text: &str, site: Site) -> Result<(), Complaint> {
+    match e164(text, site) {
+        Some(_) => Ok(()),
+        None => complain(
+            "is not a telephone number",
+            format!("write it with its country code, such as \"+1 503 555 0142\", or as it is dialled within {:?}", site.region),
+        ),
+    }
+}
+
+/// The number with its country code, `+15035550142`; none when it is no number that could be dialled.
+pub(super) fn e164(text: &str, site: Site) -> Option<String> {
+    let number = phonenumber::parse(Some(site.region), text).ok()?;
+    phonenumber::is_valid(&number).then(|| number.format().mode(Mode::E164).to_string())
+}
+
+/// A National Provider Identifier: ten digits, the last a check digit (Luhn over `80840` and the number).
+pub(super) fn npi(text: &str, _: Site) -> Result<(), Complaint> {
+    if text.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return complain("is not an NPI", "an NPI has ten digits");
+    }
+    // 24 is what the prefix 80840 adds to the sum.
+    let sum: u32 = text
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(position, byte)| {
+            let digit = u32::from(byte - b'0');
+            if position % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
+        })
+        .sum::<u32>()
+        + 24;
+    if sum % 10 != 0 {
+        return complain("is an NPI whose check digit is wrong", "compare it with the NPI registry: two digits may be swapped");
+    }
+    Ok(())
+}
+
+/// MSH-11: one letter, by HL7 table 0103.
+pub(super) fn processing_id(text: &str, _: Site) -> Result<(), Complaint> {
+    if matches!(text, "P" | "T" | "D") {
+        return Ok(());
+    }
+    complain("is not a processing id", "HL7 table 0103 has \"P\" (production), \"T\" (training) and \"D\" (debugging)")
+}

@@ -1,0 +1,161 @@
+//! Rules within one channel file: exactly one way in or out, nothing in the clear by accident, no key that its door ignores.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{
+    document::{Document, Value},
+    mistake::{Mistake, Place},
+};
+
+/// Checks one channel file.
+pub(super) fn check(document: &Document, mistakes: &mut Vec<Mistake>) {
+    let mut rules = Rules { document, mistakes };
+    rules.one_way();
+    if document.root.get(&["inbound", "mllp"]).is_some() {
+        rules.mllp();
+    } else if document.root.get(&["inbound"]).is_some() {
+        rules.no_hl7_keys();
+    }
+    if document.root.get(&["outbound", "email"]).is_some() {
+        rules.email();
+    }
+    rules.senders();
+}
+
+struct Rules<'a> {
+    document: &'a Document,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl Rules<'_> {
+    fn has(&self, path: &[&str]) -> bool {
+        self.document.root.get(path).is_some()
+    }
+
+    fn place(&self, path: &[&str]) -> Place {
+        self.document.root.get(path).map_or_else(|| Place::whole(&self.document.path), |node| self.document.place(&node.span))
+    }
+
+    fn complain(&mut self, at: &[&str], message: &str, help: &str) {
+        let place = self.place(at);
+        self.mistakes.push(Mistake::new(place, at.join("."), message, help));
+    }
+
+    fn one_way(&mut self) {
+        match (self.has(&["inbound"]), self.has(&["outbound"])) {
+            (true, true) => self.complain(
+                &["outbound"],
+                "stands beside [inbound]: a channel is one or the other",
+                "make a second file for the outbound channel",
+            ),
+            (false, false) => self.complain(
+                &[],
+                "has neither [inbound.…] nor [outbound.…]",
+                "one of [inbound.mllp], [inbound.folder], [inbound.mailbox], [outbound.email], [outbound.fax]",
+            ),
+            (false, true) => {
+                for table in ["acknowledge", "route"] {
+                    if self.has(&[table]) {
+                        self.complain(
+                            &[table],
+                            "has no meaning for an outbound channel",
+                            "it belongs to the inbound channel's file",
+                        );
+                    }
+                }
+            }
+            (true, false) => {}
+        }
+    }
+
+    fn mllp(&mut self) {
+        let listen = ["inbound", "mllp", "listen"];
+        let address = self.document.text(&listen).and_then(|(text, _)| text.parse::<SocketAddr>().ok());
+        let is_plaintext = self
+            .document
+            .root
+            .get(&["inbound", "mllp", "plaintext"])
+            .is_some_and(|node| matches!(node.value, Value::Boolean(true)));
+        if address.is_some_and(|address| !address.ip().is_loopback()) && !is_plaintext {
+            self.complain(
+                &listen,
+                "other machines can reach this address, and patient data would cross the network in the clear",
+                "listen on 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+            );
+        }
+        for key in ["through", "to"] {
+            if self.has(&["acknowledge", key]) {
+                self.complain(
+                    &["acknowledge", key],
+                    "has no meaning for an HL7 channel: the answer goes back on the sender's own connection",
+                    "remove it",
+                );
+            }
+        }
+    }
+
+    fn no_hl7_keys(&mut self) {
+        for key in ["mode", "positive", "processing_ids"] {
+            if self.has(&["acknowledge", key]) {
+                self.complain(&["acknowledge", key], "has a meaning only for [inbound.mllp]", "remove it");
+            }
+        }
+        if self.has(&["acknowledge", "to"]) && !self.has(&["acknowledge", "through"]) {
+            self.complain(&["acknowledge", "to"], "needs the outbound channel to go through", "add through = \"…\" beside it");
+        }
+    }
+
+    /// Who may send is written as the door knows its senders.
+    fn senders(&mut self) {
+        let items = self.document.root.get(&["acknowledge", "senders"]).map(|node| node.items()).unwrap_or_default();
+        let wrong = |text: &str| {
+            if self.has(&["inbound", "mllp"]) {
+                (text.split('|').count() != 2)
+                    .then_some(("is no HL7 sender", "write MSH-3 and MSH-4 with a bar between: \"EPIC|ST MARY\""))
+            } else if self.has(&["inbound", "mailbox"]) {
+                text.parse::<lettre::Address>()
+                    .is_err()
+                    .then_some(("is no mail sender", "write the address alone: \"office@clinic.example\""))
+            } else {
+                Some(("has no meaning here: a folder does not know who sent a file", "remove it"))
+            }
+        };
+        let mut found = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            if let Some((message, help)) = item.as_text().and_then(wrong) {
+                let key = format!("acknowledge.senders.{index}");
+                found.push(Mistake::new(self.document.place(&item.span), key, message, help));
+            }
+        }
+        self.mistakes.extend(found);
+    }
+
+    fn email(&mut self) {
+        let (maildir, smtp) = (self.has(&["outbound", "email", "maildir"]), self.has(&["outbound", "email", "smtp"]));
+        if maildir == smtp {
+            let message = if maildir { "has both maildir and smtp" } else { "has neither maildir nor smtp" };
+            self.complain(
+                &["outbound", "email"],
+                message,
+                "exactly one: maildir = \"mail-out\" writes mails to a folder, [outbound.email.smtp] hands them to a server",
+            );
+        }
+        let text = |key| self.document.text(&["outbound", "email", "smtp", key]).map(|(text, _)| text);
+        let is_loopback = text("host")
+            .is_none_or(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()));
+        let in_the_clear = text("security") == Some("none");
+        if in_the_clear && !is_loopback {
+            self.complain(
+                &["outbound", "email", "smtp", "security"],
+                "mail to another machine would cross the network in the clear",
+                "\"tls\" or \"starttls\"; \"none\" is for a server on this machine (localhost)",
+            );
+        }
+        let (user, password) =
+            (self.has(&["outbound", "email", "smtp", "user"]), self.has(&["outbound", "email", "smtp", "password_file"]));
+        if user != password {
+            let key = if user { "user" } else { "password_file" };
+            self.complain(&["outbound", "email", "smtp", key], "user and password_file go together", "give both, or none");
+        }
+    }
+}

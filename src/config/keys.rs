@@ -1,0 +1,182 @@
+//! Every key that a configuration file may have: its shape, whether it must be there, its default.
+//!
+//! # Design notes
+//! The types in `model.rs`, `inbound/` and `outbound/` say the same to serde. This second description exists because serde stops at the
+//! first mistake and knows neither ranges nor what to suggest; the test `the_description_and_the_types_agree` fails when one of
+//! the two is changed alone. A new connector adds its table here.
+
+use super::checks::{self, Check};
+
+/// What a value must be.
+pub(super) enum Shape {
+    /// Any text that is not empty.
+    Text,
+    /// A text that passes a check.
+    Checked(Check),
+    /// A path; relative ones are completed.
+    Path,
+    /// The name of an outbound channel.
+    Channel,
+    /// The name of a directory entry.
+    DirectoryEntry,
+    /// A whole number within limits, both included.
+    Integer(i64, i64),
+    /// A number within limits, both included.
+    Number(f64, f64),
+    /// `true` or `false`.
+    Boolean,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A list of such.
+    List(&'static Shape),
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// A table with any keys and such values.
+    Map(&'static Shape),
+    /// A table with exactly one of these keys.
+    Choice(&'static [Key]),
+}
+
+/// One key of a table.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) need: Need,
+}
+
+/// Whether a key must be there.
+pub(super) enum Need {
+    /// It must.
+    Required,
+    /// It may be left out, and then means this TOML value.
+    Default(&'static str),
+    /// It may be left out, and then there is none.
+    Optional,
+}
+
+const fn required(name: &'static str, shape: Shape) -> Key {
+    Key { name, shape, need: Need::Required }
+}
+const fn optional(name: &'static str, shape: Shape) -> Key {
+    Key { name, shape, need: Need::Optional }
+}
+const fn default(name: &'static str, shape: Shape, value: &'static str) -> Key {
+    Key { name, shape, need: Need::Default(value) }
+}
+
+const BYTES: Shape = Shape::Integer(1_024, 1 << 40);
+const SECONDS: Shape = Shape::Integer(1, 31_536_000);
+const FRACTIONAL_SECONDS: Shape = Shape::Number(0.05, 86_400.0);
+const TEXTS: Shape = Shape::List(&Shape::Text);
+
+/// `loopline.toml`.
+pub(super) const SETTINGS: &[Key] = &[
+    default("data", Shape::Path, "\"data\""),
+    default("channels", Shape::Path, "\"channels\""),
+    default("log", Shape::OneOf(&["human", "json"]), "\"human\""),
+    default("log_filter", Shape::Checked(checks::log_filter), "\"info\""),
+    default("site_name", Shape::Checked(checks::one_line), "\"Loopline\""),
+    default("time_zone", Shape::Checked(checks::time_zone), "\"America/Los_Angeles\""),
+    default("region", Shape::Checked(checks::region), "\"US\""),
+    optional("limits", Shape::Table(LIMITS)),
+];
+
+const LIMITS: &[Key] = &[
+    default("reader_workers", Shape::Integer(1, 256), "2"),
+    default("reader_memory_bytes_max", Shape::Integer(134_217_728, 1 << 40), "1_073_741_824"),
+    default("reader_cpu_seconds_max", SECONDS, "60"),
+    default("reader_wall_seconds_max", SECONDS, "120"),
+    default("reader_pages_max", Shape::Integer(1, 10_000), "200"),
+    default("document_attempts_max", Shape::Integer(1, 100), "2"),
+    default("delivery_attempts_max", Shape::Integer(1, 1_000), "12"),
+    default("delivery_backoff_seconds", SECONDS, "5"),
+    default("delivery_backoff_seconds_max", SECONDS, "3_600"),
+    default("index_cache_bytes", BYTES, "67_108_864"),
+];
+
+/// A file of `channels/`.
+pub(super) const CHANNEL: &[Key] = &[
+    optional("inbound", Shape::Choice(INBOUND)),
+    optional("outbound", Shape::Choice(OUTBOUND)),
+    optional("acknowledge", Shape::Table(ACKNOWLEDGE)),
+    optional("route", Shape::Table(ROUTE)),
+];
+
+const INBOUND: &[Key] =
+    &[optional("mllp", Shape::Table(MLLP)), optional("folder", Shape::Table(FOLDER)), optional("mailbox", Shape::Table(MAILBOX))];
+
+const MLLP: &[Key] = &[
+    required("listen", Shape::Checked(checks::socket_address)),
+    default("plaintext", Shape::Boolean, "false"),
+    default("frame_bytes_max", Shape::Integer(1_024, 1 << 30), "33_554_432"),
+    default("connections_max", Shape::Integer(1, 65_536), "256"),
+    default("idle_seconds_max", SECONDS, "86_400"),
+    default("frame_seconds_max", SECONDS, "120"),
+];
+
+const FOLDER: &[Key] = &[
+    required("path", Shape::Path),
+    default("stable_after_seconds", FRACTIONAL_SECONDS, "2.0"),
+    default("poll_seconds", FRACTIONAL_SECONDS, "5.0"),
+    default("file_bytes_max", BYTES, "134_217_728"),
+];
+
+const MAILBOX: &[Key] = &[
+    required("maildir", Shape::Path),
+    default("poll_seconds", FRACTIONAL_SECONDS, "5.0"),
+    default("mail_bytes_max", BYTES, "67_108_864"),
+];
+
+const OUTBOUND: &[Key] = &[optional("email", Shape::Table(EMAIL)), optional("fax", Shape::Table(FAX))];
+
+const EMAIL: &[Key] = &[
+    required("from", Shape::Checked(checks::email)),
+    optional("from_name", Shape::Checked(checks::one_line)),
+    optional("maildir", Shape::Path),
+    optional("smtp", Shape::Table(SMTP)),
+    default("plus_address", Shape::Boolean, "true"),
+    default("send_seconds_max", SECONDS, "60"),
+];
+
+const SMTP: &[Key] = &[
+    required("host", Shape::Checked(checks::host)),
+    required("port", Shape::Integer(1, 65_535)),
+    required("security", Shape::OneOf(&["tls", "starttls", "none"])),
+    optional("user", Shape::Text),
+    optional("password_file", Shape::Path),
+    optional("ca_file", Shape::Path),
+    default("connections_max", Shape::Integer(1, 256), "4"),
+];
+
+const FAX: &[Key] = &[required("path", Shape::Path), required("return_number", Shape::Checked(checks::fax_number))];
+
+const ACKNOWLEDGE: &[Key] = &[
+    default("mode", Shape::OneOf(&["auto", "original", "enhanced"]), "\"auto\""),
+    default("positive", Shape::OneOf(&["RRI", "ACK"]), "\"RRI\""),
+    default("processing_ids", Shape::List(&Shape::Checked(checks::processing_id)), "[]"),
+    default("senders", TEXTS, "[]"),
+    optional("through", Shape::Channel),
+    optional("to", Shape::DirectoryEntry),
+];
+
+const ROUTE: &[Key] = &[
+    default("by", Shape::List(&Shape::OneOf(&["directory", "specialty"])), "[]"),
+    optional("specialty", Shape::Map(&Shape::Table(ROUTE_TARGET))),
+    optional("default", Shape::Table(ROUTE_TARGET)),
+];
+
+const ROUTE_TARGET: &[Key] = &[required("through", Shape::Channel), required("to", Shape::DirectoryEntry)];
+
+/// `channels/site/directory.toml`: a map of these.
+pub(super) const DIRECTORY: Shape = Shape::Map(&Shape::Table(DIRECTORY_ENTRY));
+
+const DIRECTORY_ENTRY: &[Key] = &[
+    required("name", Shape::Checked(checks::one_line)),
+    default("aliases", TEXTS, "[]"),
+    default("npi", Shape::List(&Shape::Checked(checks::npi)), "[]"),
+    default("specialties", TEXTS, "[]"),
+    optional("fax", Shape::Checked(checks::fax_number)),
+    optional("email", Shape::Checked(checks::email)),
+    default("trusted_tls", Shape::Boolean, "false"),
+    optional("through", Shape::Channel),
+];

@@ -1,0 +1,85 @@
+//! Configuration: `channels/*.toml` and the engine's settings, checked whole before anything starts.
+//!
+//! ```text
+//! SettingsArgs ─▶ SettingsSources ─▶ settings.rs   defaults, loopline.toml, LOOPLINE_…, flags: the later wins
+//! channels/*.toml ───▶ document.rs ─▶ walk.rs      every key against keys.rs: unknown, missing, of the wrong type, out of range
+//!                                     resolve.rs   what only several keys or files together show: names, ports, folders
+//!                                     channels.rs  no mistake anywhere: the typed configuration
+//! ```
+//!
+//! # Design notes
+//! A file is parsed into a tree that remembers where each value stands, and that tree is checked against a description of the known keys.
+//! Deserializing directly would stop at the first mistake of each file; people fix configuration faster from the whole list.
+//!
+//! Relative paths in channel files are relative to the *data folder*, so that a channel file works on every machine as it is. Paths in
+//! `loopline.toml` are relative to that file, paths in the environment and in flags to the working directory.
+
+mod args;
+mod channels;
+mod checks;
+mod document;
+mod doors;
+mod effective;
+mod keys;
+mod mistake;
+mod model;
+mod resolve;
+mod settings;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::{SettingsArgs, SettingsSources};
+pub use effective::{Effective, EffectiveEntry};
+pub use mistake::{ConfigErrors, Mistake, Place};
+pub use model::{
+    Acknowledge, AcknowledgeMode, Config, Directory, DirectoryEntry, InboundChannel, Limits, LogFormat, PositiveAnswer, Route,
+    RouteBy, RouteTarget, Settings,
+};
+
+use std::collections::BTreeMap;
+
+impl Settings {
+    /// The engine's settings alone, for commands that need no channels.
+    ///
+    /// # Errors
+    /// Every mistake of the settings file, the environment and the flags.
+    pub fn load(sources: &SettingsSources) -> Result<Self, ConfigErrors> {
+        let (loaded, mistakes) = settings::load(sources);
+        ConfigErrors::none_of(mistakes).map(|()| loaded.settings)
+    }
+}
+
+impl Config {
+    /// Reads and checks the settings and every channel file.
+    ///
+    /// # Errors
+    /// Every mistake of all files at once.
+    pub fn load(sources: &SettingsSources) -> Result<Self, ConfigErrors> {
+        Self::load_with_origins(sources).map(|(config, _)| config)
+    }
+
+    /// The same, and where each value came from.
+    ///
+    /// # Errors
+    /// Every mistake of all files at once.
+    pub fn load_with_origins(sources: &SettingsSources) -> Result<(Self, Effective), ConfigErrors> {
+        let (loaded, mut mistakes) = settings::load(sources);
+        let channels = channels::load(&loaded, &mut mistakes);
+        ConfigErrors::none_of(mistakes)?;
+        let channels::Loaded { inbound, outbound, directory, entries: channel_entries } =
+            channels.expect("channels are there when there was no mistake");
+        let mut entries = loaded.entries;
+        entries.extend(channel_entries);
+        Ok((Self { settings: loaded.settings, inbound, outbound, directory }, Effective { entries }))
+    }
+
+    /// The documented defaults without any channel, for what needs no channels folder.
+    #[must_use]
+    pub fn defaults() -> Self {
+        let (loaded, mistakes) = settings::load(&SettingsSources::default());
+        debug_assert!(mistakes.is_empty(), "the defaults are right");
+        Self { settings: loaded.settings, inbound: BTreeMap::new(), outbound: BTreeMap::new(), directory: Directory::default() }
+    }
+}

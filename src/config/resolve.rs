@@ -1,0 +1,275 @@
+//! What only several keys or files together show: names that do not resolve, two channels on one port or folder, destinations that
+//! lack the number or address their channel needs.
+//!
+//! # Design notes
+//! Works on the trees, not on the types, so that a file with a mistake elsewhere still has its names checked, and a name that is
+//! there but whose file is wrong is not reported as missing.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Component, Path, PathBuf},
+};
+
+use super::{
+    channels::{ChannelFile, Files},
+    document::{Document, Node},
+    doors,
+    mistake::{Mistake, Place},
+    walk::nearest,
+};
+
+/// What a channel file turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Inbound,
+    Email,
+    Fax,
+    /// Its file is wrong, which is reported there.
+    Unknown,
+}
+
+struct Resolver<'a> {
+    ways: BTreeMap<&'a str, Way>,
+    files: &'a Files,
+    channels_folder: &'a Path,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+/// Checks all files against each other.
+pub(super) fn check(files: &Files, channels_folder: &Path, data: &Path, mistakes: &mut Vec<Mistake>) {
+    let ways = files.channels.iter().map(|file| (file.name.as_str(), way(file))).collect();
+    for document in documents(files) {
+        doors::check(document, mistakes);
+    }
+    ports(files, mistakes);
+    folders(files, data, mistakes);
+    let mut resolver = Resolver { ways, files, channels_folder, mistakes };
+    for document in documents(files) {
+        resolver.routes(document);
+        resolver.acknowledge(document);
+    }
+    if let Some(directory) = &files.directory {
+        resolver.directory(directory);
+    }
+}
+
+fn documents(files: &Files) -> impl Iterator<Item = &Document> {
+    files.channels.iter().filter_map(|file| file.document.as_ref())
+}
+
+fn way(file: &ChannelFile) -> Way {
+    let Some(document) = &file.document else { return Way::Unknown };
+    let has = |path: &[&str]| document.root.get(path).is_some();
+    match (has(&["inbound"]), has(&["outbound", "email"]), has(&["outbound", "fax"])) {
+        (true, false, false) => Way::Inbound,
+        (false, true, false) => Way::Email,
+        (false, false, true) => Way::Fax,
+        _ => Way::Unknown,
+    }
+}
+
+impl Resolver<'_> {
+    fn complain(&mut self, place: Place, key: String, message: String, help: String) {
+        self.mistakes.push(Mistake::new(place, key, message, help));
+    }
+
+    /// `[route]`: every target, and no specialty twice.
+    fn routes(&mut self, document: &Document) {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for entry in document.entries(&["route", "specialty"]) {
+            let key = format!("route.specialty.{}", entry.key);
+            if let Some(first) = seen.insert(entry.key.trim().to_lowercase(), &entry.key) {
+                let message = format!("is the same specialty as {first}");
+                self.complain(document.place(&entry.key_span), key.clone(), message, "keep one of the two".to_owned());
+            }
+            self.target(document, &entry.node, &key);
+        }
+        if let Some(node) = document.root.get(&["route", "default"]) {
+            self.target(document, node, "route.default");
+        }
+    }
+
+    /// `[acknowledge]`: `through` and `to`, where they stand.
+    fn acknowledge(&mut self, document: &Document) {
+        if let Some(node) = document.root.get(&["acknowledge"]) {
+            self.target(document, node, "acknowledge");
+        }
+    }
+
+    /// A table with `through` and `to`: both resolve, and fit each other.
+    fn target(&mut self, document: &Document, node: &Node, key: &str) {
+        let part = |name: &str| {
+            let node = node.get(&[name])?;
+            Some((node.as_text()?, document.place(&node.span)))
+        };
+        let way = part("through").and_then(|(channel, place)| self.channel(channel, place, format!("{key}.through")));
+        let Some((to, place)) = part("to") else { return };
+        let key = format!("{key}.to");
+        let Some(directory) = &self.files.directory else {
+            if !self.files.directory_is_there {
+                let file = self.channels_folder.join("site/directory.toml");
+                let message = format!("there is no directory, so no entry \"{to}\"");
+                self.complain(place, key, message, format!("make {} with a table [{to}]", file.display()));
+            }
+            return;
+        };
+        let Some(entry) = directory.root.get(&[to]) else {
+            let names = directory.root.entries().iter().map(|entry| entry.key.as_str());
+            let help = suggestion(to, names, "entries");
+            self.complain(place, key, format!("the directory has no entry \"{to}\""), help);
+            return;
+        };
+        if let Some(lacking) = way.and_then(|way| lacking(way, entry)) {
+            let help = format!("add {lacking} = … to [{to}] in {}, or go through another channel", directory.path.display());
+            self.complain(place, key, format!("the entry \"{to}\" has no {lacking}, which this channel needs"), help);
+        }
+    }
+
+    /// The name of an outbound channel: what it is, when it is one.
+    fn channel(&mut self, name: &str, place: Place, key: String) -> Option<Way> {
+        match self.ways.get(name) {
+            Some(way @ (Way::Email | Way::Fax)) => Some(*way),
+            Some(Way::Unknown) => None,
+            Some(Way::Inbound) => {
+                let help = suggestion("", self.outbound_names(), "outbound channels");
+                self.complain(place, key, format!("\"{name}\" is an inbound channel: nothing can be sent through it"), help);
+                None
+            }
+            None => {
+                let help = suggestion(name, self.outbound_names(), "outbound channels");
+                self.complain(place, key, format!("there is no channel \"{name}\""), help);
+                None
+            }
+        }
+    }
+
+    fn outbound_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.ways.iter().filter(|(_, way)| matches!(way, Way::Email | Way::Fax)).map(|(name, _)| *name)
+    }
+
+    /// The directory: each entry can be reached, and no name is claimed twice.
+    fn directory(&mut self, document: &Document) {
+        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        for entry in document.root.entries() {
+            let node = &entry.node;
+            let place = document.place(&entry.key_span);
+            let has = |key: &str| node.get(&[key]).is_some();
+            if !has("fax") && !has("email") {
+                let help = "add fax = \"…\" or email = \"…\"".to_owned();
+                self.complain(
+                    place.clone(),
+                    entry.key.clone(),
+                    "can be sent nothing: it has neither fax nor email".to_owned(),
+                    help,
+                );
+            }
+            if has("trusted_tls") && !has("email") {
+                let help = "it says how mail gets there: add email = \"…\", or remove it".to_owned();
+                self.complain(place, format!("{}.trusted_tls", entry.key), "has no meaning without email".to_owned(), help);
+            }
+            if let Some(through) = node.get(&["through"])
+                && let Some(channel) = through.as_text()
+            {
+                let (place, key) = (document.place(&through.span), format!("{}.through", entry.key));
+                let way = self.channel(channel, place.clone(), key.clone());
+                if let Some(lacking) = way.and_then(|way| lacking(way, node)) {
+                    let message = format!("the entry has no {lacking}, which the channel \"{channel}\" needs");
+                    self.complain(place, key, message, format!("add {lacking} = …, or name another channel"));
+                }
+            }
+            let aliases = node.get(&["aliases"]).map(Node::items).unwrap_or_default();
+            for spelling in node.get(&["name"]).into_iter().chain(aliases) {
+                let Some(text) = spelling.as_text() else { continue };
+                match names.insert(text.trim().to_lowercase(), &entry.key) {
+                    Some(other) if other != entry.key => {
+                        let message = format!("\"{text}\" also names the entry \"{other}\"");
+                        let help = "a name or alias selects one entry: keep it in one of the two".to_owned();
+                        self.complain(document.place(&spelling.span), entry.key.clone(), message, help);
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+    }
+}
+
+/// The key that a destination lacks for a channel.
+fn lacking(way: Way, entry: &Node) -> Option<&'static str> {
+    let needed = match way {
+        Way::Email => "email",
+        Way::Fax => "fax",
+        Way::Inbound | Way::Unknown => return None,
+    };
+    entry.get(&[needed]).is_none().then_some(needed)
+}
+
+fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
+    match nearest(name, known.clone()) {
+        Some(near) if !name.is_empty() => format!("did you mean \"{near}\"?"),
+        _ => {
+            let known: Vec<&str> = known.collect();
+            if known.is_empty() { format!("there are no {what} yet") } else { format!("{what}: {}", known.join(", ")) }
+        }
+    }
+}
+
+/// No two channels listen on one port.
+fn ports(files: &Files, mistakes: &mut Vec<Mistake>) {
+    let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    for file in &files.channels {
+        let Some(document) = &file.document else { continue };
+        let Some((text, place)) = document.text(&["inbound", "mllp", "listen"]) else { continue };
+        let Ok(address) = text.parse::<SocketAddr>() else { continue };
+        // Port 0 is a free one each time.
+        if address.port() == 0 {
+            continue;
+        }
+        let overlaps = |other: &SocketAddr| {
+            other.port() == address.port()
+                && (other.ip() == address.ip() || other.ip().is_unspecified() || address.ip().is_unspecified())
+        };
+        if let Some((_, other)) = taken.iter().find(|(other, _)| overlaps(other)) {
+            let message = format!("port {} is also listened on by the channel \"{other}\"", address.port());
+            mistakes.push(Mistake::new(place, "inbound.mllp.listen", message, "give each channel a port of its own"));
+        }
+        taken.push((address, &file.name));
+    }
+}
+
+/// No two channels use one folder, whichever way: what one writes, the other would take.
+fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
+    const KEYS: [&[&str]; 4] = [
+        &["inbound", "folder", "path"],
+        &["inbound", "mailbox", "maildir"],
+        &["outbound", "email", "maildir"],
+        &["outbound", "fax", "path"],
+    ];
+    let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    for file in &files.channels {
+        let Some(document) = &file.document else { continue };
+        for key in KEYS {
+            let Some((text, place)) = document.text(key) else { continue };
+            let folder = normal(&data.join(text));
+            if let Some(other) = taken.insert(folder, &file.name) {
+                let message = format!("the folder is also used by the channel \"{other}\"");
+                mistakes.push(Mistake::new(place, key.join("."), message, "give each channel a folder of its own"));
+            }
+        }
+    }
+}
+
+/// The path without `.` and `..`, as far as it can be said without looking at the disk.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => normal.push(component),
+        }
+    }
+    normal
+}

@@ -1,0 +1,345 @@
+//! Real files in a temporary folder, as a site would write them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Config, ConfigErrors, Limits, LogFormat, Settings, SettingsSources,
+    keys::{self, Key, Need, Shape},
+};
+use crate::{inbound::InboundConfig, outbound::OutboundConfig};
+
+const MLLP: &str = "[inbound.mllp]\nlisten = \"127.0.0.1:2575\"\n";
+const EMAIL_OUT: &str = "[outbound.email]\nfrom = \"referrals@loopline.example\"\nmaildir = \"mail-out\"\n";
+const FAX_OUT: &str = "[outbound.fax]\npath = \"fax-out\"\nreturn_number = \"+1 503 555 0100\"\n";
+const DIRECTORY: &str =
+    "[heart]\nname = \"Heart Desk\"\nemail = \"heart@clinic.example\"\n\n[gut]\nname = \"Gut Desk\"\nfax = \"503-555-0142\"\n";
+
+/// A site's folder.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        for (name, text) in files {
+            site.write(name, text);
+        }
+        site
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn sources(&self) -> SettingsSources {
+        SettingsSources { folder: self.folder.path().to_owned(), ..SettingsSources::default() }
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.sources())
+    }
+
+    /// The mistakes, each as `file:line:column: key: message / help`, file names relative to the site.
+    fn mistakes(&self) -> Vec<String> {
+        let errors = self.load().expect_err("there should be a mistake");
+        let prefix = format!("{}/", self.folder.path().display());
+        errors.mistakes().iter().map(|mistake| mistake.to_string().replace(&prefix, "").replace("\n  help: ", " / ")).collect()
+    }
+}
+
+fn assert_one(mistakes: &[String], parts: &[&str]) {
+    let matching = mistakes.iter().filter(|mistake| parts.iter().all(|part| mistake.contains(part))).count();
+    assert_eq!(matching, 1, "exactly one of these should contain {parts:?}:\n{}", mistakes.join("\n"));
+}
+
+fn whole_site() -> Site {
+    Site::new(&[
+        ("channels/ehr.toml", &format!("{MLLP}[route]\nspecialty.Cardiology = {{ through = \"email-out\", to = \"heart\" }}\n")),
+        ("channels/email-out.toml", EMAIL_OUT),
+        ("channels/fax-out.toml", FAX_OUT),
+        ("channels/site/directory.toml", DIRECTORY),
+    ])
+}
+
+#[test]
+fn a_right_configuration_loads_with_its_defaults() {
+    let config = whole_site().load().unwrap();
+    assert_eq!(config.inbound.len(), 1);
+    assert_eq!(config.outbound.len(), 2);
+    let channel = config.inbound.values().next().unwrap();
+    assert_eq!(channel.route.specialty["Cardiology"].to, "heart");
+    let InboundConfig::Mllp(mllp) = &channel.inbound else { panic!("it is an MLLP channel") };
+    assert_eq!(mllp.frame_bytes_max, 33_554_432);
+}
+
+#[test]
+fn relative_paths_of_channels_are_completed_from_the_data_folder() {
+    let site = whole_site();
+    let config =
+        Config::load(&SettingsSources { flags: vec![("data".into(), "/var/lib/loopline".into())], ..site.sources() }).unwrap();
+    let folders: Vec<PathBuf> = config
+        .outbound
+        .values()
+        .map(|outbound| match outbound {
+            OutboundConfig::Email(email) => email.maildir.clone().unwrap(),
+            OutboundConfig::Fax(fax) => fax.path.clone(),
+        })
+        .collect();
+    assert_eq!(folders, [Path::new("/var/lib/loopline/mail-out"), Path::new("/var/lib/loopline/fax-out")]);
+}
+
+#[test]
+fn the_directory_keeps_fax_numbers_in_one_form() {
+    let config = whole_site().load().unwrap();
+    assert_eq!(config.directory.entries["gut"].fax.as_deref(), Some("+15035550142"));
+}
+
+#[test]
+fn every_mistake_of_all_files_is_found_at_once_at_its_line() {
+    let site = whole_site();
+    site.write(
+        "channels/ehr.toml",
+        "[inbound.mllp]\nlistn = \"127.0.0.1:2575\"\nconnections_max = \"many\"\n\n[acknowledge]\npositive = \"RRO\"\n",
+    );
+    site.write("channels/fax-out.toml", "[outbound.fax]\npath = \"fax-out\"\nreturn_number = \"12\"\n");
+    site.write("channels/site/directory.toml", "[heart]\nname = \"Heart Desk\"\nemail = \"nobody\"\nnpi = [\"1234567890\"]\n");
+    site.write("loopline.toml", "time_zone = \"America/Los_Angles\"\n[limits]\nreader_workers = 0\n");
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["channels/ehr.toml:2:1: inbound.mllp.listn: is not a known key", "did you mean listen?"]);
+    assert_one(&mistakes, &["channels/ehr.toml:1:10: inbound.mllp.listen: is missing"]);
+    assert_one(&mistakes, &["channels/ehr.toml:3:19: inbound.mllp.connections_max: must be a whole number, and is text"]);
+    assert_one(&mistakes, &["channels/ehr.toml:6:12: acknowledge.positive", "did you mean \"RRI\"?"]);
+    assert_one(&mistakes, &["channels/fax-out.toml:3:17: outbound.fax.return_number: is not a telephone number"]);
+    assert_one(&mistakes, &["site/directory.toml:3:9: heart.email: is not a mail address"]);
+    assert_one(&mistakes, &["site/directory.toml:4:8: heart.npi.0: is an NPI whose check digit is wrong"]);
+    assert_one(&mistakes, &["loopline.toml:1:13: time_zone"]);
+    assert_one(&mistakes, &["loopline.toml:3:18: limits.reader_workers: is out of range", "from 1 to 256"]);
+    assert_eq!(mistakes.len(), 9);
+}
+
+#[test]
+fn text_that_is_not_toml_is_shown_at_its_line_and_the_other_files_are_still_checked() {
+    let site = whole_site();
+    site.write("channels/email-out.toml", "[outbound.email]\nfrom = referrals@loopline.example\n");
+    site.write("channels/fax-out.toml", "[outbound.fax]\npath = 3\nreturn_number = \"+1 503 555 0100\"\n");
+    let mistakes = site.mistakes();
+    assert!(mistakes.iter().any(|mistake| mistake.starts_with("channels/email-out.toml:2:")), "{mistakes:?}");
+    assert_one(&mistakes, &["channels/fax-out.toml:2:8: outbound.fax.path: must be text"]);
+    // The route through email-out is not reported: that channel is there, only its file is wrong.
+    assert!(!mistakes.iter().any(|mistake| mistake.contains("ehr.toml")), "{mistakes:?}");
+}
+
+#[test]
+fn names_that_do_not_resolve_come_with_the_nearest_that_does() {
+    let site = whole_site();
+    site.write(
+        "channels/ehr.toml",
+        &format!(
+            "{MLLP}[route]\ndefault = {{ through = \"email-ut\", to = \"hart\" }}\nspecialty.A = {{ through = \"ehr\", to = \"gut\" }}\nspecialty.B = {{ through = \"email-out\", to = \"gut\" }}\n"
+        ),
+    );
+    let mistakes = site.mistakes();
+    assert_one(
+        &mistakes,
+        &["ehr.toml:4:23: route.default.through: there is no channel \"email-ut\"", "did you mean \"email-out\"?"],
+    );
+    assert_one(&mistakes, &["route.default.to: the directory has no entry \"hart\"", "did you mean \"heart\"?"]);
+    assert_one(&mistakes, &["route.specialty.A.through: \"ehr\" is an inbound channel"]);
+    assert_one(&mistakes, &["route.specialty.B.to: the entry \"gut\" has no email"]);
+    assert_eq!(mistakes.len(), 4);
+}
+
+#[test]
+fn listening_where_others_can_reach_it_must_be_said_in_so_many_words() {
+    let site = whole_site();
+    site.write("channels/ehr.toml", "[inbound.mllp]\nlisten = \"0.0.0.0:2575\"\n");
+    assert_one(&site.mistakes(), &["ehr.toml:2:10: inbound.mllp.listen", "plaintext = true"]);
+    site.write("channels/ehr.toml", "[inbound.mllp]\nlisten = \"0.0.0.0:2575\"\nplaintext = true\n");
+    site.load().unwrap();
+}
+
+#[test]
+fn two_channels_on_one_port_or_one_folder_are_refused() {
+    let site = whole_site();
+    site.write("channels/other-ehr.toml", "[inbound.mllp]\nlisten = \"0.0.0.0:2575\"\nplaintext = true\n");
+    site.write("channels/scans.toml", "[inbound.folder]\npath = \"./x/../fax-out/\"\n");
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["other-ehr.toml:2:10", "port 2575 is also listened on by the channel \"ehr\""]);
+    assert_one(&mistakes, &["scans.toml:2:8: inbound.folder.path: the folder is also used by the channel \"fax-out\""]);
+    assert_eq!(mistakes.len(), 2);
+}
+
+#[test]
+fn a_file_is_one_channel_one_way() {
+    let site = whole_site();
+    site.write("channels/ehr.toml", "[acknowledge]\nmode = \"auto\"\n");
+    site.write("channels/fax-out.toml", &format!("{FAX_OUT}{MLLP}"));
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["ehr.toml", "has neither [inbound.…] nor [outbound.…]"]);
+    assert_one(&mistakes, &["fax-out.toml:1:2: outbound: stands beside [inbound]"]);
+}
+
+#[test]
+fn a_password_in_a_channel_file_is_refused_and_never_shown() {
+    let site = whole_site();
+    site.write(
+        "channels/email-out.toml",
+        "[outbound.email]\nfrom = \"a@b.example\"\n[outbound.email.smtp]\nhost = \"mail.b.example\"\nport = 25\nsecurity = \"none\"\npassword = \"hunter2-canary\"\n",
+    );
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["email-out.toml:7:1: outbound.email.smtp.password", "name that file in password_file"]);
+    assert_one(&mistakes, &["email-out.toml:6:12: outbound.email.smtp.security", "in the clear"]);
+    assert!(!mistakes.join("\n").contains("hunter2"));
+}
+
+#[test]
+fn keys_that_a_door_would_ignore_are_refused() {
+    let site = whole_site();
+    site.write(
+        "channels/scans.toml",
+        "[inbound.folder]\npath = \"fax-in\"\n[acknowledge]\npositive = \"ACK\"\nto = \"gut\"\nsenders = [\"a\"]\n",
+    );
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["scans.toml:4:12: acknowledge.positive: has a meaning only for [inbound.mllp]"]);
+    assert_one(&mistakes, &["scans.toml:5:6: acknowledge.to: needs the outbound channel"]);
+    assert_one(&mistakes, &["scans.toml:6:12: acknowledge.senders.0"]);
+    assert_eq!(mistakes.len(), 3);
+}
+
+#[test]
+fn the_directory_names_each_desk_once_and_each_can_be_reached() {
+    let site = whole_site();
+    site.write("channels/site/directory.toml", &format!("{DIRECTORY}\n[other]\nname = \"Other\"\naliases = [\"gut desk\"]\n"));
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["other: can be sent nothing"]);
+    assert_one(&mistakes, &["\"gut desk\" also names the entry \"gut\""]);
+}
+
+#[test]
+fn the_later_source_of_a_setting_wins_and_print_says_which() {
+    let site = whole_site();
+    site.write(
+        "loopline.toml",
+        "data = \"from-file\"\nsite_name = \"From File\"\nlog = \"json\"\n[limits]\nreader_workers = 3\n",
+    );
+    let sources = SettingsSources {
+        environment: vec![
+            ("LOOPLINE_SITE_NAME".into(), "From Environment".into()),
+            ("LOOPLINE_LIMITS_READER_PAGES_MAX".into(), "50".into()),
+            ("LOOPLINE_DATA".into(), "from-environment".into()),
+        ],
+        flags: vec![("data".into(), "from-flag".into())],
+        ..site.sources()
+    };
+    let (config, effective) = Config::load_with_origins(&sources).unwrap();
+    let settings = &config.settings;
+    assert_eq!(settings.data, site.path("from-flag"));
+    assert_eq!(settings.site_name, "From Environment");
+    assert_eq!(settings.log, LogFormat::Json);
+    assert_eq!(settings.limits.reader_workers, 3);
+    assert_eq!(settings.limits.reader_pages_max, 50);
+    let text = effective.to_toml();
+    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
+    assert!(line("data =").ends_with("# flag --data"), "{text}");
+    assert!(line("site_name").ends_with("# environment variable LOOPLINE_SITE_NAME"), "{text}");
+    assert!(line("reader_workers").contains("loopline.toml:5:18"), "{text}");
+    assert!(line("delivery_attempts_max").ends_with("# default"), "{text}");
+    text.parse::<toml::Table>().expect("what is printed is TOML");
+}
+
+#[test]
+fn misspelt_variables_and_wrong_flags_are_refused() {
+    let site = whole_site();
+    let sources = SettingsSources {
+        environment: vec![("LOOPLINE_SITENAME".into(), "x".into()), ("LOOPLINE_TEST_POINT".into(), "3".into())],
+        flags: vec![("log".into(), "xml".into())],
+        ..site.sources()
+    };
+    let errors = Config::load(&sources).unwrap_err().to_string();
+    assert!(
+        errors.contains("environment variable LOOPLINE_SITENAME: is no setting\n  help: did you mean LOOPLINE_SITE_NAME?"),
+        "{errors}"
+    );
+    assert!(errors.contains("flag --log: log: \"xml\" is not known here"), "{errors}");
+    assert!(errors.ends_with("2 mistakes in the configuration"), "{errors}");
+}
+
+#[test]
+fn a_channels_folder_that_is_not_there_says_what_to_do() {
+    let site = Site::new(&[]);
+    assert_one(&site.mistakes(), &["channels: cannot read the channels folder", "--channels"]);
+    assert!(Settings::load(&site.sources()).is_ok(), "settings alone need no channels");
+}
+
+#[test]
+fn a_misspelt_file_of_the_site_is_not_silently_ignored() {
+    let site = whole_site();
+    site.write("channels/site/directry.toml", "");
+    assert_one(&site.mistakes(), &["site/directry.toml", "did you mean directory.toml?"]);
+}
+
+#[test]
+fn the_built_in_limits_are_the_documented_ones() {
+    assert_eq!(format!("{:?}", Config::defaults().settings.limits), format!("{:?}", Limits::default()));
+}
+
+/// A file with every key of a description at its default, or at the example for those that have none.
+fn spelled_out(keys: &[Key], examples: &[(&str, &str)], with_defaults: bool) -> String {
+    let lines = keys.iter().filter_map(|key| {
+        let value = match key.need {
+            Need::Default(value) => with_defaults.then_some(value),
+            Need::Required => examples.iter().find(|(name, _)| *name == key.name).map(|(_, value)| *value),
+            Need::Optional => None,
+        };
+        value.map(|value| format!("{} = {value}\n", key.name))
+    });
+    lines.collect()
+}
+
+/// Deserializes the same table with its defaults left out and spelled out, and compares.
+fn assert_agrees<T: serde::de::DeserializeOwned + std::fmt::Debug>(keys: &[Key], examples: &[(&str, &str)]) {
+    let read = |with_defaults| {
+        let text = spelled_out(keys, examples, with_defaults);
+        toml::from_str::<T>(&text).map(|value| format!("{value:?}")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    };
+    assert_eq!(read(false), read(true));
+}
+
+fn below(keys: &'static [Key], path: &[&str]) -> &'static [Key] {
+    path.iter().fold(keys, |keys, name| match &keys.iter().find(|key| key.name == *name).unwrap().shape {
+        Shape::Table(keys) | Shape::Choice(keys) => keys,
+        Shape::Map(Shape::Table(keys)) => keys,
+        _ => panic!("{name} is no table"),
+    })
+}
+
+#[test]
+fn the_description_and_the_types_agree() {
+    let channel = |path: &[&str]| below(keys::CHANNEL, path);
+    assert_agrees::<crate::inbound::mllp::MllpConfig>(channel(&["inbound", "mllp"]), &[("listen", "\"127.0.0.1:2575\"")]);
+    assert_agrees::<crate::inbound::folder::FolderConfig>(channel(&["inbound", "folder"]), &[("path", "\"a\"")]);
+    assert_agrees::<crate::inbound::mailbox::MailboxConfig>(channel(&["inbound", "mailbox"]), &[("maildir", "\"a\"")]);
+    assert_agrees::<crate::outbound::email::EmailConfig>(channel(&["outbound", "email"]), &[("from", "\"a@b.example\"")]);
+    assert_agrees::<crate::outbound::email::SmtpConfig>(
+        channel(&["outbound", "email", "smtp"]),
+        &[("host", "\"a\""), ("port", "25"), ("security", "\"tls\"")],
+    );
+    assert_agrees::<crate::outbound::fax::FaxConfig>(
+        channel(&["outbound", "fax"]),
+        &[("path", "\"a\""), ("return_number", "\"1\"")],
+    );
+    assert_agrees::<super::Acknowledge>(channel(&["acknowledge"]), &[]);
+    assert_agrees::<super::Route>(channel(&["route"]), &[]);
+    let Shape::Map(Shape::Table(entry)) = &keys::DIRECTORY else { panic!("the directory is a map of tables") };
+    assert_agrees::<super::DirectoryEntry>(entry, &[("name", "\"a\"")]);
+}

@@ -1,0 +1,38 @@
+//! Log lines: for a person at a terminal or one JSON object a line, to standard error, filtered by module and level.
+//!
+//! Standard output stays free for what a command was asked for. Ids (`message`, `referral`, `delivery`, `channel`) are fields of their
+//! lines, never part of the sentence, so that a log search finds one referral's whole path.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::{LogFormat, Settings};
+
+/// Starts logging for this process as the settings say. A second call changes nothing.
+pub fn start(settings: &Settings) {
+    start_with(settings.log, &settings.log_filter);
+}
+
+/// Starts logging in a format, with a filter; one that is none falls back to `info`, as configuration was checked before.
+pub fn start_with(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Human => Box::new(
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_target(false),
+        ),
+        LogFormat::Json => Box::new(
+            tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .with_writer(std::io::stderr),
+        ),
+    };
+    // An error means that logging was started before: a test that runs several engines in one process.
+    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().ok();
+}

@@ -62,8 +62,11 @@ pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) 
             }
         }
     }
+    let blank = |reading: &Reading| reading.pages.iter().all(|page| page.words.is_empty());
     match first_error {
         Some(error) if reading.pages.is_empty() => Err(error),
+        // A page whose image is gone shows as white paper: what the file was is not to be seen.
+        _ if document.cut_off() && blank(&reading) => Err(PagesError::Truncated),
         _ => Ok(reading),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::{
     protocols::{ocr::Recognizer, pages::Limits},
-    reader::read_document,
+    reader::{WorkerLimits, read_document, serve},
 };
 
 /// Prints what is read of one document, without the images: a way to see what the recognition gives.
@@ -26,13 +26,24 @@ fn dump(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the command with its own arguments: `--dump FILE`.
+/// Runs the command with its own arguments: `--memory-bytes-max N --cpu-seconds-max N --pages-max N`, or `--dump FILE`.
 ///
 /// # Errors
 /// What a person should know.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
-    match arguments {
-        [flag, file] if flag == "--dump" => dump(Path::new(file)),
-        _ => anyhow::bail!("usage: loopline reader-worker --dump FILE"),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["--dump", file] => dump(Path::new(file)),
+        ["--memory-bytes-max", memory, "--cpu-seconds-max", cpu, "--pages-max", pages] => {
+            let limits = WorkerLimits {
+                memory_bytes_max: memory.parse().context("--memory-bytes-max is not a number of bytes")?,
+                cpu_seconds_max: cpu.parse().context("--cpu-seconds-max is not a number of seconds")?,
+                pages_max: pages.parse().context("--pages-max is not a number of pages")?,
+            };
+            Ok(serve(limits)?)
+        }
+        _ => {
+            anyhow::bail!("the engine starts this command; to see what is read of a document: loopline reader-worker --dump FILE")
+        }
     }
 }

@@ -177,7 +177,8 @@ fn show(found: &Value) {
             vec![mark.to_owned(), path, value]
         })
         .collect();
-    for missing in review.iter().filter(|path| !rows.iter().any(|row| row.get(1).is_some_and(|known| known == *path))) {
+    let known: Vec<String> = rows.iter().filter_map(|row| row.get(1).cloned()).collect();
+    for missing in review.iter().filter(|path| !known.iter().any(|known| known == *path)) {
         rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new()]);
     }
     print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");

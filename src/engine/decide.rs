@@ -21,6 +21,7 @@ use crate::{
 };
 
 /// One outcome, with what the store is asked for it.
+#[derive(Clone)]
 pub(super) struct Found {
     /// What it is.
     pub(super) outcome: Outcome,

@@ -14,12 +14,15 @@ use super::{
     interpret,
 };
 use crate::{
-    compose::hl7_answer::{self, Answer, Verdict},
+    compose::hl7_answer::{self, Answer, AnswerSettings, Verdict},
     config::{Config, InboundChannel},
     ids::{BodyId, MessageId},
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
-    normalize::{Kind, hl7::{self, Hl7Message, NotHl7}},
-    referral::Problem,
+    normalize::{
+        Kind,
+        hl7::{self, Header, Hl7Message, Refusal},
+    },
+    referral::{Problem, Reference},
     store::{Decision, Insertion, NewMessage, Receipt, StoreError},
 };
 
@@ -105,7 +108,7 @@ impl Intake {
     async fn accept_raw(&self, message: Message, arrival: Arrival, key: Option<String>) -> Result<Accepted, IntakeError> {
         let repeat_key = key.unwrap_or_else(|| format!("content|{}|{}", message.channel, message.body));
         let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
-        let (receipt, repeat) = match self.context.store.insert(new).await.map_err(|source| refused(source, None))? {
+        let (receipt, repeat) = match self.context.store.insert(new).await.map_err(unavailable)? {
             Insertion::New(receipt) => (receipt, Repeat::New),
             Insertion::Repeat { receipt, same_file: true } => (receipt, Repeat::SameFile),
             Insertion::Repeat { receipt, same_file: false } => (receipt, Repeat::Duplicate),
@@ -127,8 +130,8 @@ impl Intake {
         let rules = interpret::hl7_rules(config, channel, arrival.received_at);
         let read = match catch_unwind(AssertUnwindSafe(|| hl7::normalize(&arrival.body, &rules))) {
             Ok(Ok(read)) => read,
-            Ok(Err(NotHl7 { why })) => return Err(IntakeError::NotAMessage(why)),
-            Err(_) => return self.accept_unmapped(config, channel, arrival).await,
+            Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
+            Err(_) => return self.accept_unmapped(channel, arrival).await,
         };
         for _ in 0..TRIES_MAX {
             match self.commit_hl7(config, channel, &arrival, &read).await {
@@ -136,8 +139,8 @@ impl Intake {
                 done => return done,
             }
         }
-        let busy = Answering::new(config, channel, &read).busy();
-        Err(IntakeError::Unavailable { answer: busy, source: StoreError::Stale })
+        let answering = Answering { settings: interpret::answer_settings(channel), read: &read, id: MessageId::generate() };
+        Err(IntakeError::Unavailable { answer: answering.busy(), source: StoreError::Stale })
     }
 
     async fn commit_hl7(
@@ -147,40 +150,36 @@ impl Intake {
         arrival: &Arrival,
         read: &Hl7Message,
     ) -> Result<Accepted, IntakeError> {
-        let answering = Answering::new(config, channel, read);
-        let unavailable = |source| refused(source, answering.busy());
-        let mut message = Message::received(arrival);
+        let store = &self.context.store;
+        let answering = Answering { settings: interpret::answer_settings(channel), read, id: MessageId::generate() };
+        let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
+        let mut message = Message { id: answering.id, ..Message::received(arrival) };
         message.sender = Some(read.sender.clone());
-        message.control_id = Some(ControlId(read.control_id()));
-        let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
-        let decided = decide::decide(&self.context.store, config, channel, message, vec![found]).map_err(unavailable)?;
-        let (mut decision, answer) = answering.answer(decided);
-        let accepted = answer.is_accepted();
-        let Some(mut message) = decision.message.take() else { return Err(IntakeError::Stopping) };
-        if let Some(key) = read.control_key.as_deref()
-            && let Some(other) = self.context.store.message_by_key(key).map_err(unavailable)?
+        message.control_id = read.control_id.clone().map(ControlId);
+        if let Some(key) = &read.control_key
+            && let Some(other) = store.message_by_key(key).map_err(unavailable)?
             && other.body != message.body
         {
             let text = "MSH-10 was used before for another message; taken as a new one";
             message.problems.push(Problem::at("control-id-reused", "MSH-10", text));
         }
-        message.acknowledgement = if answer.bytes().is_some() { Acknowledgement::Sent } else { Acknowledgement::NotOwed };
-        if let Some(bytes) = answer.bytes() {
-            message.answer = Some(BodyId::of(bytes));
-            decision.bodies.push(bytes.clone());
-        }
-        let id = message.id;
-        decision.message = Some(message.clone());
+        let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
+        let decided = decide::decide(store, config, channel, message, vec![found]).map_err(unavailable)?;
+        let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
+        let mut stored = message.clone();
+        stored.state = State::Received;
+        decision.message = Some(message);
         let new = NewMessage {
-            message: Message { state: State::Received, ..message },
+            message: stored,
             body: arrival.body.clone(),
-            repeat_key: accepted.then(|| read.repeat_key.clone()),
+            repeat_key: repeatable.then(|| read.repeat_key.clone()),
             control_key: read.control_key.clone(),
         };
-        match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
+        match store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) => {
-                tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, accepted, "stored and decided");
-                let answer = answer.release(&receipt);
+                let id = receipt.message();
+                tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
+                let answer = release(answer, &receipt);
                 Ok(Accepted { receipt, repeat: Repeat::New, answer })
             }
             Insertion::Repeat { receipt, .. } => {
@@ -200,37 +199,107 @@ impl Intake {
     }
 
     /// A message that our own mapping broke on: safe in the store and held for a person, so it is answered as taken.
-    async fn accept_unmapped(&self, config: &Config, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
-        let Some(header) = hl7::header(&arrival.body) else {
-            return Err(IntakeError::NotAMessage("it could not be read".to_owned()));
-        };
+    async fn accept_unmapped(&self, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
+        let not_a_message = |_| IntakeError::NotAMessage("it could not be read".to_owned());
+        let header = Header::of_fragment(&arrival.body).map_err(not_a_message)?;
         let mut message = Message::received(&arrival);
-        message.state = State::Held;
         message.kind = Some(Kind::Unknown);
-        message.reason = Some("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned());
-        tracing::error!(message = %message.id, channel = %arrival.channel, "reading a message broke off; it is stored and held");
-        let sealed = hl7_answer::answer(&header, &Verdict::Accepted { problems: &[] }, &interpret::answer_settings(config, channel), None, &control_id(&message), Timestamp::now());
-        message.acknowledgement = Acknowledgement::Sent;
+        message.sender = Some(header.sender());
+        tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
+        let settings = interpret::answer_settings(channel);
+        let id = message.id.to_string();
+        let answer = hl7_answer::answer(&header, Verdict::Accepted { warnings: &[] }, &settings, None, &id, Timestamp::now());
         let mut decision = Decision::default();
-        if let Answer::Positive(sealed) = &sealed {
-            message.answer = Some(BodyId::of(sealed.stored()));
-            decision.bodies.push(sealed.stored().clone());
-        }
-        decision.message = Some(message.clone());
-        let new = NewMessage {
-            repeat_key: Some(format!("content|{}|{}", message.channel, message.body)),
-            message: Message { state: State::Received, ..message },
-            body: arrival.body,
-            control_key: None,
-        };
-        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(|source| refused(source, None))? {
+        keep_answer(&answer, &mut message, &mut decision);
+        decision.message = Some(Message {
+            state: State::Held,
+            reason: Some("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned()),
+            ..message.clone()
+        });
+        let repeat_key = format!("content|{}|{}", message.channel, message.body);
+        let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
+        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
-        let answer = match sealed {
-            Answer::Positive(sealed) => Some(sealed.release(&receipt)),
-            Answer::Negative(bytes) => Some(bytes.into()),
-            Answer::None => None,
-        };
+        let answer = release(answer, &receipt);
         Ok(Accepted { receipt, repeat: Repeat::New, answer })
+    }
+}
+
+fn unavailable(source: StoreError) -> IntakeError {
+    IntakeError::Unavailable { answer: None, source }
+}
+
+/// What answering one HL7 message needs.
+struct Answering<'a> {
+    settings: AnswerSettings,
+    read: &'a Hl7Message,
+    /// Our message id is the MSH-10 of our answer: unique, and found again in the listings.
+    id: MessageId,
+}
+
+/// A message with its answer.
+struct Answered {
+    decision: Decision,
+    message: Message,
+    answer: Answer,
+    /// Whether a repeat gets the same answer: refused messages are evaluated afresh, the configuration may have been mended.
+    repeatable: bool,
+}
+
+impl Answering<'_> {
+    fn answer(&self, decided: Decided) -> Answered {
+        let Decided { mut decision, reference, unknown_referral } = decided;
+        let unknown = unknown_referral.then(Refusal::unknown_referral);
+        let refusal = self.read.refusal.as_ref().or(unknown.as_ref());
+        let mut message = decision.message.take().expect("a decision about a message holds it");
+        let verdict = match refusal {
+            Some(refusal) => {
+                message.state = State::Failed;
+                message.reason = Some(format!("refused: {}: {}", refusal.location, refusal.text));
+                decision = Decision::default();
+                Verdict::Refused(refusal)
+            }
+            None => Verdict::Accepted { warnings: &self.read.warnings },
+        };
+        let repeatable = refusal.is_none();
+        let answer = self.compose(verdict, reference.as_ref());
+        keep_answer(&answer, &mut message, &mut decision);
+        Answered { decision, message, answer, repeatable }
+    }
+
+    /// "Try later": never AA, never AE.
+    fn busy(&self) -> Option<Bytes> {
+        match self.compose(Verdict::Refused(&Refusal::try_later()), None) {
+            Answer::Negative(bytes) => Some(bytes.into()),
+            Answer::Positive(_) | Answer::None => None,
+        }
+    }
+
+    fn compose(&self, verdict: Verdict<'_>, reference: Option<&Reference>) -> Answer {
+        hl7_answer::answer(&self.read.header, verdict, &self.settings, reference, &self.id.to_string(), Timestamp::now())
+    }
+}
+
+/// Has the answer stored with the message. It goes out when the transaction is durable; where it cannot, the door says so.
+fn keep_answer(answer: &Answer, message: &mut Message, decision: &mut Decision) {
+    let bytes: Bytes = match answer {
+        Answer::Positive(sealed) => sealed.stored().clone(),
+        Answer::Negative(bytes) => bytes.clone().into(),
+        Answer::None => {
+            message.acknowledgement = Acknowledgement::NotOwed;
+            return;
+        }
+    };
+    message.acknowledgement = Acknowledgement::Sent;
+    message.answer = Some(BodyId::of(&bytes));
+    decision.bodies.push(bytes);
+}
+
+fn release(answer: Answer, receipt: &Receipt) -> Option<Bytes> {
+    match answer {
+        Answer::Positive(sealed) => Some(sealed.release(receipt)),
+        Answer::Negative(bytes) => Some(bytes.into()),
+        Answer::None => None,
     }
 }

@@ -38,36 +38,73 @@ pub struct Code {
 /// Characters of one symbol that are kept; a QR code has room for 4296.
 const TEXT_CHARACTERS_MAX: usize = 4_296;
 
-/// The symbols on a page: of each kind the first that can be read.
+/// The symbols on a page; nothing more is looked for once one is found.
 #[must_use]
 pub fn codes(gray: &[u8], width: u32, height: u32) -> Vec<Code> {
-    [Symbology::Qr, Symbology::Code128].into_iter().filter_map(|symbology| find(gray, width, height, symbology)).collect()
-}
-
-/// One way to look at the page: blur radius, then the threshold.
-const VARIANTS: [(usize, u8); 5] = [(1, 128), (1, 100), (1, 160), (2, 128), (2, 160)];
-
-fn find(gray: &[u8], width: u32, height: u32, symbology: Symbology) -> Option<Code> {
-    read(gray, width, height, symbology).or_else(|| {
-        VARIANTS.iter().find_map(|(radius, threshold)| {
-            let mut seen = blur(gray, width as usize, height as usize, *radius);
-            for pixel in &mut seen {
-                *pixel = if *pixel < *threshold { 0 } else { 255 };
+    if gray.len() != width as usize * height as usize || gray.is_empty() {
+        return Vec::new();
+    }
+    let both = [BarcodeFormat::QR_CODE, BarcodeFormat::CODE_128];
+    let softened = blur(gray, width as usize, height as usize, 1);
+    let clean = threshold(&softened, 128);
+    read(gray, width, height, &both)
+        .or_else(|| read(&clean, width, height, &both))
+        .or_else(|| {
+            if !may_hold_a_qr_code(&clean, width as usize) {
+                return None;
             }
-            read(&seen, width, height, symbology)
+            let coarse = blur(gray, width as usize, height as usize, 2);
+            [(&softened, 100), (&softened, 160), (&coarse, 128), (&coarse, 160)]
+                .into_iter()
+                .find_map(|(page, level)| read(&threshold(page, level), width, height, &[BarcodeFormat::QR_CODE]))
         })
-    })
+        .into_iter()
+        .collect()
 }
 
-fn read(gray: &[u8], width: u32, height: u32, symbology: Symbology) -> Option<Code> {
-    let format = match symbology {
-        Symbology::Qr => BarcodeFormat::QR_CODE,
-        Symbology::Code128 => BarcodeFormat::CODE_128,
+fn threshold(gray: &[u8], level: u8) -> Vec<u8> {
+    gray.iter().map(|pixel| if *pixel < level { 0 } else { 255 }).collect()
+}
+
+fn read(gray: &[u8], width: u32, height: u32, formats: &[BarcodeFormat]) -> Option<Code> {
+    let mut hints =
+        DecodeHints { TryHarder: Some(true), PossibleFormats: Some(formats.iter().copied().collect()), ..DecodeHints::default() };
+    let found = detect_in_luma_slice_with_hints(gray, width, height, None, &mut hints).ok()?;
+    let symbology = match found.getBarcodeFormat() {
+        BarcodeFormat::QR_CODE => Symbology::Qr,
+        BarcodeFormat::CODE_128 => Symbology::Code128,
+        _ => return None,
     };
-    let mut hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
-    let found = detect_in_luma_slice_with_hints(gray, width, height, Some(format), &mut hints).ok()?;
     let text: String = found.getText().chars().take(TEXT_CHARACTERS_MAX).collect();
     (!text.is_empty()).then_some(Code { symbology, text })
+}
+
+/// Whether enough rows cross what may be a finder pattern: dark and light runs of 1:1:3:1:1 modules, on a page of black and white.
+///
+/// Most pages have no symbol at all, and the variants cost as much as the recognition of the text.
+fn may_hold_a_qr_code(clean: &[u8], width: usize) -> bool {
+    /// A symbol of 20 mm at 204 dpi has modules of five pixels.
+    const MODULE_PIXELS_MIN: usize = 3;
+    /// The three patterns of such a symbol have three such rows a module each.
+    const ROWS_MIN: usize = 9;
+    let mut rows = 0;
+    for row in clean.chunks_exact(width) {
+        let runs: Vec<usize> = row.chunk_by(|a, b| a == b).map(<[u8]>::len).collect();
+        let starts_dark = row.first() == Some(&0);
+        let hit = runs.windows(5).enumerate().any(|(index, run)| {
+            let module = run.iter().sum::<usize>() / 7;
+            let near = |length: usize, modules: usize| (length * 2).abs_diff(module * modules * 2) <= module * modules;
+            (index % 2 == 0) == starts_dark
+                && module >= MODULE_PIXELS_MIN
+                && near(run[0], 1)
+                && near(run[1], 1)
+                && near(run[2], 3)
+                && near(run[3], 1)
+                && near(run[4], 1)
+        });
+        rows += usize::from(hit);
+    }
+    rows >= ROWS_MIN
 }
 
 /// Box blur, in two passes of running sums.

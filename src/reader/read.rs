@@ -1,9 +1,8 @@
 //! One document, read: what the worker process does with the bytes it is given.
 
-use std::{io::Cursor, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use super::{MachineCode, PageReading, Reading, Word};
 use crate::{
@@ -23,6 +22,8 @@ const BLANK_INK_MAX: f64 = 0.000_2;
 const UPRIGHT_CONFIDENCE: f32 = 0.70;
 /// Fewer words than this say little of how the page lies.
 const UPRIGHT_WORDS_MIN: usize = 5;
+
+const INCHES_A_METRE: f32 = 39.370_08;
 
 /// Reads a document.
 ///
@@ -61,8 +62,11 @@ pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) 
             }
         }
     }
+    let blank = |reading: &Reading| reading.pages.iter().all(|page| page.words.is_empty());
     match first_error {
         Some(error) if reading.pages.is_empty() => Err(error),
+        // A page whose image is gone shows as white paper: what the file was is not to be seen.
+        _ if document.cut_off() && blank(&reading) => Err(PagesError::Truncated),
         _ => Ok(reading),
     }
 }
@@ -138,10 +142,31 @@ fn word(found: OcrWord) -> Word {
     }
 }
 
+/// The stored image; a page that came with one bit a pixel is stored with one, at a tenth of the size.
 fn png(page: &Prepared) -> Bytes {
-    let mut encoded = Cursor::new(Vec::new());
-    PngEncoder::new(&mut encoded)
-        .write_image(&page.gray, page.width, page.height, ExtendedColorType::L8)
-        .expect("the rows are as many and as long as the sizes say, and memory can be written to");
-    Bytes::from(encoded.into_inner())
+    const DARK: u8 = 128;
+    let mut encoded = Vec::new();
+    let mut encoder = png::Encoder::new(&mut encoded, page.width, page.height);
+    encoder.set_color(png::ColorType::Grayscale);
+    let dots = (page.dpi * INCHES_A_METRE).round() as u32;
+    encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: dots, yppu: dots, unit: png::Unit::Meter }));
+    let packed: Vec<u8>;
+    let rows = if page.bilevel {
+        encoder.set_depth(png::BitDepth::One);
+        packed = page
+            .gray
+            .chunks_exact(page.width as usize)
+            .flat_map(|row| {
+                row.chunks(8).map(|pixels| {
+                    pixels.iter().zip([128, 64, 32, 16, 8, 4, 2, 1]).map(|(pixel, bit)| if *pixel < DARK { 0 } else { bit }).sum()
+                })
+            })
+            .collect();
+        &packed
+    } else {
+        &page.gray
+    };
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(rows));
+    written.expect("the rows are as many and as long as the sizes say, and memory can be written to");
+    Bytes::from(encoded)
 }

@@ -54,13 +54,20 @@ enum Command {
     },
     /// Read documents for the engine (started by it).
     #[command(hide = true)]
-    ReaderWorker(reader_worker::ReaderWorkerArgs),
+    ReaderWorker {
+        /// Its limits, or `--dump FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let Cli { settings, command } = Cli::parse();
     match command {
-        Command::ReaderWorker(args) => reader_worker::run(args),
+        Command::ReaderWorker { arguments } => match reader_worker::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
         Command::Check(args) => check::run(args, &settings.sources()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "loopline", &mut std::io::stdout());
@@ -88,7 +95,7 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
             Command::Referrals(command) => with_data(settings, async |data| referrals::run(command, data).await).await,
             Command::Messages(command) => with_data(settings, async |data| messages::run(command, data).await).await,
             Command::Deliveries(command) => with_data(settings, async |data| deliveries::run(command, data).await).await,
-            Command::Check(_) | Command::Completions { .. } | Command::ReaderWorker(_) => Ok(ExitCode::from(USAGE)),
+            Command::Check(_) | Command::Completions { .. } | Command::ReaderWorker { .. } => Ok(ExitCode::from(USAGE)),
         };
         done.unwrap_or_else(|error| failed(&error))
     })

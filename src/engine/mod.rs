@@ -36,7 +36,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config,
+    config::{Config, Limits},
     ids::ChannelName,
     reader::{ReaderOptions, ReaderPool},
     referral::TokenKey,
@@ -106,7 +106,7 @@ impl Engine {
         let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data)?);
-        let reader = ReaderPool::new(ReaderOptions::of(&config.settings.limits)?);
+        let reader = ReaderPool::new(reader_options(&config.settings.limits));
         let context = Context {
             store,
             reader,
@@ -174,6 +174,17 @@ impl Engine {
             station.abort();
         }
         self.context.store.close().await;
+    }
+}
+
+fn reader_options(limits: &Limits) -> ReaderOptions {
+    ReaderOptions {
+        workers: limits.reader_workers,
+        memory_bytes_max: limits.reader_memory_bytes_max,
+        cpu_seconds_max: limits.reader_cpu_seconds_max,
+        wall_seconds_max: limits.reader_wall_seconds_max,
+        pages_max: limits.reader_pages_max,
+        ..ReaderOptions::default()
     }
 }
 

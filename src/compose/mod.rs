@@ -3,6 +3,7 @@
 pub mod acknowledgement;
 pub mod confirmation;
 pub mod cover_page;
+pub mod hl7_answer;
 pub mod labels;
 mod paper;
 mod summary;

@@ -86,52 +86,10 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
 }
 
 /// Words that stand in the lines below a name.
-const DESK_WORDS: &[&str] = &[
-    "of",
-    "and",
-    "the",
-    "at",
-    "desk",
-    "front",
-    "office",
-    "scheduling",
-    "scheduler",
-    "coordinator",
-    "referral",
-    "referrals",
-    "department",
-    "dept",
-    "tel",
-    "phone",
-    "fax",
-    "ext",
-    "cell",
-    "mobile",
-    "direct",
-    "main",
-    "p",
-    "f",
-    "t",
-    "o",
-    "md",
-    "rn",
-    "ma",
-    "np",
-    "pa",
-    "for",
-    "clinic",
-    "group",
-    "center",
-    "medical",
-    "assistant",
-    "manager",
-    "reception",
-    "receptionist",
-    "nurse",
-    "suite",
-    "street",
-    "floor",
-];
+const DESK_WORDS: &str = "\
+    of and the at desk front office scheduling scheduler coordinator referral referrals department dept tel phone fax \
+    ext cell mobile direct main p f t o md rn ma np pa for clinic group center medical assistant manager reception \
+    receptionist nurse suite street floor";
 
 fn looks_like_signature(line: &str) -> bool {
     line.chars().count() <= 70
@@ -142,7 +100,9 @@ fn looks_like_signature(line: &str) -> bool {
             }
             let titled = word.chars().next().is_some_and(char::is_uppercase);
             let number = word.chars().all(|c| c.is_ascii_digit());
-            number || DESK_WORDS.contains(&lower.as_str()) || (titled && !super::statements::is_common(&lower))
+            number
+                || DESK_WORDS.split_ascii_whitespace().any(|known| known == lower)
+                || (titled && !super::statements::is_common(&lower))
         })
 }
 

@@ -1,0 +1,3 @@
+//! The integration tests: one binary, real files, real sockets, real processes.
+
+mod tidy;

@@ -126,7 +126,7 @@ pub(super) fn npi(text: &str, _: Site) -> Result<(), Complaint> {
         })
         .sum::<u32>()
         + 24;
-    if sum % 10 != 0 {
+    if !sum.is_multiple_of(10) {
         return complain("is an NPI whose check digit is wrong", "compare it with the NPI registry: two digits may be swapped");
     }
     Ok(())

@@ -59,7 +59,6 @@ impl DeliveryState {
             | (Self::InFlight, Self::Queued | Self::Sent | Self::Dead)
             | (Self::Sent, Self::Dead)
             | (Self::Dead, Self::Queued | Self::Withdrawn) => true,
-            (Self::Queued, Self::Queued | Self::Sent)
             (Self::Queued, Self::Sent)
             | (Self::InFlight, Self::InFlight | Self::Withdrawn)
             | (Self::Sent, Self::Queued | Self::InFlight | Self::Sent | Self::Withdrawn)

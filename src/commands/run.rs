@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
 /// It could not start: the configuration has mistakes, the folder is in use, a port is taken.
 pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
     let config = Config::load(sources)?;
-    telemetry::init(&config.settings).context("cannot set up logging")?;
+    telemetry::start(&config.settings);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;

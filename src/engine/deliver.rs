@@ -100,7 +100,7 @@ impl Work for Delivering {
                 Err(error) => Err(error),
             },
             Some(OutboundConfig::Fax(fax)) => {
-                FaxOutbound::new(delivery.through.clone(), fax.clone(), self.context.store.clone()).send(&delivery).await
+                FaxOutbound::new(delivery.through.clone(), fax, self.context.store.clone()).send(&delivery).await
             }
             None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
         };

@@ -208,7 +208,7 @@ impl Intake {
         tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
         let settings = interpret::answer_settings(channel);
         let id = message.id.to_string();
-        let answer = hl7_answer::answer(&header, Verdict::Accepted { warnings: &[] }, &settings, None, &id, Timestamp::now());
+        let answer = hl7_answer::answer(&header, Verdict::Accepted { kind: Kind::Unknown, warnings: &[] }, &settings, None, &id, Timestamp::now());
         let mut decision = Decision::default();
         keep_answer(&answer, &mut message, &mut decision);
         decision.message = Some(Message {
@@ -260,7 +260,7 @@ impl Answering<'_> {
                 decision = Decision::default();
                 Verdict::Refused(refusal)
             }
-            None => Verdict::Accepted { warnings: &self.read.warnings },
+            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.read.warnings },
         };
         let repeatable = refusal.is_none();
         let answer = self.compose(verdict, reference.as_ref());

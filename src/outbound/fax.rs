@@ -52,7 +52,7 @@ impl FaxOutbound {
 
 impl Outbound for FaxOutbound {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, SendError> {
-        let Content::Fax(fax) = &delivery.content else {
+        let Some(Content::Fax(fax)) = &delivery.content else {
             return Err(SendError::Permanent(format!("the channel {} sends faxes, and this is no fax", self.name)));
         };
         let document = self.store.body(&fax.document).await.map_err(|error| unreadable(&error))?;

@@ -77,7 +77,8 @@ pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
             paths.push(path);
         }
     }
-    let field = |path: &str| FieldToConfirm { path: path.to_owned(), label: labels::label(path), value: labels::value(record, path) };
+    let field =
+        |path: &str| FieldToConfirm { path: path.to_owned(), label: labels::label(path), value: labels::value(record, path) };
     paths.into_iter().map(field).collect()
 }
 
@@ -170,13 +171,20 @@ fn doubtful(sheet: &mut Sheet<'_>, fields: &[FieldToConfirm]) {
             }
             None => {
                 sheet.text(STRONG, value_left, layout::baseline(row), RIGHT, "not found");
-                sheet.text(BODY, 84.0, layout::right_box(row).bottom() - 3.0, layout::correction(row).left, "please write it here:");
+                sheet.text(
+                    BODY,
+                    84.0,
+                    layout::right_box(row).bottom() - 3.0,
+                    layout::correction(row).left,
+                    "please write it here:",
+                );
             }
         }
         blank(sheet, layout::correction(row));
     }
     if fields.len() > room {
-        let more = format!("and {} more. Better send the referral again, larger or at the resolution \"fine\".", fields.len() - room);
+        let more =
+            format!("and {} more. Better send the referral again, larger or at the resolution \"fine\".", fields.len() - room);
         sheet.text(STRONG, LEFT, layout::baseline(room) + 4.0, RIGHT, &more);
     }
 }

@@ -21,8 +21,12 @@ pub mod layout {
     pub use super::super::paper::Area;
 
     /// The four solid squares, clockwise from the top left.
-    pub const CORNER_MARKS: [Area; 4] =
-        [Area::square(36.0, 36.0, 16.0), Area::square(560.0, 36.0, 16.0), Area::square(560.0, 740.0, 16.0), Area::square(36.0, 740.0, 16.0)];
+    pub const CORNER_MARKS: [Area; 4] = [
+        Area::square(36.0, 36.0, 16.0),
+        Area::square(560.0, 36.0, 16.0),
+        Area::square(560.0, 740.0, 16.0),
+        Area::square(36.0, 740.0, 16.0),
+    ];
     /// The QR code, 36 mm; 20 points around it stay white.
     pub const QR: Area = Area::square(446.0, 76.0, 102.0);
 
@@ -192,7 +196,13 @@ fn questions(sheet: &mut Sheet<'_>) {
     sheet.text(HEADING, LEFT, 338.0, RIGHT, "Appointment:");
     ticked(sheet, layout::APPOINTMENT_YES, "yes, on");
     blank(sheet, layout::APPOINTMENT_DATE);
-    sheet.text(BODY, layout::APPOINTMENT_TIME.left - 22.0, layout::APPOINTMENT_YES.bottom() - 4.0, layout::APPOINTMENT_TIME.left, "at");
+    sheet.text(
+        BODY,
+        layout::APPOINTMENT_TIME.left - 22.0,
+        layout::APPOINTMENT_YES.bottom() - 4.0,
+        layout::APPOINTMENT_TIME.left,
+        "at",
+    );
     blank(sheet, layout::APPOINTMENT_TIME);
     ticked(sheet, layout::APPOINTMENT_NOT_YET, "not yet");
     ticked(sheet, layout::APPOINTMENT_DECLINED, "declined because");
@@ -246,7 +256,13 @@ fn referral_page(sheet: &mut Sheet<'_>, page: &PageImage) {
         Some(image) => sheet.image(layout::Area { left: 30.0, top: 50.0, width: 552.0, height: 714.0 }, image),
         None => {
             sheet.text(HEADING, LEFT, 120.0, RIGHT, "This page of the referral cannot be shown");
-            sheet.paragraph(BODY, (LEFT, RIGHT), 146.0, 4, "Its image is damaged. Please ask the referring practice for it, and quote the reference.");
+            sheet.paragraph(
+                BODY,
+                (LEFT, RIGHT),
+                146.0,
+                4,
+                "Its image is damaged. Please ask the referring practice for it, and quote the reference.",
+            );
         }
     }
 }

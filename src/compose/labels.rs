@@ -108,7 +108,9 @@ pub fn value(record: &Record, path: &str) -> Option<String> {
     match leaf {
         Value::String(text) if path.ends_with(".number") => Some(phone(text)),
         Value::String(text) if path == "patient.sex" => Some(sex_word(text).to_owned()),
-        Value::String(text) => Some(IsoDate::parse(text).filter(|_| is_date_path(path)).map_or_else(|| text.clone(), |at| date(&at))),
+        Value::String(text) => {
+            Some(IsoDate::parse(text).filter(|_| is_date_path(path)).map_or_else(|| text.clone(), |at| date(&at)))
+        }
         Value::Bool(answer) => Some(if *answer { "yes" } else { "no" }.to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -116,7 +118,9 @@ pub fn value(record: &Record, path: &str) -> Option<String> {
 }
 
 fn is_date_path(path: &str) -> bool {
-    path.ends_with("_date") || path.ends_with("_at") || matches!(path, "authorization.from" | "authorization.to" | "appointment.at")
+    path.ends_with("_date")
+        || path.ends_with("_at")
+        || matches!(path, "authorization.from" | "authorization.to" | "appointment.at")
 }
 
 /// A date as it cannot be misread: `Nov 1, 1934`; to the precision known, with the time where there is one.
@@ -153,8 +157,11 @@ pub fn phone(number: &str) -> String {
 pub fn person(name: &PersonName) -> Option<String> {
     let given: Vec<&str> = [&name.prefix, &name.given, &name.middle].into_iter().filter_map(Option::as_deref).collect();
     let given = given.join(" ");
-    let parts: Vec<&str> =
-        [name.family.as_deref(), Some(given.as_str()), name.suffix.as_deref()].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = [name.family.as_deref(), Some(given.as_str()), name.suffix.as_deref()]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -263,7 +270,11 @@ mod tests {
         assert_eq!(value(&record, "patient.birth_date").as_deref(), Some("Nov 1, 1934"));
         assert_eq!(value(&record, "patient.sex").as_deref(), Some("female"));
         assert_eq!(value(&record, "patient.phones.0.number").as_deref(), Some("+1 415-555-0142"));
-        assert_eq!(value(&record, "insurance.0.member_id").as_deref(), Some("2026-11-01"), "a number that looks like a date stays one");
+        assert_eq!(
+            value(&record, "insurance.0.member_id").as_deref(),
+            Some("2026-11-01"),
+            "a number that looks like a date stays one"
+        );
         assert_eq!(value(&record, "priority"), None, "unknown is not a value");
         assert_eq!(value(&record, "patient.name.family"), None);
         assert_eq!(value(&record, "patient"), None, "a section is no field");

@@ -143,7 +143,11 @@ impl Paper {
     pub(super) fn new(title: &str, site_name: &str) -> Self {
         let mut pdf = krilla::Document::new();
         pdf.set_metadata(
-            Metadata::new().title(title.to_owned()).creator("Loopline".to_owned()).authors(vec![site_name.to_owned()]).language("en-US".to_owned()),
+            Metadata::new()
+                .title(title.to_owned())
+                .creator("Loopline".to_owned())
+                .authors(vec![site_name.to_owned()])
+                .language("en-US".to_owned()),
         );
         Self { pdf, pages: 0 }
     }

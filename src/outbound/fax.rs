@@ -112,12 +112,15 @@ impl JobFolder {
         if stem.is_empty() || !stem.bytes().all(plain) {
             return Err(SendError::Permanent("the file name of this fax is not one that can be written".to_owned()));
         }
-        let json = serde_json::to_vec_pretty(job).map_err(|error| SendError::Permanent(format!("the job cannot be written as JSON: {error}")))?;
+        let json = serde_json::to_vec_pretty(job)
+            .map_err(|error| SendError::Permanent(format!("the job cannot be written as JSON: {error}")))?;
         self.put(&format!("{stem}.pdf"), document)?;
         self.sync().map_err(|error| self.class(&error))?;
         self.put(&format!("{stem}.json"), &json)?;
         // From here on the fax server may have it.
-        self.sync().map_err(|error| SendError::Ambiguous(format!("the fax-out folder {} cannot be synced: {error}", self.path.display())))?;
+        self.sync().map_err(|error| {
+            SendError::Ambiguous(format!("the fax-out folder {} cannot be synced: {error}", self.path.display()))
+        })?;
         Ok(Sent { note: format!("{stem}.pdf and {stem}.json, {} pages", fax.pages) })
     }
 
@@ -143,9 +146,9 @@ impl JobFolder {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 SendError::Channel(format!("the fax-out folder {folder} is not there: make it, or correct `path` of the channel"))
             }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                SendError::Channel(format!("the fax-out folder {folder} cannot be written to: give the engine's user the right to"))
-            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => SendError::Channel(format!(
+                "the fax-out folder {folder} cannot be written to: give the engine's user the right to"
+            )),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 SendError::Channel(format!("the disk of the fax-out folder {folder} is full: make room"))
             }
@@ -181,7 +184,8 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -194,7 +198,8 @@ mod tests {
         assert!(sent.note.contains("2 pages") && !sent.note.contains("555"));
         assert_eq!(names(folder.path()), ["01KAVM6Q2C9Y2R0N4N5S8T3W7X.json", "01KAVM6Q2C9Y2R0N4N5S8T3W7X.pdf"]);
         assert_eq!(fs::read(folder.path().join(&job.document)).unwrap(), document);
-        let json: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("01KAVM6Q2C9Y2R0N4N5S8T3W7X.json")).unwrap()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.path().join("01KAVM6Q2C9Y2R0N4N5S8T3W7X.json")).unwrap()).unwrap();
         assert_eq!(json["number"], "+14155550199");
         assert_eq!(json["pages"], 2);
         assert_eq!(json["purpose"], "confirmation-request");

@@ -9,8 +9,8 @@ use crate::{
     compose::acknowledgement,
     ids::ReferralId,
     referral::{
-        Address, Code, Coverage, HeldReason, IsoDate, Patient, PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Provider, Record,
-        Reference, Request, Sex, TokenKey,
+        Address, Code, Coverage, HeldReason, IsoDate, Patient, PatientIdentifier, PersonName, Phone, PhoneUse, Priority,
+        Provider, Record, Reference, Request, Sex, TokenKey,
     },
 };
 
@@ -23,7 +23,11 @@ fn referral() -> Referral {
         priority: Priority::Urgent,
         authored_at: IsoDate::parse("2026-11-20"),
         patient: Patient {
-            identifiers: vec![PatientIdentifier { value: "5510274".into(), authority: Some("CEDAR".into()), kind: Some("MR".into()) }],
+            identifiers: vec![PatientIdentifier {
+                value: "5510274".into(),
+                authority: Some("CEDAR".into()),
+                kind: Some("MR".into()),
+            }],
             name: name("Quarterstone", "Ottilie"),
             birth_date: IsoDate::parse("1961-04-09"),
             sex: Some(Sex::F),
@@ -31,7 +35,11 @@ fn referral() -> Referral {
             address: Address { lines: vec!["12 Larkspur Lane".into()], city: Some("Fairmead".into()), ..Address::default() },
             ..Patient::default()
         },
-        insurance: vec![Coverage { payer: Some("Harbor Mutual".into()), member_id: Some("HM0042219".into()), ..Coverage::default() }],
+        insurance: vec![Coverage {
+            payer: Some("Harbor Mutual".into()),
+            member_id: Some("HM0042219".into()),
+            ..Coverage::default()
+        }],
         referring: Provider {
             name: name("Abernathy", "Rue"),
             organization: Some("Cedar Family Clinic".into()),
@@ -42,7 +50,11 @@ fn referral() -> Referral {
         request: Request {
             service: Some("consultation".into()),
             reason: Some("Iron deficiency anemia without obvious source, please evaluate for GI blood loss.".into()),
-            diagnoses: vec![Code { code: Some("D50.9".into()), system: Some("ICD-10-CM".into()), text: Some("Iron deficiency anemia".into()) }],
+            diagnoses: vec![Code {
+                code: Some("D50.9".into()),
+                system: Some("ICD-10-CM".into()),
+                text: Some("Iron deficiency anemia".into()),
+            }],
             ..Request::default()
         },
         notes: vec!["Prefers appointments in the morning.".into()],
@@ -50,7 +62,10 @@ fn referral() -> Referral {
     };
     Referral {
         id: ReferralId::generate(),
-        reference: "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().find_map(|check| format!("LL-7K3M-Q9X{check}").parse().ok()).unwrap(),
+        reference: "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+            .chars()
+            .find_map(|check| format!("LL-7K3M-Q9X{check}").parse().ok())
+            .unwrap(),
         status: Status::New,
         version: 1,
         record,
@@ -177,7 +192,8 @@ fn the_cover_names_nobody_and_the_pages_behind_it_say_everything() {
     let document = confirmation_request(&referral, &face("LL"), &[]).unwrap();
     assert_eq!(document.pages, 2);
     let cover = pdftotext(&document, 1);
-    for expected in ["O. Q.", "Cedar Family Clinic", "+1 415-555-0199", "referrals@fairmead.example", "2 with this one", "URGENT"] {
+    for expected in ["O. Q.", "Cedar Family Clinic", "+1 415-555-0199", "referrals@fairmead.example", "2 with this one", "URGENT"]
+    {
         assert!(cover.contains(expected), "{expected} is missing");
     }
     for unwanted in ["Quarterstone", "Ottilie", "1961", "anemia", "Harbor"] {
@@ -217,7 +233,8 @@ fn texts_of_any_length_and_script_stay_on_the_page() {
     referral.record.notes = vec![endless.clone(); 300];
     referral.record.referring.organization = Some("W".repeat(100_000));
     let site = "S".repeat(10_000);
-    let document = confirmation_request(&referral, &PageFace { site_name: &site, return_email: Some(&site), ..face("LL") }, &[]).unwrap();
+    let document =
+        confirmation_request(&referral, &PageFace { site_name: &site, return_email: Some(&site), ..face("LL") }, &[]).unwrap();
     assert_eq!(document.pages as usize, 1 + summary::SUMMARY_PAGES_MAX);
     let folder = tempfile::tempdir().unwrap();
     let page = faxed(&document, folder.path(), false);

@@ -138,6 +138,9 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// How often sending was begun.
     pub attempts: u32,
+    /// How many of the attempts do not count, since the channel itself was at fault.
+    #[serde(default)]
+    pub excused: u32,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// When it is tried next, while `Queued`.
@@ -164,6 +167,7 @@ impl Delivery {
             content: None,
             state: DeliveryState::Queued,
             attempts: 0,
+            excused: 0,
             queued_at: now,
             due_at: now,
             sent_at: None,

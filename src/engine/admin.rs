@@ -274,7 +274,8 @@ async fn retry(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
         return Err(format!("delivery {id} is {}: only a dead one can be retried", delivery.state.as_str()));
     }
     delivery.state = DeliveryState::Queued;
-    delivery.attempts = 0;
+    // Earlier attempts do not count against the new ones.
+    delivery.excused = delivery.attempts;
     delivery.due_at = Timestamp::now();
     let decision = Decision { deliveries: vec![delivery.clone()], ..Decision::default() };
     context.store.settle(decision).await.map_err(|error| error.to_string())?;

@@ -91,7 +91,7 @@ impl Work for Delivering {
             return self.recover(delivery).await;
         }
         if let Err(why) = self.compose(&config, delivery).await? {
-            return self.settle(id, &config, Err(SendError::Permanent(why))).await;
+            return self.give_up(id, &why).await;
         }
         let delivery = self.context.store.claim_delivery(id).await?;
         let result = match config.outbound.get(&delivery.through) {
@@ -104,7 +104,7 @@ impl Work for Delivering {
             }
             None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
         };
-        self.settle(id, &config, result).await
+        self.settle(&delivery, &config, &result).await
     }
 }
 
@@ -134,14 +134,34 @@ impl Delivering {
         }
     }
 
-    async fn settle(&self, id: DeliveryId, config: &Config, result: Result<Sent, SendError>) -> Result<(), StoreError> {
+    async fn settle(&self, claimed: &Delivery, config: &Config, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+        let mut delivery = claimed.clone();
+        self.mark(&mut delivery, config, result);
         for _ in 0..TRIES_MAX {
-            let Some(mut delivery) = self.context.store.delivery(id)? else { return Ok(()) };
-            self.mark(&mut delivery, config, &result);
             let consequence = self.consequence(&delivery)?;
             match self.context.store.settle_delivery(delivery.clone(), consequence).await {
                 Ok(()) => {
-                    log(&delivery, &result);
+                    log(&delivery, result);
+                    return Ok(());
+                }
+                Err(StoreError::Stale) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Stale)
+    }
+
+    /// There is no letter and never will be: a person sees why.
+    async fn give_up(&self, id: DeliveryId, why: &str) -> Result<(), StoreError> {
+        for _ in 0..TRIES_MAX {
+            let Some(mut delivery) = self.context.store.delivery(id)? else { return Ok(()) };
+            delivery.state = DeliveryState::Dead;
+            delivery.reason = Some(why.to_owned());
+            let mut decision = self.consequence(&delivery)?;
+            decision.deliveries.push(delivery);
+            match self.context.store.settle(decision).await {
+                Ok(()) => {
+                    tracing::error!(delivery = %id, why, "cannot be composed; the referral is held for a person");
                     return Ok(());
                 }
                 Err(StoreError::Stale) => {}
@@ -155,6 +175,7 @@ impl Delivering {
     fn mark(&self, delivery: &mut Delivery, config: &Config, result: &Result<Sent, SendError>) {
         let now = Timestamp::now();
         let limits = &config.settings.limits;
+        let counted = delivery.attempts.saturating_sub(delivery.excused);
         let later = |attempts| retry::next_attempt(now, attempts, limits, rand::random());
         match result {
             Ok(_) => {
@@ -162,14 +183,14 @@ impl Delivering {
                 delivery.sent_at = Some(now);
                 delivery.reason = None;
             }
-            Err(SendError::Transient(why) | SendError::Ambiguous(why)) if delivery.attempts < limits.delivery_attempts_max => {
+            Err(SendError::Transient(why) | SendError::Ambiguous(why)) if counted < limits.delivery_attempts_max => {
                 delivery.state = DeliveryState::Queued;
-                delivery.due_at = later(delivery.attempts);
+                delivery.due_at = later(counted);
                 delivery.reason = Some(why.clone());
             }
             Err(SendError::Transient(why) | SendError::Ambiguous(why)) => {
                 delivery.state = DeliveryState::Dead;
-                delivery.reason = Some(format!("given up after {} attempts: {why}", delivery.attempts));
+                delivery.reason = Some(format!("given up after {counted} attempts: {why}"));
             }
             Err(SendError::Permanent(why)) => {
                 delivery.state = DeliveryState::Dead;
@@ -179,8 +200,7 @@ impl Delivering {
                 let until = now.saturating_add(SignedDuration::from_secs(CHANNEL_PAUSE_SECONDS)).unwrap_or(now);
                 self.paused.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.through.clone(), until);
                 delivery.state = DeliveryState::Queued;
-                // The message is not at fault: the attempt does not count.
-                delivery.attempts = delivery.attempts.saturating_sub(1);
+                delivery.excused = delivery.excused.saturating_add(1);
                 delivery.due_at = until;
                 delivery.reason = Some(format!("channel {} is paused: {why}", delivery.through));
             }

@@ -55,10 +55,6 @@ impl Work for Processing {
         self.context.store.due_messages(now, limit)
     }
 
-    fn may_start(&self, _: MessageId, _: Timestamp) -> bool {
-        true
-    }
-
     async fn attempt(&self, id: MessageId) -> Result<(), StoreError> {
         let message = self.context.store.claim_message(id).await?;
         let config = self.context.config();

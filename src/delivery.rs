@@ -51,16 +51,18 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// The transition table; `Dead` goes back to `Queued` by a person's retry.
+    /// The transition table. `Queued` follows itself when the content is composed. `Dead` goes back to `Queued` by a person's retry; a bounce makes what was sent `Dead`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
-            (Self::Queued, Self::InFlight | Self::Withdrawn | Self::Dead)
+            (Self::Queued, Self::Queued | Self::InFlight | Self::Withdrawn | Self::Dead)
             | (Self::InFlight, Self::Queued | Self::Sent | Self::Dead)
+            | (Self::Sent, Self::Dead)
             | (Self::Dead, Self::Queued | Self::Withdrawn) => true,
-            (Self::Queued, Self::Queued | Self::Sent)
+            (Self::Queued, Self::Sent)
             | (Self::InFlight, Self::InFlight | Self::Withdrawn)
-            | (Self::Sent | Self::Withdrawn, _)
+            | (Self::Sent, Self::Queued | Self::InFlight | Self::Sent | Self::Withdrawn)
+            | (Self::Withdrawn, _)
             | (Self::Dead, Self::InFlight | Self::Sent | Self::Dead) => false,
         }
     }
@@ -78,7 +80,7 @@ impl DeliveryState {
     }
 }
 
-/// What is to be sent: composed once, when it was queued, so that every attempt sends the same bytes.
+/// What is to be sent.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {
@@ -129,12 +131,16 @@ pub struct Delivery {
     /// The message it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageId>,
-    /// What is sent.
-    pub content: Content,
+    /// What is sent: composed at the first attempt and kept, so that every further attempt sends the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
     /// Where it is.
     pub state: DeliveryState,
     /// How often sending was begun.
     pub attempts: u32,
+    /// How many of the attempts do not count, since the channel itself was at fault.
+    #[serde(default)]
+    pub excused: u32,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// When it is tried next, while `Queued`.
@@ -145,6 +151,29 @@ pub struct Delivery {
     /// Why the last attempt failed, in plain words without patient data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Delivery {
+    /// A delivery to be composed and sent as soon as may be.
+    #[must_use]
+    pub fn queued(purpose: Purpose, through: ChannelName, to: impl Into<String>, now: Timestamp) -> Self {
+        Self {
+            id: DeliveryId::generate(),
+            purpose,
+            through,
+            to: to.into(),
+            referral: None,
+            message: None,
+            content: None,
+            state: DeliveryState::Queued,
+            attempts: 0,
+            excused: 0,
+            queued_at: now,
+            due_at: now,
+            sent_at: None,
+            reason: None,
+        }
+    }
 }
 
 impl fmt::Debug for Delivery {

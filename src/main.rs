@@ -1,3 +1,117 @@
-//! The `loopline` program.
+//! The `loopline` program: an enum of commands and a match.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use loopline::{
+    commands::{check, deliveries, messages, reader_worker, referrals, run, send, try_file},
+    config::{Settings, SettingsArgs},
+};
+
+/// The exit status for wrong usage, as clap gives it.
+const USAGE: u8 = 2;
+/// The exit status for a configuration with mistakes (sysexits.h `EX_CONFIG`).
+const CONFIG: u8 = 78;
+
+#[derive(Parser)]
+#[command(
+    name = "loopline",
+    version,
+    about = "An integration engine for patient referrals: HL7 v2, faxes and mail in, one record, acknowledgements and confirmation requests out",
+    after_help = "Exit status: 0 done; 1 it could not be done (the message says why); 2 wrong usage; 78 mistakes in the configuration."
+)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the engine until SIGTERM; SIGHUP reads the channels again.
+    Run,
+    /// Check the settings and every channel file; print every mistake at once.
+    Check(check::CheckArgs),
+    /// Read one file (HL7, PDF, TIFF, mail) and print what it would become; stores nothing, sends nothing.
+    Try(try_file::TryArgs),
+    /// Send HL7 messages over MLLP, once each or as a load.
+    Send(send::SendArgs),
+    /// List, show and settle referrals.
+    #[command(subcommand)]
+    Referrals(referrals::ReferralsCommand),
+    /// List, show and replay messages.
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
+    /// List and retry deliveries.
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Read documents for the engine (started by it).
+    #[command(hide = true)]
+    ReaderWorker {
+        /// Its limits, or `--dump FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Cli { settings, command } = Cli::parse();
+    match command {
+        Command::ReaderWorker { arguments } => match reader_worker::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
+        Command::Check(args) => check::run(args, &settings.sources()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "loopline", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+        command @ (Command::Run
+        | Command::Try(_)
+        | Command::Send(_)
+        | Command::Referrals(_)
+        | Command::Messages(_)
+        | Command::Deliveries(_)) => in_runtime(&settings, command),
+    }
+}
+
+fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::from(error).context("cannot start the runtime")),
+    };
+    runtime.block_on(async {
+        let done = match command {
+            Command::Run => run::run(&settings.sources()).await,
+            Command::Try(args) => try_file::run(args, &settings.sources()).await,
+            Command::Send(args) => send::run(args).await,
+            Command::Referrals(command) => with_data(settings, async |data| referrals::run(command, data).await).await,
+            Command::Messages(command) => with_data(settings, async |data| messages::run(command, data).await).await,
+            Command::Deliveries(command) => with_data(settings, async |data| deliveries::run(command, data).await).await,
+            Command::Check(_) | Command::Completions { .. } | Command::ReaderWorker { .. } => Ok(ExitCode::from(USAGE)),
+        };
+        done.unwrap_or_else(|error| failed(&error))
+    })
+}
+
+/// Runs a command that asks the engine of the data folder in the settings.
+async fn with_data(
+    settings: &SettingsArgs,
+    command: impl AsyncFnOnce(&std::path::Path) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(&settings.sources())?;
+    command(&settings.data).await
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("loopline: {error:#}");
+    if error.is::<loopline::config::ConfigErrors>() { ExitCode::from(CONFIG) } else { ExitCode::FAILURE }
+}

@@ -1,3 +1,11 @@
 //! The commands of the program, one file each.
 
 pub mod check;
+pub mod deliveries;
+pub mod messages;
+mod print;
+pub mod reader_worker;
+pub mod referrals;
+pub mod run;
+
+

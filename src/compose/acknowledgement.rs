@@ -1,1 +1,198 @@
-//! (in work)
+//! The answer to a fax sender on one page: we have it; or, please check what we read; or, we could not read it.
+//!
+//! # Design notes
+//! It goes to the number that the channel is configured with, and it is one sheet. So it shows the patient's initials and, of the
+//! record, only the fields that the sender must check: what is certain is not sent about once more.
+
+use jiff::Zoned;
+
+use super::{
+    ComposeError, Document, PageFace,
+    cover_page::{BODY, HEADING, REFERENCE, STRONG, TEXT_RIGHT, TITLE, blank, frame, named_line, return_to, ticked},
+    labels,
+    paper::{LEFT, Paper, QrModules, RIGHT, Sheet},
+    typeset::Style,
+};
+use crate::referral::{HeldReason, Record, Referral};
+
+/// Where things stand on a page that asks for corrections; corner marks and QR code as on the cover page.
+pub mod layout {
+    pub use super::super::cover_page::layout::{Area, CORNER_MARKS, QR};
+
+    /// The most fields that one page asks about.
+    pub const ROWS_MAX: usize = 7;
+    const TOP: f32 = 262.0;
+    const ROW_HEIGHT: f32 = 44.0;
+
+    /// The box behind the field at this position that says "right".
+    #[must_use]
+    pub const fn right_box(row: usize) -> Area {
+        Area::square(84.0, TOP + ROW_HEIGHT * row as f32 + 22.0, 18.0)
+    }
+
+    /// Where the correction of the field at this position is written.
+    #[must_use]
+    pub const fn correction(row: usize) -> Area {
+        Area { left: 232.0, top: TOP + ROW_HEIGHT * row as f32 + 16.0, width: 320.0, height: 26.0 }
+    }
+
+    pub(super) const fn baseline(row: usize) -> f32 {
+        TOP + ROW_HEIGHT * row as f32 + 15.0
+    }
+}
+
+/// A field that the sender is asked about.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FieldToConfirm {
+    /// Its path in the record.
+    pub path: String,
+    /// What people call it.
+    pub label: String,
+    /// What was read; none: nothing was found.
+    pub value: Option<String>,
+}
+
+impl std::fmt::Debug for FieldToConfirm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FieldToConfirm({})", self.path)
+    }
+}
+
+/// The fields without which nobody can be found, in the order in which they are asked for.
+const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
+
+/// What the sender must be asked: what is held for want of it first, then all that is marked for review.
+#[must_use]
+pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
+    let mut paths: Vec<&str> = Vec::new();
+    if record.held.contains(&HeldReason::BlockingField) {
+        let missing = |path: &&str| record.review.iter().any(|marked| marked == path) || labels::value(record, path).is_none();
+        paths.extend(IDENTITY.into_iter().filter(missing));
+    }
+    if record.held.contains(&HeldReason::PriorityUnknown) {
+        paths.push("priority");
+    }
+    for path in &record.review {
+        if !paths.contains(&path.as_str()) {
+            paths.push(path);
+        }
+    }
+    let field =
+        |path: &str| FieldToConfirm { path: path.to_owned(), label: labels::label(path), value: labels::value(record, path) };
+    paths.into_iter().map(field).collect()
+}
+
+/// The answer to a referral that was read. `received_at` is in the site's time zone.
+///
+/// # Errors
+/// [`ComposeError`] where the code is too long for its place, or the PDF cannot be written.
+pub fn page(referral: &Referral, face: &PageFace<'_>, received_at: &Zoned) -> Result<Document, ComposeError> {
+    let record = &referral.record;
+    let fields = fields_to_confirm(record);
+    let qr = face.code.map(QrModules::of).transpose()?;
+    let title = if fields.is_empty() { "Referral received" } else { "Please check this referral" };
+    let mut paper = Paper::new(title, face.site_name);
+    paper.page(|sheet| {
+        frame(sheet, face, qr.as_ref());
+        sheet.text(TITLE, LEFT, 92.0, TEXT_RIGHT, title);
+        sheet.text(BODY, LEFT, 118.0, TEXT_RIGHT, "Reference");
+        sheet.text(REFERENCE, LEFT, 152.0, TEXT_RIGHT, referral.reference.as_str());
+        let initials = labels::initials(&record.patient.name).unwrap_or_else(|| "not known".to_owned());
+        let sender = face.recipient.map(str::to_owned).or_else(|| labels::provider(&record.referring));
+        named_line(sheet, 180.0, TEXT_RIGHT, "To", sender.as_deref().unwrap_or("the referring practice"));
+        named_line(sheet, 202.0, RIGHT, "Received", &time(received_at));
+        named_line(sheet, 224.0, RIGHT, "Patient", &format!("{initials} (initials)"));
+        if fields.is_empty() {
+            certain(sheet, record);
+        } else {
+            doubtful(sheet, &fields);
+            return_to(sheet, face);
+        }
+    });
+    paper.finish()
+}
+
+/// The answer to a document that could not be read. `reason` is in plain words and completes "because …"; `pages` is how many there
+/// were, where that much could be told.
+///
+/// # Errors
+/// As [`page`].
+pub fn unreadable(face: &PageFace<'_>, received_at: &Zoned, pages: Option<u32>, reason: &str) -> Result<Document, ComposeError> {
+    let mut paper = Paper::new("Fax not readable", face.site_name);
+    paper.page(|sheet| {
+        frame(sheet, face, None);
+        sheet.text(TITLE, LEFT, 92.0, RIGHT, "We could not read your fax");
+        named_line(sheet, 130.0, RIGHT, "Received", &time(received_at));
+        let count = match pages {
+            Some(1) => "1 page".to_owned(),
+            Some(pages) => format!("{pages} pages"),
+            None => "not known".to_owned(),
+        };
+        named_line(sheet, 152.0, RIGHT, "Pages", &count);
+        sheet.rule(LEFT, RIGHT, 170.0);
+        let reason = reason.trim().trim_end_matches('.');
+        let after = sheet.paragraph(STRONG, (LEFT, RIGHT), 202.0, 8, &format!("We could not read it because {reason}."));
+        let plea = "Nobody has acted on it. Please send it again: black ink on white paper, at the resolution \"fine\", the right way up.";
+        sheet.paragraph(BODY, (LEFT, RIGHT), after + 12.0, 4, plea);
+        return_to_us(sheet, face);
+    });
+    paper.finish()
+}
+
+fn time(at: &Zoned) -> String {
+    at.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string()
+}
+
+fn certain(sheet: &mut Sheet<'_>, record: &Record) {
+    sheet.rule(LEFT, RIGHT, 244.0);
+    let after = sheet.paragraph(HEADING, (LEFT, RIGHT), 276.0, 2, "We have your referral.");
+    let next = if record.held.is_empty() {
+        "You need not answer this page. When you call or write about the referral, please quote the reference."
+    } else {
+        "A person here looks at it before it is passed on. You need not answer this page. When you call or write about the referral, please \
+         quote the reference."
+    };
+    sheet.paragraph(BODY, (LEFT, RIGHT), after + 6.0, 5, next);
+}
+
+fn doubtful(sheet: &mut Sheet<'_>, fields: &[FieldToConfirm]) {
+    sheet.rule(LEFT, RIGHT, 232.0);
+    sheet.text(STRONG, LEFT, 252.0, RIGHT, "We could not read all of it. Please tick what is right, write what is not.");
+    let room = if fields.len() > layout::ROWS_MAX { layout::ROWS_MAX - 1 } else { layout::ROWS_MAX };
+    for (row, field) in fields.iter().take(room).enumerate() {
+        let name = format!("{}:", field.label);
+        let value_left = LEFT + BODY.width(&BODY.fit(&name, 260.0)) + 8.0;
+        sheet.text(BODY, LEFT, layout::baseline(row), LEFT + 262.0, &name);
+        match &field.value {
+            Some(value) => {
+                sheet.text(STRONG, value_left, layout::baseline(row), RIGHT, value);
+                ticked(sheet, layout::right_box(row), "right");
+                sheet.text(BODY, 176.0, layout::right_box(row).bottom() - 3.0, layout::correction(row).left, "or:");
+            }
+            None => {
+                sheet.text(STRONG, value_left, layout::baseline(row), RIGHT, "not found");
+                sheet.text(
+                    BODY,
+                    84.0,
+                    layout::right_box(row).bottom() - 3.0,
+                    layout::correction(row).left,
+                    "please write it here:",
+                );
+            }
+        }
+        blank(sheet, layout::correction(row));
+    }
+    if fields.len() > room {
+        let more =
+            format!("and {} more. Better send the referral again, larger or at the resolution \"fine\".", fields.len() - room);
+        sheet.text(STRONG, LEFT, layout::baseline(room) + 4.0, RIGHT, &more);
+    }
+}
+
+fn return_to_us(sheet: &mut Sheet<'_>, face: &PageFace<'_>) {
+    const BY: Style = Style::bold(19.0);
+    if let Some(fax) = face.return_fax {
+        sheet.text(BODY, LEFT, 360.0, RIGHT, "Our fax number");
+        sheet.text(BY, LEFT, 386.0, RIGHT, &labels::phone(fax));
+    }
+}

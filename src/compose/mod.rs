@@ -3,3 +3,10 @@
 pub mod acknowledgement;
 pub mod confirmation;
 pub mod cover_page;
+pub mod hl7_answer;
+pub mod labels;
+mod paper;
+mod summary;
+mod typeset;
+
+pub use paper::{CODE_CHARS_MAX, ComposeError, Document, PageFace, PageImage};

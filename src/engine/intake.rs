@@ -1,12 +1,39 @@
 //! The intake: every arrival passes here, and is durable when [`Intake::accept`] returns.
+//!
+//! A document or a mail is stored raw and processed later. An HL7 message is quick to normalize and its answer depends on what it
+//! turns out to be, so it is normalized first and stored together with what became of it, in one transaction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
-use crate::{message::Arrival, store::Receipt};
+use super::{
+    Context,
+    decide::{self, Decided, Found},
+    interpret,
+};
+use crate::{
+    compose::hl7_answer::{self, Answer, AnswerSettings, Verdict},
+    config::{Config, InboundChannel},
+    ids::{BodyId, MessageId},
+    message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
+    normalize::{
+        Kind,
+        hl7::{self, Header, Hl7Message, Refusal},
+    },
+    referral::{Problem, Reference},
+    store::{Decision, Insertion, NewMessage, Receipt, StoreError},
+};
+
+/// How often an HL7 message is decided again when what it was decided from changed meanwhile.
+const TRIES_MAX: u32 = 16;
 
 /// Takes arrivals in. Cheap to clone.
 #[derive(Clone)]
-pub struct Intake {}
+pub struct Intake {
+    context: Context,
+}
 
 /// What the door does with a taken arrival.
 pub struct Accepted {
@@ -35,11 +62,11 @@ pub enum IntakeError {
     /// The store cannot write now: try again later.
     #[error("the store cannot take it now")]
     Unavailable {
-        /// What to answer on the same connection (HL7: AR or CR, 207), where that is configured; none: say nothing.
+        /// What to answer on the same connection (HL7: AR or CR, 207); none: say nothing.
         answer: Option<Bytes>,
         /// What the store said.
         #[source]
-        source: crate::store::StoreError,
+        source: StoreError,
     },
     /// It cannot be answered at all (not HL7): close the connection.
     #[error("it is not a message: {0}")]
@@ -50,12 +77,229 @@ pub enum IntakeError {
 }
 
 impl Intake {
+    pub(super) fn new(context: Context) -> Self {
+        Self { context }
+    }
+
     /// Takes an arrival in; returns once it is durable.
     ///
     /// # Errors
     /// [`IntakeError`]: nothing was stored, and nothing may be acknowledged.
     pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, IntakeError> {
-        let _ = arrival;
-        Err(IntakeError::Stopping)
+        let config = self.context.config();
+        let channel = config.inbound.get(&arrival.channel).ok_or(IntakeError::Stopping)?;
+        match arrival.protocol {
+            Protocol::Hl7 => self.accept_hl7(&config, channel, arrival).await,
+            Protocol::Document => self.accept_raw(Message::received(&arrival), arrival, None).await,
+            Protocol::Mail => self.accept_mail(arrival).await,
+        }
+    }
+
+    /// Notes that the answer to a message did not reach its sender; a repeat gets it again.
+    pub async fn answer_undelivered(&self, receipt: &Receipt) {
+        let decision =
+            Decision { acknowledged: vec![(receipt.message(), Acknowledgement::Undelivered)], ..Decision::default() };
+        if let Err(error) = self.context.store.settle(decision).await {
+            tracing::warn!(message = %receipt.message(), %error, "cannot note that an answer was not delivered");
+        }
+    }
+
+    /// Puts a copy of a document that proved unreadable where the practice sees it. Done by the processing station.
+    async fn accept_raw(&self, message: Message, arrival: Arrival, key: Option<String>) -> Result<Accepted, IntakeError> {
+        let repeat_key = key.unwrap_or_else(|| format!("content|{}|{}", message.channel, message.body));
+        let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
+        let (receipt, repeat) = match self.context.store.insert(new).await.map_err(unavailable)? {
+            Insertion::New(receipt) => (receipt, Repeat::New),
+            Insertion::Repeat { receipt, same_file: true } => (receipt, Repeat::SameFile),
+            Insertion::Repeat { receipt, same_file: false } => (receipt, Repeat::Duplicate),
+        };
+        tracing::info!(message = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
+        Ok(Accepted { receipt, repeat, answer: None })
+    }
+
+    async fn accept_mail(&self, arrival: Arrival) -> Result<Accepted, IntakeError> {
+        let mut message = Message::received(&arrival);
+        let key = interpret::mail_identity(&arrival.body);
+        message.sender = key.sender;
+        message.control_id = key.message_id.map(ControlId);
+        let channel = message.channel.clone();
+        self.accept_raw(message, arrival, key.repeat_key.map(|key| format!("mail|{channel}|{key}"))).await
+    }
+
+    async fn accept_hl7(&self, config: &Config, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
+        let rules = interpret::hl7_rules(config, channel, arrival.received_at);
+        let read = match catch_unwind(AssertUnwindSafe(|| hl7::normalize(&arrival.body, &rules))) {
+            Ok(Ok(read)) => read,
+            Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
+            Err(_) => return self.accept_unmapped(channel, arrival).await,
+        };
+        for _ in 0..TRIES_MAX {
+            match self.commit_hl7(config, channel, &arrival, &read).await {
+                Err(IntakeError::Unavailable { source: StoreError::Stale, .. }) => {}
+                done => return done,
+            }
+        }
+        let answering = Answering { settings: interpret::answer_settings(channel), read: &read, id: MessageId::generate() };
+        Err(IntakeError::Unavailable { answer: answering.busy(), source: StoreError::Stale })
+    }
+
+    async fn commit_hl7(
+        &self,
+        config: &Config,
+        channel: &InboundChannel,
+        arrival: &Arrival,
+        read: &Hl7Message,
+    ) -> Result<Accepted, IntakeError> {
+        let store = &self.context.store;
+        let answering = Answering { settings: interpret::answer_settings(channel), read, id: MessageId::generate() };
+        let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
+        let mut message = Message { id: answering.id, ..Message::received(arrival) };
+        message.sender = Some(read.sender.clone());
+        message.control_id = read.control_id.clone().map(ControlId);
+        if let Some(key) = &read.control_key
+            && let Some(other) = store.message_by_key(key).map_err(unavailable)?
+            && other.body != message.body
+        {
+            let text = "MSH-10 was used before for another message; taken as a new one";
+            message.problems.push(Problem::at("control-id-reused", "MSH-10", text));
+        }
+        let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
+        let decided = decide::decide(store, config, channel, message, vec![found]).map_err(unavailable)?;
+        let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
+        let mut stored = message.clone();
+        stored.state = State::Received;
+        decision.message = Some(message);
+        let new = NewMessage {
+            message: stored,
+            body: arrival.body.clone(),
+            repeat_key: repeatable.then(|| read.repeat_key.clone()),
+            control_key: read.control_key.clone(),
+        };
+        match store.insert_decided(new, decision).await.map_err(unavailable)? {
+            Insertion::New(receipt) => {
+                let id = receipt.message();
+                tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
+                let answer = release(answer, &receipt);
+                Ok(Accepted { receipt, repeat: Repeat::New, answer })
+            }
+            Insertion::Repeat { receipt, .. } => {
+                let answer = self.stored_answer(receipt.message()).await.map_err(unavailable)?;
+                tracing::info!(message = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
+                Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
+            }
+        }
+    }
+
+    async fn stored_answer(&self, id: MessageId) -> Result<Option<Bytes>, StoreError> {
+        let answer = self.context.store.message(id)?.and_then(|message| message.answer);
+        match answer {
+            Some(answer) => self.context.store.body(&answer).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A message that our own mapping broke on: safe in the store and held for a person, so it is answered as taken.
+    async fn accept_unmapped(&self, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
+        let not_a_message = |_| IntakeError::NotAMessage("it could not be read".to_owned());
+        let header = Header::of_fragment(&arrival.body).map_err(not_a_message)?;
+        let mut message = Message::received(&arrival);
+        message.kind = Some(Kind::Unknown);
+        message.sender = Some(header.sender());
+        tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
+        let settings = interpret::answer_settings(channel);
+        let id = message.id.to_string();
+        let answer = hl7_answer::answer(&header, Verdict::Accepted { kind: Kind::Unknown, warnings: &[] }, &settings, None, &id, Timestamp::now());
+        let mut decision = Decision::default();
+        keep_answer(&answer, &mut message, &mut decision);
+        decision.message = Some(Message {
+            state: State::Held,
+            reason: Some("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned()),
+            ..message.clone()
+        });
+        let repeat_key = format!("content|{}|{}", message.channel, message.body);
+        let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
+        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
+            Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
+        };
+        let answer = release(answer, &receipt);
+        Ok(Accepted { receipt, repeat: Repeat::New, answer })
+    }
+}
+
+fn unavailable(source: StoreError) -> IntakeError {
+    IntakeError::Unavailable { answer: None, source }
+}
+
+/// What answering one HL7 message needs.
+struct Answering<'a> {
+    settings: AnswerSettings,
+    read: &'a Hl7Message,
+    /// Our message id is the MSH-10 of our answer: unique, and found again in the listings.
+    id: MessageId,
+}
+
+/// A message with its answer.
+struct Answered {
+    decision: Decision,
+    message: Message,
+    answer: Answer,
+    /// Whether a repeat gets the same answer: refused messages are evaluated afresh, the configuration may have been mended.
+    repeatable: bool,
+}
+
+impl Answering<'_> {
+    fn answer(&self, decided: Decided) -> Answered {
+        let Decided { mut decision, reference, unknown_referral } = decided;
+        let unknown = unknown_referral.then(Refusal::unknown_referral);
+        let refusal = self.read.refusal.as_ref().or(unknown.as_ref());
+        let mut message = decision.message.take().expect("a decision about a message holds it");
+        let verdict = match refusal {
+            Some(refusal) => {
+                message.state = State::Failed;
+                message.reason = Some(format!("refused: {}: {}", refusal.location, refusal.text));
+                decision = Decision::default();
+                Verdict::Refused(refusal)
+            }
+            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.read.warnings },
+        };
+        let repeatable = refusal.is_none();
+        let answer = self.compose(verdict, reference.as_ref());
+        keep_answer(&answer, &mut message, &mut decision);
+        Answered { decision, message, answer, repeatable }
+    }
+
+    /// "Try later": never AA, never AE.
+    fn busy(&self) -> Option<Bytes> {
+        match self.compose(Verdict::Refused(&Refusal::try_later()), None) {
+            Answer::Negative(bytes) => Some(bytes.into()),
+            Answer::Positive(_) | Answer::None => None,
+        }
+    }
+
+    fn compose(&self, verdict: Verdict<'_>, reference: Option<&Reference>) -> Answer {
+        hl7_answer::answer(&self.read.header, verdict, &self.settings, reference, &self.id.to_string(), Timestamp::now())
+    }
+}
+
+/// Has the answer stored with the message. It goes out when the transaction is durable; where it cannot, the door says so.
+fn keep_answer(answer: &Answer, message: &mut Message, decision: &mut Decision) {
+    let bytes: Bytes = match answer {
+        Answer::Positive(sealed) => sealed.stored().clone(),
+        Answer::Negative(bytes) => bytes.clone().into(),
+        Answer::None => {
+            message.acknowledgement = Acknowledgement::NotOwed;
+            return;
+        }
+    };
+    message.acknowledgement = Acknowledgement::Sent;
+    message.answer = Some(BodyId::of(&bytes));
+    decision.bodies.push(bytes);
+}
+
+fn release(answer: Answer, receipt: &Receipt) -> Option<Bytes> {
+    match answer {
+        Answer::Positive(sealed) => Some(sealed.release(receipt)),
+        Answer::Negative(bytes) => Some(bytes.into()),
+        Answer::None => None,
     }
 }

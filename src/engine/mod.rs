@@ -1,3 +1,220 @@
 //! The engine: wires the doors, the stations and the ways out to one store, runs them, stops them.
+//!
+//! Three stations, coupled only by the store: [`intake`] stores what arrives, [`process`] makes referrals of it, [`deliver`] sends
+//! what is owed. A wake-up between them carries no data: the station looks in the store. So a crash between any two of them
+//! leaves a state from which the next start simply goes on; there is no separate recovery path.
+//!
+//! Beside the path: [`decide`](self) and `replies` say what an outcome means for the store, `route` where a request goes,
+//! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands.
 
+pub mod admin;
+mod decide;
+pub mod deliver;
+mod doors;
 pub mod intake;
+mod interpret;
+mod letters;
+pub mod process;
+mod replies;
+pub mod retry;
+mod route;
+pub mod settle;
+mod station;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Limits},
+    ids::ChannelName,
+    reader::{ReaderOptions, ReaderPool},
+    referral::TokenKey,
+    store::{Store, StoreOptions},
+};
+
+/// How long the doors may take to finish what is at hand when the engine stops.
+const DOORS_DRAIN_SECONDS_MAX: u64 = 4;
+/// How long the stations may take after that. Both together stay under ten seconds.
+const STATIONS_DRAIN_SECONDS_MAX: u64 = 4;
+
+/// What every part of the engine works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// Where everything is.
+    pub store: Store,
+    /// Reads documents in worker processes.
+    pub reader: ReaderPool,
+    /// Makes and verifies reply tokens.
+    pub key: TokenKey,
+    config: Arc<RwLock<Arc<Config>>>,
+    addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
+}
+
+impl Context {
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Where each inbound channel takes things in: an address or a folder.
+    #[must_use]
+    pub fn channel_addresses(&self) -> BTreeMap<ChannelName, String> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_address(&self, channel: &ChannelName, address: Option<String>) {
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        match address {
+            Some(address) => addresses.insert(channel.clone(), address),
+            None => addresses.remove(channel),
+        };
+    }
+}
+
+/// A running engine.
+pub struct Engine {
+    context: Context,
+    doors: doors::Doors,
+    stations: Vec<JoinHandle<()>>,
+    stop_stations: CancellationToken,
+}
+
+impl Engine {
+    /// Opens the store, recovers, opens the doors. When it returns, everything is up.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, for a person: another engine has the folder, a port is taken, a folder cannot be made.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let data = config.settings.data.clone();
+        make_data_folder(&data)?;
+        let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
+        let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
+        let key = TokenKey::new(token_key(&data)?);
+        let reader = ReaderPool::new(reader_options(&config.settings.limits));
+        let context = Context {
+            store,
+            reader,
+            key,
+            config: Arc::new(RwLock::new(Arc::new(config))),
+            addresses: Arc::default(),
+        };
+        deliver::requeue_interrupted(&context).await.context("cannot queue again what was being sent at the last stop")?;
+        let socket = admin::socket_path(&data);
+        let listener = admin::listen(&data).with_context(|| {
+            format!("cannot open the admin socket {}: its path may have 107 bytes at most, and the folder must be writable", socket.display())
+        })?;
+        let stop_stations = CancellationToken::new();
+        let stations = vec![
+            tokio::spawn(process::run(context.clone(), stop_stations.clone())),
+            tokio::spawn(deliver::run(context.clone(), stop_stations.clone())),
+            tokio::spawn(admin::serve(listener, context.clone(), stop_stations.clone())),
+        ];
+        let mut doors = doors::Doors::new(context.clone());
+        if let Err(error) = doors.open_all() {
+            stop_stations.cancel();
+            context.store.close().await;
+            return Err(error);
+        }
+        Ok(Self { context, doors, stations, stop_stations })
+    }
+
+    /// Where each inbound channel takes things in.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeMap<ChannelName, String> {
+        self.context.channel_addresses()
+    }
+
+    /// What the engine's parts work with.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Puts another configuration in force: doors whose table changed are closed and opened again, the others stay open.
+    /// The data folder and the reader's limits stay as they were until a restart.
+    ///
+    /// # Errors
+    /// A door cannot be opened; the others are as the new configuration says.
+    pub async fn reload(&mut self, config: Config) -> anyhow::Result<()> {
+        self.context.set_config(config);
+        self.doors.renew().await
+    }
+
+    /// Closes the doors, finishes what is at hand, closes the store. Takes less than ten seconds.
+    pub async fn stop(mut self) {
+        self.doors.close_all(Duration::from_secs(DOORS_DRAIN_SECONDS_MAX)).await;
+        self.stop_stations.cancel();
+        let drained = tokio::time::timeout(Duration::from_secs(STATIONS_DRAIN_SECONDS_MAX), async {
+            for station in &mut self.stations {
+                if let Err(error) = station.await {
+                    tracing::error!(%error, "a station broke off");
+                }
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some work did not finish in time; it goes on at the next start");
+        }
+        for station in &self.stations {
+            station.abort();
+        }
+        self.context.store.close().await;
+    }
+}
+
+fn reader_options(limits: &Limits) -> ReaderOptions {
+    ReaderOptions {
+        workers: limits.reader_workers,
+        memory_bytes_max: limits.reader_memory_bytes_max,
+        cpu_seconds_max: limits.reader_cpu_seconds_max,
+        wall_seconds_max: limits.reader_wall_seconds_max,
+        pages_max: limits.reader_pages_max,
+        ..ReaderOptions::default()
+    }
+}
+
+fn make_data_folder(data: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("cannot make the data folder {}: choose another by --data", data.display()))
+}
+
+/// The engine's secret, made at the first start. Who has it can forge replies, so it is for the owner's eyes alone.
+fn token_key(data: &Path) -> anyhow::Result<[u8; 32]> {
+    let path = data.join("token.key");
+    let unusable = || format!("{} is not a key of 32 bytes: put the one of the backup back", path.display());
+    match fs::read(&path) {
+        Ok(bytes) => {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).with_context(unusable)?;
+            <[u8; 32]>::try_from(bytes.as_slice()).with_context(unusable)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key: [u8; 32] = rand::random();
+            let part = data.join("token.key.part");
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            file.write_all(&key)?;
+            file.sync_all()?;
+            fs::rename(&part, &path)?;
+            fs::File::open(data)?.sync_all()?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(unusable),
+    }
+}

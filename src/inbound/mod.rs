@@ -21,7 +21,7 @@ pub trait Inbound: Sized + Send + 'static {
 }
 
 /// The `[inbound.…]` table of a channel file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InboundConfig {
     /// HL7 v2 over MLLP.

@@ -1,5 +1,6 @@
 //! Wire formats and page images: knows nothing of referrals, channels or the store; no `crate::` at all.
 
+pub mod codes;
 pub mod hl7;
 pub mod maildir;
 pub mod mllp;

@@ -3,6 +3,15 @@
 //! The worker turns a PDF or TIFF into upright page images, words with boxes, and the QR and bar codes it sees. What the words mean is
 //! decided later, by `normalize::fax`, from a [`Reading`] alone.
 
+mod pool;
+mod read;
+mod wire;
+mod worker;
+
+pub use pool::{ReadError, ReaderOptions, ReaderPool};
+pub use read::read_document;
+pub use worker::{WorkerLimits, serve};
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 

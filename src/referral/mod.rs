@@ -8,7 +8,7 @@ mod token;
 
 pub use record::{
     Address, Appointment, Attachment, Authorization, Code, Coverage, Evidence, HeldReason, Identifier, Identifiers, IsoDate,
-    Patient, PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Problem, Provider, Record, Referral, ReferralKind,
+    Patient, PatientIdentifier, PendingReply, PersonName, Phone, PhoneUse, Priority, Problem, Provider, Record, Referral, ReferralKind,
     Request, Sex, Source,
 };
 pub use reference::Reference;

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reference, Status, status::HistoryEntry};
+use super::{Reference, Reply, Status, status::HistoryEntry};
 use crate::ids::{BodyId, ChannelName, MessageId, ReferralId};
 
 macro_rules! redacted_debug {
@@ -94,8 +94,22 @@ pub enum Sex {
 /// A date or date-time in ISO 8601 with the precision it was sent with: `1934`, `1934-11`, `1934-11-01`,
 /// `2026-11-21T17:02`, `2026-11-21T17:02:11+01:00`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct IsoDate(String);
+
+impl TryFrom<String> for IsoDate {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a date: write YYYY-MM-DD, with THH:MM behind it for a time")
+    }
+}
+
+impl From<IsoDate> for String {
+    fn from(date: IsoDate) -> Self {
+        date.0
+    }
+}
 
 impl IsoDate {
     /// Takes the text if it is such a date and exists in the calendar (no 30 February).
@@ -586,6 +600,17 @@ impl Record {
     }
 }
 
+/// A reply that waits for a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingReply {
+    /// The message it came in.
+    pub message: MessageId,
+    /// The best reading of it.
+    pub reading: Reply,
+    /// Why it was not acted on.
+    pub why: String,
+}
+
 /// A referral as the store keeps it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Referral {
@@ -600,6 +625,9 @@ pub struct Referral {
     /// What is known.
     #[serde(flatten)]
     pub record: Record,
+    /// A reply that was not plain, as the engine read it: a person decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_reply: Option<PendingReply>,
     /// Every message that fed it.
     #[serde(default)]
     pub sources: Vec<Source>,

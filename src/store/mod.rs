@@ -1,15 +1,62 @@
 //! The store: a journal that is durable, sled that is quick to ask.
+//!
+//! Every event that must not be lost is a transaction of [`Store`]: when its future is ready, the event is on disk, and
+//! whatever happens next, the process killed or the power cut, the next start finds all of it. A transaction that was
+//! refused or failed left nothing.
+//!
+//! ```text
+//! handle.rs        Store: events to the writer, questions to the index
+//! writer.rs        the one thread: take all that wait, decide, write one frame, fdatasync, apply, answer
+//! transaction.rs   a batch while it is decided; what each change means for the index
+//! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
+//! journal.rs       append-only segments: the truth           frame.rs   their bytes      codec.rs   records as bytes
+//! bodies.rs        content over 64 KB, in files of its own
+//! index.rs         sled: finds things in the journal         keys.rs    its keys
+//! start.rs         lock, sync, read, cut, replay
+//! disk.rs          the file system, and in tests one that forgets what was not synced
+//! crash.rs         a test hook: named points to die at
+//! ```
+//!
+//! # Design notes
+//! sled 0.34.7's `flush()` calls `sync_file_range`, not `fsync`: what it calls durable does not survive a power cut. So the
+//! journal is the truth; sled is applied after it, checked at each start, and built again whenever it is in doubt.
+//!
+//! A read can be behind a transaction that is not answered yet, never behind one that is.
 
-use std::path::PathBuf;
+mod audit;
+mod bodies;
+mod codec;
+mod crash;
+mod deliveries;
+mod disk;
+mod frame;
+mod handle;
+mod index;
+mod journal;
+mod keys;
+mod messages;
+mod referrals;
+mod shared;
+#[cfg(test)]
+mod simulated_disk;
+mod start;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod writer;
+
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use audit::{Done, Note};
+
 use crate::{
     delivery::{Delivery, DeliveryState},
-    ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
-    message::{Message, State},
-    referral::{Reference, Referral, Status},
+    ids::{ChannelName, DeliveryId, MessageId, ReferralId},
+    message::{Acknowledgement, Message, State},
+    referral::{Referral, Status},
 };
 
 /// Proof that a message is durable. Only the commit makes one; a positive acknowledgement cannot be had without.
@@ -20,6 +67,10 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    fn new(message: MessageId, committed: &writer::Committed) -> Self {
+        Self { message, at: committed.at() }
+    }
+
     /// The message that is durable.
     #[must_use]
     pub fn message(&self) -> MessageId {
@@ -60,6 +111,8 @@ pub struct Decision {
     pub bodies: Vec<Bytes>,
     /// Deliveries to withdraw if they are still queued.
     pub withdraw: Vec<DeliveryId>,
+    /// Whether senders were told, for messages whose state does not change with it.
+    pub acknowledged: Vec<(MessageId, Acknowledgement)>,
 }
 
 /// One referral to be written.
@@ -159,7 +212,9 @@ pub struct DeliveryFilter {
 
 /// The store. Cheap to clone; one engine a folder.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    engine: Arc<handle::Engine>,
+}
 
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -186,120 +241,4 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
-}
-
-#[expect(
-    clippy::unused_async,
-    clippy::todo,
-    unused_variables,
-    reason = "signatures to build against; replaced by the store itself"
-)]
-impl Store {
-    /// Opens or makes the store: locks, recovers, replays.
-    ///
-    /// # Errors
-    /// [`OpenError`], each with what to do.
-    pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
-        todo!()
-    }
-    /// Stores a message as `Received`, or notices that it came before.
-    pub async fn insert(&self, new: NewMessage) -> Result<Insertion, StoreError> {
-        todo!()
-    }
-    /// Stores a message together with what became of it, in one transaction. A repeat writes nothing of the decision.
-    pub async fn insert_decided(&self, new: NewMessage, decision: Decision) -> Result<Insertion, StoreError> {
-        todo!()
-    }
-    /// Counts an attempt at a message durably, before its content is opened.
-    pub async fn claim_message(&self, id: MessageId) -> Result<Message, StoreError> {
-        todo!()
-    }
-    /// Writes what became of a claimed (or held) message.
-    pub async fn finish(&self, decision: Decision) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Marks a delivery in flight durably, before its first byte leaves.
-    pub async fn claim_delivery(&self, id: DeliveryId) -> Result<Delivery, StoreError> {
-        todo!()
-    }
-    /// Writes how a claimed delivery went, and what that means for its referral and message.
-    pub async fn settle_delivery(&self, delivery: Delivery, consequence: Decision) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Writes what a person decided. Like `finish`, without a message that was claimed.
-    pub async fn settle(&self, decision: Decision) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// One message.
-    pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        todo!()
-    }
-    /// The message that a repeat or control key names.
-    pub fn message_by_key(&self, key: &str) -> Result<Option<Message>, StoreError> {
-        todo!()
-    }
-    /// Messages, newest first.
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, StoreError> {
-        todo!()
-    }
-    /// Messages in `Received` that are due now, oldest first, and when the next one falls due.
-    pub fn due_messages(&self, now: Timestamp, limit: usize) -> Result<(Vec<MessageId>, Option<Timestamp>), StoreError> {
-        todo!()
-    }
-    /// Deliveries that are due now, the longest due first, and when the next one falls due.
-    pub fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<(Vec<DeliveryId>, Option<Timestamp>), StoreError> {
-        todo!()
-    }
-    /// One referral.
-    pub fn referral(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        todo!()
-    }
-    /// The referral with this reference.
-    pub fn referral_by_reference(&self, reference: &Reference) -> Result<Option<Referral>, StoreError> {
-        todo!()
-    }
-    /// The referral that has this key.
-    pub fn referral_by_key(&self, key: &str) -> Result<Option<Referral>, StoreError> {
-        todo!()
-    }
-    /// Referrals, newest first.
-    pub fn referrals(&self, filter: &ReferralFilter) -> Result<Vec<Referral>, StoreError> {
-        todo!()
-    }
-    /// An old version of a referral, from the journal.
-    pub fn referral_version(&self, id: ReferralId, version: u64) -> Result<Option<Referral>, StoreError> {
-        todo!()
-    }
-    /// One delivery.
-    pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        todo!()
-    }
-    /// Deliveries, newest first.
-    pub fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        todo!()
-    }
-    /// Content.
-    pub async fn body(&self, id: &BodyId) -> Result<Option<Bytes>, StoreError> {
-        todo!()
-    }
-    /// Deliveries that were in flight when the process before this one died: ambiguous.
-    pub fn interrupted_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
-        todo!()
-    }
-    /// Notified after each commit that left a message due.
-    pub fn message_wake(&self) -> &tokio::sync::Notify {
-        todo!()
-    }
-    /// Notified after each commit that left a delivery due.
-    pub fn delivery_wake(&self) -> &tokio::sync::Notify {
-        todo!()
-    }
-    /// Whether it can write, and why not.
-    pub fn health(&self) -> Result<(), String> {
-        todo!()
-    }
-    /// Finishes what is at hand, marks the stop as clean, releases the lock.
-    pub async fn close(&self) {
-        todo!()
-    }
 }

@@ -1,3 +1,7 @@
-//! The integration tests: one binary, real files, real sockets, real processes.
+//! The integration tests, in one binary: the real engine on port 0, the real store, real files, sockets and processes.
 
-mod tidy;
+mod crash;
+mod harness;
+mod main_job;
+mod operations;
+mod privacy;

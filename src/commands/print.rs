@@ -1,0 +1,62 @@
+//! How listings look on a terminal: aligned columns, and JSON for programs.
+#![expect(clippy::print_stdout, reason = "printing is what a listing command is for")]
+
+use serde_json::Value;
+
+/// Prints JSON, indented.
+pub(super) fn json(value: &Value) {
+    println!("{value:#}");
+}
+
+/// Prints a table with aligned columns; `empty` where there are no rows.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>], empty: &str) {
+    if rows.is_empty() {
+        println!("{empty}");
+        return;
+    }
+    let mut widths: Vec<usize> = head.iter().map(|title| title.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    line(&head.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>(), &widths);
+    for row in rows {
+        line(row, &widths);
+    }
+}
+
+fn line(cells: &[String], widths: &[usize]) {
+    let mut text = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        text.push_str(cell);
+        text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
+    }
+    println!("{}", text.trim_end());
+}
+
+/// Prints one line.
+pub(super) fn say(text: &str) {
+    println!("{text}");
+}
+
+/// A string at a JSON pointer, or nothing.
+pub(super) fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(Value::Array(items)) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A timestamp to the second, in the machine's time zone.
+pub(super) fn time(value: &Value, pointer: &str) -> String {
+    let text = text(value, pointer);
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => text,
+    }
+}

@@ -1,0 +1,238 @@
+//! `loopline referrals list | show | settle`: the coordinator's list.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::print;
+use crate::engine::{
+    admin::{Request, ask},
+    settle::Act,
+};
+
+/// `loopline referrals`
+#[derive(Debug, Subcommand)]
+pub enum ReferralsCommand {
+    /// List referrals, newest first.
+    List(ListArgs),
+    /// Show one referral: what is known, what must be looked at, what happened, what is owed.
+    Show(ShowArgs),
+    /// Do what a person decided: confirm, correct, route, read a reply, merge or reject.
+    Settle(SettleArgs),
+}
+
+/// `loopline referrals list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those a person must act on.
+    #[arg(long)]
+    held: bool,
+    /// Only this status: new, requested, confirmed, scheduled, …
+    #[arg(long)]
+    status: Option<String>,
+    /// At most so many; 0: all.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `loopline referrals show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Its reference (LL-7K3M-Q9XD) or id.
+    id: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `loopline referrals settle`
+#[derive(Debug, Args)]
+pub struct SettleArgs {
+    /// Its reference (LL-7K3M-Q9XD) or id.
+    id: String,
+    /// Who decides; kept in the history.
+    #[arg(long, env = "USER", default_value = "unknown", global = true)]
+    by: String,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What is decided.
+    #[command(subcommand)]
+    act: SettleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SettleCommand {
+    /// The fields are right as they were read; none named: all, it is no duplicate, and it may go on.
+    Confirm {
+        /// Paths as `show` lists them under review.
+        fields: Vec<String>,
+    },
+    /// Set fields: `patient.birth_date=1934-11-01 priority=urgent`.
+    Correct {
+        /// PATH=VALUE
+        #[arg(required = true)]
+        fields: Vec<String>,
+    },
+    /// Send it to this entry of the directory.
+    Route {
+        /// The entry's name in channels/site/directory.toml.
+        to: String,
+    },
+    /// Say what a reply means that the engine could not read.
+    Reply {
+        /// received, not-received, accepted, scheduled, declined, needs-information, redirected, completed, no-show, …
+        outcome: String,
+        /// The appointment: 2026-12-14T10:30 or 2026-12-14.
+        #[arg(long)]
+        at: Option<String>,
+    },
+    /// It is the same referral as another one, which stays.
+    Merge {
+        /// The reference of the one that stays.
+        into: String,
+    },
+    /// It is no referral, or not ours; nothing further is sent.
+    Reject {
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Runs it against the engine of this data folder.
+///
+/// # Errors
+/// No engine runs there, or it said no.
+pub async fn run(command: ReferralsCommand, data: &Path) -> anyhow::Result<ExitCode> {
+    match command {
+        ReferralsCommand::List(args) => list(args, data).await?,
+        ReferralsCommand::Show(args) => {
+            let found = ask(data, &Request::Referral { id: args.id }).await?;
+            if args.json { print::json(&found) } else { show(&found) }
+        }
+        ReferralsCommand::Settle(args) => settle(args, data).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads one of the words that the JSON uses.
+pub(super) fn word<T: DeserializeOwned>(what: &str, text: &str) -> anyhow::Result<T> {
+    serde_json::from_value(Value::String(text.to_owned())).with_context(|| format!("{text} is no {what}"))
+}
+
+async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
+    let status = args.status.as_deref().map(|text| word("status", text)).transpose()?;
+    let found = ask(data, &Request::Referrals { status, held: args.held, limit: args.limit }).await?;
+    if args.json {
+        print::json(&found);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = found.as_array().into_iter().flatten().map(row).collect();
+    print::table(&["REFERENCE", "STATUS", "HELD FOR", "PRIORITY", "PATIENT", "BORN", "TO", "CAME BY", "SINCE"], &rows, "no referrals");
+    Ok(())
+}
+
+fn row(referral: &Value) -> Vec<String> {
+    let name = format!("{} {}", print::text(referral, "/patient/name/given"), print::text(referral, "/patient/name/family"));
+    let to = ["/referred_to/organization", "/referred_to/specialty", "/referred_to/name/family"]
+        .iter()
+        .map(|pointer| print::text(referral, pointer))
+        .find(|text| !text.is_empty());
+    vec![
+        print::text(referral, "/reference"),
+        print::text(referral, "/status"),
+        print::text(referral, "/held"),
+        print::text(referral, "/priority"),
+        name.trim().to_owned(),
+        print::text(referral, "/patient/birth_date"),
+        to.unwrap_or_default(),
+        print::text(referral, "/sources/0/channel"),
+        print::time(referral, "/sources/0/received_at"),
+    ]
+}
+
+fn show(found: &Value) {
+    let referral = &found["referral"];
+    print::say(&format!("{}  {}", print::text(referral, "/reference"), print::text(referral, "/status")));
+    let held = print::text(referral, "/held");
+    if !held.is_empty() {
+        print::say(&format!("held for a person: {held}"));
+    }
+    let mut leaves = Vec::new();
+    for section in ["priority", "patient", "insurance", "authorization", "referring", "referred_to", "request", "appointment", "notes"] {
+        flatten(section, &referral[section], &mut leaves);
+    }
+    let review: Vec<&str> = referral["review"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut rows: Vec<Vec<String>> = leaves
+        .into_iter()
+        .map(|(path, value)| {
+            let mark = if review.contains(&path.as_str()) { "look" } else { "" };
+            vec![mark.to_owned(), path, value]
+        })
+        .collect();
+    let known: Vec<String> = rows.iter().filter_map(|row| row.get(1).cloned()).collect();
+    for missing in review.iter().filter(|path| !known.iter().any(|known| known == *path)) {
+        rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new()]);
+    }
+    print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");
+    if let Some(pending) = referral.get("pending_reply") {
+        print::say(&format!("\na reply waits: {} (best reading: {}: {})", print::text(pending, "/why"), print::text(pending, "/reading/outcome"), print::text(pending, "/reading/quote")));
+    }
+    for problem in referral["problems"].as_array().into_iter().flatten() {
+        print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
+    }
+    let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
+        let outcome = print::text(entry, "/outcome");
+        vec![print::time(entry, "/at"), format!("{} {outcome}", print::text(entry, "/event")), print::text(entry, "/by"), print::text(entry, "/message")]
+    });
+    print::say("");
+    print::table(&["AT", "EVENT", "BY", "MESSAGE"], &history.collect::<Vec<_>>(), "no history");
+    let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
+    print::say("");
+    print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| flatten(&format!("{path}.{name}"), value, into)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, value)| flatten(&format!("{path}.{at}"), value, into)),
+        Value::Null => {}
+        Value::String(text) => into.push((path.to_owned(), text.clone())),
+        Value::Bool(_) | Value::Number(_) => into.push((path.to_owned(), value.to_string())),
+    }
+}
+
+async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
+    let act = match args.act {
+        SettleCommand::Confirm { fields } => Act::Confirm { fields },
+        SettleCommand::Correct { fields } => Act::Correct {
+            fields: fields
+                .iter()
+                .map(|pair| {
+                    let (path, value) = pair.split_once('=').with_context(|| format!("{pair}: write PATH=VALUE"))?;
+                    Ok((path.trim().to_owned(), value.trim().to_owned()))
+                })
+                .collect::<anyhow::Result<_>>()?,
+        },
+        SettleCommand::Route { to } => Act::Route { to },
+        SettleCommand::Reply { outcome, at } => Act::Reply { outcome: word("outcome", &outcome)?, at },
+        SettleCommand::Merge { into } => Act::Merge { into },
+        SettleCommand::Reject { reason } => Act::Reject { reason },
+    };
+    let settled = ask(data, &Request::Settle { id: args.id, act, by: args.by }).await?;
+    if args.json {
+        print::json(&settled);
+    } else {
+        let held = print::text(&settled, "/held");
+        let rest = if held.is_empty() { "nothing holds it".to_owned() } else { format!("still held: {held}") };
+        print::say(&format!("{} is {}; {rest}", print::text(&settled, "/reference"), print::text(&settled, "/status")));
+    }
+    Ok(())
+}

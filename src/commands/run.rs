@@ -1,0 +1,48 @@
+//! `loopline run`: the engine, until it is told to stop.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{Config, SettingsSources},
+    engine::Engine,
+    telemetry,
+};
+
+/// Runs until SIGTERM or Ctrl-C, then drains and gives exit status 0 within ten seconds. SIGHUP reads the channels again: after a
+/// successful check the new ones are in force, else everything stays as it was and the mistakes are logged.
+///
+/// # Errors
+/// It could not start: the configuration has mistakes, the folder is in use, a port is taken.
+pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
+    let config = Config::load(sources)?;
+    telemetry::start(&config.settings);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let data = config.settings.data.display().to_string();
+    let mut engine = Engine::start(config).await?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data, "ready");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&mut engine, sources).await,
+        }
+    }
+    tracing::info!("stopping: finishing what is at hand");
+    engine.stop().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reload(engine: &mut Engine, sources: &SettingsSources) {
+    match Config::load(sources) {
+        Ok(config) => match engine.reload(config).await {
+            Ok(()) => tracing::info!("channels read again; the new configuration is in force"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration is in force, but not every channel could be opened"),
+        },
+        Err(mistakes) => tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`"),
+    }
+}

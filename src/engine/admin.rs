@@ -1,0 +1,283 @@
+//! The admin socket: how the listing commands ask the engine, which holds the store.
+//!
+//! A Unix socket `engine.sock` in the data folder, readable and writable by its owner alone. One request a connection: one line
+//! of JSON in, one line of JSON out.
+
+use std::{
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, settle};
+use crate::{
+    delivery::{Delivery, DeliveryState},
+    ids::{ChannelName, DeliveryId, MessageId},
+    message::{Message, State},
+    referral::{Reference, Referral, Status},
+    store::{Decision, DeliveryFilter, MessageFilter, ReferralFilter, StoreError},
+};
+
+/// The longest request taken, in bytes.
+const REQUEST_BYTES_MAX: u64 = 1_048_576;
+/// How long one connection may take to say what it wants.
+const REQUEST_SECONDS_MAX: u64 = 10;
+
+/// What can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// Whether it is up, and whether it can store.
+    Health,
+    /// Referrals, newest first.
+    Referrals {
+        /// Only this status.
+        status: Option<Status>,
+        /// Only those a person must act on.
+        held: bool,
+        /// At most so many; 0: all.
+        limit: usize,
+    },
+    /// One referral, whole, with its deliveries.
+    Referral {
+        /// Its reference or id.
+        id: String,
+    },
+    /// A person's act.
+    Settle {
+        /// The referral's reference or id.
+        id: String,
+        /// What the person does.
+        act: settle::Act,
+        /// Who they are.
+        by: String,
+    },
+    /// Messages, newest first.
+    Messages {
+        /// Only this channel.
+        channel: Option<ChannelName>,
+        /// Only this state.
+        state: Option<State>,
+        /// At most so many; 0: all.
+        limit: usize,
+    },
+    /// One message, with what it was answered.
+    Message {
+        /// Its id.
+        id: MessageId,
+        /// Its bytes, base64, as well.
+        raw: bool,
+    },
+    /// Process a message again.
+    Replay {
+        /// Its id.
+        id: MessageId,
+    },
+    /// Deliveries, newest first.
+    Deliveries {
+        /// Only this state.
+        state: Option<DeliveryState>,
+        /// At most so many; 0: all.
+        limit: usize,
+    },
+    /// Try a dead delivery again, or a queued one at once.
+    RetryDelivery {
+        /// Its id.
+        id: DeliveryId,
+    },
+}
+
+/// What comes back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Response {
+    /// The answer.
+    Ok(Value),
+    /// Why not, in plain words.
+    Error(String),
+}
+
+/// Where the socket of a data folder is.
+#[must_use]
+pub fn socket_path(data: &Path) -> PathBuf {
+    data.join("engine.sock")
+}
+
+/// Asks the engine that runs on this data folder.
+///
+/// # Errors
+/// No engine is running there, or it said no; the text is for a person.
+pub async fn ask(data: &Path, request: &Request) -> anyhow::Result<Value> {
+    use anyhow::Context as _;
+    let path = socket_path(data);
+    let mut stream = UnixStream::connect(&path).await.with_context(|| {
+        format!("no engine is running on {}: start it with `loopline run --data {0}`, or name another folder by --data", data.display())
+    })?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).await.context("cannot ask the engine")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.context("the engine did not answer")?;
+    match serde_json::from_str(&answer).context("the engine's answer was cut off: is it stopping?")? {
+        Response::Ok(value) => Ok(value),
+        Response::Error(why) => Err(anyhow::anyhow!(why)),
+    }
+}
+
+/// Opens the socket. The store's lock is held, so a socket that is there already is a dead engine's.
+///
+/// # Errors
+/// The path is longer than a Unix socket's may be (107 bytes), or the folder cannot be written.
+pub fn listen(data: &Path) -> io::Result<UnixListener> {
+    let path = socket_path(data);
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until told to stop.
+pub async fn serve(listener: UnixListener, context: Context, shutdown: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match stream {
+            Ok((stream, _)) => {
+                let context = context.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &context).await {
+                        tracing::debug!(%error, "an admin connection broke off");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot take an admin connection; trying again in a second");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(mut stream: UnixStream, context: &Context) -> io::Result<()> {
+    let (read, mut write) = stream.split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), reader.read_line(&mut line)).await??;
+    let response = match serde_json::from_str(&line) {
+        Ok(request) => answer(context, request).await.map_or_else(Response::Error, Response::Ok),
+        Err(_) => Response::Error("not a request of this version: are `loopline` and the engine of the same release?".to_owned()),
+    };
+    let mut bytes = serde_json::to_vec(&response).map_err(io::Error::other)?;
+    bytes.push(b'\n');
+    write.write_all(&bytes).await?;
+    write.shutdown().await
+}
+
+async fn answer(context: &Context, request: Request) -> Result<Value, String> {
+    let plain = |error: StoreError| error.to_string();
+    let store = &context.store;
+    match request {
+        Request::Health => {
+            store.health()?;
+            Ok(json!({"healthy": true, "channels": context.channel_addresses()}))
+        }
+        Request::Referrals { status, held, limit } => {
+            let filter = ReferralFilter { status, held: held.then_some(true), limit };
+            to_value(&store.referrals(&filter).map_err(plain)?)
+        }
+        Request::Referral { id } => {
+            let referral = find(context, &id)?;
+            let deliveries = store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() });
+            Ok(json!({"referral": to_value(&referral)?, "deliveries": to_value(&deliveries.map_err(plain)?)?}))
+        }
+        Request::Settle { id, act, by } => {
+            let referral = find(context, &id)?;
+            let settled = settle::settle(context, referral.id, act, &by).await.map_err(|error| error.to_string())?;
+            to_value(&settled)
+        }
+        Request::Messages { channel, state, limit } => {
+            to_value(&store.messages(&MessageFilter { channel, state, limit }).map_err(plain)?)
+        }
+        Request::Message { id, raw } => message(context, id, raw).await,
+        Request::Replay { id } => to_value(&replay(context, id).await?),
+        Request::Deliveries { state, limit } => {
+            to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
+        }
+        Request::RetryDelivery { id } => to_value(&retry(context, id).await?),
+    }
+}
+
+fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
+    serde_json::to_value(thing).map_err(|error| error.to_string())
+}
+
+/// The referral that a person names, by reference or id.
+fn find(context: &Context, id: &str) -> Result<Referral, String> {
+    let store = &context.store;
+    let found = if let Ok(id) = id.parse() {
+        store.referral(id)
+    } else {
+        let reference: Reference = id.parse().map_err(|error| format!("{id}: {error}"))?;
+        store.referral_by_reference(&reference)
+    };
+    found.map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no referral {id}"))
+}
+
+async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, String> {
+    use base64::Engine as _;
+    let store = &context.store;
+    let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
+    let mut value = json!({"message": to_value(&message)?});
+    if let Some(answer) = &message.answer {
+        let bytes = store.body(answer).await.map_err(|error| error.to_string())?.unwrap_or_default();
+        value["answer"] = Value::String(String::from_utf8_lossy(&bytes).replace('\r', "\n"));
+    }
+    if raw {
+        let bytes = store.body(&message.body).await.map_err(|error| error.to_string())?.unwrap_or_default();
+        value["raw"] = Value::String(base64::engine::general_purpose::STANDARD.encode(&bytes));
+    }
+    Ok(value)
+}
+
+async fn replay(context: &Context, id: MessageId) -> Result<Message, String> {
+    let found = context.store.message(id).map_err(|error| error.to_string())?;
+    let mut message = found.ok_or_else(|| format!("there is no message {id}"))?;
+    message.state = State::Received;
+    message.attempts = 0;
+    message.due_at = None;
+    message.reason = Some("replayed by a person".to_owned());
+    let decision = Decision { message: Some(message.clone()), ..Decision::default() };
+    context.store.settle(decision).await.map_err(|error| error.to_string())?;
+    Ok(message)
+}
+
+async fn retry(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
+    let found = context.store.delivery(id).map_err(|error| error.to_string())?;
+    let mut delivery = found.ok_or_else(|| format!("there is no delivery {id}"))?;
+    if delivery.state != DeliveryState::Dead {
+        return Err(format!("delivery {id} is {}: only a dead one can be retried", delivery.state.as_str()));
+    }
+    delivery.state = DeliveryState::Queued;
+    // Earlier attempts do not count against the new ones.
+    delivery.excused = delivery.attempts;
+    delivery.due_at = Timestamp::now();
+    let decision = Decision { deliveries: vec![delivery.clone()], ..Decision::default() };
+    context.store.settle(decision).await.map_err(|error| error.to_string())?;
+    Ok(delivery)
+}

@@ -1,0 +1,249 @@
+//! The delivering station: sends what is owed, one attempt at a time, and writes down how it went.
+//!
+//! # Design notes
+//! A letter is composed here, at its first attempt, not when it was queued: a cover page costs some 20 ms of CPU, which an HL7
+//! sender should not wait for, and what goes out is the referral as it then stands. It is stored before the first byte leaves, so
+//! every further attempt sends the same bytes under the same name (Message-ID, file name), which is what makes sending again safe.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Context, letters, retry,
+    station::{self, Work},
+};
+use crate::{
+    config::Config,
+    delivery::{Delivery, DeliveryState, Purpose},
+    ids::{ChannelName, DeliveryId},
+    message::Acknowledgement,
+    outbound::{Outbound, OutboundConfig, SendError, Sent, email::EmailOutbound, fax::FaxOutbound},
+    referral::{HeldReason, HistoryEntry, HistoryEvent},
+    store::{Decision, ReferralWrite, StoreError},
+};
+
+/// How many deliveries are on the way at once.
+const ON_THE_WAY_MAX: usize = 8;
+/// How often a settlement is computed again when somebody else wrote the referral meanwhile.
+const TRIES_MAX: u32 = 8;
+/// How long a channel that is itself at fault rests.
+const CHANNEL_PAUSE_SECONDS: i64 = 60;
+
+/// What was in flight when the last process died is queued again: every connector here is safe to send again.
+///
+/// # Errors
+/// The store cannot do it.
+pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
+    for mut delivery in context.store.interrupted_deliveries()? {
+        tracing::warn!(delivery = %delivery.id, channel = %delivery.through, "was being sent when the engine died; it is sent again under the same name");
+        delivery.state = DeliveryState::Queued;
+        delivery.due_at = Timestamp::now();
+        delivery.reason = Some("the engine died while it was being sent; sent again under the same name".to_owned());
+        context.store.settle_delivery(delivery, Decision::default()).await?;
+    }
+    Ok(())
+}
+
+/// Sends what is due until told to stop, then lets what is on the way finish.
+pub async fn run(context: Context, shutdown: CancellationToken) {
+    station::run(Arc::new(Delivering { context, paused: Mutex::default() }), shutdown).await;
+}
+
+struct Delivering {
+    context: Context,
+    /// Channels that are themselves at fault, and until when they rest.
+    paused: Mutex<BTreeMap<ChannelName, Timestamp>>,
+}
+
+impl Work for Delivering {
+    type Id = DeliveryId;
+    const WHAT: &'static str = "delivery";
+
+    fn wake(&self) -> &Notify {
+        self.context.store.delivery_wake()
+    }
+
+    fn at_once_max(&self) -> usize {
+        ON_THE_WAY_MAX
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Result<(Vec<DeliveryId>, Option<Timestamp>), StoreError> {
+        self.context.store.due_deliveries(now, limit)
+    }
+
+    fn may_start(&self, id: DeliveryId, now: Timestamp) -> bool {
+        let Ok(Some(delivery)) = self.context.store.delivery(id) else { return false };
+        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        paused.get(&delivery.through).is_none_or(|until| *until <= now)
+    }
+
+    async fn attempt(&self, id: DeliveryId) -> Result<(), StoreError> {
+        let config = self.context.config();
+        let Some(delivery) = self.context.store.delivery(id)? else { return Ok(()) };
+        if delivery.state != DeliveryState::Queued {
+            // Interrupted between the send and the settlement by a store that could not write: as after a crash.
+            return self.recover(delivery).await;
+        }
+        if let Err(why) = self.compose(&config, delivery).await? {
+            return self.give_up(id, &why).await;
+        }
+        let delivery = self.context.store.claim_delivery(id).await?;
+        let result = match config.outbound.get(&delivery.through) {
+            Some(OutboundConfig::Email(email)) => match EmailOutbound::new(&delivery.through, email, self.context.store.clone()) {
+                Ok(outbound) => outbound.send(&delivery).await,
+                Err(error) => Err(error),
+            },
+            Some(OutboundConfig::Fax(fax)) => {
+                FaxOutbound::new(delivery.through.clone(), fax, self.context.store.clone()).send(&delivery).await
+            }
+            None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
+        };
+        self.settle(&delivery, &config, &result).await
+    }
+}
+
+impl Delivering {
+    async fn recover(&self, mut delivery: Delivery) -> Result<(), StoreError> {
+        if delivery.state == DeliveryState::InFlight {
+            delivery.state = DeliveryState::Queued;
+            delivery.due_at = Timestamp::now();
+            self.context.store.settle_delivery(delivery, Decision::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the letter exists and still goes where the directory says. The inner error is final, in plain words.
+    async fn compose(&self, config: &Config, mut delivery: Delivery) -> Result<Result<(), String>, StoreError> {
+        if letters::is_current(config, &delivery) {
+            return Ok(Ok(()));
+        }
+        match letters::compose(&self.context, config, &delivery).await? {
+            Ok((content, bodies)) => {
+                delivery.content = Some(content);
+                let decision = Decision { deliveries: vec![delivery], bodies, ..Decision::default() };
+                self.context.store.settle(decision).await?;
+                Ok(Ok(()))
+            }
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
+    async fn settle(&self, claimed: &Delivery, config: &Config, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+        let mut delivery = claimed.clone();
+        self.mark(&mut delivery, config, result);
+        for _ in 0..TRIES_MAX {
+            let consequence = self.consequence(&delivery)?;
+            match self.context.store.settle_delivery(delivery.clone(), consequence).await {
+                Ok(()) => {
+                    log(&delivery, result);
+                    return Ok(());
+                }
+                Err(StoreError::Stale) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Stale)
+    }
+
+    /// There is no letter and never will be: a person sees why.
+    async fn give_up(&self, id: DeliveryId, why: &str) -> Result<(), StoreError> {
+        for _ in 0..TRIES_MAX {
+            let Some(mut delivery) = self.context.store.delivery(id)? else { return Ok(()) };
+            delivery.state = DeliveryState::Dead;
+            delivery.reason = Some(why.to_owned());
+            let mut decision = self.consequence(&delivery)?;
+            decision.deliveries.push(delivery);
+            match self.context.store.settle(decision).await {
+                Ok(()) => {
+                    tracing::error!(delivery = %id, why, "cannot be composed; the referral is held for a person");
+                    return Ok(());
+                }
+                Err(StoreError::Stale) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Stale)
+    }
+
+    /// The delivery as it stands after this attempt.
+    fn mark(&self, delivery: &mut Delivery, config: &Config, result: &Result<Sent, SendError>) {
+        let now = Timestamp::now();
+        let limits = &config.settings.limits;
+        let counted = delivery.attempts.saturating_sub(delivery.excused);
+        let later = |attempts| retry::next_attempt(now, attempts, limits, rand::random());
+        match result {
+            Ok(_) => {
+                delivery.state = DeliveryState::Sent;
+                delivery.sent_at = Some(now);
+                delivery.reason = None;
+            }
+            Err(SendError::Transient(why) | SendError::Ambiguous(why)) if counted < limits.delivery_attempts_max => {
+                delivery.state = DeliveryState::Queued;
+                delivery.due_at = later(counted);
+                delivery.reason = Some(why.clone());
+            }
+            Err(SendError::Transient(why) | SendError::Ambiguous(why)) => {
+                delivery.state = DeliveryState::Dead;
+                delivery.reason = Some(format!("given up after {counted} attempts: {why}"));
+            }
+            Err(SendError::Permanent(why)) => {
+                delivery.state = DeliveryState::Dead;
+                delivery.reason = Some(why.clone());
+            }
+            Err(SendError::Channel(why)) => {
+                let until = now.saturating_add(SignedDuration::from_secs(CHANNEL_PAUSE_SECONDS)).unwrap_or(now);
+                self.paused.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.through.clone(), until);
+                delivery.state = DeliveryState::Queued;
+                delivery.excused = delivery.excused.saturating_add(1);
+                delivery.due_at = until;
+                delivery.reason = Some(format!("channel {} is paused: {why}", delivery.through));
+            }
+        }
+    }
+
+    /// What the end of a delivery means for its referral and its message. While it is still queued: nothing.
+    fn consequence(&self, delivery: &Delivery) -> Result<Decision, StoreError> {
+        let mut decision = Decision::default();
+        let (event, told) = match (delivery.state, delivery.purpose) {
+            (DeliveryState::Sent, Purpose::Acknowledgement) => (Some(HistoryEvent::Acknowledged), Acknowledgement::Sent),
+            (DeliveryState::Sent, Purpose::ConfirmationRequest) => (Some(HistoryEvent::Requested), Acknowledgement::Sent),
+            (DeliveryState::Sent, Purpose::Update | Purpose::Withdrawal) => (None, Acknowledgement::Sent),
+            (DeliveryState::Dead, _) => (Some(HistoryEvent::DeliveryDead), Acknowledgement::Undelivered),
+            (DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Withdrawn, _) => return Ok(decision),
+        };
+        if let (Some(message), Purpose::Acknowledgement) = (delivery.message, delivery.purpose) {
+            decision.acknowledged.push((message, told));
+        }
+        let (Some(event), Some(id)) = (event, delivery.referral) else { return Ok(decision) };
+        let Some(mut referral) = self.context.store.referral(id)? else { return Ok(decision) };
+        if delivery.state == DeliveryState::Dead {
+            referral.record.hold(HeldReason::DeadDelivery);
+        }
+        let entry =
+            HistoryEntry { at: Timestamp::now(), event, by: "engine".to_owned(), message: None, delivery: Some(delivery.id) };
+        referral.record_event(entry);
+        let read_version = Some(referral.version);
+        decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
+        Ok(decision)
+    }
+}
+
+/// One line an attempt, at the place where it is settled.
+fn log(delivery: &Delivery, result: &Result<Sent, SendError>) {
+    let (id, channel, purpose) = (delivery.id, &delivery.through, delivery.purpose.as_str());
+    match result {
+        Ok(sent) => tracing::info!(delivery = %id, %channel, purpose, note = %sent.note, "sent"),
+        Err(error) if delivery.state == DeliveryState::Dead => {
+            tracing::error!(delivery = %id, %channel, purpose, %error, "given up; the referral is held for a person");
+        }
+        Err(error) => {
+            tracing::warn!(delivery = %id, %channel, purpose, %error, due_at = %delivery.due_at, "not sent; trying again");
+        }
+    }
+}

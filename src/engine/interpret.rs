@@ -1,0 +1,188 @@
+//! From a message's bytes to its outcomes: each protocol's normalizer, and what a mail carries read by the others.
+//!
+//! `loopline try` reads by the same functions, with the documented defaults in place of a channel.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use super::{Context, decide::Found};
+use crate::{
+    compose::hl7_answer::AnswerSettings,
+    config::{Config, InboundChannel, Settings},
+    message::{Message, Protocol},
+    normalize::{
+        Kind, Outcome,
+        email::{self, MailLimits, MailRules},
+        fax::{self, FaxRules},
+        hl7::{self, Hl7Rules},
+    },
+    reader::{ReadError, ReaderPool, Reading},
+    referral::TokenKey,
+};
+
+/// Why a message was not read.
+pub(super) enum Unread {
+    /// It can never be read: encrypted, not a format we read, truncated beyond use.
+    AtFault(String),
+    /// The reading broke off; trying once more may help.
+    Broke(String),
+    /// The means are missing (no worker can be started); it is nobody's fault.
+    NoMeans(String),
+}
+
+impl From<ReadError> for Unread {
+    fn from(error: ReadError) -> Self {
+        let why = error.to_string();
+        match error {
+            ReadError::Refused { .. } => Self::AtFault(why),
+            ReadError::Crashed(_) | ReadError::Timeout => Self::Broke(why),
+            ReadError::Unavailable(_) => Self::NoMeans(why),
+        }
+    }
+}
+
+/// How HL7 messages of a channel are read.
+pub(super) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
+    let defaults = Hl7Rules::default();
+    let acknowledge = &channel.acknowledge;
+    Hl7Rules {
+        region: config.settings.region.clone(),
+        time_zone: config.settings.time_zone.clone(),
+        accept_processing_ids: if acknowledge.processing_ids.is_empty() {
+            defaults.accept_processing_ids.clone()
+        } else {
+            acknowledge.processing_ids.clone()
+        },
+        senders: acknowledge.senders.clone(),
+        received_at,
+        ..defaults
+    }
+}
+
+/// How HL7 messages of a channel are answered.
+pub(super) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
+    AnswerSettings { mode: channel.acknowledge.mode, positive: channel.acknowledge.positive, ..AnswerSettings::default() }
+}
+
+/// Reads a stored message.
+pub(super) async fn interpret(
+    context: &Context,
+    config: &Config,
+    channel: &InboundChannel,
+    message: &Message,
+    body: &Bytes,
+) -> Result<Vec<Found>, Unread> {
+    match message.protocol {
+        Protocol::Hl7 => {
+            let rules = hl7_rules(config, channel, message.received_at);
+            Ok(vec![read_hl7(body, &rules)?])
+        }
+        Protocol::Document => {
+            let reading = context.reader.read(body.clone()).await?;
+            let outcome = guarded(|| fax::normalize(&reading, &fax_rules(&config.settings, message.received_at)))?;
+            Ok(vec![Found::of(outcome)])
+        }
+        Protocol::Mail => {
+            let reading = MailReading {
+                reader: &context.reader,
+                key: Some(&context.key),
+                settings: &config.settings,
+                hl7: hl7_rules(config, channel, message.received_at),
+                now: message.received_at,
+            };
+            reading.read(body).await
+        }
+    }
+}
+
+fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
+    let read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
+    Ok(Found { outcome: read.outcome, keys: read.referral_keys, doubt: None })
+}
+
+/// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
+fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
+    catch_unwind(AssertUnwindSafe(normalize))
+        .map_err(|_| Unread::Broke("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned()))
+}
+
+fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {
+    FaxRules { region: settings.region.clone(), ..FaxRules::on(today(settings, received_at)) }
+}
+
+fn today(settings: &Settings, at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC)).date()
+}
+
+/// What a mail is known again by.
+pub(super) struct MailIdentity {
+    pub(super) sender: Option<String>,
+    pub(super) message_id: Option<String>,
+    pub(super) repeat_key: Option<String>,
+}
+
+/// Reads only who sent a mail and what it is known again by. Where even that fails, its bytes are its identity.
+pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let mail = email::read(body, &MailLimits::default());
+        (mail.sender().map(str::to_owned), mail.message_id.clone(), mail.repeat_key())
+    }));
+    match read {
+        Ok((sender, message_id, repeat_key)) => MailIdentity { sender, message_id, repeat_key: Some(repeat_key) },
+        Err(_) => MailIdentity { sender: None, message_id: None, repeat_key: None },
+    }
+}
+
+/// What a mail is read with.
+pub struct MailReading<'a> {
+    /// Reads what is attached.
+    pub reader: &'a ReaderPool,
+    /// Verifies tokens; none: no reply is matched.
+    pub key: Option<&'a TokenKey>,
+    /// The site's region and time zone.
+    pub settings: &'a Settings,
+    /// How attached HL7 messages are read.
+    pub hl7: Hl7Rules,
+    /// When the mail came.
+    pub now: Timestamp,
+}
+
+impl MailReading<'_> {
+    async fn read(&self, body: &[u8]) -> Result<Vec<Found>, Unread> {
+        let mail = guarded(|| {
+            let mail = email::read(body, &MailLimits::default());
+            let rules = MailRules {
+                key: self.key,
+                now: self.now,
+                time_zone: &self.settings.time_zone,
+                region: &self.settings.region,
+            };
+            email::normalize(&mail, &rules)
+        })?;
+        let mut found = Vec::new();
+        for part in &mail.hl7 {
+            found.push(read_hl7(&part.content, &self.hl7)?);
+        }
+        let answers = matches!(mail.outcome.kind, Kind::Reply | Kind::AutoReply | Kind::Bounce);
+        if !answers {
+            for part in &mail.documents {
+                let reading: Reading = self.reader.read(part.content.clone()).await?;
+                let outcome = guarded(|| fax::normalize(&reading, &fax_rules(self.settings, self.now)))?;
+                found.push(Found::of(outcome));
+            }
+        }
+        // What is attached says more than the mail around it, unless the mail answers a request of ours.
+        if answers || found.is_empty() {
+            found.insert(0, Found { outcome: mail.outcome, keys: Vec::new(), doubt: mail.doubt });
+        }
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, keys: Vec::new(), doubt: None }
+    }
+}

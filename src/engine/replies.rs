@@ -1,0 +1,178 @@
+//! What the answers to our requests mean: replies, automatic replies, bounces.
+//!
+//! A reply moves a referral only if it is plain, bound to it by our token (or, in HL7, by its number), and from somebody who was
+//! asked. Everything else is held with the engine's best reading beside it; an automatic reply or a bounce never moves a status.
+
+use super::decide::{Desk, asked};
+use crate::{
+    delivery::{Content, Delivery, DeliveryState, Purpose},
+    message::Protocol,
+    normalize::Bounce,
+    ids::DeliveryId,
+    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Reference, Referral, Reply, ReplyOutcome},
+    store::{Decision, DeliveryFilter, Store, StoreError},
+};
+
+/// Takes a reply to a confirmation request.
+pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Option<&'static str>) -> Result<(), StoreError> {
+    let Some(mut referral) = referral_of(desk, &reply, keys)? else {
+        return desk.hold_message("a reply, but it is not clear to which referral");
+    };
+    match doubt.or(why_unclear(desk, &reply, &referral)?) {
+        Some(why) => {
+            referral.record.hold(HeldReason::UnclearReply);
+            referral.pending_reply = Some(PendingReply { message: desk.message().id, reading: reply, why: why.to_owned() });
+            let event = desk.entry(HistoryEvent::Unclear);
+            referral.record_event(event);
+        }
+        None => {
+            let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            apply(desk.store, desk.decision(), &mut referral, &reply, entry)?;
+        }
+    }
+    desk.write(referral, Vec::new());
+    Ok(())
+}
+
+fn referral_of(desk: &Desk<'_>, reply: &Reply, keys: &[String]) -> Result<Option<Referral>, StoreError> {
+    let quoted = reply.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
+    if let Some(reference) = quoted
+        && let Some(referral) = desk.store.referral_by_reference(&reference)?
+    {
+        return Ok(Some(referral));
+    }
+    desk.known(keys)
+}
+
+/// Why a person must decide; absent: it is plain.
+fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Option<&'static str>, StoreError> {
+    if reply.outcome == ReplyOutcome::Unclear {
+        return Ok(Some("what it says is not plain"));
+    }
+    match desk.message().protocol {
+        Protocol::Hl7 => Ok(None),
+        Protocol::Document => Ok(Some("a page that came back is read by a person")),
+        Protocol::Mail if reply.matched_by.as_deref() != Some("token") => {
+            Ok(Some("it quotes the reference without the token of our request, so anybody could have written it"))
+        }
+        Protocol::Mail => {
+            let from = desk.message().sender.as_deref().unwrap_or_default();
+            let asked = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
+            let expected = asked.iter().any(|delivery| was_asked(delivery, from));
+            Ok((!expected).then_some("it comes from an address that was not asked"))
+        }
+    }
+}
+
+fn was_asked(delivery: &Delivery, from: &str) -> bool {
+    let to_specialist = match delivery.purpose {
+        Purpose::ConfirmationRequest | Purpose::Update | Purpose::Withdrawal => true,
+        Purpose::Acknowledgement => false,
+    };
+    to_specialist && address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(from))
+}
+
+fn address(delivery: &Delivery) -> Option<&str> {
+    match &delivery.content {
+        Some(Content::Email(mail)) => Some(&mail.to),
+        Some(Content::Fax(_)) | None => None,
+    }
+}
+
+/// Applies a plain reply to a referral: the history, the appointment, what follows from it. `entry` says who brought it.
+pub(super) fn apply(
+    store: &Store,
+    decision: &mut Decision,
+    referral: &mut Referral,
+    reply: &Reply,
+    entry: HistoryEntry,
+) -> Result<(), StoreError> {
+    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived });
+    let denied_before = referral.history.iter().any(denied);
+    let now = entry.at;
+    referral.record_event(entry);
+    if let Some(appointment) = &reply.appointment {
+        referral.record.appointment = Some(appointment.clone());
+    }
+    match reply.outcome {
+        ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
+        ReplyOutcome::NotReceived => {
+            if let Some(asked) = asked(store, referral.id)? {
+                let mut again = Delivery::queued(Purpose::ConfirmationRequest, asked.through, asked.to, now);
+                again.referral = Some(referral.id);
+                decision.deliveries.push(again);
+            }
+        }
+        ReplyOutcome::WrongRecipient => {
+            referral.record.hold(HeldReason::WrongRecipient);
+            decision.withdraw.extend(queued_to_specialist(store, referral)?);
+        }
+        // Somebody must say to whom it goes now.
+        ReplyOutcome::Redirected => referral.record.hold(HeldReason::NoRoute),
+        ReplyOutcome::Received
+        | ReplyOutcome::Accepted
+        | ReplyOutcome::Scheduled
+        | ReplyOutcome::Declined
+        | ReplyOutcome::NeedsInformation
+        | ReplyOutcome::Completed
+        | ReplyOutcome::NoShow
+        | ReplyOutcome::PatientDeclined
+        | ReplyOutcome::PatientUnreachable
+        | ReplyOutcome::Unclear => {}
+    }
+    Ok(())
+}
+
+/// The deliveries to the specialist that have not left yet.
+pub(super) fn queued_to_specialist(store: &Store, referral: &Referral) -> Result<Vec<DeliveryId>, StoreError> {
+    let filter = DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Queued), limit: 0 };
+    let queued = store.deliveries(&filter)?;
+    Ok(queued.into_iter().filter(|delivery| delivery.purpose != Purpose::Acknowledgement).map(|delivery| delivery.id).collect())
+}
+
+/// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.
+pub(super) fn keep_automatic(desk: &mut Desk<'_>, reply: Option<&Reply>) -> Result<(), StoreError> {
+    let reference = reply.and_then(|reply| reply.reference.as_deref()).and_then(|text| text.parse::<Reference>().ok());
+    if let Some(reference) = reference
+        && let Some(referral) = desk.store.referral_by_reference(&reference)?
+    {
+        desk.link(&referral);
+    }
+    Ok(())
+}
+
+/// A mail that came back: its delivery is dead, and a person sees the referral.
+pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreError> {
+    let reference = bounce.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
+    let referral = match reference {
+        Some(reference) => desk.store.referral_by_reference(&reference)?,
+        None => None,
+    };
+    let Some(mut referral) = referral else {
+        return desk.hold_message("a bounce, but it is not clear of which delivery");
+    };
+    if !bounce.permanent {
+        // The mail server goes on trying by itself.
+        desk.link(&referral);
+        return Ok(());
+    }
+    let sent = desk.store.deliveries(&DeliveryFilter {
+        referral: Some(referral.id),
+        state: Some(DeliveryState::Sent),
+        limit: 0,
+    })?;
+    let Some(mut delivery) = sent.into_iter().find(|delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient)))
+    else {
+        return desk.hold_message("a bounce of a recipient that nothing was sent to");
+    };
+    delivery.state = DeliveryState::Dead;
+    let status = bounce.status.as_deref().unwrap_or("5.0.0");
+    delivery.reason = Some(format!("the mail came back: the recipient's server refused it ({status})"));
+    referral.record.hold(HeldReason::DeadDelivery);
+    let mut event = desk.entry(HistoryEvent::DeliveryDead);
+    event.delivery = Some(delivery.id);
+    referral.record_event(event);
+    desk.decision().deliveries.push(delivery);
+    desk.write(referral, Vec::new());
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Where a confirmation request goes: from the channel's `[route]`, the directory and the record. Pure.
+//!
+//! Patient data goes only where a person configured it to go. What a page, a mail or a message says may *select* an entry
+//! of the directory; it is never itself a destination. What selects no entry, or two, has no route and is held for a person.
+
+use crate::{
+    config::{Config, DirectoryEntry, InboundChannel, RouteBy, RouteTarget},
+    ids::ChannelName,
+    outbound::OutboundConfig,
+    referral::{PhoneUse, Provider, Record},
+};
+
+/// The destination of a referral that came through this channel.
+#[must_use]
+pub fn destination(config: &Config, channel: &InboundChannel, record: &Record) -> Option<RouteTarget> {
+    let by: &[RouteBy] =
+        if channel.route.by.is_empty() { &[RouteBy::Directory, RouteBy::Specialty] } else { &channel.route.by };
+    by.iter()
+        .find_map(|way| match way {
+            RouteBy::Directory => by_directory(config, &record.referred_to),
+            RouteBy::Specialty => by_specialty(channel, &record.referred_to),
+        })
+        .or_else(|| channel.route.default.clone())
+}
+
+fn by_specialty(channel: &InboundChannel, provider: &Provider) -> Option<RouteTarget> {
+    let wanted = fold(provider.specialty.as_deref()?);
+    channel.route.specialty.iter().find(|(name, _)| fold(name) == wanted).map(|(_, target)| target.clone())
+}
+
+fn by_directory(config: &Config, provider: &Provider) -> Option<RouteTarget> {
+    let ways: [&dyn Fn(&DirectoryEntry) -> bool; 3] = [
+        &|entry| provider.npi.as_ref().is_some_and(|npi| entry.npi.contains(npi)),
+        &|entry| entry.fax.as_ref().is_some_and(|fax| has_fax(provider, fax)),
+        &|entry| provider.organization.as_ref().is_some_and(|name| is_called(entry, name)),
+    ];
+    ways.iter().find_map(|fits| {
+        let name = only(config.directory.entries.iter().filter(|(_, entry)| fits(entry)).map(|(name, _)| name))?;
+        let through = way_out(config, &config.directory.entries[name])?;
+        Some(RouteTarget { through, to: name.clone() })
+    })
+}
+
+/// The directory entry whose fax number is one of this provider's, for an acknowledgement to the practice that sent a fax.
+#[must_use]
+pub fn entry_by_fax<'a>(config: &'a Config, provider: &Provider) -> Option<&'a str> {
+    let entries = config.directory.entries.iter();
+    only(entries.filter(|(_, entry)| entry.fax.as_ref().is_some_and(|fax| has_fax(provider, fax))).map(|(name, _)| name.as_str()))
+}
+
+/// The directory entry with this mail address.
+#[must_use]
+pub fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'a str> {
+    let entries = config.directory.entries.iter();
+    only(
+        entries
+            .filter(|(_, entry)| entry.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(address)))
+            .map(|(name, _)| name.as_str()),
+    )
+}
+
+/// The outbound channel an entry is reached through: its own, else the first that can reach it.
+#[must_use]
+pub fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
+    entry.through.clone().or_else(|| {
+        config
+            .outbound
+            .iter()
+            .find(|(_, outbound)| match outbound {
+                OutboundConfig::Email(_) => entry.email.is_some(),
+                OutboundConfig::Fax(_) => entry.fax.is_some(),
+            })
+            .map(|(name, _)| name.clone())
+    })
+}
+
+fn has_fax(provider: &Provider, number: &str) -> bool {
+    let wanted = digits(number);
+    provider.phones.iter().any(|phone| phone.usage == Some(PhoneUse::Fax) && digits(&phone.number) == wanted)
+}
+
+fn is_called(entry: &DirectoryEntry, name: &str) -> bool {
+    let wanted = fold(name);
+    fold(&entry.name) == wanted || entry.aliases.iter().any(|alias| fold(alias) == wanted)
+}
+
+/// The one item, if there is exactly one.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let first = items.next()?;
+    items.next().is_none().then_some(first)
+}
+
+/// The last ten digits: a number with and without its country code is the same.
+fn digits(number: &str) -> String {
+    let all: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    all.iter().skip(all.len().saturating_sub(10)).collect()
+}
+
+fn fold(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}

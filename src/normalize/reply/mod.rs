@@ -1,0 +1,366 @@
+//! What a replier's own words say: plain rules, no guessing.
+//!
+//! The words are split into sentences and clauses. Each clause must be read whole: a statement of [`statements`] with nothing risky
+//! left over, or a courtesy. All statements together must come to one outcome; the days and times named must leave one
+//! appointment to come. Whatever falls short is [`ReplyOutcome::Unclear`], with the best reading as the reason, for the person who
+//! decides.
+//!
+//! # Design notes
+//! A silent wrong status is the worst error this module can make, and a person who looks once too often the least. So nothing here
+//! scores or weighs: one word that is not understood in a place where it could matter is enough for `unclear`.
+
+mod dates;
+mod statements;
+mod text;
+
+use jiff::civil::Date;
+
+use self::{
+    dates::Day,
+    statements::{Clause, Meaning},
+};
+use crate::referral::{Appointment, IsoDate, Reply, ReplyOutcome};
+
+/// Longer words are a letter, not an answer: a person reads it.
+const WORDS_CHARACTERS_MAX: usize = 4_000;
+/// The same for the number of sentences.
+const SENTENCES_MAX: usize = 12;
+/// How much of the words is kept as the quote.
+const QUOTE_CHARACTERS_MAX: usize = 400;
+
+/// Which number stands first in `12/14/2026`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrder {
+    /// Month, day, year: the United States.
+    MonthFirst,
+    /// Day, month, year: nearly everywhere else.
+    DayFirst,
+}
+
+impl DateOrder {
+    /// The order that people of a region (ISO 3166, `US`) write in.
+    #[must_use]
+    pub fn of_region(region: &str) -> Self {
+        let month_first = ["US", "PH", "PR", "GU", "AS", "VI", "MP"].iter().any(|known| region.eq_ignore_ascii_case(known));
+        if month_first { Self::MonthFirst } else { Self::DayFirst }
+    }
+}
+
+/// Reads the replier's own words (no quoted text). `sent_on` is the day they were written.
+#[must_use]
+pub fn read_reply(words: &str, sent_on: Date, order: DateOrder) -> Reply {
+    if words.chars().count() > WORDS_CHARACTERS_MAX {
+        return unclear(None, "it is long", &[]);
+    }
+    let sentences = text::sentences(words, |line| statements::says(&text::plain(line)));
+    if sentences.is_empty() {
+        return unclear(None, "it has no words of its own", &[]);
+    }
+    if sentences.len() > SENTENCES_MAX {
+        return unclear(None, "it has many sentences", &[]);
+    }
+    let mut said = Said::default();
+    for sentence in &sentences {
+        said.hear(sentence, sent_on, order);
+    }
+    said.conclude(words)
+}
+
+/// A reply that a person must read, with the best reading beside it.
+fn unclear(reading: Option<ReplyOutcome>, why: &str, quotes: &[String]) -> Reply {
+    let reason = match reading {
+        Some(reading) => format!("best reading: {}; but {why}", word(reading)),
+        None => format!("no reading; {why}"),
+    };
+    Reply {
+        reference: None,
+        matched_by: None,
+        received: None,
+        outcome: ReplyOutcome::Unclear,
+        appointment: None,
+        reason: Some(reason),
+        quote: quote(quotes),
+        confidence: if reading.is_some() { 0.5 } else { 0.2 },
+    }
+}
+
+fn quote(quotes: &[String]) -> Option<String> {
+    let whole = quotes.join(" … ");
+    (!whole.is_empty()).then(|| whole.chars().take(QUOTE_CHARACTERS_MAX).collect())
+}
+
+/// The word of record.md for an outcome.
+fn word(outcome: ReplyOutcome) -> &'static str {
+    match outcome {
+        ReplyOutcome::Received => "received",
+        ReplyOutcome::NotReceived => "not-received",
+        ReplyOutcome::Accepted => "accepted",
+        ReplyOutcome::Scheduled => "scheduled",
+        ReplyOutcome::Declined => "declined",
+        ReplyOutcome::NeedsInformation => "needs-information",
+        ReplyOutcome::Redirected => "redirected",
+        ReplyOutcome::Completed => "completed",
+        ReplyOutcome::NoShow => "no-show",
+        ReplyOutcome::PatientDeclined => "patient-declined",
+        ReplyOutcome::PatientUnreachable => "patient-unreachable",
+        ReplyOutcome::WrongRecipient => "wrong-recipient",
+        ReplyOutcome::Unclear => "unclear",
+    }
+}
+
+/// All that was heard.
+#[derive(Default)]
+struct Said {
+    outcomes: Vec<ReplyOutcome>,
+    yes: bool,
+    no: bool,
+    /// The days and times that stand with an appointment.
+    days: Vec<Day>,
+    clocks: Vec<dates::Clock>,
+    /// The first thing that was not plain.
+    doubt: Option<&'static str>,
+    quotes: Vec<String>,
+    with: Option<String>,
+}
+
+impl Said {
+    fn doubt(&mut self, why: &'static str) {
+        self.doubt.get_or_insert(why);
+    }
+
+    fn hear(&mut self, sentence: &text::Sentence, sent_on: Date, order: DateOrder) {
+        let marked = dates::mark(&text::plain(&sentence.original), sent_on, order);
+        let mut quoted = false;
+        let mut after_thanks = false;
+        for clause in clauses(&marked.text) {
+            let mut read = statements::read(&clause);
+            settle_appointment(&mut read, &clause);
+            let told = read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
+            quoted |= told;
+            if sentence.question && !asks_for_something(&read, &clause) {
+                self.doubt("it holds a question");
+            }
+            if statements::risk(&read.rest) || statements::strays(&read) {
+                self.doubt("it holds words that can turn its meaning round");
+            }
+            let courtesy = read.meanings == [Meaning::Filler];
+            if read.meanings.is_empty() && !(after_thanks && statements::could_be_a_name(&clause)) {
+                self.doubt("part of it was not understood");
+            }
+            after_thanks = courtesy;
+            self.place_days(&read, &clause, &marked);
+            self.take(&read.meanings);
+            if self.with.is_none() {
+                self.with = with_whom(&sentence.original);
+            }
+        }
+        if quoted {
+            self.quotes.push(sentence.original.clone());
+        }
+    }
+
+    fn take(&mut self, meanings: &[Meaning]) {
+        for meaning in meanings {
+            match meaning {
+                Meaning::Says(outcome) => {
+                    if !self.outcomes.contains(outcome) {
+                        self.outcomes.push(*outcome);
+                    }
+                }
+                Meaning::Yes => self.yes = true,
+                Meaning::No => self.no = true,
+                Meaning::Appointment | Meaning::Pending | Meaning::Filler => {}
+            }
+        }
+    }
+
+    /// A day belongs to what its clause says: an appointment to come, or something past that it dates.
+    fn place_days(&mut self, read: &Clause, clause: &str, marked: &dates::Marked) {
+        let days: Vec<&Day> = indices(clause, "@d").filter_map(|at| marked.days.get(at)).collect();
+        let clocks: Vec<&dates::Clock> = indices(clause, "@t").filter_map(|at| marked.clocks.get(at)).collect();
+        let says = |outcome| read.meanings.contains(&Meaning::Says(outcome));
+        if says(ReplyOutcome::Scheduled) {
+            self.days.extend(days.into_iter().cloned());
+            self.clocks.extend(clocks.into_iter().cloned());
+        } else if says(ReplyOutcome::Received) || says(ReplyOutcome::Completed) || says(ReplyOutcome::NoShow) {
+            if days.iter().any(|day| day.gone.is_none()) {
+                self.doubt("something that happened has a date to come or no plain date");
+            }
+        } else if !days.is_empty() || !clocks.is_empty() {
+            self.doubt("it names a date without saying what is on it");
+        }
+    }
+
+    fn conclude(mut self, words: &str) -> Reply {
+        let outcome = self.outcome();
+        let appointment = self.appointment();
+        if self.no && outcome != Some(ReplyOutcome::NotReceived) {
+            self.doubt("it says no, and it is not plain to what");
+        }
+        let against = [ReplyOutcome::NotReceived, ReplyOutcome::WrongRecipient];
+        if self.yes && outcome.is_some_and(|outcome| against.contains(&outcome)) {
+            self.doubt("it says yes and contradicts it");
+        }
+        if forwarded(words) {
+            self.doubt("it holds a forwarded message");
+        }
+        let received = self.received(outcome);
+        let Some(outcome) = outcome.filter(|_| self.doubt.is_none()) else {
+            let why = self.doubt.unwrap_or("nothing in it answers the request");
+            return Reply { received, appointment, ..unclear(outcome.or(self.outcomes.first().copied()), why, &self.quotes) };
+        };
+        let reason = matches!(
+            outcome,
+            ReplyOutcome::Declined | ReplyOutcome::NeedsInformation | ReplyOutcome::Redirected | ReplyOutcome::PatientDeclined
+        );
+        let quote = quote(&self.quotes);
+        Reply {
+            reference: None,
+            matched_by: None,
+            received,
+            outcome,
+            appointment,
+            reason: quote.clone().filter(|_| reason),
+            quote,
+            confidence: if self.outcomes.is_empty() { 0.9 } else { 0.97 },
+        }
+    }
+
+    fn received(&self, outcome: Option<ReplyOutcome>) -> Option<bool> {
+        let yes = self.yes || self.outcomes.contains(&ReplyOutcome::Received);
+        let no = self.outcomes.contains(&ReplyOutcome::NotReceived);
+        match (yes, no) {
+            (true, false) if outcome != Some(ReplyOutcome::WrongRecipient) => Some(true),
+            (false, true) => Some(false),
+            (true | false, true | false) => None,
+        }
+    }
+
+    /// The one outcome that all statements come to: the furthest along one path; two paths are a contradiction.
+    fn outcome(&mut self) -> Option<ReplyOutcome> {
+        use ReplyOutcome::{Accepted, Completed, Declined, Received, Redirected, Scheduled, WrongRecipient};
+        let mut said = self.outcomes.clone();
+        if said.is_empty() {
+            return self.yes.then_some(Received);
+        }
+        let has = |said: &[ReplyOutcome], outcome| said.contains(&outcome);
+        if said.len() > 1 && !has(&said, ReplyOutcome::NotReceived) {
+            said.retain(|outcome| *outcome != Received);
+        }
+        if has(&said, Scheduled) || has(&said, Completed) {
+            said.retain(|outcome| *outcome != Accepted);
+        }
+        if has(&said, Redirected) {
+            said.retain(|outcome| *outcome != Declined);
+        }
+        if has(&said, WrongRecipient) {
+            said.retain(|outcome| *outcome != Redirected);
+        }
+        if said.len() > 1 {
+            self.doubt("it says several things");
+        }
+        // The best reading of several is the one that was said last.
+        said.last().copied()
+    }
+
+    /// The appointment, where one day to come was named with it. What is not plain about it becomes the doubt.
+    fn appointment(&mut self) -> Option<Appointment> {
+        let mut days: Vec<Date> = self.days.iter().filter_map(|day| day.coming).collect();
+        days.dedup();
+        let mut times: Vec<_> = self.clocks.iter().filter_map(|clock| clock.time).collect();
+        times.dedup();
+        let doubt = self.days.iter().find_map(|day| day.doubt).or_else(|| self.clocks.iter().find_map(|clock| clock.doubt));
+        if let Some(why) = doubt {
+            self.doubt(why);
+        }
+        if days.len() > 1 || times.len() > 1 {
+            self.doubt("it names two dates or times");
+        }
+        if days.is_empty() && !times.is_empty() {
+            self.doubt("it names a time without a date");
+        }
+        let day = *days.first()?;
+        let at = match times.first() {
+            Some(time) => IsoDate::parse(&format!("{day}T{}", time.strftime("%H:%M")))?,
+            None => IsoDate::day(day),
+        };
+        Some(Appointment { at, with: self.with.take() })
+    }
+}
+
+/// `appointment` alone says nothing; with a date it is a scheduled visit.
+fn settle_appointment(read: &mut Clause, clause: &str) {
+    let scheduled = Meaning::Says(ReplyOutcome::Scheduled);
+    let has_day = clause.contains("@d");
+    let about_something_else = read.meanings.iter().any(|meaning| {
+        matches!(meaning, Meaning::Says(outcome) if *outcome != ReplyOutcome::Scheduled && *outcome != ReplyOutcome::Received)
+            || *meaning == Meaning::Pending
+    });
+    if let Some(at) = read.meanings.iter().position(|meaning| *meaning == Meaning::Appointment) {
+        read.meanings.remove(at);
+        if has_day && !about_something_else && !read.meanings.contains(&scheduled) {
+            read.meanings.push(scheduled);
+        } else if !has_day && read.meanings.is_empty() {
+            read.rest = "unclear".to_owned();
+        }
+    }
+}
+
+/// `Could you send the labs?` asks for something; any other question is one.
+fn asks_for_something(read: &Clause, clause: &str) -> bool {
+    let asked = ["can you", "could you", "would you", "please"].iter().any(|start| clause.contains(start));
+    (asked || read.meanings == [Meaning::Filler])
+        && read.meanings.iter().all(|meaning| matches!(meaning, Meaning::Says(ReplyOutcome::NeedsInformation) | Meaning::Filler))
+        && !read.meanings.is_empty()
+}
+
+/// The clauses of a sentence. What is only a day, a time or a place belongs to the clause before it.
+fn clauses(sentence: &str) -> Vec<String> {
+    let mut clauses: Vec<String> = Vec::new();
+    for piece in sentence.split([',', '(', ')']).flat_map(|piece| piece.split(" - ")).map(str::trim) {
+        if piece.is_empty() {
+            continue;
+        }
+        let companion = statements::words(piece)
+            .all(|word| word.starts_with('@') || ["on", "at", "for", "the", "and"].contains(&word))
+            || piece.starts_with("with dr ");
+        match clauses.last_mut().filter(|_| companion) {
+            Some(before) => *before = format!("{before} {piece}"),
+            None => clauses.push(piece.to_owned()),
+        }
+    }
+    clauses
+}
+
+fn indices<'a>(clause: &'a str, mark: &'a str) -> impl Iterator<Item = usize> + 'a {
+    clause.split(mark).skip(1).filter_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    })
+}
+
+fn forwarded(words: &str) -> bool {
+    let lower = words.to_lowercase();
+    [
+        "forwarded message",
+        "begin forwarded",
+        "original message",
+        "weitergeleitete nachricht",
+        "message transféré",
+        "mensaje reenviado",
+    ]
+    .iter()
+    .any(|mark| lower.contains(mark))
+}
+
+/// `with Dr. Ames`, as it was written.
+fn with_whom(original: &str) -> Option<String> {
+    static WITH: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(r"\b[Ww]ith (?:[Dd]r\.?|DR\.?|[Dd]octor) ?(?P<name>[A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]+)?)")
+            .expect("the pattern is fixed and compiles")
+    });
+    WITH.captures(original).map(|found| format!("Dr. {}", &found["name"]))
+}
+
+#[cfg(test)]
+mod tests;

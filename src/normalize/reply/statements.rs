@@ -1,0 +1,389 @@
+//! What front desks say, as patterns over evened-out text.
+//!
+//! # Design notes
+//! A pattern alone is never believed: what it leaves over in its clause must hold no word that can turn the meaning round
+//! (`RISKY`), and a clause without a pattern must be a known courtesy. So an unknown sentence makes a reply unclear, and a new
+//! way to say something costs a person a look, never a wrong status.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::referral::ReplyOutcome;
+
+/// What a clause means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It states an outcome.
+    Says(ReplyOutcome),
+    /// It names an appointment, if a date stands with it.
+    Appointment,
+    /// `Yes`.
+    Yes,
+    /// `No`, in front of something.
+    No,
+    /// Work in hand that decides nothing yet (`will call the patient`).
+    Pending,
+    /// Courtesy.
+    Filler,
+}
+
+/// One clause, read.
+#[derive(Debug, Default)]
+pub(super) struct Clause {
+    /// What it means, in the order of the patterns.
+    pub(super) meanings: Vec<Meaning>,
+    /// What is left of it.
+    pub(super) rest: String,
+}
+
+/// How the patient is called.
+const P: &str = "(?:(?:the |this |your |our |that |said )?(?:patient|family|parents?|caregiver|mom|mother|father)|her|him|them|she|he|they|\
+                 (?:mr|mrs|ms) [a-z'-]+)";
+/// How what we sent is called.
+const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+                 (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
+/// What can be missing.
+const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
+                 demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
+                 icd(?:-?10)?(?: code)?|pathology|phone number|signature|face ?sheet|copy|information|info|documentation|clinicals?|\
+                 cover ?sheet)";
+
+fn fixed(pattern: &str) -> Regex {
+    let pattern = pattern.replace("{P}", P).replace("{R}", R).replace("{I}", I);
+    Regex::new(&pattern).expect("the pattern is fixed and compiles")
+}
+
+/// Courtesies: whole clauses, because they hold words that are risky elsewhere.
+const COURTESIES: &[&str] = &[
+    r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b[a-z '-]{0,40}$",
+    r"^(?:(?:many|great|ok|okay|perfect) )?(?:thanks|thank you)(?: (?:you|so much|again|very much|kindly|all|team))*(?: and have a (?:great|good|nice) (?:day|week|weekend))?$",
+    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|reaching out|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
+    r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
+    r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
+    r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$|^(?:please )?(?:call|contact|email) us$",
+    r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
+    r"^(?:no problem|you are welcome|sure|sure thing|ok|okay|great|perfect|all good|will do|sounds good|of course|absolutely|happy to help|our pleasure)$",
+];
+
+/// Tried in this order; each takes the words it matched out of the clause, so what is negative stands before what is positive.
+const STATEMENTS: &[(Meaning, &str)] = {
+    use Meaning::{Appointment, No, Pending, Says, Yes};
+    use ReplyOutcome as O;
+    &[
+        (
+            Says(O::WrongRecipient),
+            r"\bwrong (?:fax number|phone number|number|fax|clinic|office|practice|department|provider|dr|recipient|address|email)\b",
+        ),
+        (
+            Says(O::WrongRecipient),
+            r"\b(?:sent|received|faxed|came|got|emailed)(?: (?:to us|here|it|this|{R}))* (?:in error|by mistake|by accident)\b",
+        ),
+        (
+            Says(O::WrongRecipient),
+            r"\b(?:dr [a-z'-]+|this (?:provider|dr)) (?:does not work here|no longer works here|is no longer (?:with us|with our (?:office|practice|clinic)|here|at this (?:office|location|practice)))\b",
+        ),
+        (Says(O::WrongRecipient), r"^(?:we are|this is) not (?:an? |the )?[a-z -]{3,40}(?:clinic|office|practice|department)$"),
+        (
+            Says(O::NotReceived),
+            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:received?|got(?:ten)?|get|have|see|find)(?: {R}| anything| one)?(?: yet| on our end| from you| for {P}| in our system)*$",
+        ),
+        (
+            Says(O::NotReceived),
+            r"^(?:{R} )?(?:was |has |have )?(?:not|never)(?: yet)?(?: been)? received(?: here| yet| by us| by our office| on our end| anything)*$",
+        ),
+        (
+            Says(O::NotReceived),
+            r"^(?:{R} )?(?:was |has )?never (?:came|arrived|come|arrive)(?: through| in)?$|^{R} did not (?:come|arrive|go) ?(?:through|in|here)?$",
+        ),
+        (
+            Says(O::NotReceived),
+            r"^(?:we )?never (?:received|got|saw)(?: {R}| anything)?(?: from you| for {P})*$|^received *[:=-]? *no$|^nothing (?:was )?received(?: yet| here)*$",
+        ),
+        (
+            Says(O::NotReceived),
+            r"^(?:we )?(?:have )?no (?:record|sign|trace) of (?:{R}|receiving {R}|having received {R})(?: in our system)?$|^no referral (?:was )?received$",
+        ),
+        (Says(O::NotReceived), r"^(?:we )?(?:can not|are unable to) (?:find|locate|see) {R}(?: in our system| on our end)*$"),
+        (
+            Says(O::NoShow),
+            r"\b(?:was an? )?no[- ]?show(?:ed)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
+        ),
+        (
+            Says(O::NoShow),
+            r"\bdid not (?:show up|show|come in|come|attend|keep)\b(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
+        ),
+        (
+            Says(O::NoShow),
+            r"\b(?:{P} |^)(?:has )?(?:missed|failed to (?:show|attend|appear))(?: up)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult))*",
+        ),
+        (
+            Says(O::PatientUnreachable),
+            r"\b(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) {P}(?: by phone| to schedule| at the number (?:provided|given|on file))*",
+        ),
+        (
+            Says(O::PatientUnreachable),
+            r"\b(?:we )?(?:have )?left (?:several|multiple|two|three|four|\d) (?:voice ?mails?|vms?|messages)(?: for {P})?(?:,? (?:and |with )?(?:no (?:response|answer|call ?back|return call)|{P} (?:has|have) not (?:called|returned)(?: our calls| us)?(?: back)?))",
+        ),
+        (
+            Says(O::PatientUnreachable),
+            r"\b{P} (?:is unreachable|is not (?:responding|answering)|(?:has|have|did) not (?:returned?|answered|responded to) our (?:calls|messages)|(?:is|are) not returning our calls)",
+        ),
+        (
+            Says(O::PatientDeclined),
+            r"\b{P} (?:has |have )?(?:declined|refused|does not want|do not want|did not want|is not interested|are not interested|no longer wants?|does not wish|chose not|opted not)(?: (?:the |an? |any |to |in |being |be |her |his |our )*(?:appointment|referral|visit|consult(?:ation)?|scheduled?|seen|see us|services?|come(?: in)?|treatment|this|it|scheduling))?(?: at this time)?",
+        ),
+        (
+            Says(O::Redirected),
+            r"^(?:please |kindly )(?:re-?direct|re-?route|forward|send|refer|direct)(?: (?:it|this one|this|the patient|patient|her|him|them|{R}))? to (?P<whom>[a-z].*)",
+        ),
+        (
+            Says(O::Redirected),
+            r"^(?:{R}|{P}) (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)",
+        ),
+        (
+            Says(O::NeedsInformation),
+            r"^(?:and |but )?(?:please|kindly|can you|could you|would you)(?: please| also| kindly)* (?:re)?(?:send|fax|provide|forward|email|upload|attach)(?: us| over| me)* (?P<what>.*\b{I}\b.*)",
+        ),
+        (
+            Says(O::NeedsInformation),
+            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|needs|require|requires|are missing|is missing|missing|are waiting (?:on|for)|waiting (?:on|for)|awaiting) (?P<what>.*\b{I}\b.*)",
+        ),
+        (
+            Says(O::Declined),
+            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:accept|take(?: on)?|see|accommodate|treat)(?: (?:{P}|{R}|new patients|any new patients|new referrals))(?P<why>(?: (?:because|due to|since|as|at this time|with) ?.*)?)",
+        ),
+        (Says(O::Declined), r"\b(?:unable to accommodate|can not accommodate)(?: (?:{P}|{R}))?"),
+        (
+            Says(O::Declined),
+            r"\b(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? ?(?:patients?|referrals)(?: at this time)?",
+        ),
+        (
+            Says(O::Declined),
+            r"\b(?:we )?do not (?:accept|take|participate with) (?P<why>(?:this |the |her |his |their |patient's )*(?:patient's )?(?:insurance|plan|medicaid|medicare)(?: plan)?)",
+        ),
+        (
+            Says(O::Declined),
+            r"^(?:we )?do not (?P<why>(?:treat|perform|offer) [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
+        ),
+        (
+            Says(O::Declined),
+            r"^(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |have |has |must |will |have to |need to |regret(?:fully)? )*(?:to )?declin(?:e|ed|ing)(?: {R}| to (?:see|accept|take) (?:{P}|{R}))?(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$",
+        ),
+        (
+            Says(O::Declined),
+            r"^(?:{R} )(?:is |was |has been |have been )?(?:being )?(?:declined|rejected|denied)(?: by (?:our (?:office|clinic)|dr [a-z'-]+|us))?(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$",
+        ),
+        (
+            Pending,
+            r"\b(?:but )?(?:we |{P} |it |appointment )?(?:have |has |is |are )?not (?:yet )?(?:been )?(?:scheduled|booked|made)(?: yet)?(?: an appointment)?(?: (?:for )?{P})?\b|\bnot yet (?:scheduled|booked)\b",
+        ),
+        (
+            Pending,
+            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^appointment *[:=-]? *(?:not yet|none yet|pending)$|^to be scheduled$",
+        ),
+        (
+            Pending,
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?{P})?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{P}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly))*$",
+        ),
+        (
+            Pending,
+            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {P})?$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
+        ),
+        (
+            Says(O::Completed),
+            r"\b(?:{P} )?(?:was|has been|have been|were) seen(?: (?:(?:on )?@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*",
+        ),
+        (
+            Says(O::Completed),
+            r"\b(?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation) (?:is |was |has been )?(?:completed?|done)\b|\bcompleted (?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation)\b",
+        ),
+        (
+            Says(O::Scheduled),
+            r"\b(?:re-?)?(?:scheduled|booked)\b(?: (?:an? |the )?(?:new patient )?(?:appointment|visit|consult(?:ation)?))?|\bon (?:the|our) schedule\b",
+        ),
+        (
+            Appointment,
+            r"\b(?:has |have |with |got |made |set up |set )?(?:an? |the |her |his )?(?:new patient )?(?:first )?(?:appointment|visit|consult|consultation)(?: (?:is|set|made|date))*(?: (?:for|on))?\b|\b(?:will|is going to) be seen\b|\bis coming in\b|\bwe will see {P}\b|\bset up\b|\bgot {P} in\b",
+        ),
+        (
+            Says(O::Accepted),
+            r"\b(?:we |we have |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)?(?: {P}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?| {R})$",
+        ),
+        (
+            Says(O::Accepted),
+            r"^(?:and )?(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:have |has |will |do |does |are |is )*accept(?:s|ed|ing)?$|\b{R} (?:is |was |has been |have been )?accepted\b|\b{P} (?:is|was|has been|have been) accepted\b",
+        ),
+        (
+            Says(O::Accepted),
+            r"\b(?:we |dr [a-z'-]+ )?(?:will |can |are |is |would be |happy to |glad to |able to |pleased to )+(?:see|take(?: on)?) {P}$",
+        ),
+        (
+            Says(O::Received),
+            r"\bconfirm(?:ing|ed|s)?(?: (?:the |our )?(?:receipt|receiving)(?: of)?(?: {R})?)|\breceipt (?:is )?(?:confirmed|acknowledged)|\backnowledg(?:e|es|ing|ed) receipt(?: of {R})?|^confirmed$|^(?:confirming|confirm)$",
+        ),
+        (Says(O::Received), r"^(?:{R} )?received *[:=-]? *yes$|^\[x\] *received$"),
+        (
+            Says(O::Received),
+            r"\b(?:{R} )?(?:we |our office )?(?:has |have |was |is |were )?(?:been )?(?:successfully |safely |just )?received(?: {R}(?: (?:for|on) {P})?| (?:today|here|by (?:fax|email|us)|successfully|safely|and\b|for {P}|on @d\d+|@d\d+)|$)",
+        ),
+        (
+            Says(O::Received),
+            r"^(?:yes )?(?:we )?(?:have |do have |did get |got |have got )+{R}$|\b(?:we )?got {R}$|\b(?:{R}|{P}) (?:is |are )(?:in our (?:system|queue)|on file|in hand)$",
+        ),
+        (Yes, r"^(?:yes|yep|yeah|yup|affirmative|correct)\b"),
+        (No, r"^(?:no|nope)\b"),
+    ]
+};
+
+static COURTESY: LazyLock<Vec<Regex>> = LazyLock::new(|| COURTESIES.iter().map(|pattern| fixed(pattern)).collect());
+static STATEMENT: LazyLock<Vec<(Meaning, Regex)>> =
+    LazyLock::new(|| STATEMENTS.iter().map(|(meaning, pattern)| (*meaning, fixed(pattern))).collect());
+
+/// Words that can turn round what stands beside them: negation, condition, doubt, contrast, another time, another thing.
+const RISKY: &str = "\
+    not no none never nor neither without unable hardly nothing nobody cannot unless if once until till when whenever \
+    provided depending depends assuming subject contingent conditional pending may might maybe perhaps probably \
+    possibly possible likely tentative tentatively hopefully hope think believe guess should would could unsure sure \
+    whether or either try trying tried attempt attempting but however although though except instead otherwise \
+    unfortunately sorry regret apologies wait waiting waitlist waitlisted hold cancel canceled cancelled cancels \
+    cancellation moved changed change postponed wrong error mistake different other another second duplicate already \
+    previously previous prior last before former old ago died dead deceased passed expired hospice hospital \
+    hospitalized admitted inpatient emergency er urgent asap soonest earlier earliest later available availability \
+    opening openings offer offered fully solid out full overbooked double call called calling callback phone voicemail \
+    message missing illegible unreadable blank partial partially part page pages cut incomplete only half need needs \
+    require requires required incorrect inactive denied declined declines refused rejected expedite question why who \
+    what where which how says said told wants want wanted asked asks ask will to-be can must please resend refax \
+    reschedule rescheduling between from around about approximately week weeks month months year years doubt confused \
+    unclear unknown test ignore disregard void withdrawn retired left closed closing leave vacation transferred \
+    transfer records labs insurance authorization auth sister brother son daughter wife husband twin both two three \
+    patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves";
+
+/// Words of statements: left over, they show that something was said that no pattern took.
+const SAYING: &str = "\
+    accept accepted accepting accepts received receive receipt scheduled schedule scheduling booked book seen show \
+    showed decline reject appointment confirm confirmed completed send sent redirect refer";
+
+/// What may be left over beside a statement about what the patient did.
+const NEUTRAL: &str = "\
+    and so the a an for on at we this that visit today time also has have is was here patient her his of our yes \
+    yesterday";
+
+/// With whom a visit with us can be.
+const WITH_US: &str = r"\bwith (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))\b";
+static WITH: LazyLock<Regex> = LazyLock::new(|| fixed(WITH_US));
+
+/// Common words that are no part of a name or a desk.
+const COMMON: &str = "\
+    patient patients she he we they it is was has have been be are with see seen got get received accepted scheduled \
+    booked appointment visit show confirmed completed done today yes please send her him them in on to you your us our \
+    this that there here referral";
+
+fn listed(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|listed| listed == word)
+}
+
+/// Whether a word (lower case) says something, so that a line with it is no signature.
+pub(super) fn is_common(word: &str) -> bool {
+    listed(RISKY, word) || listed(COMMON, word)
+}
+
+/// Takes what a clause means out of it.
+pub(super) fn read(clause: &str) -> Clause {
+    let clause = clause.trim();
+    if COURTESY.iter().any(|courtesy| courtesy.is_match(clause)) {
+        return Clause { meanings: vec![Meaning::Filler], rest: String::new() };
+    }
+    let mut read = Clause { meanings: Vec::new(), rest: clause.to_owned() };
+    // Twice, because what one pattern takes out can leave the next one whole (`received and accepted`).
+    for (meaning, pattern) in STATEMENT.iter().chain(STATEMENT.iter()) {
+        let rest = read.rest.trim().to_owned();
+        let Some(found) = pattern.captures(&rest) else { continue };
+        let theirs = found.name("whom").is_some_and(|whom| names_ourselves(whom.as_str()));
+        if theirs || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
+            continue;
+        }
+        // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
+        let kept =
+            if *meaning == Meaning::Says(ReplyOutcome::Declined) { found.name("why").map(|why| why.as_str()) } else { None };
+        let kept = kept.filter(|why| why.contains("until") || why.contains("unless") || why.contains(" if ")).unwrap_or_default();
+        let whole = found.get(0).expect("a match has a whole");
+        let before = rest.get(..whole.start()).unwrap_or_default();
+        let after = rest.get(whole.end()..).unwrap_or_default();
+        read.rest = format!("{before} {kept} {after}");
+        if !read.meanings.contains(meaning) {
+            read.meanings.push(*meaning);
+        }
+    }
+    read.rest = WITH.replace_all(&read.rest, " ").into_owned();
+    read
+}
+
+/// `the labs`, but not `to cancel the order` or `the report to her family doctor`.
+fn is_owed_to_them(what: &str) -> bool {
+    let to_us = what.replace(" to us", "").replace(" to our", "").replace(" to me", "");
+    !to_us.contains(" to ") && !what.starts_with("to ")
+}
+
+/// Whether something is left over beside a statement about what the patient did that may be about something else
+/// (`seen at Northside`, `not interested in surgery`).
+pub(super) fn strays(clause: &Clause) -> bool {
+    use ReplyOutcome::{Completed, NoShow, PatientDeclined, PatientUnreachable};
+    let about_the_patient = clause
+        .meanings
+        .iter()
+        .any(|meaning| matches!(meaning, Meaning::Says(Completed | NoShow | PatientDeclined | PatientUnreachable)));
+    about_the_patient && words(&clause.rest).any(|word| !word.starts_with('@') && !listed(NEUTRAL, word))
+}
+
+/// `to our scheduling team` sends nobody elsewhere.
+fn names_ourselves(whom: &str) -> bool {
+    let first = whom.split([' ', ',']).next().unwrap_or_default();
+    [
+        "us",
+        "our",
+        "me",
+        "my",
+        "you",
+        "your",
+        "see",
+        "be",
+        "fax",
+        "email",
+        "number",
+        "attention",
+        "attn",
+        "scheduling",
+        "billing",
+        "referrals",
+        "front",
+        "medical",
+    ]
+    .contains(&first)
+        || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
+}
+
+/// Whether a text states anything.
+pub(super) fn says(text: &str) -> bool {
+    read(text).meanings.iter().any(|meaning| !matches!(meaning, Meaning::Filler | Meaning::Yes | Meaning::No))
+}
+
+/// A word of what was left over that can turn the meaning round, or a number that names no day or time.
+pub(super) fn risk(rest: &str) -> bool {
+    words(rest).any(|word| {
+        listed(RISKY, word) || listed(SAYING, word) || (!word.starts_with('@') && word.chars().any(|c| c.is_ascii_digit()))
+    })
+}
+
+/// Whether what is left over can be the name of a person: after `thanks,`, say.
+pub(super) fn could_be_a_name(rest: &str) -> bool {
+    words(rest).count() <= 4
+        && words(rest).all(|word| !is_common(word) && word.chars().all(|c| c.is_alphabetic() || "'-".contains(c)))
+}
+
+/// The words, without punctuation.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || "'@-".contains(c)))
+        .map(|word| word.trim_matches(['-', '\'']))
+        .filter(|word| !word.is_empty())
+}

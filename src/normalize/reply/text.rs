@@ -1,0 +1,156 @@
+//! The replier's words as sentences: signature off, lines joined where they were only wrapped, spelling evened out.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// One sentence.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sentence {
+    /// As it was written.
+    pub(super) original: String,
+    /// Whether it ends with a question mark.
+    pub(super) question: bool,
+}
+
+fn fixed(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is fixed and compiles")
+}
+
+static ABBREVIATION: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)\b(dr|mr|mrs|ms|st|appt|apt|pt|dept|approx|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|mon|tues?|wed|thurs?|fri)\.",
+    )
+});
+static INITIAL: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b([A-Z])\."));
+static HALF: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b([ap])\.\s?m\b\.?"));
+static END: LazyLock<Regex> = LazyLock::new(|| fixed(r"[.!?;]+(?:\s+|$)"));
+static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:many thanks|thanks|thank you|thx|with thanks|(?:best|kind|kindest|warm) regards|regards|best wishes|best|sincerely|respectfully|cheers|yours truly)(?: so much| very much| again)?\s*[,.!]*$",
+    )
+});
+
+/// The most lines a signature has.
+const SIGNATURE_LINES_MAX: usize = 8;
+
+/// Splits words into sentences, without the signature below them. `says` tells whether a text states something.
+pub(super) fn sentences(words: &str, says: impl Fn(&str) -> bool) -> Vec<Sentence> {
+    let words = words.replace('\u{a0}', " ");
+    let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let own = lines.len() - signature_lines(&lines, says);
+    let mut text: Vec<String> = Vec::new();
+    for line in lines.iter().take(own) {
+        let wrapped = line.chars().next().is_some_and(char::is_lowercase)
+            && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']));
+        match text.last_mut().filter(|_| wrapped) {
+            Some(before) => *before = format!("{before} {line}"),
+            None => text.push((*line).to_owned()),
+        }
+    }
+    text.iter().flat_map(|line| split(line)).collect()
+}
+
+fn split(line: &str) -> Vec<Sentence> {
+    let line = HALF.replace_all(line, "${1}m");
+    let line = ABBREVIATION.replace_all(&line, "$1");
+    let line = INITIAL.replace_all(&line, "$1");
+    let mut sentences = Vec::new();
+    let mut from = 0;
+    for end in END.find_iter(&line) {
+        push(&mut sentences, line.get(from..end.start()).unwrap_or_default(), end.as_str().contains('?'));
+        from = end.end();
+    }
+    push(&mut sentences, line.get(from..).unwrap_or_default(), false);
+    sentences
+}
+
+fn push(sentences: &mut Vec<Sentence>, text: &str, ends_as_question: bool) {
+    let text = text.trim().trim_start_matches(['-', '*', '•', '–']).trim();
+    if !text.is_empty() {
+        sentences.push(Sentence { original: text.to_owned(), question: ends_as_question || text.contains('?') });
+    }
+}
+
+/// How many lines at the end are a signature.
+fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
+    let like = |line: &&str| looks_like_signature(line) && !says(line);
+    for (at, line) in lines.iter().enumerate() {
+        let below = lines.get(at + 1..).unwrap_or_default();
+        if CLOSING.is_match(line) && below.len() <= SIGNATURE_LINES_MAX && below.iter().all(like) {
+            return below.len();
+        }
+    }
+    // Without a closing word: a name and a desk, no more, and never the whole mail.
+    lines.iter().skip(1).rev().take(4).take_while(|line| like(line)).count()
+}
+
+/// Words that stand in the lines below a name.
+const DESK_WORDS: &str = "\
+    of and the at desk front office scheduling scheduler coordinator referral referrals department dept tel phone fax \
+    ext cell mobile direct main p f t o md rn ma np pa for clinic group center medical assistant manager reception \
+    receptionist nurse suite street floor";
+
+fn looks_like_signature(line: &str) -> bool {
+    line.chars().count() <= 70
+        && line.split(|c: char| c.is_whitespace() || "|,/:;()-–—~.+".contains(c)).filter(|word| !word.is_empty()).all(|word| {
+            let lower = word.to_lowercase();
+            if lower.contains('@') || lower.starts_with("www") {
+                return true;
+            }
+            let titled = word.chars().next().is_some_and(char::is_uppercase);
+            let number = word.chars().all(|c| c.is_ascii_digit());
+            number
+                || DESK_WORDS.split_ascii_whitespace().any(|known| known == lower)
+                || (titled && !super::statements::is_common(&lower))
+        })
+}
+
+static MASKED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        (r"https?://\S+|\S+@\S+\.\S+", " "),
+        (r"\bll-?[0-9a-z]{4}-?[0-9a-z]{4}(?:-[a-z2-7]{16})?\b", "it"),
+        (r"(?:\+?1[ .-]?)?\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b(?: ?(?:x|ext)\.? ?\d+)?|\b\d{3}-\d{4}\b", " "),
+        (r"\b(?:dob|d o b|date of birth|born)\b\s*(?:on|is|:|-)?\s*[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4}", " "),
+    ]
+    .map(|(pattern, with)| (fixed(pattern), with))
+    .into()
+});
+
+static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        (r"\bcan'?t\b|\bcannot\b", "can not"),
+        (r"\bwon'?t\b", "will not"),
+        (r"\b(do|did|does|have|has|had|is|are|was|were|could|would|should)n'?t\b", "$1 not"),
+        (r"\b(?:i|we)'?ve\b", "we have"),
+        (r"\b(?:i|we)'ll\b", "we will"),
+        (r"\bi'm\b|\bwe're\b", "we are"),
+        (r"\b(she|he|it)'s\b", "$1 is"),
+        (r"\bthey're\b", "they are"),
+        (r"\bi am\b", "we are"),
+        (r"\bi\b", "we"),
+        (r"\bmy\b", "our"),
+        (r"\bpts?\b", "patient"),
+        (r"\bapp?ts?\b|\bappointments\b", "appointment"),
+        (r"\brec'?d\b|\brcv'?d\b|\brecv'?d\b|\brecieved\b|\breceieved\b", "received"),
+        (r"\bsched(?:'d|uld)?\b|\bschedualed\b|\bsceduled\b", "scheduled"),
+        (r"\bpl[sz]\b", "please"),
+        (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b", "thanks"),
+        (r"\bw/", "with "),
+        (r"&", " and "),
+        (r"\b(referr?al)s? (?:request|form)\b", "referral"),
+        (r"\bdoctor\b", "dr"),
+        (r"\s+", " "),
+    ]
+    .map(|(pattern, with)| (fixed(pattern), with))
+    .into()
+});
+
+/// A sentence in lower case with numbers that name no day taken out and spelling evened out.
+pub(super) fn plain(sentence: &str) -> String {
+    let mut text = sentence.to_lowercase().replace(['\u{2019}', '\u{2018}', '`'], "'").replace(['\u{2013}', '\u{2014}'], "-");
+    for (pattern, with) in MASKED.iter().chain(SPELLING.iter()) {
+        text = pattern.replace_all(&text, *with).into_owned();
+    }
+    text.trim().to_owned()
+}

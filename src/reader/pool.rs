@@ -1,0 +1,239 @@
+//! The pool of worker processes, as the engine sees it: bytes in, a [`Reading`] or a plain reason out.
+//!
+//! A worker is our own program started anew with nothing of the engine's environment, and serves many documents, because Tesseract takes
+//! a tenth of a second to start. Whatever goes wrong in one costs that worker and that document, and the next document gets a new worker.
+
+use std::{
+    io,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use super::{
+    Reading,
+    wire::{Answer, receive_answer, send_document},
+};
+
+/// How long a worker may take to be ready; it loads 15 MB of language data.
+const START_SECONDS_MAX: Duration = Duration::from_secs(30);
+/// How long a worker that closed its output may take to end.
+const END_SECONDS_MAX: Duration = Duration::from_secs(5);
+/// Documents that one worker reads before it is replaced, so that what a library leaks stays small.
+const DOCUMENTS_MAX: u32 = 500;
+
+/// How workers are started, and what each may cost.
+#[derive(Clone, Debug)]
+pub struct ReaderOptions {
+    /// The program that has the `reader-worker` command: this one.
+    pub executable: PathBuf,
+    /// Workers at once, and so documents read at once.
+    pub workers: usize,
+    /// Address space of a worker.
+    pub memory_bytes_max: u64,
+    /// CPU seconds for one document.
+    pub cpu_seconds_max: u64,
+    /// Wall seconds for one document.
+    pub wall_seconds_max: u64,
+    /// Pages read of one document.
+    pub pages_max: u32,
+}
+
+impl Default for ReaderOptions {
+    /// Workers of the running program itself, even after its file was replaced by an upgrade.
+    fn default() -> Self {
+        Self {
+            executable: PathBuf::from("/proc/self/exe"),
+            workers: 2,
+            memory_bytes_max: 1_073_741_824,
+            cpu_seconds_max: 60,
+            wall_seconds_max: 120,
+            pages_max: 200,
+        }
+    }
+}
+
+/// Why a document was not read. None of the texts tells of its content.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The document is at fault; it will be the next time too.
+    #[error("{message}")]
+    Refused {
+        /// A stable word: `encrypted`, `not-a-document`, `truncated`, `empty-document`, `document-too-large`, …
+        code: String,
+        /// What it means, and what to do.
+        message: String,
+    },
+    /// The worker ended while it read the document, or said something that makes no sense.
+    #[error("the reader process failed on the document: {0}")]
+    Crashed(String),
+    /// The document took more time than it may.
+    #[error("reading the document took longer than its limit")]
+    Timeout,
+    /// No worker can be started, whatever the document.
+    #[error("no reader process can be started: {0}")]
+    Unavailable(String),
+}
+
+/// Reads documents in worker processes. Cheap to clone; when the last clone is gone the workers are killed.
+#[derive(Clone)]
+pub struct ReaderPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: ReaderOptions,
+    places: Semaphore,
+    idle: Mutex<Vec<Worker>>,
+}
+
+impl ReaderPool {
+    /// A pool that starts its workers when they are first needed.
+    #[must_use]
+    pub fn new(options: ReaderOptions) -> Self {
+        let places = Semaphore::new(options.workers.max(1));
+        Self { shared: Arc::new(Shared { options, places, idle: Mutex::new(Vec::new()) }) }
+    }
+
+    /// Reads a document, once a worker is free. Dropping the future kills the worker that was at it.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whether the document, its cost, or the machine is at fault.
+    pub async fn read(&self, document: Bytes) -> Result<Reading, ReadError> {
+        let shared = &self.shared;
+        let _place = shared.places.acquire().await.expect("the semaphore is never closed");
+        let mut worker = match self.take_idle() {
+            Some(worker) => worker,
+            None => Worker::start(&shared.options).await?,
+        };
+        let limit = Duration::from_secs(shared.options.wall_seconds_max);
+        let answer = match timeout(limit, worker.read(&document)).await {
+            Err(_) => return Err(ReadError::Timeout),
+            Ok(Err(error)) => return Err(worker.failure(&error).await),
+            Ok(Ok(answer)) => answer,
+        };
+        match answer {
+            Answer::Reading(reading) => {
+                self.give_back(worker);
+                Ok(reading)
+            }
+            Answer::Refused { code, message } => {
+                self.give_back(worker);
+                Err(ReadError::Refused { code, message })
+            }
+            Answer::Ready | Answer::Unavailable { .. } => Err(ReadError::Crashed("it gave an answer that is none".to_owned())),
+        }
+    }
+
+    /// A worker that waits for work, and still lives.
+    fn take_idle(&self) -> Option<Worker> {
+        let mut idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(mut worker) = idle.pop() {
+            if matches!(worker.child.try_wait(), Ok(None)) {
+                return Some(worker);
+            }
+        }
+        None
+    }
+
+    fn give_back(&self, worker: Worker) {
+        if worker.documents < DOCUMENTS_MAX {
+            self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        }
+    }
+}
+
+/// A worker process; dropping it kills it.
+struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    documents: u32,
+}
+
+impl Worker {
+    async fn start(options: &ReaderOptions) -> Result<Self, ReadError> {
+        let mut child = command(options).spawn().map_err(|error| ReadError::Unavailable(error.to_string()))?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(ReadError::Unavailable("it has no pipes".to_owned()));
+        };
+        let mut worker = Self { child, input, output, documents: 0 };
+        match timeout(START_SECONDS_MAX, receive_answer(&mut worker.output)).await {
+            Ok(Ok(Answer::Ready)) => Ok(worker),
+            Ok(Ok(Answer::Unavailable { message })) => Err(ReadError::Unavailable(message)),
+            Ok(Ok(Answer::Reading(_) | Answer::Refused { .. })) => {
+                Err(ReadError::Unavailable("it is not a reader process".to_owned()))
+            }
+            Ok(Err(_)) => match worker.end().await {
+                Some(status) => Err(ReadError::Unavailable(format!("it ended at its start ({})", describe(status)))),
+                None => Err(ReadError::Unavailable("it said nothing that makes sense".to_owned())),
+            },
+            Err(_) => Err(ReadError::Unavailable(format!("it was not ready after {} s", START_SECONDS_MAX.as_secs()))),
+        }
+    }
+
+    async fn read(&mut self, document: &[u8]) -> io::Result<Answer> {
+        self.documents += 1;
+        send_document(&mut self.input, document).await?;
+        receive_answer(&mut self.output).await
+    }
+
+    /// What it means that the pipes to this worker broke.
+    async fn failure(mut self, error: &io::Error) -> ReadError {
+        /// What the kernel sends to a process that has used up its CPU time.
+        const SIGXCPU: i32 = 24;
+        match self.end().await {
+            Some(status) if status.signal() == Some(SIGXCPU) => ReadError::Timeout,
+            Some(status) => ReadError::Crashed(format!("it ended ({})", describe(status))),
+            None => ReadError::Crashed(error.to_string()),
+        }
+    }
+
+    /// How the process ended; none: it had to be killed now.
+    async fn end(&mut self) -> Option<ExitStatus> {
+        timeout(END_SECONDS_MAX, self.child.wait()).await.ok()?.ok()
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "unknown status".to_owned(),
+    }
+}
+
+fn command(options: &ReaderOptions) -> Command {
+    let mut command = Command::new(&options.executable);
+    command
+        .arg("reader-worker")
+        .args(["--memory-bytes-max", &options.memory_bytes_max.to_string()])
+        .args(["--cpu-seconds-max", &options.cpu_seconds_max.to_string()])
+        .args(["--pages-max", &options.pages_max.to_string()])
+        .env_clear()
+        // Tesseract reads it when it is loaded; with more than one thread it is three times slower.
+        .env("OMP_THREAD_LIMIT", "1")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Ctrl-C at a terminal goes to the whole group: the engine decides when its workers end.
+        .process_group(0)
+        .kill_on_drop(true);
+    // Where the site has put what the program needs, if not in the usual place.
+    for name in ["TESSDATA_PREFIX", "LD_LIBRARY_PATH"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}

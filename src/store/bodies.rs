@@ -1,0 +1,190 @@
+//! Content over 64 KB: files named by their SHA-256, `bodies/ab/ab12…`.
+//!
+//! A file is written under another name, synced, renamed and its folder synced before the frame that names it; one that is
+//! there already is read, compared and synced before it is named again. Callers write them, side by side; only the start of the
+//! store takes one away, when no frame names it.
+//!
+//! # Design notes
+//! After a failed sync the page cache may show what the disk does not have, so a file whose sync failed is never believed
+//! again by this process: it is written anew.
+
+use std::{
+    collections::HashSet,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    codec,
+    crash::crash_point,
+    disk::{Disk, Open, read_all},
+    frame::Digest,
+};
+
+/// Content up to this stands in the journal's frame.
+pub(super) const BODY_BYTES_INLINE_MAX: usize = 64 * 1024;
+const UNFINISHED: &str = "unfinished";
+
+/// Content ready to be named by a transaction: durable if it is a file.
+pub(super) enum Body {
+    /// To be written in the frame, packed.
+    Inline(Digest, Vec<u8>),
+    /// In a file, with its length.
+    File(Digest, u64),
+}
+
+impl Body {
+    pub(super) fn digest(&self) -> &Digest {
+        match self {
+            Self::Inline(digest, _) | Self::File(digest, _) => digest,
+        }
+    }
+}
+
+/// The folder of big content.
+pub(super) struct Bodies {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    unfinished: AtomicU64,
+    doubted: Mutex<HashSet<Digest>>,
+}
+
+/// The SHA-256 of content.
+pub(super) fn digest_of(content: &[u8]) -> Digest {
+    Sha256::digest(content).into()
+}
+
+impl Bodies {
+    /// Makes the folders, and makes durable what a killed process may have left in them.
+    pub(super) fn open(disk: Arc<dyn Disk>, folder: PathBuf) -> io::Result<Self> {
+        disk.create_dir(&folder)?;
+        disk.create_dir(&folder.join(UNFINISHED))?;
+        disk.sync_dir(&folder)?;
+        for name in disk.list(&folder)?.into_iter().filter(|name| name.len() == 2) {
+            disk.sync_dir(&folder.join(name))?;
+        }
+        Ok(Self { disk, folder, unfinished: AtomicU64::new(0), doubted: Mutex::default() })
+    }
+
+    /// Whether content of this size is kept in a file.
+    pub(super) fn is_file(content: &[u8]) -> bool {
+        content.len() > BODY_BYTES_INLINE_MAX
+    }
+
+    /// Makes content ready to be named: packs it, or writes its file and makes that durable.
+    pub(super) fn prepare(&self, content: &Bytes) -> io::Result<Body> {
+        let digest = digest_of(content);
+        if !Self::is_file(content) {
+            return Ok(Body::Inline(digest, codec::pack(content)));
+        }
+        if self.doubts(&digest) || !self.confirm(&digest).unwrap_or(false) {
+            self.set_doubt(&digest, true);
+            self.write(&digest, content)?;
+            self.set_doubt(&digest, false);
+        }
+        Ok(Body::File(digest, content.len() as u64))
+    }
+
+    /// Whether a file of that content is there, and durable.
+    fn confirm(&self, digest: &Digest) -> io::Result<bool> {
+        let path = self.path(digest);
+        if read_all(&*self.disk, &path).map(|content| digest_of(&content)).ok().as_ref() != Some(digest) {
+            return Ok(false);
+        }
+        let synced = self.disk.open(&path, Open::Write)?.sync().and_then(|()| self.sync_folders(digest));
+        if synced.is_err() {
+            self.set_doubt(digest, true);
+        }
+        synced.map(|()| true)
+    }
+
+    fn write(&self, digest: &Digest, content: &[u8]) -> io::Result<()> {
+        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.folder.join(UNFINISHED).join(format!("{}-{number}", std::process::id()));
+        let written = self.write_as(&temporary, digest, content);
+        if written.is_err() {
+            // The room may be needed; the next start would take it away too, so a failure here changes nothing.
+            self.disk.remove(&temporary).ok();
+        }
+        written
+    }
+
+    fn write_as(&self, temporary: &std::path::Path, digest: &Digest, content: &[u8]) -> io::Result<()> {
+        let file = self.disk.open(temporary, Open::Create)?;
+        file.write_all_at(content, 0)?;
+        file.sync()?;
+        crash_point("body-written");
+        let path = self.path(digest);
+        self.disk.create_dir(path.parent().unwrap_or(&self.folder))?;
+        self.disk.rename(temporary, &path)?;
+        self.sync_folders(digest)?;
+        crash_point("body-renamed");
+        Ok(())
+    }
+
+    fn sync_folders(&self, digest: &Digest) -> io::Result<()> {
+        self.disk.sync_dir(self.path(digest).parent().unwrap_or(&self.folder))?;
+        self.disk.sync_dir(&self.folder)
+    }
+
+    /// Content from its file, compared with its name.
+    pub(super) fn read(&self, digest: &Digest) -> io::Result<Bytes> {
+        let content = read_all(&*self.disk, &self.path(digest))?;
+        if digest_of(&content) == *digest {
+            Ok(content.into())
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the file's content is not what its name says"))
+        }
+    }
+
+    /// Takes away what no frame names: begun and never finished, or finished by a process that died before the commit.
+    /// To be called at start alone, before anything can be written, with the journal fully applied.
+    pub(super) fn remove_orphans(&self, mut is_named: impl FnMut(&Digest) -> Option<bool>) -> io::Result<usize> {
+        let mut removed = 0;
+        let unfinished = self.folder.join(UNFINISHED);
+        for name in self.disk.list(&unfinished)? {
+            self.disk.remove(&unfinished.join(name))?;
+            removed += 1;
+        }
+        for shard in self.disk.list(&self.folder)?.into_iter().filter(|name| name.len() == 2) {
+            let shard = self.folder.join(shard);
+            for name in self.disk.list(&shard)? {
+                let digest = HEXLOWER.decode(name.as_bytes()).ok().and_then(|digest| Digest::try_from(digest).ok());
+                if let Some(digest) = digest
+                    && is_named(&digest) == Some(false)
+                {
+                    self.disk.remove(&shard.join(name))?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let name = HEXLOWER.encode(digest);
+        let shard: String = name.chars().take(2).collect();
+        self.folder.join(shard).join(name)
+    }
+
+    fn doubts(&self, digest: &Digest) -> bool {
+        self.doubted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains(digest)
+    }
+
+    fn set_doubt(&self, digest: &Digest, doubt: bool) {
+        let mut doubted = self.doubted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if doubt {
+            doubted.insert(*digest);
+        } else {
+            doubted.remove(digest);
+        }
+    }
+}

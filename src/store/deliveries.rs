@@ -1,0 +1,62 @@
+//! The transactions of deliveries.
+
+use super::{
+    StoreError,
+    messages::{self, Ready, Step},
+    transaction::Batch,
+};
+use crate::{
+    delivery::{Delivery, DeliveryState},
+    ids::DeliveryId,
+};
+
+fn existing(batch: &Batch<'_>, id: DeliveryId) -> Result<Delivery, StoreError> {
+    batch.delivery(id)?.ok_or(StoreError::NotFound("delivery"))
+}
+
+fn refused(delivery: &Delivery) -> StoreError {
+    StoreError::Refused { thing: "delivery", state: delivery.state.as_str() }
+}
+
+/// Marks a delivery in flight and counts the attempt, before its first byte leaves.
+pub(super) fn claim(batch: &mut Batch<'_>, id: DeliveryId) -> Result<Delivery, StoreError> {
+    let mut delivery = existing(batch, id)?;
+    if !delivery.state.may_become(DeliveryState::InFlight) {
+        return Err(refused(&delivery));
+    }
+    delivery.state = DeliveryState::InFlight;
+    delivery.attempts = delivery.attempts.saturating_add(1);
+    batch.put_delivery(delivery.clone())?;
+    Ok(delivery)
+}
+
+/// Writes how a claimed attempt went, and what that means. A late result of an earlier attempt is stale.
+pub(super) fn settle(batch: &mut Batch<'_>, delivery: Delivery, consequence: Ready) -> Result<(), StoreError> {
+    let before = existing(batch, delivery.id)?;
+    if before.state != DeliveryState::InFlight || !before.state.may_become(delivery.state) {
+        return Err(refused(&before));
+    }
+    if before.attempts != delivery.attempts {
+        return Err(StoreError::Stale);
+    }
+    batch.put_delivery(delivery)?;
+    messages::decide(batch, consequence, Step::Update)
+}
+
+/// Queues a delivery, or writes what a person's act made of one.
+pub(super) fn write(batch: &mut Batch<'_>, delivery: Delivery) -> Result<(), StoreError> {
+    match batch.delivery(delivery.id)? {
+        Some(before) if !before.state.may_become(delivery.state) => Err(refused(&before)),
+        Some(_) | None => batch.put_delivery(delivery),
+    }
+}
+
+/// Takes a delivery back if it is still queued; one that has left, or ended, stays as it is.
+pub(super) fn withdraw(batch: &mut Batch<'_>, id: DeliveryId) -> Result<(), StoreError> {
+    match batch.delivery(id)? {
+        Some(delivery) if delivery.state == DeliveryState::Queued => {
+            batch.put_delivery(Delivery { state: DeliveryState::Withdrawn, ..delivery })
+        }
+        Some(_) | None => Ok(()),
+    }
+}

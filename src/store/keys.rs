@@ -1,0 +1,113 @@
+//! The keys of the index. The table is in `index.rs`.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+
+use super::{bodies::digest_of, frame::Digest};
+use crate::{
+    ids::{DeliveryId, MessageId, ReferralId},
+    referral::Reference,
+};
+
+pub(super) const MESSAGES: &[u8] = b"m";
+pub(super) const REFERRALS: &[u8] = b"r";
+pub(super) const DELIVERIES: &[u8] = b"d";
+pub(super) const MESSAGES_DUE: &[u8] = b"t";
+pub(super) const DELIVERIES_DUE: &[u8] = b"q";
+pub(super) const IN_FLIGHT: &[u8] = b"i";
+pub(super) const AUDIT: &[u8] = b"a";
+
+fn joined(prefix: &[u8], rest: &[u8]) -> Vec<u8> {
+    [prefix, rest].concat()
+}
+
+fn named(prefix: &[u8], id: impl Display) -> Vec<u8> {
+    joined(prefix, id.to_string().as_bytes())
+}
+
+/// Keys that come from outside can be long: they are kept as their SHA-256.
+fn hashed(prefix: &[u8], text: &str) -> Vec<u8> {
+    joined(prefix, &digest_of(text.as_bytes()))
+}
+
+pub(super) fn message(id: MessageId) -> Vec<u8> {
+    named(MESSAGES, id)
+}
+
+pub(super) fn referral(id: ReferralId) -> Vec<u8> {
+    named(REFERRALS, id)
+}
+
+pub(super) fn delivery(id: DeliveryId) -> Vec<u8> {
+    named(DELIVERIES, id)
+}
+
+pub(super) fn version(id: ReferralId, version: u64) -> Vec<u8> {
+    joined(&named(b"v", id), &version.to_be_bytes())
+}
+
+pub(super) fn body(digest: &Digest) -> Vec<u8> {
+    joined(b"b", digest)
+}
+
+pub(super) fn repeat(key: &str) -> Vec<u8> {
+    hashed(b"k", key)
+}
+
+pub(super) fn control(key: &str) -> Vec<u8> {
+    hashed(b"c", key)
+}
+
+pub(super) fn reference(reference: &Reference) -> Vec<u8> {
+    named(b"n", reference)
+}
+
+pub(super) fn referral_key(key: &str) -> Vec<u8> {
+    hashed(b"f", key)
+}
+
+pub(super) fn in_flight(id: DeliveryId) -> Vec<u8> {
+    named(IN_FLIGHT, id)
+}
+
+pub(super) fn audit(sequence: u64) -> Vec<u8> {
+    joined(AUDIT, &sequence.to_be_bytes())
+}
+
+/// A message without a time is due at once: before all that have one.
+pub(super) fn message_due(due_at: Option<Timestamp>, id: MessageId) -> Vec<u8> {
+    named(&joined(MESSAGES_DUE, &sortable(due_at.unwrap_or(Timestamp::MIN)).to_be_bytes()), id)
+}
+
+pub(super) fn delivery_due(due_at: Timestamp, id: DeliveryId) -> Vec<u8> {
+    named(&joined(DELIVERIES_DUE, &sortable(due_at).to_be_bytes()), id)
+}
+
+/// Microseconds, moved so that times before 1970 sort before those after.
+fn sortable(at: Timestamp) -> u64 {
+    at.as_microsecond().cast_unsigned() ^ (1 << 63)
+}
+
+/// The time and the id of a due key.
+pub(super) fn split_due(key: &[u8]) -> Option<(Timestamp, &str)> {
+    let (micros, id) = key.get(1..)?.split_first_chunk::<8>()?;
+    let micros = (u64::from_be_bytes(*micros) ^ (1 << 63)).cast_signed();
+    Some((Timestamp::from_microsecond(micros).ok()?, std::str::from_utf8(id).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_keys_sort_by_time_and_read_back() {
+        let id = MessageId::generate();
+        let times = ["-000100-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2026-11-21T10:00:00.000001Z"];
+        let times: Vec<Timestamp> = times.iter().map(|time| time.parse().unwrap()).collect();
+        let mut keys = vec![message_due(None, id)];
+        keys.extend(times.iter().map(|time| message_due(Some(*time), id)));
+        assert!(keys.is_sorted());
+        assert_eq!(split_due(&keys[4]), Some((times[3], id.to_string().as_str())));
+    }
+}

@@ -1,0 +1,131 @@
+//! The transactions of messages. Each runs in the writer's thread, sees what the batch decided before it, and decides alone.
+
+use super::{Decision, StoreError, bodies::Body, deliveries, frame::MessageEntry, keys, referrals, transaction::Batch};
+use crate::{
+    ids::MessageId,
+    message::{Message, State},
+};
+
+/// How an insertion was decided; a receipt is made of it once it is durable.
+pub(super) enum Inserted {
+    New(MessageId),
+    Repeat { first: MessageId, same_file: bool },
+}
+
+/// A message to be stored, its content ready to be named.
+pub(super) struct Insert {
+    pub(super) entry: MessageEntry,
+    pub(super) body: Body,
+}
+
+/// A decision, its content ready to be named.
+pub(super) struct Ready {
+    pub(super) decision: Decision,
+    pub(super) bodies: Vec<Body>,
+}
+
+/// How strictly the transition table is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Work on the message ended: to write its state twice is refused.
+    Transition,
+    /// Something about it changed (it was acknowledged, a person corrected it): it may stay where it is.
+    Update,
+}
+
+/// Stores a message with what became of it, or notices that it came before.
+pub(super) fn insert(batch: &mut Batch<'_>, new: Insert, ready: Option<Ready>) -> Result<Inserted, StoreError> {
+    if let Some(repeat) = repeat(batch, &new.entry)? {
+        return Ok(repeat);
+    }
+    let Insert { mut entry, body } = new;
+    let id = entry.message.id;
+    if batch.message(id)?.is_some() {
+        return Err(StoreError::Stale);
+    }
+    batch.put_body(&body)?;
+    let mut others = None;
+    if let Some(mut ready) = ready {
+        match ready.decision.message.take() {
+            Some(message) if message.id == id => entry.message = Message { body: entry.message.body, ..message },
+            other => ready.decision.message = other,
+        }
+        others = Some(ready);
+    }
+    if entry.message.state == State::Received {
+        batch.message_is_due();
+    }
+    batch.put_message(entry)?;
+    if let Some(ready) = others {
+        decide(batch, ready, Step::Update)?;
+    }
+    Ok(Inserted::New(id))
+}
+
+fn repeat(batch: &mut Batch<'_>, new: &MessageEntry) -> Result<Option<Inserted>, StoreError> {
+    let Some(key) = &new.repeat_key else { return Ok(None) };
+    let Some(first) = batch.view().id_at::<MessageId>(&keys::repeat(key))? else { return Ok(None) };
+    let mut entry = existing(batch, first)?;
+    let identity = |message: &Message| message.file.as_ref().map(|file| file.identity.clone());
+    let same_file = identity(&entry.message).is_some_and(|known| Some(known) == identity(&new.message));
+    entry.message.repeats = entry.message.repeats.saturating_add(1);
+    batch.put_message(entry)?;
+    Ok(Some(Inserted::Repeat { first, same_file }))
+}
+
+fn existing(batch: &Batch<'_>, id: MessageId) -> Result<MessageEntry, StoreError> {
+    batch.message(id)?.ok_or(StoreError::NotFound("message"))
+}
+
+/// Counts an attempt, before the content is opened.
+pub(super) fn claim(batch: &mut Batch<'_>, id: MessageId) -> Result<Message, StoreError> {
+    let mut entry = existing(batch, id)?;
+    if entry.message.state != State::Received {
+        return Err(StoreError::Refused { thing: "message", state: entry.message.state.as_str() });
+    }
+    entry.message.attempts = entry.message.attempts.saturating_add(1);
+    let message = entry.message.clone();
+    batch.put_message(entry)?;
+    Ok(message)
+}
+
+/// Writes a decision: content first, then what names it.
+pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<(), StoreError> {
+    for body in &ready.bodies {
+        batch.put_body(body)?;
+    }
+    let Decision { message, referrals, deliveries, bodies: _, withdraw, acknowledged } = ready.decision;
+    if let Some(message) = message {
+        update(batch, message, step)?;
+    }
+    for write in referrals {
+        referrals::write(batch, write)?;
+    }
+    for delivery in deliveries {
+        deliveries::write(batch, delivery)?;
+    }
+    for id in withdraw {
+        deliveries::withdraw(batch, id)?;
+    }
+    for (id, acknowledgement) in acknowledged {
+        let entry = existing(batch, id)?;
+        let message = Message { acknowledgement, ..entry.message };
+        batch.put_message(MessageEntry { message, ..entry })?;
+    }
+    Ok(())
+}
+
+fn update(batch: &mut Batch<'_>, message: Message, step: Step) -> Result<(), StoreError> {
+    let entry = existing(batch, message.id)?;
+    let before = &entry.message;
+    let stays = step == Step::Update && before.state == message.state;
+    if !stays && !before.state.may_become(message.state) {
+        return Err(StoreError::Refused { thing: "message", state: before.state.as_str() });
+    }
+    if message.state == State::Received {
+        batch.message_is_due();
+    }
+    // A repeat may have come while the message was worked on: only the store counts them.
+    let message = Message { repeats: before.repeats, body: before.body.clone(), ..message };
+    batch.put_message(MessageEntry { message, ..entry })
+}

@@ -1,0 +1,55 @@
+//! What the writer and the readers share.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{Mutex, PoisonError, RwLock, atomic::AtomicBool},
+};
+
+use tokio::sync::Notify;
+
+use super::{bodies::Bodies, index::Index, journal::JournalReader};
+use crate::ids::DeliveryId;
+
+pub(super) struct Shared {
+    /// None while it is being opened again.
+    pub(super) index: RwLock<Option<Index>>,
+    /// It gave back something it should not have, or failed: to be opened again, or built again.
+    pub(super) index_doubted: AtomicBool,
+    /// The store was closed; nothing is asked any more.
+    pub(super) closed: AtomicBool,
+    pub(super) index_folder: PathBuf,
+    pub(super) index_cache_bytes: u64,
+    pub(super) journal: JournalReader,
+    pub(super) bodies: Bodies,
+    pub(super) message_wake: Notify,
+    pub(super) delivery_wake: Notify,
+    /// In flight when the process before this one ended, and not written since.
+    pub(super) interrupted: Mutex<HashSet<DeliveryId>>,
+    /// Why it cannot write.
+    pub(super) trouble: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub(super) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn is_well(&self) -> bool {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// These deliveries were written by this process: nothing about them is left over from the one before.
+    pub(super) fn settled(&self, deliveries: &[DeliveryId]) {
+        let mut interrupted = self.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !interrupted.is_empty() {
+            deliveries.iter().for_each(|id| {
+                interrupted.remove(id);
+            });
+        }
+    }
+}

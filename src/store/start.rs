@@ -1,0 +1,226 @@
+//! The start: lock, sync, read, cut, replay. There is no other recovery.
+//!
+//! # Design notes
+//! The index is believed after a clean stop, or when the machine was not started anew since: then whatever sled wrote is in
+//! the page cache or on the disk. After an unclean stop on another boot it may be anything, and is built again. The state of
+//! the folder is in the file `running`: the boot's id, and whether the stop was clean.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool, mpsc},
+};
+
+use super::{
+    OpenError, Store, StoreError, StoreOptions,
+    bodies::Bodies,
+    disk::{Disk, RealDisk, read_all, replace},
+    frame,
+    handle::Engine,
+    index::{Applied, Index, IndexFault},
+    journal::{Journal, JournalReader, Place, Trust},
+    keys,
+    shared::Shared,
+    transaction::{View, parse_id},
+    writer::Writer,
+};
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+const STATE: &str = "running";
+/// Keys gathered before the replay hands them to the index.
+const REPLAY_KEYS_MAX: usize = 5_000;
+
+/// Marks the folder as stopped cleanly, at the very end.
+pub(super) struct CleanStop {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    boot: String,
+}
+
+impl CleanStop {
+    pub(super) fn mark(&self) {
+        if let Err(error) = self.write("stopped") {
+            tracing::warn!(%error, "the clean stop could not be marked; the next start checks more than it needs to");
+        }
+    }
+
+    fn write(&self, state: &str) -> io::Result<()> {
+        replace(&*self.disk, &self.path, format!("{state} {}\n", self.boot).as_bytes())
+    }
+
+    /// Whether the stop was clean, and whether the index can be believed.
+    fn read(&self) -> (bool, bool) {
+        let text = read_all(&*self.disk, &self.path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        match text.trim_end().split_once(' ') {
+            Some(("stopped", _)) => (true, true),
+            Some(("running", boot)) => (false, boot == self.boot),
+            Some(_) | None => (false, false),
+        }
+    }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError + use<> {
+    let path = path.to_path_buf();
+    move |source| OpenError::Io { path, source }
+}
+
+/// Locks the folder and opens the store on this machine's disk.
+pub(super) fn open(options: &StoreOptions) -> Result<Store, OpenError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    disk.create_dir(&options.folder).map_err(io_error(&options.folder))?;
+    let path = options.folder.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenError::Locked(options.folder.clone())),
+        Err(errno) => return Err(io_error(&path)(errno.into())),
+    }
+    // Without a boot id (not Linux) no unclean stop is believed.
+    let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_else(|_| format!("unknown-{}", std::process::id()));
+    open_on(disk, options, boot.trim(), Some(lock))
+}
+
+/// Opens the store on a disk.
+pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, lock: Option<File>) -> Result<Store, OpenError> {
+    let journal_folder = options.folder.join("journal");
+    let bodies_folder = options.folder.join("bodies");
+    let clean_stop = CleanStop { disk: disk.clone(), path: options.folder.join(STATE), boot: boot.to_owned() };
+    disk.create_dir(&options.folder).map_err(io_error(&options.folder))?;
+    disk.create_dir(&journal_folder).map_err(io_error(&journal_folder))?;
+    disk.sync_dir(&options.folder).map_err(io_error(&options.folder))?;
+    let bodies = Bodies::open(disk.clone(), bodies_folder.clone()).map_err(io_error(&bodies_folder))?;
+    let shared = Shared {
+        index: RwLock::new(None),
+        index_doubted: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
+        index_folder: options.folder.join("index"),
+        index_cache_bytes: options.index_cache_bytes,
+        journal: JournalReader::new(disk.clone(), journal_folder.clone()),
+        bodies,
+        message_wake: tokio::sync::Notify::new(),
+        delivery_wake: tokio::sync::Notify::new(),
+        interrupted: Mutex::default(),
+        trouble: Mutex::default(),
+    };
+    let (clean, believed) = clean_stop.read();
+    if !believed && shared.index_folder.exists() {
+        tracing::warn!("the machine stopped without a clean stop of the store: the index is built again from the journal");
+        set_aside(&shared.index_folder).map_err(io_error(&shared.index_folder))?;
+    }
+    let opened = open_index(&shared).map_err(io_error(&shared.index_folder))?;
+    let applied = opened.as_ref().map_or(Place::default(), |(_, applied)| applied.place);
+    let trust = match (clean, believed) {
+        (true, _) => Trust::Stopped,
+        (false, true) => Trust::Killed,
+        (false, false) => Trust::PowerCut,
+    };
+    let journal = Journal::open(disk, journal_folder, applied, trust)?;
+    clean_stop.write("running").map_err(io_error(&clean_stop.path))?;
+    let (index, records) = caught_up(&shared, opened, journal.end())
+        .map_err(|error| OpenError::Io { path: shared.index_folder.clone(), source: io::Error::other(error) })?;
+    remove_orphans(&shared.bodies, &index).map_err(io_error(&bodies_folder))?;
+    let interrupted = in_flight(&index).map_err(|error| io_error(&shared.index_folder)(io::Error::other(error)))?;
+    *shared.interrupted.lock().expect("nobody else has it yet") = interrupted.into_iter().collect();
+    *shared.index.write().expect("nobody else has it yet") = Some(index);
+    let shared = Arc::new(shared);
+    let writer = Writer { shared: shared.clone(), journal, records, lock, clean_stop };
+    let (commands, waiting) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer.run(&waiting))
+        .map_err(io_error(&options.folder))?;
+    Ok(Store::new(Engine::new(shared, commands, thread)))
+}
+
+/// Opens the index and checks it, or sets it aside.
+pub(super) fn open_index(shared: &Shared) -> io::Result<Option<(Index, Applied)>> {
+    let opened = Index::open(&shared.index_folder, shared.index_cache_bytes).and_then(|index| match index.check() {
+        Ok(applied) => Ok((index, applied)),
+        Err(fault) => {
+            index.discard();
+            Err(fault)
+        }
+    });
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(fault) => {
+            tracing::warn!(error = %fault, "the index is damaged: set aside, and built again from the journal");
+            set_aside(&shared.index_folder)?;
+            Ok(None)
+        }
+    }
+}
+
+/// An index that has everything up to the end of the journal: the one that was opened, or if that is no good, a new one.
+pub(super) fn caught_up(shared: &Shared, opened: Option<(Index, Applied)>, end: Place) -> Result<(Index, u64), StoreError> {
+    if let Some((index, applied)) = opened {
+        match replay(shared, &index, applied, end) {
+            Ok(records) => return Ok((index, records)),
+            Err(error) => {
+                tracing::warn!(%error, "the index cannot be brought up to date: set aside, and built from the journal");
+                index.discard();
+                set_aside(&shared.index_folder).map_err(StoreError::Unavailable)?;
+            }
+        }
+    }
+    let index = Index::open(&shared.index_folder, shared.index_cache_bytes)?;
+    let records = replay(shared, &index, Applied::default(), end)?;
+    Ok((index, records))
+}
+
+/// Applies what the journal has and the index has not.
+fn replay(shared: &Shared, index: &Index, applied: Applied, end: Place) -> Result<u64, StoreError> {
+    let mut view = View::new(index, &shared.journal, applied.records);
+    let mut reached = applied.place;
+    shared.journal.replay(applied.place, end, |place, payload_at, payload| {
+        let mut rest = payload;
+        while !rest.is_empty() {
+            let unreadable = || StoreError::Unreadable(format!("journal segment {}: an entry is not whole", place.segment));
+            let (entry, after) = frame::split_entry(rest).ok_or_else(unreadable)?;
+            let position = frame::Position {
+                segment: place.segment,
+                offset: payload_at + (payload.len() - rest.len()) as u64,
+                length: u32::try_from(entry.data.len()).map_err(|_| unreadable())?,
+            };
+            let change = entry.change().map_err(|e| StoreError::Unreadable(e.to_string()))?;
+            view.record(&change, entry.data, position, place.sequence)?;
+            rest = after;
+        }
+        view.keep();
+        reached = place;
+        if view.decided_count() >= REPLAY_KEYS_MAX { view.apply(place) } else { Ok(()) }
+    })?;
+    if reached != applied.place {
+        view.apply(reached)?;
+    }
+    Ok(view.records())
+}
+
+/// Gives the folder another name: for somebody to look at, or to remove.
+fn set_aside(folder: &Path) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let free = (1_u32..).map(|number| folder.with_extension(format!("damaged-{number}"))).find(|path| !path.exists());
+    std::fs::rename(folder, free.expect("a number is free"))?;
+    File::open(folder.parent().unwrap_or(folder))?.sync_all()
+}
+
+fn remove_orphans(bodies: &Bodies, index: &Index) -> io::Result<()> {
+    let removed = bodies.remove_orphans(|digest| index.get(&keys::body(digest)).ok().map(|found| found.is_some()))?;
+    if removed > 0 {
+        tracing::info!(removed, "removed content that was written and never named");
+    }
+    Ok(())
+}
+
+fn in_flight(index: &Index) -> Result<Vec<crate::ids::DeliveryId>, StoreError> {
+    let mut found: Vec<Result<_, StoreError>> = Vec::new();
+    let scanned: Result<(), IndexFault> = index.scan(keys::IN_FLIGHT, false, |key, _| {
+        found.push(parse_id(key.get(keys::IN_FLIGHT.len()..).unwrap_or_default()));
+        std::ops::ControlFlow::Continue(())
+    });
+    scanned?;
+    found.into_iter().collect()
+}

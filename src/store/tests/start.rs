@@ -1,0 +1,229 @@
+//! What a start finds, and what it makes of it, on this machine's disk.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::FileExt,
+    path::PathBuf,
+};
+
+use super::*;
+
+async fn filled(folder: &Path, count: usize) -> Vec<MessageId> {
+    let store = Store::open(&options(folder)).unwrap();
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let write = first(&referral(), &[&format!("CEDAR|{number}")]);
+        let decision = Decision { referrals: vec![write], deliveries: vec![delivery(b"p")], ..Decision::default() };
+        let body = format!("MSH|{number}|{}", "x".repeat(number * 97 % 3_000));
+        ids.push(receipt(&store.insert_decided(new_message(&format!("M{number}"), body), decision).await.unwrap()));
+    }
+    store.close().await;
+    ids
+}
+
+async fn check(folder: &Path, ids: &[MessageId]) {
+    let store = Store::open(&options(folder)).unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        let message = store.message(*id).unwrap().unwrap();
+        let body = store.body(&message.body).await.unwrap().unwrap();
+        assert!(body.starts_with(format!("MSH|{number}|").as_bytes()));
+        let again = store.insert(new_message(&format!("M{number}"), body)).await.unwrap();
+        assert!(!is_new(&again) && receipt(&again) == *id);
+        assert_eq!(store.referral_by_key(&format!("CEDAR|{number}")).unwrap().unwrap().version, 1);
+    }
+    assert_eq!(store.referrals(&ReferralFilter::default()).unwrap().len(), ids.len());
+    assert_eq!(store.due_deliveries(Timestamp::now(), 1_000).unwrap().0.len(), ids.len());
+    store.close().await;
+}
+
+fn segment(folder: &Path) -> PathBuf {
+    folder.join("journal/0000000000000001.journal")
+}
+
+fn set_aside_count(folder: &Path) -> usize {
+    fs::read_dir(folder)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("damaged"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_second_engine_on_the_folder_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let error = Store::open(&options(folder.path())).err().unwrap();
+    assert!(matches!(error, OpenError::Locked(_)) && error.to_string().contains("another engine"), "{error}");
+    store.close().await;
+    Store::open(&options(folder.path())).unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_and_a_start_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = filled(folder.path(), 20).await;
+    check(folder.path(), &ids).await;
+    check(folder.path(), &ids).await;
+    assert_eq!(set_aside_count(folder.path()), 0);
+}
+
+#[tokio::test]
+async fn a_deleted_index_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = filled(folder.path(), 20).await;
+    fs::remove_dir_all(folder.path().join("index")).unwrap();
+    check(folder.path(), &ids).await;
+}
+
+#[tokio::test]
+async fn a_stale_index_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 5).await;
+    let old = tempfile::tempdir().unwrap();
+    copy(&folder.path().join("index"), &old.path().join("index"));
+    let store = Store::open(&options(folder.path())).unwrap();
+    let claimed = store.claim_message(store.messages(&MessageFilter::default()).unwrap()[0].id).await.unwrap();
+    store.close().await;
+    fs::remove_dir_all(folder.path().join("index")).unwrap();
+    copy(&old.path().join("index"), &folder.path().join("index"));
+    let store = Store::open(&options(folder.path())).unwrap();
+    assert_eq!(store.message(claimed.id).unwrap().unwrap().attempts, 1);
+}
+
+#[tokio::test]
+async fn a_corrupted_index_is_set_aside_and_built_again() {
+    for seed in 0..6_u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = filled(folder.path(), 12).await;
+        let db = OpenOptions::new().write(true).open(folder.path().join("index/db")).unwrap();
+        let len = db.metadata().unwrap().len();
+        for at in 0..40 {
+            db.write_all_at(&[0xA5; 64], (seed * 7_919 + at * 104_729) % len.min(60_000)).unwrap();
+        }
+        check(folder.path(), &ids).await;
+    }
+}
+
+#[tokio::test]
+async fn an_index_after_a_power_cut_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = filled(folder.path(), 5).await;
+    fs::write(folder.path().join("running"), "running another-boot\n").unwrap();
+    check(folder.path(), &ids).await;
+    assert_eq!(set_aside_count(folder.path()), 1);
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_off_wherever_it_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = filled(folder.path(), 5).await;
+    let whole = fs::read(segment(folder.path())).unwrap();
+    let mut frame = vec![0; frame::FRAME_HEADER_BYTES];
+    frame::push_entry(&mut frame, frame::Kind::Audit, &[&[7; 900]]);
+    frame::seal(&mut frame, 1, 1_000_000);
+    for cut in [1, 20, 31, 32, 500, frame.len() - 1] {
+        fs::write(segment(folder.path()), [whole.as_slice(), &frame[..cut]].concat()).unwrap();
+        let store = Store::open(&options(folder.path())).unwrap();
+        assert_eq!(fs::read(segment(folder.path())).unwrap(), whole, "torn after {cut} bytes");
+        store.close().await;
+    }
+    check(folder.path(), &ids).await;
+}
+
+#[tokio::test]
+async fn a_bad_frame_before_whole_ones_stops_the_start_with_file_and_offset() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 10).await;
+    let file = OpenOptions::new().write(true).read(true).open(segment(folder.path())).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 2_000).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], 2_000).unwrap();
+    for index in ["kept", "deleted"] {
+        if index == "deleted" {
+            fs::remove_dir_all(folder.path().join("index")).unwrap();
+        }
+        let Err(OpenError::Damaged { file, offset, advice }) = Store::open(&options(folder.path())) else {
+            panic!("it opened with the index {index}")
+        };
+        assert_eq!(file, segment(folder.path()));
+        assert!(offset <= 2_000 && offset > 0 && advice.contains("backup"), "{offset} {advice}");
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledged_last_frame_that_is_gone_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3).await;
+    let len = fs::metadata(segment(folder.path())).unwrap().len();
+    OpenOptions::new().write(true).open(segment(folder.path())).unwrap().set_len(len - 10).unwrap();
+    assert!(matches!(Store::open(&options(folder.path())), Err(OpenError::Damaged { .. })));
+    assert_eq!(fs::metadata(segment(folder.path())).unwrap().len(), len - 10, "nothing is cut off then");
+}
+
+#[tokio::test]
+async fn claims_survive_and_what_was_in_flight_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let id = receipt(&store.insert(new_message("A", "a")).await.unwrap());
+    let (sent, asked) = (delivery(b"p"), delivery(b"p"));
+    store.settle(Decision { deliveries: vec![sent.clone(), asked.clone()], ..Decision::default() }).await.unwrap();
+    store.claim_message(id).await.unwrap();
+    store.claim_delivery(sent.id).await.unwrap();
+    assert!(store.interrupted_deliveries().unwrap().is_empty(), "this process knows what it is doing");
+    drop(store);
+    let store = Store::open(&options(folder.path())).unwrap();
+    assert_eq!(store.message(id).unwrap().unwrap().attempts, 1);
+    store.claim_delivery(asked.id).await.unwrap();
+    let interrupted = store.interrupted_deliveries().unwrap();
+    assert_eq!(interrupted.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [sent.id]);
+    let settled = Delivery { state: DeliveryState::Queued, ..interrupted[0].clone() };
+    store.settle_delivery(settled, Decision::default()).await.unwrap();
+    assert!(store.interrupted_deliveries().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn content_that_no_entry_names_is_taken_away_at_start_and_named_content_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let named = BodyId::of(&[1; 100_000]);
+    store.insert(new_message("A", vec![1; 100_000])).await.unwrap();
+    let stale = Decision {
+        bodies: vec![vec![2; 100_000].into()],
+        referrals: vec![ReferralWrite { referral: referral(), read_version: Some(7), keys: vec![] }],
+        ..Decision::default()
+    };
+    store.settle(stale).await.unwrap_err();
+    let path = |id: &BodyId| folder.path().join("bodies").join(&id.hex()[..2]).join(id.hex());
+    let orphan = path(&BodyId::of(&[2; 100_000]));
+    assert!(orphan.exists());
+    drop(store);
+    let store = Store::open(&options(folder.path())).unwrap();
+    assert!(!orphan.exists() && path(&named).exists());
+    assert_eq!(store.body(&named).await.unwrap().unwrap().len(), 100_000);
+}
+
+#[tokio::test]
+async fn content_damaged_on_disk_is_written_anew_before_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let id = BodyId::of(&[3; 90_000]);
+    let path = folder.path().join("bodies").join(&id.hex()[..2]);
+    fs::create_dir_all(&path).unwrap();
+    fs::write(path.join(id.hex()), b"something else").unwrap();
+    store.insert(new_message("A", vec![3; 90_000])).await.unwrap();
+    assert_eq!(store.body(&id).await.unwrap().unwrap(), vec![3; 90_000]);
+    fs::write(path.join(id.hex()), b"bit rot").unwrap();
+    assert!(matches!(store.body(&id).await, Err(StoreError::Unreadable(_))), "never given out wrong");
+}
+
+pub(super) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

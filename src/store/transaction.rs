@@ -1,0 +1,364 @@
+//! One batch of transactions while it is decided: what they read, what they write, the frame they go into.
+//!
+//! A transaction reads through three layers: what it wrote itself, what the batch has decided before it, the index. If it is
+//! refused, its own layer and its part of the frame are dropped and nothing of it remains. The replay at start goes the same
+//! way, so that the index is made by one piece of code, [`View::record`].
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    StoreError,
+    audit::Note,
+    bodies::Body,
+    codec,
+    frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position, ReferralEntry},
+    index::{Applied, Changes, Index, is_record},
+    journal::{JournalReader, Place},
+    keys,
+};
+use crate::{
+    delivery::{Delivery, DeliveryState},
+    ids::{DeliveryId, MessageId, ReferralId},
+    message::State,
+    referral::Referral,
+};
+
+/// A record out of the value the index has for it.
+pub(super) fn record_of<T: DeserializeOwned>(value: &[u8], journal: &JournalReader) -> Result<T, StoreError> {
+    let unreadable = |e: &dyn std::fmt::Display| StoreError::Unreadable(e.to_string());
+    let (position, inline) = Position::split(value).ok_or_else(|| unreadable(&"a record without its position"))?;
+    if inline.is_empty() {
+        codec::decode(&journal.entry(position)?).map_err(|e| unreadable(&e))
+    } else {
+        codec::decode(inline).map_err(|e| unreadable(&e))
+    }
+}
+
+/// The index with what is decided and not yet applied on top.
+pub(super) struct View<'a> {
+    index: &'a Index,
+    journal: &'a JournalReader,
+    /// Decided by the batch.
+    decided: Changes,
+    /// Written by the transaction at hand.
+    pending: Changes,
+    records: u64,
+    records_pending: u64,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(index: &'a Index, journal: &'a JournalReader, records: u64) -> Self {
+        Self { index, journal, decided: Changes::new(), pending: Changes::new(), records, records_pending: 0 }
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.pending.get(key).or_else(|| self.decided.get(key)) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.index.get(key)?),
+        }
+    }
+
+    pub(super) fn record_at<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(key)?.map(|value| record_of(&value, self.journal)).transpose()
+    }
+
+    /// An id that a key of another kind points to.
+    pub(super) fn id_at<T: std::str::FromStr>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.get(key)?.map(|value| parse_id(&value)).transpose()
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.pending.insert(key, Some(value));
+    }
+
+    fn put_record(&mut self, key: Vec<u8>, value: Vec<u8>, is_new: bool) {
+        debug_assert!(is_record(&key), "only records are counted");
+        self.records_pending += u64::from(is_new);
+        self.put(key, value);
+    }
+
+    fn take_away(&mut self, key: Vec<u8>) {
+        self.pending.insert(key, None);
+    }
+
+    /// What a change at a position in the journal means for the index. The one place that knows.
+    pub(super) fn record(&mut self, change: &Change, data: &[u8], position: Position, sequence: u64) -> Result<(), StoreError> {
+        let stored = || [position.to_bytes().as_slice(), data].concat();
+        match change {
+            Change::Message(entry) => self.record_message(entry, stored()),
+            Change::Referral(entry) => self.record_referral(entry, stored()),
+            Change::Delivery(delivery) => self.record_delivery(delivery, stored()),
+            Change::Body(digest) => self.record_body(digest, position.to_bytes().to_vec()),
+            // Without a position: it is in its file.
+            Change::BodyFile(digest) => self.record_body(digest, Vec::new()),
+            Change::Audit => {
+                self.put(keys::audit(sequence), position.to_bytes().to_vec());
+                Ok(())
+            }
+        }
+    }
+
+    fn record_body(&mut self, digest: &Digest, value: Vec<u8>) -> Result<(), StoreError> {
+        let key = keys::body(digest);
+        let is_new = self.get(&key)?.is_none();
+        self.put_record(key, value, is_new);
+        Ok(())
+    }
+
+    fn record_message(&mut self, entry: &MessageEntry, stored: Vec<u8>) -> Result<(), StoreError> {
+        let message = &entry.message;
+        let id = message.id.to_string().into_bytes();
+        let before: Option<MessageEntry> = self.record_at(&keys::message(message.id))?;
+        match &before {
+            Some(before) => {
+                if before.message.state == State::Received {
+                    self.take_away(keys::message_due(before.message.due_at, message.id));
+                }
+            }
+            None => {
+                if let Some(key) = &entry.repeat_key {
+                    self.put(keys::repeat(key), id.clone());
+                }
+                if let Some(key) = &entry.control_key {
+                    self.put(keys::control(key), id);
+                }
+            }
+        }
+        if message.state == State::Received {
+            self.put(keys::message_due(message.due_at, message.id), Vec::new());
+        }
+        self.put_record(keys::message(message.id), stored, before.is_none());
+        Ok(())
+    }
+
+    fn record_referral(&mut self, entry: &ReferralEntry, stored: Vec<u8>) -> Result<(), StoreError> {
+        let referral = &entry.referral;
+        let key = keys::referral(referral.id);
+        let id = referral.id.to_string().into_bytes();
+        let before = self.get(&key)?;
+        if let Some((position, _)) = before.as_deref().and_then(Position::split) {
+            self.put(keys::version(referral.id, referral.version.saturating_sub(1)), position.to_bytes().to_vec());
+        } else {
+            self.put(keys::reference(&referral.reference), id.clone());
+        }
+        for key in &entry.keys {
+            self.put(keys::referral_key(key), id.clone());
+        }
+        self.put_record(key, stored, before.is_none());
+        Ok(())
+    }
+
+    fn record_delivery(&mut self, delivery: &Delivery, stored: Vec<u8>) -> Result<(), StoreError> {
+        let before: Option<Delivery> = self.record_at(&keys::delivery(delivery.id))?;
+        match before.as_ref().map(|before| (before.state, before.due_at)) {
+            Some((DeliveryState::Queued, due_at)) => self.take_away(keys::delivery_due(due_at, delivery.id)),
+            Some((DeliveryState::InFlight, _)) => self.take_away(keys::in_flight(delivery.id)),
+            Some((DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn, _)) | None => {}
+        }
+        match delivery.state {
+            DeliveryState::Queued => self.put(keys::delivery_due(delivery.due_at, delivery.id), Vec::new()),
+            DeliveryState::InFlight => self.put(keys::in_flight(delivery.id), Vec::new()),
+            DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => {}
+        }
+        self.put_record(keys::delivery(delivery.id), stored, before.is_none());
+        Ok(())
+    }
+
+    /// The transaction holds: what it wrote is what the batch has decided.
+    pub(super) fn keep(&mut self) {
+        self.decided.extend(self.pending.drain());
+        self.records += std::mem::take(&mut self.records_pending);
+    }
+
+    fn discard(&mut self) {
+        self.pending.clear();
+        self.records_pending = 0;
+    }
+
+    /// How many keys wait to be applied.
+    pub(super) fn decided_count(&self) -> usize {
+        self.decided.len()
+    }
+
+    /// Hands what was decided to the index.
+    pub(super) fn apply(&mut self, place: Place) -> Result<(), StoreError> {
+        let changes = std::mem::take(&mut self.decided);
+        Ok(self.index.apply(&changes, Applied { place, records: self.records })?)
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+}
+
+pub(super) fn parse_id<T: std::str::FromStr>(value: &[u8]) -> Result<T, StoreError> {
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| StoreError::Unreadable("an id in the index is not one".to_owned()))
+}
+
+/// What became due by a batch, so that the workers are woken.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Due {
+    pub(super) messages: bool,
+    pub(super) deliveries: bool,
+}
+
+/// A batch while it is decided.
+pub(super) struct Batch<'a> {
+    view: View<'a>,
+    frame: Vec<u8>,
+    from: Place,
+    notes: Vec<Note>,
+    note: Note,
+    mark: usize,
+    due: Due,
+    /// Deliveries that were written: what was ambiguous about them at start is settled.
+    deliveries: Vec<DeliveryId>,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch, whose frame goes where the journal ends.
+    pub(super) fn new(view: View<'a>, from: Place) -> Self {
+        Self {
+            view,
+            frame: vec![0; FRAME_HEADER_BYTES],
+            from,
+            notes: Vec::new(),
+            note: Note::default(),
+            mark: FRAME_HEADER_BYTES,
+            due: Due::default(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Runs one transaction: all it wrote is in the batch, or nothing.
+    pub(super) fn run<T>(
+        &mut self,
+        event: &'static str,
+        decide: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.mark = self.frame.len();
+        self.note = Note::of(event);
+        let decided = decide(self);
+        if decided.is_ok() {
+            self.view.keep();
+            self.deliveries.extend(&self.note.deliveries);
+            if self.frame.len() > self.mark {
+                self.notes.push(std::mem::take(&mut self.note));
+            }
+        } else {
+            self.abandon();
+        }
+        decided
+    }
+
+    /// Drops what the transaction at hand wrote.
+    pub(super) fn abandon(&mut self) {
+        self.view.discard();
+        self.frame.truncate(self.mark);
+    }
+
+    fn write(&mut self, kind: Kind, change: &Change, data: &[&[u8]]) -> Result<(), StoreError> {
+        let offset = self.from.offset + self.frame.len() as u64;
+        let length = frame::push_entry(&mut self.frame, kind, data);
+        let position = Position { segment: self.from.segment, offset, length };
+        // A record's index value is its entry's data; content is not kept in the index.
+        let data = data.first().copied().unwrap_or_default();
+        self.view.record(change, data, position, self.from.sequence + 1)
+    }
+
+    pub(super) fn view(&self) -> &View<'a> {
+        &self.view
+    }
+
+    pub(super) fn message(&self, id: MessageId) -> Result<Option<MessageEntry>, StoreError> {
+        self.view.record_at(&keys::message(id))
+    }
+
+    pub(super) fn referral(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        Ok(self.view.record_at::<ReferralEntry>(&keys::referral(id))?.map(|entry| entry.referral))
+    }
+
+    pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.view.record_at(&keys::delivery(id))
+    }
+
+    /// Writes a message.
+    pub(super) fn put_message(&mut self, entry: MessageEntry) -> Result<(), StoreError> {
+        self.note.messages.push(entry.message.id);
+        let data = codec::encode(&entry);
+        self.write(Kind::Message, &Change::Message(Box::new(entry)), &[&data])
+    }
+
+    /// Writes a version of a referral.
+    pub(super) fn put_referral(&mut self, entry: ReferralEntry) -> Result<(), StoreError> {
+        self.note.referrals.push((entry.referral.id, entry.referral.version));
+        if let Some(last) = entry.referral.history.last() {
+            self.note.by = Some(last.by.clone());
+        }
+        let data = codec::encode(&entry);
+        self.write(Kind::Referral, &Change::Referral(Box::new(entry)), &[&data])
+    }
+
+    /// Writes a delivery.
+    pub(super) fn put_delivery(&mut self, delivery: Delivery) -> Result<(), StoreError> {
+        self.note.deliveries.push(delivery.id);
+        self.due.deliveries |= delivery.state == DeliveryState::Queued;
+        let data = codec::encode(&delivery);
+        self.write(Kind::Delivery, &Change::Delivery(Box::new(delivery)), &[&data])
+    }
+
+    /// Names content, and writes it if it is small; what is named already is not written again.
+    pub(super) fn put_body(&mut self, body: &Body) -> Result<(), StoreError> {
+        if self.view.get(&keys::body(body.digest()))?.is_some() {
+            return Ok(());
+        }
+        match body {
+            Body::Inline(digest, packed) => self.write(Kind::Body, &Change::Body(*digest), &[digest, packed]),
+            Body::File(digest, length) => {
+                self.write(Kind::BodyFile, &Change::BodyFile(*digest), &[digest, &length.to_le_bytes()])
+            }
+        }
+    }
+
+    /// The message worker has something new to look at.
+    pub(super) fn message_is_due(&mut self) {
+        self.due.messages = true;
+    }
+
+    /// Whether nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frame.len() == FRAME_HEADER_BYTES
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Ends the deciding: adds what the batch did for the audit, and gives the frame to be written.
+    pub(super) fn finish(&mut self) -> Result<&mut Vec<u8>, StoreError> {
+        let data = codec::encode(&super::audit::Done { at: jiff::Timestamp::now(), events: std::mem::take(&mut self.notes) });
+        self.write(Kind::Audit, &Change::Audit, &[&data])?;
+        self.view.keep();
+        Ok(&mut self.frame)
+    }
+
+    /// Applies the batch to the index once it is durable.
+    pub(super) fn apply(&mut self, end: Place) -> Result<(), StoreError> {
+        self.view.apply(end)
+    }
+
+    pub(super) fn due(&self) -> Due {
+        self.due
+    }
+
+    pub(super) fn deliveries(&self) -> &[DeliveryId] {
+        &self.deliveries
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.view.records()
+    }
+}

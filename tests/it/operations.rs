@@ -1,0 +1,74 @@
+//! Starting, stopping, reloading; what an operator is told.
+
+use std::process::Command;
+
+use crate::harness::{Peer, Site, field, referral_message, wait_for};
+
+#[test]
+fn sigterm_drains_and_exits_0() {
+    let site = Site::new();
+    let running = site.start();
+    let mut peer = Peer::connect(&site.mllp());
+    assert_eq!(field(&peer.send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
+    assert_eq!(running.stop(), Some(0), "{}", site.log());
+    let _running = site.start();
+    assert_eq!(site.referrals().len(), 1);
+}
+
+#[test]
+fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() {
+    let site = Site::new();
+    let running = site.start();
+    site.channel("email-out", "[outbound.email]\nform = \"x@loopline.example\"\nmaildir = \"mail-out\"\n");
+    running.signal("HUP");
+    assert!(wait_for(|| site.log().contains("the configuration has mistakes")), "{}", site.log());
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
+
+    site.channel("email-out", "[outbound.email]\nfrom = \"other@loopline.example\"\nmaildir = \"mail-out\"\n");
+    running.signal("HUP");
+    assert!(wait_for(|| site.log().contains("the new configuration is in force")), "{}", site.log());
+    assert!(wait_for(|| !site.mails_out().is_empty()));
+    Peer::connect(&site.mllp()).send(&referral_message("M2", "P2", "Quall")).unwrap();
+    assert!(wait_for(|| site.mails_out().iter().any(|mail| mail.contains("other@loopline.example"))), "{}", site.log());
+}
+
+#[test]
+fn a_second_engine_on_the_same_folder_is_told_so() {
+    let site = Site::new();
+    let _running = site.start();
+    let second = site.command().arg("run").output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("in use by another engine"), "{said}");
+}
+
+#[test]
+fn a_listing_without_an_engine_says_how_to_start_one() {
+    let site = Site::new();
+    let asked = site.command().args(["referrals", "list"]).output().unwrap();
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("loopline run"));
+}
+
+#[test]
+fn mistakes_in_the_configuration_are_all_told_at_once_and_exit_78() {
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlistn = \"127.0.0.1:0\"\n");
+    site.channel("fax-out", "[outbound.fax]\npath = 5\nreturn_number = \"+15035550100\"\n");
+    for command in [vec!["check"], vec!["run"]] {
+        let output: std::process::Output = Command::output(site.command().args(&command)).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{command:?}");
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("hl7-in.toml:2") && said.contains("fax-out.toml:2") && said.contains("listen"), "{said}");
+    }
+}
+
+#[test]
+fn a_peer_that_speaks_http_is_closed_and_the_next_hl7_peer_is_served() {
+    let site = Site::new();
+    let _running = site.start();
+    let mut stranger = Peer::connect(&site.mllp());
+    stranger.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert!(stranger.read().is_err());
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
+}

@@ -113,7 +113,7 @@ send_faxes_and_mails() {
 
 # How many of the named things (messages, deliveries) are in one of these states.
 count_in() {
-    { loopline "$1" list --json 2>/dev/null || true; } | { grep -Eo "\"state\": ?\"($2)\"" || true; } | wc -l
+    { loopline "$1" list --limit 0 --json 2>/dev/null || true; } | { grep -Eo "\"state\": ?\"($2)\"" || true; } | wc -l
 }
 
 # How many things there are.

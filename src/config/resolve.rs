@@ -19,6 +19,9 @@ use super::{
     walk::nearest,
 };
 
+/// Where the engine keeps its store, in the data folder.
+const STORE_FOLDER: &str = "store";
+
 /// What a channel file turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -237,7 +240,7 @@ fn ports(files: &Files, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// No two channels use one folder, whichever way: what one writes, the other would take.
+/// No two channels use one folder, whichever way: what one writes, the other would take. Nor does any use the engine's own.
 fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
     const KEYS: [&[&str]; 4] = [
         &["inbound", "folder", "path"],
@@ -251,6 +254,10 @@ fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
         for key in KEYS {
             let Some((text, place)) = document.text(key) else { continue };
             let folder = normal(&data.join(text));
+            if folder == normal(data) || folder.starts_with(normal(&data.join(STORE_FOLDER))) {
+                let help = "give the channel a folder of its own, such as \"fax-in\"";
+                mistakes.push(Mistake::new(place.clone(), key.join("."), "is a folder of the engine itself", help));
+            }
             if let Some(other) = taken.insert(folder, &file.name) {
                 let message = format!("the folder is also used by the channel \"{other}\"");
                 mistakes.push(Mistake::new(place, key.join("."), message, "give each channel a folder of its own"));

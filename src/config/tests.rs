@@ -180,6 +180,16 @@ fn two_channels_on_one_port_or_one_folder_are_refused() {
 }
 
 #[test]
+fn a_channel_does_not_use_the_folders_of_the_engine() {
+    let site = whole_site();
+    site.write("channels/scans.toml", "[inbound.folder]\npath = \"store/bodies\"\n");
+    site.write("channels/mails.toml", "[inbound.mailbox]\nmaildir = \".\"\n");
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["scans.toml:2:8: inbound.folder.path: is a folder of the engine itself"]);
+    assert_one(&mistakes, &["mails.toml:2:11: inbound.mailbox.maildir: is a folder of the engine itself"]);
+}
+
+#[test]
 fn a_file_is_one_channel_one_way() {
     let site = whole_site();
     site.write("channels/ehr.toml", "[acknowledge]\nmode = \"auto\"\n");

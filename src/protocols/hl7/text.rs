@@ -1,0 +1,366 @@
+//! From bytes to one normalised text: character set, delimiters, segment terminators, limits.
+//!
+//! The normalised text begins with `MSH`, MSH-1 and a full MSH-2 of four characters, holds only lines `AAA|…`, and ends each
+//! of them, the last too, with one CR. Nothing else can reach the parser.
+
+use super::Charset;
+
+/// The characters that separate and escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delimiters {
+    /// MSH-1.
+    pub field: char,
+    /// The first of MSH-2.
+    pub component: char,
+    /// The second.
+    pub repetition: char,
+    /// The third.
+    pub escape: char,
+    /// The fourth.
+    pub subcomponent: char,
+    /// The fifth, from version 2.7.
+    pub truncation: Option<char>,
+}
+
+impl Default for Delimiters {
+    fn default() -> Self {
+        Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&', truncation: None }
+    }
+}
+
+impl Delimiters {
+    /// MSH-2 with its four characters, and the fifth where the sender has one.
+    #[must_use]
+    pub fn encoding_characters(&self) -> String {
+        [self.component, self.repetition, self.escape, self.subcomponent].into_iter().chain(self.truncation).collect()
+    }
+
+    /// Reads MSH-1 and MSH-2; what is absent takes its default. None: they contradict each other.
+    fn read(header: &[u8]) -> Option<(Self, usize)> {
+        let field = *header.get(3)?;
+        let usable = |byte: u8| byte.is_ascii_punctuation();
+        if !usable(field) {
+            return None;
+        }
+        let rest = header.get(4..)?;
+        let end = rest.iter().position(|byte| *byte == field || matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+        let given = rest.get(..end)?;
+        if given.len() > 5 || !given.iter().copied().all(usable) {
+            return None;
+        }
+        let standard = Self::default();
+        let at = |n: usize, default: char| given.get(n).map_or(default, |byte| char::from(*byte));
+        let read = Self {
+            field: char::from(field),
+            component: at(0, standard.component),
+            repetition: at(1, standard.repetition),
+            escape: at(2, standard.escape),
+            subcomponent: at(3, standard.subcomponent),
+            truncation: given.get(4).map(|byte| char::from(*byte)),
+        };
+        let mut all = vec![read.field, read.component, read.repetition, read.escape, read.subcomponent];
+        all.sort_unstable();
+        all.dedup();
+        (all.len() == 5).then_some((read, 4 + end))
+    }
+
+    fn separates(&self, byte: u8) -> bool {
+        let symbol = char::from(byte);
+        symbol == self.field || symbol == self.component || symbol == self.repetition || symbol == self.subcomponent
+    }
+}
+
+/// What one message may hold at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Bytes.
+    pub message_bytes_max: usize,
+    /// Delimiters: each costs about 600 bytes of memory while the message is read.
+    pub delimiters_max: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self { message_bytes_max: 67_108_864, delimiters_max: 200_000 }
+    }
+}
+
+/// What was put right to read a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tolerance {
+    /// A byte order mark or blanks before MSH.
+    JunkBeforeMsh,
+    /// LF or CRLF instead of CR.
+    LineEnds,
+    /// Blank lines, a missing last CR, trailing blanks or NULs.
+    LooseEnds,
+    /// A line end inside a field; the line was joined to the one before.
+    BrokenLine,
+    /// A line that begins like no segment; it was left out.
+    UnknownLine,
+    /// MSH-2 shorter than four characters.
+    ShortMsh2,
+    /// The character set was guessed from the bytes.
+    CharsetGuess,
+    /// Bytes that mean nothing in the character set.
+    UnreadableBytes,
+}
+
+/// Why bytes cannot be read as HL7 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// They do not begin with MSH.
+    NotHl7,
+    /// MSH-1 and MSH-2 make no sense.
+    Delimiters,
+    /// UTF-16 or UTF-32.
+    WideCharacters,
+    /// Over [`ReadLimits`].
+    TooLarge,
+    /// The parser did not take all of the text.
+    Unparsable,
+}
+
+impl Unreadable {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotHl7 => "does not begin with MSH",
+            Self::Delimiters => "MSH-1 and MSH-2 name no usable delimiters",
+            Self::WideCharacters => "is in UTF-16 or UTF-32, which MLLP cannot carry",
+            Self::TooLarge => "is larger, or has more delimiters, than one message may",
+            Self::Unparsable => "is not HL7 text",
+        }
+    }
+}
+
+/// The fields of MSH as bytes, exactly as they came: what an answer repeats.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawHeader {
+    /// The delimiters.
+    pub delimiters: Delimiters,
+    fields: Vec<Vec<u8>>,
+}
+
+impl RawHeader {
+    /// Reads the first segment and nothing more: works on a message that is cut off or too large.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: there is no MSH to read.
+    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
+        if is_wide(body) {
+            return Err(Unreadable::WideCharacters);
+        }
+        let body = strip_junk(body);
+        if !body.starts_with(b"MSH") {
+            return Err(Unreadable::NotHl7);
+        }
+        let (delimiters, _) = Delimiters::read(body).ok_or(Unreadable::Delimiters)?;
+        let line = body.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        let separator = u8::try_from(delimiters.field).expect("the delimiters are ASCII");
+        Ok(Self { delimiters, fields: line.split(|byte| *byte == separator).map(<[u8]>::to_vec).collect() })
+    }
+
+    /// MSH-n as it came, from MSH-3 on; empty where absent.
+    #[must_use]
+    pub fn field(&self, number: usize) -> &[u8] {
+        number.checked_sub(1).and_then(|at| self.fields.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// MSH-n as text, for comparing; trimmed, what is not UTF-8 replaced.
+    #[must_use]
+    pub fn text(&self, number: usize) -> String {
+        String::from_utf8_lossy(self.field(number)).trim().to_owned()
+    }
+}
+
+/// One message as normalised text.
+pub struct Text {
+    /// The text, see the module.
+    pub content: String,
+    /// MSH as it came.
+    pub header: RawHeader,
+    /// The character set.
+    pub charset: Charset,
+    /// What was put right, each kind once.
+    pub tolerances: Vec<Tolerance>,
+}
+
+impl Text {
+    /// Normalises one message.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: it cannot be read at all.
+    pub fn read(body: &[u8], limits: ReadLimits) -> Result<Self, Unreadable> {
+        let header = RawHeader::read(body)?;
+        let stripped = strip_junk(body);
+        let delimiters = header.delimiters;
+        let count = stripped.iter().filter(|byte| delimiters.separates(**byte)).count();
+        if body.len() > limits.message_bytes_max || count > limits.delimiters_max {
+            return Err(Unreadable::TooLarge);
+        }
+        let mut tolerances = Vec::new();
+        if stripped.len() != body.len() {
+            tolerances.push(Tolerance::JunkBeforeMsh);
+        }
+        let (charset, text) = Charset::read(&first_repetition(&header, 18), stripped);
+        if !charset.declared {
+            tolerances.push(Tolerance::CharsetGuess);
+        }
+        if text.contains('\u{FFFD}') {
+            tolerances.push(Tolerance::UnreadableBytes);
+        }
+        let content = normalise(&text, &delimiters, &mut tolerances);
+        tolerances.sort_unstable();
+        tolerances.dedup();
+        Ok(Self { content, header, charset, tolerances })
+    }
+}
+
+fn first_repetition(header: &RawHeader, number: usize) -> String {
+    let text = header.text(number);
+    text.split(header.delimiters.repetition).next().unwrap_or_default().to_owned()
+}
+
+fn is_wide(body: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [b"\xFF\xFE", b"\xFE\xFF", b"M\0S\0", b"\0M\0S"];
+    starts.iter().any(|start| body.starts_with(start)) || body.starts_with(b"\0\0\0M")
+}
+
+fn strip_junk(body: &[u8]) -> &[u8] {
+    let mut body = body;
+    loop {
+        body = match body {
+            [0xEF, 0xBB, 0xBF, rest @ ..] | [b' ' | b'\t' | b'\r' | b'\n' | 0, rest @ ..] => rest,
+            _ => return body,
+        };
+    }
+}
+
+/// Splits at CR, LF and CRLF; joins lines that begin like no segment to the one before.
+fn normalise(text: &str, delimiters: &Delimiters, tolerances: &mut Vec<Tolerance>) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    if text.contains('\n') {
+        tolerances.push(Tolerance::LineEnds);
+    }
+    let text = text.trim_end_matches(['\0', ' ', '\n']);
+    if !text.ends_with('\r') {
+        tolerances.push(Tolerance::LooseEnds);
+    }
+    let text = text.replace("\r\n", "\r");
+    for line in text.trim_end_matches(['\r', '\n', ' ', '\0']).split(['\r', '\n']) {
+        let bare = line.trim_start_matches([' ', '\t', '\0']);
+        if bare.is_empty() {
+            tolerances.push(Tolerance::LooseEnds);
+            continue;
+        }
+        match start_of(bare, delimiters) {
+            Start::Segment => {
+                end_line(&mut out);
+                out.push_str(bare);
+            }
+            Start::BareName => {
+                end_line(&mut out);
+                out.push_str(bare);
+                out.push(delimiters.field);
+            }
+            Start::UnknownName => tolerances.push(Tolerance::UnknownLine),
+            Start::Text => {
+                tolerances.push(Tolerance::BrokenLine);
+                out.push(delimiters.escape);
+                out.push_str(".br");
+                out.push(delimiters.escape);
+                out.push_str(line);
+            }
+        }
+    }
+    end_line(&mut out);
+    with_full_msh2(out, delimiters, tolerances)
+}
+
+fn end_line(out: &mut String) {
+    if !out.is_empty() {
+        out.push('\r');
+    }
+}
+
+enum Start {
+    Segment,
+    BareName,
+    UnknownName,
+    Text,
+}
+
+/// How a line begins: `AAA|` is a segment, in any case; `AAA` alone is one without fields; `ZREF|` is none that can be read.
+fn start_of(line: &str, delimiters: &Delimiters) -> Start {
+    let (name, has_fields) = match line.split_once(delimiters.field) {
+        Some((name, _)) => (name, true),
+        None => (line.trim_end(), false),
+    };
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    let shouted = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    match (plain && begins, name.len(), has_fields) {
+        (true, 3, true) => Start::Segment,
+        (true, 3, false) if shouted => Start::BareName,
+        (true, 2 | 4..=8, true) if shouted => Start::UnknownName,
+        _ => Start::Text,
+    }
+}
+
+/// Writes MSH-2 with four characters: the parser misreads a shorter or longer one.
+fn with_full_msh2(content: String, delimiters: &Delimiters, tolerances: &mut Vec<Tolerance>) -> String {
+    let Some((_, end)) = Delimiters::read(content.as_bytes()) else { return content };
+    let plain = Delimiters { truncation: None, ..*delimiters };
+    let (Some(given), Some(rest)) = (content.get(4..end), content.get(end..)) else { return content };
+    if given.len() == 4 && !rest.starts_with('\r') {
+        return content;
+    }
+    if given.len() < 4 {
+        tolerances.push(Tolerance::ShortMsh2);
+    }
+    // A header that ends behind MSH-2 gets one empty field: the parser wants it.
+    let separator = if rest.starts_with('\r') { delimiters.field.to_string() } else { String::new() };
+    format!("MSH{}{}{separator}{rest}", delimiters.field, plain.encoding_characters())
+}
+
+/// Splits bytes that may hold several messages (a batch with FHS and BHS, or messages in a row) at each MSH that begins a line.
+/// Gives the messages and the count that BTS-1 claims, where there is one. Bytes without any MSH give themselves.
+#[must_use]
+pub fn split_messages(body: &[u8]) -> (Vec<&[u8]>, Option<usize>) {
+    let mut starts = Vec::new();
+    let mut claimed = None;
+    let mut envelope = Vec::new();
+    let mut at = body.len() - strip_junk(body).len();
+    while let Some(line) = body.get(at..).filter(|rest| !rest.is_empty()) {
+        let separated = line.get(3).is_some_and(u8::is_ascii_punctuation);
+        match line.get(..3) {
+            Some(b"MSH") if separated => starts.push(at),
+            Some(b"FHS" | b"BHS" | b"BTS" | b"FTS") if separated => {
+                envelope.push(at);
+                if line.starts_with(b"BTS") {
+                    claimed = line.get(4..).and_then(leading_number);
+                }
+            }
+            _ => {}
+        }
+        match line.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+            Some(end) => at += end + 1,
+            None => break,
+        }
+    }
+    if starts.is_empty() {
+        return (vec![body], claimed);
+    }
+    let ends = |from: usize| {
+        let next = starts.iter().chain(&envelope).copied().filter(|at| *at > from).min();
+        next.unwrap_or(body.len())
+    };
+    (starts.iter().filter_map(|from| body.get(*from..ends(*from))).collect(), claimed)
+}
+
+fn leading_number(text: &[u8]) -> Option<usize> {
+    let digits: Vec<u8> = text.iter().copied().take_while(u8::is_ascii_digit).take(9).collect();
+    std::str::from_utf8(&digits).ok()?.parse().ok()
+}

@@ -1,0 +1,85 @@
+//! Writing segments: the sender's delimiters and character set, CR after each, nothing else.
+
+use super::{Charset, Delimiters, encode};
+
+/// Builds a message segment by segment. A field is named by its number; fields skipped are empty.
+pub struct Writer {
+    out: Vec<u8>,
+    delimiters: Delimiters,
+    charset: Charset,
+    /// The number of the last field written in this segment.
+    at: usize,
+}
+
+impl Writer {
+    /// A writer for one message.
+    #[must_use]
+    pub fn new(delimiters: Delimiters, charset: Charset) -> Self {
+        Self { out: Vec::with_capacity(512), delimiters, charset, at: 0 }
+    }
+
+    /// Begins a segment. MSH comes with its first two fields.
+    pub fn segment(&mut self, name: &str) -> &mut Self {
+        if !self.out.is_empty() {
+            self.out.push(b'\r');
+        }
+        self.out.extend_from_slice(name.as_bytes());
+        self.at = 0;
+        if name == "MSH" {
+            let start = format!("{}{}", self.delimiters.field, self.delimiters.encoding_characters());
+            self.out.extend_from_slice(start.as_bytes());
+            self.at = 2;
+        }
+        self
+    }
+
+    /// Writes a whole segment as it stands in a normalised text.
+    pub fn copy(&mut self, raw: &str) -> &mut Self {
+        self.segment("");
+        self.out.extend_from_slice(&self.charset.write(raw));
+        self
+    }
+
+    fn go_to(&mut self, field: usize) {
+        let separator = u8::try_from(self.delimiters.field).unwrap_or(b'|');
+        while self.at < field {
+            self.out.push(separator);
+            self.at += 1;
+        }
+    }
+
+    /// Writes a field as bytes that came from the same sender, unchanged.
+    pub fn bytes(&mut self, field: usize, raw: &[u8]) -> &mut Self {
+        if !raw.is_empty() {
+            self.go_to(field);
+            self.out.extend_from_slice(raw);
+        }
+        self
+    }
+
+    /// Writes a field as it stands in a normalised text, delimiters and all.
+    pub fn raw(&mut self, field: usize, raw: &str) -> &mut Self {
+        let bytes = self.charset.write(raw);
+        self.bytes(field, &bytes)
+    }
+
+    /// Writes a field of one component, escaped.
+    pub fn text(&mut self, field: usize, text: &str) -> &mut Self {
+        self.components(field, &[text])
+    }
+
+    /// Writes a field of several components, each escaped; trailing empty ones are left out.
+    pub fn components(&mut self, field: usize, components: &[&str]) -> &mut Self {
+        let separator = self.delimiters.component.to_string();
+        let text = components.iter().map(|text| encode(text, &self.delimiters)).collect::<Vec<_>>().join(&separator);
+        let text = text.trim_end_matches(self.delimiters.component).to_owned();
+        self.raw(field, &text)
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.push(b'\r');
+        self.out
+    }
+}

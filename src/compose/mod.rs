@@ -3,3 +3,4 @@
 pub mod acknowledgement;
 pub mod confirmation;
 pub mod cover_page;
+pub mod hl7_answer;

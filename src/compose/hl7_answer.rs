@@ -1,0 +1,449 @@
+//! The answer to an HL7 message on its own connection: ACK or RRI, in the sender's version, delimiters and character set.
+//!
+//! # Design notes
+//! A positive answer says that the message is durable, so its bytes cannot be had without a [`Receipt`]: "acknowledged
+//! before stored" does not compile. Only the store's own transaction, which keeps the answer beside the message, may look
+//! at them earlier. Errors are always an ACK: an RRI requires PRD and PID, which a refused message may lack, and has no ERR.
+//!
+//! In enhanced mode the accept acknowledgement is all that is answered here; the application acknowledgement is a new
+//! exchange that we begin. Until the channel has a connection for that, a message that fails is answered CE rather than CA,
+//! so that its sender learns of it.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{
+    config::{AcknowledgeMode, PositiveAnswer},
+    normalize::{
+        Kind,
+        hl7::{Condition, Header, Hl7Message, Refusal, RefusalLevel, Warning, code_text},
+    },
+    protocols::hl7::Writer,
+    referral::Reference,
+    store::Receipt,
+};
+
+/// How a channel answers.
+#[derive(Clone, Debug)]
+pub struct AnswerSettings {
+    /// By MSH-15/16, or one mode for all.
+    pub mode: AcknowledgeMode,
+    /// What a good REF is answered with.
+    pub positive: PositiveAnswer,
+    /// Our MSH-3 where the sender's MSH-5 is empty.
+    pub application: String,
+    /// Our MSH-4 where the sender's MSH-6 is empty.
+    pub facility: String,
+}
+
+impl Default for AnswerSettings {
+    fn default() -> Self {
+        Self {
+            mode: AcknowledgeMode::Auto,
+            positive: PositiveAnswer::RRI,
+            application: "LOOPLINE".to_owned(),
+            facility: String::new(),
+        }
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict<'a> {
+    /// It is stored, and is of this kind.
+    Accepted {
+        /// What it turned out to be: a referral is answered by an RRI.
+        kind: Kind,
+        /// What its sender should mend.
+        warnings: &'a [Warning],
+    },
+    /// It is refused, or could not be stored ([`Refusal::try_later`]).
+    Refused(&'a Refusal),
+}
+
+/// The answer to one message.
+pub enum Answer {
+    /// It says that the message is stored.
+    Positive(SealedAnswer),
+    /// It says that the message was not taken: it promises nothing, so it needs no proof.
+    Negative(Vec<u8>),
+    /// None is owed: it is an acknowledgement itself, or MSH-15/16 want none.
+    None,
+}
+
+/// A positive answer that nobody can send before the message is durable.
+pub struct SealedAnswer(Bytes);
+
+impl SealedAnswer {
+    /// Gives the bytes in exchange for the proof that the message is durable.
+    #[must_use]
+    pub fn release(self, _: &Receipt) -> Bytes {
+        self.0
+    }
+
+    /// The bytes, to be stored in the same transaction as the message they answer. Never to be sent from here.
+    pub(crate) fn stored(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+/// Composes the answer. Pure: the time and the control id of the answer are passed in.
+#[must_use]
+pub fn answer(
+    header: &Header,
+    verdict: Verdict<'_>,
+    settings: &AnswerSettings,
+    reference: Option<&Reference>,
+    control_id: &str,
+    now: Timestamp,
+) -> Answer {
+    let success = matches!(verdict, Verdict::Accepted { .. });
+    let Some(level) = level(header, settings.mode, success) else { return Answer::None };
+    let time = now.strftime("%Y%m%d%H%M%S+0000").to_string();
+    let composer = Composer { header, settings, level, control_id, time: &time };
+    match verdict {
+        Verdict::Refused(refusal) => Answer::Negative(composer.refused(refusal)),
+        Verdict::Accepted { kind, warnings } => {
+            let as_referral = kind == Kind::Referral && header.message_type == "REF" && settings.positive == PositiveAnswer::RRI;
+            let bytes = match (level, reference) {
+                (Level::Application, Some(reference)) if as_referral => composer.response(Some(reference)),
+                (Level::Application | Level::Accept, _) => composer.accepted(warnings),
+            };
+            Answer::Positive(SealedAnswer(bytes.into()))
+        }
+    }
+}
+
+/// The answer as `loopline try` prints it: what only the store and the clock can give (reference, time, control id) is `-`.
+#[must_use]
+pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String> {
+    let header = &message.header;
+    let success = message.refusal.is_none();
+    let level = level(header, settings.mode, success)?;
+    let composer = Composer { header, settings, level, control_id: "-", time: "-" };
+    let as_referral = message.outcome.kind == Kind::Referral && settings.positive == PositiveAnswer::RRI;
+    let bytes = match &message.refusal {
+        Some(refusal) => composer.refused(refusal),
+        None if as_referral && level == Level::Application => composer.response(None),
+        None => composer.accepted(&message.warnings),
+    };
+    let text = String::from_utf8_lossy(&bytes).replace('\r', "\n");
+    Some(text.trim_end().to_owned())
+}
+
+/// The answer to a frame that never became a message (cut off, too large), as far as its MSH can be read.
+#[must_use]
+pub fn refuse_fragment(
+    body: &[u8],
+    refusal: &Refusal,
+    settings: &AnswerSettings,
+    control_id: &str,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
+    let header = Header::of_fragment(body).ok()?;
+    match answer(&header, Verdict::Refused(refusal), settings, None, control_id, now) {
+        Answer::Negative(bytes) => Some(bytes),
+        Answer::Positive(_) | Answer::None => None,
+    }
+}
+
+/// Which acknowledgement is given on the message's own connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// AA, AE, AR.
+    Application,
+    /// CA, CE, CR.
+    Accept,
+}
+
+/// None: no acknowledgement is wanted.
+fn level(header: &Header, mode: AcknowledgeMode, success: bool) -> Option<Level> {
+    if header.is_acknowledgement() {
+        return None;
+    }
+    let accept = match (header.accept, mode) {
+        (Condition::Unset, AcknowledgeMode::Enhanced) => Condition::Always,
+        (stated, _) => stated,
+    };
+    match mode {
+        AcknowledgeMode::Original => Some(Level::Application),
+        AcknowledgeMode::Auto | AcknowledgeMode::Enhanced => match accept {
+            // Without an accept acknowledgement the application one goes back on the same connection: where senders ask for
+            // it alone, they wait for it there.
+            Condition::Unset | Condition::Never => {
+                let silent = accept == Condition::Never && header.application == Condition::Unset;
+                (!silent && header.application.wants(success)).then_some(Level::Application)
+            }
+            Condition::Always | Condition::OnError | Condition::OnSuccess => accept.wants(success).then_some(Level::Accept),
+        },
+    }
+}
+
+struct Composer<'a> {
+    header: &'a Header,
+    settings: &'a AnswerSettings,
+    level: Level,
+    control_id: &'a str,
+    time: &'a str,
+}
+
+impl Composer<'_> {
+    fn accepted(&self, warnings: &[Warning]) -> Vec<u8> {
+        let mut writer = self.start("ACK");
+        self.msa(&mut writer, if self.level == Level::Application { "AA" } else { "CA" }, None);
+        // Before 2.5 ERR has no severity: a warning could only be read as an error.
+        if self.level == Level::Application && self.header.version.minor >= 5 {
+            for warning in warnings.iter().take(20) {
+                self.err(&mut writer, warning.code, &warning.location, "W", &warning.text);
+            }
+        }
+        writer.finish()
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Vec<u8> {
+        let code = match (self.level, refusal.level) {
+            (Level::Application, RefusalLevel::Error) => "AE",
+            (Level::Application, RefusalLevel::Reject) => "AR",
+            (Level::Accept, RefusalLevel::Error) => "CE",
+            // Table 0008: CR is for MSH that is not acceptable; what cannot be taken for its size is CE.
+            (Level::Accept, RefusalLevel::Reject) if refusal.code == 104 => "CE",
+            (Level::Accept, RefusalLevel::Reject) => "CR",
+        };
+        let mut writer = self.start("ACK");
+        self.msa(&mut writer, code, Some(&refusal.text));
+        self.err(&mut writer, refusal.code, &refusal.location, "E", &refusal.text);
+        writer.finish()
+    }
+
+    /// RRI^I1x: the referral's own segments, with our number in RF1-11.
+    fn response(&self, reference: Option<&Reference>) -> Vec<u8> {
+        let mut writer = self.start("RRI");
+        self.msa(&mut writer, "AA", None);
+        let echo = &self.header.echo;
+        let given = |field: usize| echo.rf1.get(field - 1).map_or("", String::as_str);
+        writer.segment("RF1");
+        // A cancel or a status request does not move RF1-1 by itself: the specialist decides.
+        if matches!(self.header.event.as_str(), "I12" | "I13") || given(1).is_empty() {
+            writer.components(1, &["P", "Pending", "HL70283"]);
+        } else {
+            writer.raw(1, given(1));
+        }
+        for field in 2..=5 {
+            writer.raw(field, given(field));
+        }
+        match (given(6), &echo.placer) {
+            ("", Some(placer)) => writer.text(6, placer),
+            (raw, _) => writer.raw(6, raw),
+        };
+        for field in 7..=10 {
+            writer.raw(field, given(field));
+        }
+        writer.components(11, &[reference.map_or("-", Reference::as_str), "LOOPLINE"]);
+        for segment in &echo.segments {
+            writer.copy(segment);
+        }
+        writer.finish()
+    }
+
+    /// MSH of the answer: everything that names the two sides is swapped, byte for byte.
+    fn start(&self, kind: &str) -> Writer {
+        let raw = &self.header.raw;
+        let mut writer = Writer::new(raw.delimiters, self.header.charset);
+        writer.segment("MSH");
+        match raw.field(5) {
+            [] => writer.text(3, &self.settings.application),
+            theirs => writer.bytes(3, theirs),
+        };
+        match raw.field(6) {
+            [] => writer.text(4, &self.settings.facility),
+            theirs => writer.bytes(4, theirs),
+        };
+        writer.bytes(5, raw.field(3)).bytes(6, raw.field(4)).text(7, self.time);
+        let structure = if kind == "RRI" { "RRI_I12" } else { "ACK" };
+        let structure = if self.header.version.bare_2_3 { "" } else { structure };
+        writer.components(9, &[kind, &self.header.event, structure]).text(10, self.control_id);
+        match raw.field(11) {
+            [] => writer.text(11, "P"),
+            theirs => writer.bytes(11, theirs),
+        };
+        writer.bytes(12, raw.field(12)).bytes(18, raw.field(18));
+        writer
+    }
+
+    fn msa(&self, writer: &mut Writer, code: &str, text: Option<&str>) {
+        writer.segment("MSA").text(1, code).bytes(2, self.header.raw.field(10));
+        // MSA-3 was withdrawn in 2.7.
+        if let Some(text) = text.filter(|_| self.header.version.minor < 7) {
+            writer.text(3, text);
+        }
+    }
+
+    /// ERR as the sender's version knows it: one coded location before 2.5, fields of their own from then on.
+    fn err(&self, writer: &mut Writer, code: u16, location: &str, severity: &str, text: &str) {
+        let parts: Vec<&str> = location.split('^').collect();
+        let number = code.to_string();
+        writer.segment("ERR");
+        if self.header.version.minor >= 5 {
+            writer.components(2, &parts);
+            writer.components(3, &[&number, code_text(code), "HL70357"]).text(4, severity).text(8, text);
+            return;
+        }
+        let delimiters = &self.header.raw.delimiters;
+        let part = |at: usize| parts.get(at).copied().unwrap_or_default();
+        let between = delimiters.component;
+        let sub = delimiters.subcomponent;
+        let words = code_text(code);
+        let coded = format!("{}{between}{}{between}{}{between}{number}{sub}{words}{sub}HL70357", part(0), part(1), part(2));
+        writer.raw(1, &coded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalize::hl7::{Hl7Rules, normalize};
+
+    fn now() -> Timestamp {
+        "2026-11-21T17:02:11Z".parse().unwrap()
+    }
+
+    fn message(version: &str, acks: &str, pid: &str) -> Vec<u8> {
+        format!(
+            "MSH|^~\\&|EHR^1.2^ISO|CEDAR|LOOP|DESK^9.8^ISO|20261120101500-0800||REF^I12^REF_I12| C-1&x |P|{version}|||{acks}\r\
+             RF1|P|R|CARD^Cardiology^L|||REF-1^CEDAR|20261120\rPRD|RP|Phillips^Jesus\rPRD|RT|Ames^Dora\r{pid}"
+        )
+        .into_bytes()
+    }
+
+    const PID: &str = "PID|1||7^^^CEDAR^MR||Lee^Leslie||19341101|F\r";
+
+    fn lines(answer: &Answer) -> Vec<String> {
+        let bytes = match answer {
+            Answer::Positive(sealed) => sealed.stored().to_vec(),
+            Answer::Negative(bytes) => bytes.clone(),
+            Answer::None => return Vec::new(),
+        };
+        assert_eq!(bytes.last(), Some(&b'\r'));
+        String::from_utf8(bytes).unwrap().split_terminator('\r').map(str::to_owned).collect()
+    }
+
+    fn answered(body: &[u8], settings: &AnswerSettings) -> Vec<String> {
+        let read = normalize(body, &Hl7Rules::default()).unwrap();
+        let reference = Reference::generate();
+        let verdict = match &read.refusal {
+            Some(refusal) => Verdict::Refused(refusal),
+            None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings },
+        };
+        let lines = lines(&answer(&read.header, verdict, settings, Some(&reference), "A1", now()));
+        lines.into_iter().map(|line| line.replace(reference.as_str(), "LL-REFERENCE")).collect()
+    }
+
+    #[test]
+    fn a_good_referral_is_answered_by_a_referral_response() {
+        assert_eq!(
+            answered(&message("2.5.1", "", PID), &AnswerSettings::default()),
+            [
+                "MSH|^~\\&|LOOP|DESK^9.8^ISO|EHR^1.2^ISO|CEDAR|20261121170211+0000||RRI^I12^RRI_I12|A1|P|2.5.1",
+                "MSA|AA| C-1&x ",
+                "RF1|P^Pending^HL70283|R|CARD^Cardiology^L|||REF-1^CEDAR|20261120||||LL-REFERENCE^LOOPLINE",
+                "PRD|RP|Phillips^Jesus",
+                "PRD|RT|Ames^Dora",
+                "PID|1||7^^^CEDAR^MR||Lee^Leslie||19341101|F",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_channel_may_want_a_plain_ack() {
+        let settings = AnswerSettings { positive: PositiveAnswer::ACK, ..AnswerSettings::default() };
+        let lines = answered(&message("2.3", "", PID), &settings);
+        assert!(lines[0].contains("||ACK^I12|A1|P|2.3"), "{}", lines[0]);
+        assert_eq!(lines[1..], ["MSA|AA| C-1&x "]);
+    }
+
+    #[test]
+    fn an_error_takes_the_shape_of_the_version() {
+        let text = "the message has no PID segment: it names no patient";
+        let old = answered(&message("2.4", "", ""), &AnswerSettings::default());
+        assert_eq!(old[1..], [format!("MSA|AE| C-1&x |{text}"), "ERR|PID^^^101&Required field missing&HL70357".to_owned()]);
+        let middle = answered(&message("2.5.1", "", ""), &AnswerSettings::default());
+        let err = format!("ERR||PID|101^Required field missing^HL70357|E||||{text}");
+        assert_eq!(middle[1..], [format!("MSA|AE| C-1&x |{text}"), err.clone()]);
+        let new = answered(&message("2.7", "", ""), &AnswerSettings::default());
+        assert_eq!(new[1..], ["MSA|AE| C-1&x ".to_owned(), err]);
+    }
+
+    #[test]
+    fn the_acknowledgement_wanted_by_msh_15_and_16_is_given() {
+        for (acks, good, bad) in [
+            ("", Some("AA"), Some("AE")),
+            ("AL", Some("CA"), Some("CE")),
+            ("AL|AL", Some("CA"), Some("CE")),
+            ("NE|AL", Some("AA"), Some("AE")),
+            ("NE|NE", None, None),
+            ("NE", None, None),
+            ("|AL", Some("AA"), Some("AE")),
+            ("ER|NE", None, Some("CE")),
+            ("SU|NE", Some("CA"), None),
+            ("|ER", None, Some("AE")),
+        ] {
+            let code = |lines: Vec<String>| lines.get(1).and_then(|line| line.get(4..6).map(str::to_owned));
+            let settings = AnswerSettings::default();
+            assert_eq!(code(answered(&message("2.5.1", acks, PID), &settings)).as_deref(), good, "{acks}");
+            assert_eq!(code(answered(&message("2.5.1", acks, ""), &settings)).as_deref(), bad, "{acks}");
+        }
+        let original = AnswerSettings { mode: AcknowledgeMode::Original, ..AnswerSettings::default() };
+        assert!(answered(&message("2.5.1", "NE|NE", PID), &original)[1].starts_with("MSA|AA|"));
+        let enhanced = AnswerSettings { mode: AcknowledgeMode::Enhanced, ..AnswerSettings::default() };
+        assert!(answered(&message("2.5.1", "", PID), &enhanced)[1].starts_with("MSA|CA|"));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_never_answered() {
+        for kind in ["ACK", "ACK^I12^ACK", "MCF"] {
+            let body = format!("MSH|^~\\&|A|B|C|D|20261120||{kind}||P|2.5|||AL|AL\rMSA|AA|1\r");
+            assert!(answered(body.as_bytes(), &AnswerSettings::default()).is_empty());
+        }
+    }
+
+    #[test]
+    fn trouble_of_the_store_is_a_rejection_that_says_to_try_later() {
+        let read = normalize(&message("2.5.1", "", PID), &Hl7Rules::default()).unwrap();
+        let refusal = Refusal::try_later();
+        let lines = lines(&answer(&read.header, Verdict::Refused(&refusal), &AnswerSettings::default(), None, "A1", now()));
+        assert!(lines[1].starts_with("MSA|AR| C-1&x |"));
+        assert!(lines[2].starts_with("ERR||MSH^1|207^"));
+    }
+
+    #[test]
+    fn a_cut_off_message_is_rejected_as_far_as_its_header_can_be_read() {
+        let answer =
+            refuse_fragment(&message("2.4", "", "")[..120], &Refusal::truncated(), &AnswerSettings::default(), "A1", now());
+        let text = String::from_utf8(answer.unwrap()).unwrap();
+        assert!(text.contains("\rMSA|AR| C-1&x |"), "{text}");
+        assert!(refuse_fragment(b"PID|1", &Refusal::truncated(), &AnswerSettings::default(), "A1", now()).is_none());
+    }
+
+    #[test]
+    fn the_senders_delimiters_and_character_set_are_kept() {
+        let body = b"MSH*:~\\&*K\xE4fer:1*X*L*M*20261120**REF:I12*77*P*2.4******8859/1\rPRD*RP*M\xFCller:Jo\rPRD*RT*Ames\rPID*1**7**Lee:Leslie**19341101\r".to_vec();
+        let read = normalize(&body, &Hl7Rules::default()).unwrap();
+        let verdict = Verdict::Accepted { kind: Kind::Referral, warnings: &[] };
+        let Answer::Positive(sealed) =
+            answer(&read.header, verdict, &AnswerSettings::default(), Some(&Reference::generate()), "A1", now())
+        else {
+            panic!("a good message is answered")
+        };
+        let bytes = sealed.stored();
+        assert!(bytes.starts_with(b"MSH*:~\\&*L*M*K\xE4fer:1*X*"));
+        assert!(bytes.windows(17).any(|part| part == b"PRD*RP*M\xFCller:Jo\r"));
+    }
+
+    #[test]
+    fn the_preview_names_nothing_that_only_the_store_knows() {
+        let read = normalize(&message("2.5.1", "", PID), &Hl7Rules::default()).unwrap();
+        let text = preview(&read, &AnswerSettings::default()).unwrap();
+        assert!(text.starts_with("MSH|^~\\&|LOOP|DESK^9.8^ISO|EHR^1.2^ISO|CEDAR|-||RRI^I12^RRI_I12|-|P|2.5.1\nMSA|AA| C-1&x \n"));
+        assert!(text.contains("|-^LOOPLINE\n"));
+    }
+}

@@ -1,0 +1,241 @@
+//! The record in the making: what was read, where, and what was wrong with it.
+
+use std::borrow::Cow;
+
+use super::{Header, Hl7Rules, Warning, identity::Identity};
+use crate::{
+    normalize::Outcome,
+    protocols::hl7::{HlDate, Message, Precision, Segment, read_date},
+    referral::{Evidence, HeldReason, IsoDate, Phone, PhoneUse, Problem, Record},
+};
+
+/// A record in the making.
+pub(super) struct Draft<'t, 'm> {
+    pub(super) message: &'m Message<'t>,
+    pub(super) header: &'m Header,
+    pub(super) rules: &'m Hl7Rules,
+    pub(super) record: Record,
+    pub(super) outcome: Outcome,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What [`read`] gives.
+pub(super) struct Drafted {
+    pub(super) outcome: Outcome,
+    pub(super) warnings: Vec<Warning>,
+    /// Whether it is a clinical document that asks for nothing.
+    pub(super) is_document: bool,
+}
+
+/// Reads the record of a REF (and what of it an RRI repeats).
+pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, rules: &Hl7Rules) -> Drafted {
+    let mut draft = Draft {
+        message,
+        header,
+        rules,
+        record: Record::default(),
+        outcome: Outcome::referral(Record::default()),
+        warnings: Vec::new(),
+    };
+    draft.identifiers(identity);
+    draft.patient();
+    draft.providers();
+    draft.request();
+    draft.payload();
+    draft.judge();
+    let is_document = draft.is_document();
+    let Draft { mut outcome, warnings, mut record, .. } = draft;
+    record.review.sort();
+    outcome.record = Some(record);
+    Drafted { outcome, warnings, is_document }
+}
+
+/// `RF1^1^2`: a segment, its occurrence, a field.
+pub(super) fn location(segment: &str, occurrence: usize, field: usize) -> String {
+    format!("{segment}^{occurrence}^{field}")
+}
+
+/// The text, unless it is empty.
+pub(super) fn some(text: Cow<'_, str>) -> Option<String> {
+    if text.is_empty() { None } else { Some(text.into_owned()) }
+}
+
+impl<'t, 'm> Draft<'t, 'm> {
+    fn identifiers(&mut self, identity: &Identity) {
+        self.record.identifiers.placer.clone_from(&identity.placer);
+        self.record.identifiers.filler.clone_from(&identity.filler);
+        self.record.problems.extend(identity.problems.iter().cloned());
+        let synthetic = identity.placer.as_ref().is_some_and(|placer| placer.found_in.as_deref() == Some("synthetic"));
+        if synthetic {
+            self.warn(101, "RF1^1^6", "no number of the referral was found; send one in RF1-6");
+        }
+        if let Some(placer) = &identity.placer
+            && let Some((segment, field)) = placer.found_in.as_deref().and_then(|found| found.split_once('-'))
+        {
+            let location = format!("{segment}^1^{field}");
+            self.seen("identifiers.placer.value", &location);
+        }
+    }
+
+    /// Notes where a value was read.
+    pub(super) fn seen(&mut self, path: impl Into<String>, location: &str) {
+        let evidence = Evidence { confidence: 1.0, location: Some(location.to_owned()), ..Evidence::default() };
+        self.record.evidence.insert(path.into(), evidence);
+    }
+
+    /// Notes where a value was read, and how it stood there, where the record has it in another form.
+    pub(super) fn seen_as(&mut self, path: impl Into<String>, location: &str, text: &str) {
+        let evidence =
+            Evidence { confidence: 1.0, location: Some(location.to_owned()), text: Some(text.to_owned()), ..Evidence::default() };
+        self.record.evidence.insert(path.into(), evidence);
+    }
+
+    /// Notes a problem of one field, without asking a person to look.
+    pub(super) fn note(&mut self, code: &str, path: &str, message: impl Into<String>) {
+        self.record.problems.push(Problem::at(code, path, message));
+    }
+
+    /// Notes a problem of one field and asks a person to look at it.
+    pub(super) fn doubt(&mut self, code: &str, path: &str, message: impl Into<String>) {
+        self.note(code, path, message);
+        self.record.mark(path);
+        if let Some(evidence) = self.record.evidence.get_mut(path) {
+            evidence.confidence = 0.5;
+        }
+    }
+
+    /// Tells the sender something with the answer.
+    pub(super) fn warn(&mut self, code: u16, location: &str, text: impl Into<String>) {
+        self.warnings.push(Warning { code, location: location.to_owned(), text: text.into() });
+    }
+
+    /// Reads a date into a path. What is no date is left out, with a problem.
+    pub(super) fn date(&mut self, segment: &Segment<'_, '_>, occurrence: usize, field: usize, path: &str) -> Option<IsoDate> {
+        let text = segment.value(field, 1);
+        if text.is_empty() {
+            return None;
+        }
+        let place = location(segment.name(), occurrence, field);
+        match read_date(&text) {
+            Ok(date) => {
+                let date = self.in_zone(date);
+                self.seen_as(path, &place, &text);
+                IsoDate::parse(&date.iso)
+            }
+            Err(why) => {
+                self.doubt("date-unreadable", path, format!("{place} {}: it was left out", why.as_str()));
+                self.warn(102, &place, format!("{place} {}", why.as_str()));
+                None
+            }
+        }
+    }
+
+    /// Gives a time without an offset the offset of the sender's zone.
+    fn in_zone(&self, mut date: HlDate) -> HlDate {
+        if date.precision < Precision::Minute || date.has_offset {
+            return date;
+        }
+        let Ok(zone) = jiff::tz::TimeZone::get(&self.rules.time_zone) else { return date };
+        let Ok(zoned) = date.iso.parse::<jiff::civil::DateTime>().and_then(|local| local.to_zoned(zone)) else { return date };
+        let seconds = zoned.offset().seconds();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        date.iso.push_str(&format!("{sign}{:02}:{:02}", seconds.abs() / 3_600, seconds.abs() / 60 % 60));
+        date.has_offset = true;
+        date
+    }
+
+    /// Reads a field of XTN repetitions into phones and mail addresses.
+    pub(super) fn contacts(
+        &mut self,
+        segment: &Segment<'_, '_>,
+        occurrence: usize,
+        field: usize,
+        usual: PhoneUse,
+        path: &str,
+        phones: &mut Vec<Phone>,
+        emails: &mut Vec<String>,
+    ) {
+        let place = location(segment.name(), occurrence, field);
+        for contact in segment.field(field).repetitions() {
+            let part = |number: usize| contact.value(number);
+            let mail = [4, 1, 3].into_iter().map(part).find(|text| text.contains('@'));
+            if let Some(mail) = mail {
+                self.seen(format!("{path}.emails.{}", emails.len()), &place);
+                emails.push(mail.into_owned());
+                continue;
+            }
+            let Some(number) = number_text(&contact) else { continue };
+            let usage = usage(&part(2), &part(3), &part(4)).or_else(|| usage(&part(1), "", "")).unwrap_or(usual);
+            let leaf = format!("{path}.phones.{}.number", phones.len());
+            self.seen_as(leaf.as_str(), &place, &number);
+            let read = e164(&number, &self.rules.region);
+            if read.is_none() {
+                self.doubt("phone-unreadable", &leaf, format!("{place} is no phone number of the region: it was kept as sent"));
+            }
+            phones.push(Phone { number: read.unwrap_or(number), usage: Some(usage) });
+        }
+    }
+
+    /// Marks what is missing, and holds what must not go out as it is.
+    fn judge(&mut self) {
+        let name = &self.record.patient.name;
+        let missing = [
+            ("patient.name.family", name.family.is_none()),
+            ("patient.name.given", name.given.is_none()),
+            ("patient.birth_date", self.record.patient.birth_date.is_none()),
+        ];
+        for (path, missing) in missing {
+            if missing && !self.record.review.iter().any(|marked| marked == path) {
+                self.doubt("missing", path, "the message does not say it");
+            }
+            if self.record.review.iter().any(|marked| marked == path) {
+                self.record.hold(HeldReason::BlockingField);
+            }
+        }
+        if self.record.patient.deceased == Some(true) {
+            self.record.mark("patient.deceased");
+            self.record.hold(HeldReason::Deceased);
+        }
+    }
+}
+
+/// The number of an XTN: area and local number (components 6 and 7, 5 the country), or the unformatted one (12), or the old
+/// style (1), or where a miscount of delimiters put it (9 to 11).
+fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
+    let part = |number: usize| contact.value(number);
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+    let modern = match (part(5), part(6), part(7)) {
+        (_, _, local) if local.is_empty() => String::new(),
+        (country, area, local) if country.is_empty() => format!("{area}{local}"),
+        (country, area, local) => format!("+{}{area}{local}", country.trim_start_matches('+')),
+    };
+    let elsewhere = [12, 1, 10, 9, 11].into_iter().map(|number| part(number).into_owned());
+    let text = std::iter::once(modern).chain(elsewhere).find(|text| digits(text) >= 5)?;
+    // `+35318698765PRN`: a use code that lost its delimiter.
+    let text = text.trim_end_matches(|symbol: char| symbol.is_ascii_alphabetic()).trim().to_owned();
+    let extension = part(8);
+    Some(if extension.is_empty() { text } else { format!("{text} x{extension}") })
+}
+
+fn usage(use_code: &str, equipment: &str, old: &str) -> Option<PhoneUse> {
+    let code = |text: &str| text.to_ascii_uppercase();
+    match (code(use_code).as_str(), code(equipment).as_str(), code(old).as_str()) {
+        (_, "FX" | "FAX", _) | ("FX" | "FAX", ..) | (_, _, "FAX") => Some(PhoneUse::Fax),
+        (_, "CP", _) | ("CP" | "MOBILE", ..) | (_, _, "MOBILE") => Some(PhoneUse::Mobile),
+        ("PRN" | "ORN" | "HOME", ..) | (_, _, "HOME") => Some(PhoneUse::Home),
+        ("WPN" | "WORK", ..) | (_, _, "WORK") => Some(PhoneUse::Work),
+        _ => None,
+    }
+}
+
+/// The number in E.164, if it is one of the region or names its country.
+fn e164(text: &str, region: &str) -> Option<String> {
+    let region = region.parse().ok();
+    // `(+353)1-283` is written by systems that know no better: the parenthesis hides the plus.
+    let plain: String = text.chars().filter(|symbol| !matches!(symbol, '(' | ')')).collect();
+    let number = phonenumber::parse(region, plain).ok()?;
+    phonenumber::is_valid(&number).then(|| {
+        let whole = number.format().mode(phonenumber::Mode::E164).to_string();
+        whole.split([' ', ';']).next().unwrap_or_default().to_owned()
+    })
+}

@@ -1,0 +1,169 @@
+//! Whose number is whose: the referral's identity, and what makes a message a repeat.
+//!
+//! The referrer's number stands in RF1-6 by the standard, and elsewhere in practice: the first hit of a fixed chain wins, and
+//! where it was found is kept. A value that reads as a date is never taken.
+
+use sha2::{Digest, Sha256};
+
+use super::Header;
+use crate::{
+    protocols::hl7::{Message, Repetition, read_date},
+    referral::{Identifier, Problem, Reference},
+};
+
+/// The numbers of a referral.
+#[derive(Default)]
+pub(super) struct Identity {
+    /// The referrer's.
+    pub(super) placer: Option<Identifier>,
+    /// The other side's (RF1-11), or our own coming back.
+    pub(super) filler: Option<Identifier>,
+    /// Our own reference, wherever it is quoted.
+    pub(super) reference: Option<Reference>,
+    /// What the referral is found by, the best first.
+    pub(super) keys: Vec<String>,
+    /// What was wrong with the numbers.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Resolves the chain: RF1-6, ORC-2, OBR-2, RF1-11, RF1-9, OBR-3, SCH-26, then an id derived from the content.
+pub(super) fn resolve(header: &Header, message: &Message<'_>) -> Identity {
+    let mut candidates = Vec::new();
+    for (name, field) in [("RF1", 6), ("ORC", 2), ("OBR", 2), ("RF1", 11), ("RF1", 9), ("OBR", 3), ("SCH", 26)] {
+        let Some(segment) = message.first(name) else { continue };
+        let id = segment.field(field).first();
+        // RF1-9 is a date by the standard; a value of several components there is a provider that slipped out of its column.
+        if (name, field) == ("RF1", 9) && (id.len() > 1 || is_date(&id.value(1))) {
+            continue;
+        }
+        candidates.extend(identifier(&id, &format!("{name}-{field}")));
+    }
+    let mut identity = Identity { filler: filler(message), ..Identity::default() };
+    identity.reference = candidates.iter().chain(&identity.filler).find_map(|id| id.value.parse().ok());
+    // A date is no identity: every referral of that day would be taken for one and the same.
+    let (dates, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|id| is_date(&id.value));
+    if let Some(date) = dates.first() {
+        let place = date.found_in.as_deref().unwrap_or("a field");
+        let message = format!("{place} holds a date where the number of the referral belongs; it was not taken");
+        identity.problems.push(Problem::at("referral-id-is-a-date", "identifiers.placer.value", message));
+    }
+    identity.placer = candidates.first().cloned();
+    match &identity.placer {
+        Some(placer) if placer.found_in.as_deref() != Some("RF1-6") => identity.problems.push(Problem::at(
+            "referral-id-elsewhere",
+            "identifiers.placer.value",
+            format!("RF1-6 holds no number of the referral; {} was taken", placer.found_in.as_deref().unwrap_or("another field")),
+        )),
+        Some(_) => {}
+        None if header.message_type == "RRI" => {}
+        None => {
+            identity.placer = Some(synthetic(header, message));
+            identity.problems.push(Problem::at(
+                "referral-id-synthetic",
+                "identifiers.placer.value",
+                "the message holds no number of the referral: one was derived from its content",
+            ));
+        }
+    }
+    identity.keys = keys(header, &identity, &candidates);
+    identity
+}
+
+/// Keys `referral|facility|authority|number`. An RRI speaks of a number that *its receiver* gave, so the receiving facility
+/// stands first there; and any of its candidates may be the one.
+fn keys(header: &Header, identity: &Identity, candidates: &[Identifier]) -> Vec<String> {
+    let facility = |facility: usize, application: usize| {
+        let name = header.first_component(facility);
+        if name.is_empty() { header.first_component(application) } else { name }
+    };
+    let key = |facility: &str, id: &Identifier| {
+        format!("referral|{facility}|{}|{}", id.authority.as_deref().unwrap_or_default(), id.value)
+    };
+    let sender = facility(4, 3);
+    if header.message_type != "RRI" {
+        return identity.placer.iter().map(|placer| key(&sender, placer)).collect();
+    }
+    let receiver = facility(6, 5);
+    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id)]).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    keys
+}
+
+/// An EI: number in component 1, or in 3 where 1 is empty; its authority in 2, or 3.
+fn identifier(id: &Repetition<'_, '_>, found_in: &str) -> Option<Identifier> {
+    let parts = [id.value(1), id.value(2), id.value(3)].map(|part| part.into_owned());
+    let [number, namespace, universal] = parts;
+    let (value, authority) = if number.is_empty() && namespace.is_empty() {
+        (universal, String::new())
+    } else {
+        (number, if namespace.is_empty() { universal } else { namespace })
+    };
+    let template = value.contains("${");
+    let value = Some(value).filter(|value| !value.is_empty() && !template)?;
+    Some(Identifier {
+        value,
+        authority: Some(authority).filter(|authority| !authority.is_empty()),
+        found_in: Some(found_in.to_owned()),
+    })
+}
+
+fn filler(message: &Message<'_>) -> Option<Identifier> {
+    identifier(&message.first("RF1")?.field(11).first(), "RF1-11")
+}
+
+/// A whole day or a full timestamp: eight or fourteen digits that exist in the calendar.
+fn is_date(value: &str) -> bool {
+    let digits = value.split(['+', '-']).next().unwrap_or_default();
+    matches!(digits.len(), 8 | 12 | 14)
+        && read_date(value).is_ok()
+        && digits.get(..2).is_some_and(|century| matches!(century, "19" | "20" | "21"))
+}
+
+/// An id for a referral that has none: the same referral sent again gets the same one.
+fn synthetic(header: &Header, message: &Message<'_>) -> Identifier {
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    };
+    add(&header.sender());
+    if let Some(pid) = message.first("PID") {
+        for field in [3, 5, 7] {
+            add(&pid.field(field).first().raw().to_lowercase());
+        }
+    }
+    for prd in message.all("PRD") {
+        add(prd.field(1).raw());
+        add(prd.field(2).raw());
+    }
+    let observed = message.value("OBR", 7).into_owned();
+    let day = if observed.is_empty() { header.raw.text(7) } else { observed };
+    add(day.get(..8).unwrap_or(&day));
+    for segment in message.segments().filter(|segment| segment.is("NTE") || segment.is("DG1") || segment.is("OBX")) {
+        add(segment.raw());
+    }
+    let digest = data_encoding::HEXUPPER.encode(&hash.finalize());
+    let value = format!("SYN-{}", digest.get(..20).expect("a SHA-256 has 64 hexadecimal digits"));
+    Identifier { value, authority: None, found_in: Some("synthetic".to_owned()) }
+}
+
+/// `hl7|sender|MSH-10|SHA-256` of the bytes without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock.
+pub(super) fn repeat_key(header: &Header, body: &[u8]) -> String {
+    let separator = u8::try_from(header.raw.delimiters.field).unwrap_or(b'|');
+    let start = body.windows(3).position(|start| start == b"MSH").unwrap_or(0);
+    let body = body.get(start..).unwrap_or_default();
+    let end = body.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(body.len());
+    let (first, rest) = body.split_at(end);
+    let mut hash = Sha256::new();
+    for (at, field) in first.split(|byte| *byte == separator).enumerate() {
+        // MSH-1 is the separator itself, so the field at position n is MSH-(n+1).
+        if !matches!(at + 1, 7 | 10 | 13) {
+            hash.update(field);
+        }
+        hash.update([separator]);
+    }
+    hash.update(rest);
+    let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
+    format!("hl7|{}|{}|{digest}", header.sender(), header.raw.text(10))
+}

@@ -1,0 +1,234 @@
+//! HL7 v2 messages: REF^I12 to I15 into referrals, RRI into replies and reports, everything else into a plain refusal.
+//!
+//! ```text
+//! bytes ─▶ protocols/hl7 ─▶ header.rs  what the answer needs
+//!                           screen.rs  refused? with which code
+//!                           identity.rs  whose number is whose; repeats
+//!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs   the record
+//!                           reply.rs   RRI
+//! ```
+//!
+//! Strict in what is sent, loose in what is read, honest in what is acknowledged: every tolerance becomes a problem of the
+//! record, and what a sender should mend becomes a [`Warning`] of the answer.
+
+mod draft;
+mod header;
+mod identity;
+mod patient;
+mod payload;
+mod provider;
+mod reply;
+mod request;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
+
+use super::{Event, Kind, Outcome};
+use crate::{
+    protocols::hl7::{Message, ReadLimits, Text, Tolerance, Unreadable},
+    referral::{Problem, Reference},
+};
+
+/// By what a channel reads its messages.
+#[derive(Clone, Debug)]
+pub struct Hl7Rules {
+    /// The region that phone numbers without a country are read in, ISO 3166.
+    pub region: String,
+    /// The zone of times that are sent without an offset, IANA.
+    pub time_zone: String,
+    /// The MSH-11 values taken; an empty MSH-11 is taken for `P`.
+    pub accept_processing_ids: Vec<String>,
+    /// The senders taken, each `MSH-3|MSH-4` (whole or first components); empty: everyone.
+    pub senders: Vec<String>,
+    /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
+    pub received_at: Timestamp,
+    /// What one message may hold.
+    pub limits: ReadLimits,
+    /// The largest attachment, decoded, in bytes.
+    pub attachment_bytes_max: usize,
+    /// The most attachments of one message; further ones are left out, with a problem.
+    pub attachments_max: usize,
+}
+
+impl Default for Hl7Rules {
+    /// What `loopline try` uses without a channel: numbers of the US, times in UTC, production messages, every sender.
+    fn default() -> Self {
+        Self {
+            region: "US".to_owned(),
+            time_zone: "UTC".to_owned(),
+            accept_processing_ids: vec!["P".to_owned()],
+            senders: Vec::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+            limits: ReadLimits::default(),
+            attachment_bytes_max: 50_331_648,
+            attachments_max: 100,
+        }
+    }
+}
+
+/// The bytes are no HL7 message: there is nobody to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it {}", .0.as_str())]
+pub struct NotHl7(pub Unreadable);
+
+/// What became of one message.
+pub struct Hl7Message {
+    /// What its answer needs.
+    pub header: Header,
+    /// What it turned out to be.
+    pub outcome: Outcome,
+    /// Why it is refused; the outcome is then `refused`.
+    pub refusal: Option<Refusal>,
+    /// What the sender should mend; for the answer.
+    pub warnings: Vec<Warning>,
+    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13. See [`identity`].
+    pub repeat_key: String,
+    /// Names the sender and MSH-10 alone; absent: MSH-10 is empty.
+    pub control_key: Option<String>,
+    /// `MSH-3|MSH-4`.
+    pub sender: String,
+    /// MSH-10, for listings.
+    pub control_id: Option<String>,
+    /// The keys that the referral is found and stored by, the best first.
+    pub referral_keys: Vec<String>,
+    /// Our own reference, where the message quotes it.
+    pub reference: Option<Reference>,
+}
+
+/// Reads one message. Pure: the same bytes and rules give the same result.
+///
+/// # Errors
+/// [`NotHl7`]: not even its MSH can be read.
+pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
+    let text = match Text::read(body, rules.limits) {
+        Ok(text) => text,
+        Err(unreadable) => return unreadable_message(body, unreadable),
+    };
+    let message = match Message::parse(&text) {
+        Ok(message) => message,
+        Err(unreadable) => return unreadable_message(body, unreadable),
+    };
+    let header = Header::of(&text, &message);
+    let mut read = Hl7Message::new(header, body);
+    if read.header.is_acknowledgement() {
+        read.outcome = Outcome::of(Kind::Acknowledgement);
+        return Ok(read);
+    }
+    if let Some(refusal) = screen::refusal(&read.header, &message, rules) {
+        read.refuse(refusal);
+        return Ok(read);
+    }
+    let identity = identity::resolve(&read.header, &message);
+    read.reference.clone_from(&identity.reference);
+    read.referral_keys.clone_from(&identity.keys);
+    read.header.echo.placer = identity.placer.as_ref().map(|placer| placer.value.clone());
+    match read.header.message_type.as_str() {
+        "RRI" => reply::read(&mut read, &message, &identity, rules),
+        _ => request(&mut read, &message, &identity, rules),
+    }
+    let tolerated: Vec<Problem> = text.tolerances.iter().map(tolerated).chain(header_problems(&read.header)).collect();
+    match &mut read.outcome.record {
+        Some(record) => record.problems.splice(0..0, tolerated).for_each(drop),
+        None => read.outcome.problems.splice(0..0, tolerated).for_each(drop),
+    }
+    Ok(read)
+}
+
+fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, rules: &Hl7Rules) {
+    let draft = draft::read(message, &read.header, identity, rules);
+    read.warnings = draft.warnings;
+    read.outcome = draft.outcome;
+    let event = match read.header.event.as_str() {
+        "I13" => Event::Change,
+        "I14" => Event::Cancel,
+        "I15" => Event::StatusRequest,
+        _ => Event::New,
+    };
+    if event == Event::New && draft.is_document {
+        read.outcome.kind = Kind::Document;
+        read.outcome.event = None;
+        read.outcome.problems.push(Problem::new(
+            "document-not-referral",
+            "the message has no referral segment (RF1) and nobody is referred to: kept as a document",
+        ));
+    } else {
+        read.outcome.event = Some(event);
+    }
+}
+
+impl Hl7Message {
+    fn new(header: Header, body: &[u8]) -> Self {
+        let control_id = Some(header.raw.text(10)).filter(|id| !id.is_empty());
+        Self {
+            outcome: Outcome::of(Kind::Unknown),
+            refusal: None,
+            warnings: Vec::new(),
+            repeat_key: identity::repeat_key(&header, body),
+            control_key: control_id.as_ref().map(|id| format!("hl7-control|{}|{id}", header.sender())),
+            sender: header.sender(),
+            control_id,
+            referral_keys: Vec::new(),
+            reference: None,
+            header,
+        }
+    }
+
+    /// Turns it into a refused message, whatever it was read as.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.outcome = Outcome::of(Kind::Refused);
+        let code = format!("hl7-{}", refusal.code);
+        self.outcome.problems.push(Problem::new(&code, format!("{}: {}", refusal.location, refusal.text)));
+        self.refusal = Some(refusal);
+    }
+}
+
+/// A message of which only MSH can be read: refused, so that its sender learns of it.
+fn unreadable_message(body: &[u8], unreadable: Unreadable) -> Result<Hl7Message, NotHl7> {
+    let header = Header::of_fragment(body).map_err(|_| NotHl7(unreadable))?;
+    let mut read = Hl7Message::new(header, body);
+    if read.header.is_acknowledgement() {
+        read.outcome = Outcome::of(Kind::Acknowledgement);
+        return Ok(read);
+    }
+    let text = format!("the message {}", unreadable.as_str());
+    read.refuse(match unreadable {
+        Unreadable::TooLarge => Refusal::reject(104, "MSH^1", text),
+        Unreadable::WideCharacters => Refusal::reject(102, "MSH^1^18", text),
+        Unreadable::NotHl7 | Unreadable::Delimiters | Unreadable::Unparsable => Refusal::reject(100, "MSH^1", text),
+    });
+    Ok(read)
+}
+
+fn tolerated(tolerance: &Tolerance) -> Problem {
+    let (code, message) = match tolerance {
+        Tolerance::JunkBeforeMsh => ("junk-before-msh", "a byte order mark or blanks before MSH were left out"),
+        Tolerance::LineEnds => ("line-ends", "segments end with LF or CRLF instead of CR"),
+        Tolerance::LooseEnds => ("loose-ends", "blank lines, a missing last CR or trailing blanks were put right"),
+        Tolerance::BrokenLine => ("broken-line", "a line end inside a field was read as text"),
+        Tolerance::UnknownLine => ("unknown-line", "a line that begins like no segment was left out"),
+        Tolerance::ShortMsh2 => ("short-msh-2", "MSH-2 has fewer than four characters; the usual ones were taken"),
+        Tolerance::CharsetGuess => {
+            ("charset-guess", "MSH-18 does not name the character set that the text is in; it was guessed")
+        }
+        Tolerance::UnreadableBytes => ("unreadable-bytes", "some bytes mean nothing in the character set of the message"),
+    };
+    Problem::new(code, message)
+}
+
+fn header_problems(header: &Header) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if header.raw.field(10).is_empty() {
+        problems.push(Problem::new("control-id-missing", "MSH-10 is empty: a repeat is told by content alone"));
+    }
+    if header.raw.text(11).is_empty() {
+        problems.push(Problem::new("processing-id-missing", "MSH-11 is empty; the message was taken for production"));
+    }
+    if header.raw.text(12).is_empty() {
+        problems.push(Problem::new("version-missing", "MSH-12 is empty; the message was read by its content"));
+    }
+    problems
+}

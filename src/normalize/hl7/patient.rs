@@ -1,0 +1,210 @@
+//! PID, IN1 and AUT: who the patient is, and who pays.
+
+use super::draft::{Draft, location, some};
+use crate::{
+    protocols::hl7::{Repetition, Segment},
+    referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex},
+};
+
+/// Birth dates that systems fill in when they know none.
+const PLACEHOLDER_BIRTH_DATES: [&str; 5] = ["1900-01-01", "1800-01-01", "1753-01-01", "9999-12-31", "1901-01-01"];
+
+impl<'t, 'm> Draft<'t, 'm> {
+    /// The first PID that has something in a field: a second PID of the same patient fills gaps.
+    fn pid(&self, field: usize) -> Option<(Segment<'t, 'm>, usize)> {
+        let found = self.message.all("PID").zip(1..).find(|(pid, _)| !pid.field(field).is_empty());
+        found.or_else(|| self.message.first("PID").map(|pid| (pid, 1)))
+    }
+
+    pub(super) fn patient(&mut self) {
+        if self.message.all("PID").nth(1).is_some() {
+            self.note("pid-twice", "patient", "PID stands twice, about one patient: the second fills what the first leaves out");
+        }
+        self.patient_identifiers();
+        if let Some((pid, occurrence)) = self.pid(5) {
+            self.record.patient.name = person_name(&pid.field(5).first(), 1);
+            let place = location("PID", occurrence, 5);
+            let name = &self.record.patient.name;
+            let present = [("family", name.family.is_some()), ("given", name.given.is_some()), ("middle", name.middle.is_some())];
+            for (leaf, _) in present.into_iter().filter(|(_, present)| *present) {
+                self.seen(format!("patient.name.{leaf}"), &place);
+            }
+        }
+        self.birth_date();
+        self.sex();
+        self.contact_details();
+        self.death();
+        self.insurance();
+        self.authorization();
+    }
+
+    fn patient_identifiers(&mut self) {
+        for (field, usual) in [(3, ""), (2, ""), (4, ""), (19, "SS")] {
+            let Some((pid, occurrence)) = self.pid(field) else { continue };
+            for id in pid.field(field).repetitions() {
+                let Some(value) = some(id.value(1)).filter(|value| !value.contains("${")) else { continue };
+                if self.record.patient.identifiers.iter().any(|known| known.value == value) {
+                    continue;
+                }
+                let universal = id.component(4).part(2).into_owned();
+                let authority = [id.value(4).into_owned(), universal, id.value(10).into_owned()];
+                let authority = authority.into_iter().find(|text| !text.is_empty());
+                let kind = some(id.value(5)).or_else(|| Some(usual.to_owned()).filter(|kind| !kind.is_empty()));
+                let path = format!("patient.identifiers.{}.value", self.record.patient.identifiers.len());
+                self.seen(path, &location("PID", occurrence, field));
+                self.record.patient.identifiers.push(PatientIdentifier { value, authority, kind });
+            }
+        }
+    }
+
+    fn birth_date(&mut self) {
+        const PATH: &str = "patient.birth_date";
+        let Some((pid, occurrence)) = self.pid(7) else { return };
+        let Some(date) = self.date(&pid, occurrence, 7, PATH) else { return };
+        let text: String = date.as_str().chars().take(10).collect();
+        if PLACEHOLDER_BIRTH_DATES.contains(&text.as_str()) {
+            let place = location("PID", occurrence, 7);
+            self.doubt("birth-date-placeholder", PATH, format!("{place} holds a date that systems fill in for an unknown one"));
+            return;
+        }
+        self.record.patient.birth_date = IsoDate::parse(&text);
+        let today = self.rules.received_at.to_string();
+        let known_day = self.rules.received_at != jiff::Timestamp::UNIX_EPOCH;
+        if known_day && text.as_str() > today.get(..text.len()).unwrap_or(&today) {
+            self.doubt("birth-date-in-future", PATH, "the birth date lies in the future");
+        } else if text.len() < 10 {
+            self.doubt("birth-date-partial", PATH, "the birth date is not known to the day");
+        }
+    }
+
+    fn sex(&mut self) {
+        let Some((pid, occurrence)) = self.pid(8) else { return };
+        let text = pid.value(8, 1);
+        let sex = match text.to_ascii_uppercase().as_str() {
+            "" => return,
+            "F" | "FEMALE" => Some(Sex::F),
+            "M" | "MALE" => Some(Sex::M),
+            "O" | "A" | "N" | "X" => Some(Sex::O),
+            "U" | "0" | "9" => Some(Sex::U),
+            // The UK's codes; no other country is known to send digits.
+            "1" => Some(Sex::M),
+            "2" => Some(Sex::F),
+            _ => None,
+        };
+        let place = location("PID", occurrence, 8);
+        self.seen_as("patient.sex", &place, &text);
+        match sex {
+            Some(_) => self.record.patient.sex = sex,
+            None => self.doubt("sex-unknown-code", "patient.sex", format!("{place} holds a code that is not in table 0001")),
+        }
+    }
+
+    fn contact_details(&mut self) {
+        let (mut phones, mut emails) = (Vec::new(), Vec::new());
+        for (field, usual) in [(13, PhoneUse::Home), (14, PhoneUse::Work)] {
+            let Some((pid, occurrence)) = self.pid(field) else { continue };
+            self.contacts(&pid, occurrence, field, usual, "patient", &mut phones, &mut emails);
+        }
+        self.record.patient.phones = phones;
+        self.record.patient.emails = emails;
+        if let Some((pid, occurrence)) = self.pid(11) {
+            self.record.patient.address = address(&pid.field(11).first());
+            let place = location("PID", occurrence, 11);
+            let address = &self.record.patient.address;
+            let leaves = [
+                ("lines.0", !address.lines.is_empty()),
+                ("city", address.city.is_some()),
+                ("state", address.state.is_some()),
+                ("postal_code", address.postal_code.is_some()),
+            ];
+            for (leaf, _) in leaves.into_iter().filter(|(_, present)| *present) {
+                self.seen(format!("patient.address.{leaf}"), &place);
+            }
+        }
+    }
+
+    fn death(&mut self) {
+        for field in [29, 30] {
+            let Some((pid, _)) = self.pid(field) else { continue };
+            let text = pid.value(field, 1);
+            let stated = match field {
+                30 => text.eq_ignore_ascii_case("Y"),
+                _ => !text.is_empty(),
+            };
+            if stated {
+                self.record.patient.deceased = Some(true);
+                self.seen_as("patient.deceased", &location("PID", 1, field), &text);
+                self.note(
+                    "patient-deceased",
+                    "patient.deceased",
+                    "the message says that the patient is dead: a person must look",
+                );
+            }
+        }
+    }
+
+    fn insurance(&mut self) {
+        for (in1, occurrence) in self.message.all("IN1").zip(1..).take(20) {
+            let first = |fields: &[(usize, usize)]| {
+                fields.iter().find_map(|(field, component)| {
+                    some(in1.value(*field, *component)).map(|value| (value, location("IN1", occurrence, *field)))
+                })
+            };
+            let at = self.record.insurance.len();
+            let mut coverage = Coverage::default();
+            let leaves = [
+                ("payer", first(&[(4, 1), (3, 1)]), &mut coverage.payer),
+                ("plan", first(&[(2, 2), (2, 1), (15, 1)]), &mut coverage.plan),
+                ("member_id", first(&[(36, 1), (49, 1)]), &mut coverage.member_id),
+                ("group", first(&[(8, 1)]), &mut coverage.group),
+            ];
+            for (leaf, found, target) in leaves {
+                if let Some((value, place)) = found {
+                    self.seen(format!("insurance.{at}.{leaf}"), &place);
+                    *target = Some(value);
+                }
+            }
+            if coverage != Coverage::default() {
+                self.record.insurance.push(coverage);
+            }
+        }
+    }
+
+    fn authorization(&mut self) {
+        let Some(aut) = self.message.first("AUT") else { return };
+        let number = some(aut.value(6, 1));
+        if number.is_some() {
+            self.seen("authorization.number", "AUT^1^6");
+        }
+        let units = [9, 8].into_iter().find_map(|field| aut.value(field, 1).parse().ok());
+        let from = self.date(&aut, 1, 4, "authorization.from");
+        let to = self.date(&aut, 1, 5, "authorization.to");
+        let authorization = Authorization { number, status: some(aut.value(14, 1)), from, to, units };
+        if authorization != Authorization::default() {
+            self.record.authorization = Some(authorization);
+        }
+    }
+}
+
+/// An XPN, or an XCN whose family name is in component `first`.
+pub(super) fn person_name(name: &Repetition<'_, '_>, first: usize) -> PersonName {
+    let part = |at: usize| some(name.value(first + at));
+    // Some put the title where the degree belongs.
+    let degree = part(5).filter(|text| {
+        let text = text.trim_end_matches('.').to_ascii_lowercase();
+        matches!(text.as_str(), "dr" | "prof" | "mr" | "mrs" | "ms")
+    });
+    PersonName { family: part(0), given: part(1), middle: part(2), suffix: part(3), prefix: part(4).or(degree) }
+}
+
+/// An XAD. Street lines are components 1 and 2.
+pub(super) fn address(address: &Repetition<'_, '_>) -> Address {
+    let lines = [address.value(1), address.value(2)].into_iter().filter_map(some).collect();
+    Address {
+        lines,
+        city: some(address.value(3)),
+        state: some(address.value(4)),
+        postal_code: some(address.value(5)),
+        country: some(address.value(6)),
+    }
+}

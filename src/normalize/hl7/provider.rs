@@ -1,0 +1,211 @@
+//! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
+
+use super::draft::{Draft, location, some};
+use super::patient::{address, person_name};
+use crate::{
+    protocols::hl7::{Field, Segment},
+    referral::{PatientIdentifier, PersonName, PhoneUse, Provider},
+};
+
+/// Words that show that a "name" is a specialty.
+const SPECIALTY_ENDINGS: [&str; 8] = ["ology", "ologist", "iatry", "iatrist", "surgery", "surgeon", "medicine", "ics"];
+
+impl<'t, 'm> Draft<'t, 'm> {
+    pub(super) fn providers(&mut self) {
+        let all: Vec<(Segment<'t, 'm>, usize)> = self.message.all("PRD").zip(1..).collect();
+        let with_role = |role: &'static str| all.iter().copied().filter(move |(prd, _)| has_role(prd, role));
+        let refers = ["RP", "AP"].into_iter().find_map(|role| with_role(role).next());
+        let target = ["RT", "IR", "CP"].into_iter().find_map(|role| with_role(role).next());
+        // Some name both sides RP: the second is then the one referred to.
+        let second_rp = with_role("RP").nth(1).filter(|_| target.is_none());
+        match refers.or_else(|| with_role("PP").next()) {
+            Some((prd, occurrence)) => {
+                self.record.referring = self.provider(&prd, occurrence, "referring");
+                if refers.is_none() {
+                    let message = "no PRD has the role RP: the primary care provider (PP) was taken";
+                    self.doubt("referring-by-fallback", "referring.name.family", message);
+                }
+            }
+            None => self.provider_elsewhere("referring", &[("PV1", 8), ("OBR", 16), ("ORC", 12)]),
+        }
+        match target.or(second_rp) {
+            Some((prd, occurrence)) => {
+                self.record.referred_to = self.provider(&prd, occurrence, "referred_to");
+                if target.is_none() {
+                    let message = "two PRD have the role RP and none RT: the second was taken for the one referred to";
+                    self.doubt("referred-to-by-fallback", "referred_to.name.family", message);
+                }
+            }
+            None => self.provider_elsewhere("referred_to", &[("PV1", 9)]),
+        }
+        if self.record.referred_to == Provider::default() {
+            self.receiver_from_header();
+        }
+    }
+
+    fn provider(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str) -> Provider {
+        // Irish senders leave PRD-3 empty and have address, location and phones one column to the right.
+        let shifted = prd.field(3).is_empty() && looks_like_phones(&prd.field(6)) && !looks_like_phones(&prd.field(5));
+        let (address_at, location_at, contact_at) = if shifted { (4, 5, 6) } else { (3, 4, 5) };
+        if shifted {
+            let message = format!("PRD^{occurrence} has its address, location and phones one field to the right");
+            self.note("prd-columns-shifted", path, message);
+        }
+        let mut provider = Provider { address: address(&prd.field(address_at).first()), ..Provider::default() };
+        self.provider_name(prd, occurrence, path, &mut provider);
+        let (mut phones, mut emails) = (Vec::new(), Vec::new());
+        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut phones, &mut emails);
+        if phones.is_empty() {
+            self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut phones, &mut emails);
+        }
+        (provider.phones, provider.emails) = (phones, emails);
+        let place = prd.field(location_at).first();
+        let third = if shifted { place.value(3) } else { "".into() };
+        let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (location_at, third)];
+        if let Some((field, name)) = places.into_iter().find(|(_, name)| !name.is_empty()) {
+            provider.organization = some(name);
+            self.seen(format!("{path}.organization"), &location("PRD", occurrence, field));
+        }
+        self.provider_numbers(&prd.field(7), &location("PRD", occurrence, 7), path, &mut provider);
+        provider
+    }
+
+    fn provider_name(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str, provider: &mut Provider) {
+        let name = person_name(&prd.field(2).first(), 1);
+        let place = location("PRD", occurrence, 2);
+        let alone = name.given.is_none() && name.middle.is_none();
+        let specialty = name.family.as_deref().filter(|family| alone && is_specialty(family)).map(str::to_owned);
+        match specialty {
+            Some(specialty) => {
+                provider.specialty = Some(specialty);
+                self.seen(format!("{path}.specialty"), &place);
+                self.doubt("name-is-specialty", &format!("{path}.specialty"), format!("{place} names a specialty, not a person"));
+            }
+            None => {
+                for (leaf, _) in
+                    [("family", &name.family), ("given", &name.given)].into_iter().filter(|(_, value)| value.is_some())
+                {
+                    self.seen(format!("{path}.name.{leaf}"), &place);
+                }
+                provider.name = name;
+            }
+        }
+    }
+
+    /// PRD-7: `id^type^…`; a bare ten-digit number that passes the check is taken for an NPI.
+    fn provider_numbers(&mut self, numbers: &Field<'_, '_>, place: &str, path: &str, provider: &mut Provider) {
+        for number in numbers.repetitions() {
+            let Some(value) = some(number.value(1)) else { continue };
+            let kinds = [number.value(2), number.value(3)];
+            let named = kinds.iter().any(|kind| kind.eq_ignore_ascii_case("NPI"));
+            let untyped = kinds.iter().all(|kind| kind.is_empty());
+            if provider.npi.is_none() && (named || (untyped && npi_is_sound(&value))) {
+                let leaf = format!("{path}.npi");
+                self.seen(leaf.as_str(), place);
+                if !npi_is_sound(&value) {
+                    self.doubt("npi-check-digit", &leaf, format!("the NPI in {place} fails its check digit"));
+                }
+                provider.npi = Some(value);
+                continue;
+            }
+            let [kind, authority] = kinds.map(some);
+            provider.identifiers.push(PatientIdentifier { value, authority, kind });
+        }
+    }
+
+    /// XCN fields of other segments, where PRD is silent.
+    fn provider_elsewhere(&mut self, path: &str, places: &[(&str, usize)]) {
+        for (name, field) in places {
+            let Some(segment) = self.message.first(name).filter(|segment| !segment.field(*field).is_empty()) else { continue };
+            let person = segment.field(*field).first();
+            // An XCN begins with a number; some write an XPN there.
+            let number_first = person.len() > 2 || person.value(1).chars().any(|symbol| symbol.is_ascii_digit());
+            let found = person_name(&person, if number_first { 2 } else { 1 });
+            let mut provider = Provider { name: found, ..Provider::default() };
+            let place = location(name, 1, *field);
+            if number_first && let Some(value) = some(person.value(1)) {
+                if npi_is_sound(&value) {
+                    provider.npi = Some(value);
+                } else {
+                    provider.identifiers.push(PatientIdentifier { value, authority: None, kind: None });
+                }
+            }
+            if provider.name == PersonName::default() {
+                continue;
+            }
+            let leaf = format!("{path}.name.family");
+            self.seen(leaf.as_str(), &place);
+            self.doubt("provider-elsewhere", &leaf, format!("no PRD names this provider: {place} was taken"));
+            match path {
+                "referring" => self.record.referring = provider,
+                _ => self.record.referred_to = provider,
+            }
+            return;
+        }
+    }
+
+    /// The last resort: whom MSH-5 and MSH-6 address.
+    fn receiver_from_header(&mut self) {
+        let facility = self.header.first_component(6);
+        let name = if facility.is_empty() { self.header.first_component(5) } else { facility };
+        if name.is_empty() {
+            self.doubt(
+                "referred-to-missing",
+                "referred_to.organization",
+                "the message does not say to whom the patient is referred",
+            );
+            return;
+        }
+        self.record.referred_to.organization = Some(name);
+        self.seen("referred_to.organization", "MSH^1^6");
+        let message = "no provider is referred to: the receiving facility of the header was taken";
+        self.doubt("referred-to-by-fallback", "referred_to.organization", message);
+    }
+
+    /// Whether a PRD says that somebody is referred to.
+    pub(super) fn has_target(&self) -> bool {
+        self.message.all("PRD").any(|prd| ["RT", "IR", "CP"].iter().any(|role| has_role(&prd, role)))
+    }
+
+    /// Whether a PRD says that it is a copy for the patient's own practice.
+    pub(super) fn has_primary_care(&self) -> bool {
+        self.message.all("PRD").any(|prd| has_role(&prd, "PP"))
+    }
+}
+
+fn has_role(prd: &Segment<'_, '_>, role: &str) -> bool {
+    prd.field(1).repetitions().any(|given| given.value(1).eq_ignore_ascii_case(role))
+}
+
+fn looks_like_phones(field: &Field<'_, '_>) -> bool {
+    field.repetitions().any(|contact| {
+        let codes = [contact.value(2), contact.value(3)];
+        let coded =
+            codes.iter().any(|code| matches!(code.as_ref(), "PRN" | "WPN" | "ORN" | "NET" | "PH" | "FX" | "CP" | "Internet"));
+        let digits = contact.value(1).chars().filter(char::is_ascii_digit).count();
+        coded || digits >= 7
+    })
+}
+
+fn is_specialty(name: &str) -> bool {
+    let name = name.to_lowercase();
+    !name.contains(' ') && SPECIALTY_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The check digit of an NPI: Luhn over `80840` and the number.
+fn npi_is_sound(text: &str) -> bool {
+    if text.len() != 10 || !text.starts_with(['1', '2']) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    // 24 is what the constant prefix 80840 adds.
+    let sum: u32 = text
+        .bytes()
+        .rev()
+        .zip(0_u32..)
+        .map(|(byte, at)| match (u32::from(byte - b'0'), at % 2) {
+            (digit, 0) => digit,
+            (digit, _) => digit * 2 / 10 + digit * 2 % 10,
+        })
+        .sum();
+    (sum + 24).is_multiple_of(10)
+}

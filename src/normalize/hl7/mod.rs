@@ -85,7 +85,7 @@ pub struct Hl7Message {
     pub refusal: Option<Refusal>,
     /// What the sender should mend; for the answer.
     pub warnings: Vec<Warning>,
-    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13. See [`identity`].
+    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13.
     pub repeat_key: String,
     /// Names the sender and MSH-10 alone; absent: MSH-10 is empty.
     pub control_key: Option<String>,

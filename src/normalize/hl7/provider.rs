@@ -1,6 +1,6 @@
 //! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
 
-use super::draft::{Draft, location, some};
+use super::draft::{Contacts, Draft, location, some};
 use super::patient::{address, person_name};
 use crate::{
     protocols::hl7::{Field, Segment},
@@ -53,12 +53,12 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let mut provider = Provider { address: address(&prd.field(address_at).first()), ..Provider::default() };
         self.provider_name(prd, occurrence, path, &mut provider);
-        let (mut phones, mut emails) = (Vec::new(), Vec::new());
-        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut phones, &mut emails);
-        if phones.is_empty() {
-            self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut phones, &mut emails);
+        let mut contacts = Contacts::default();
+        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut contacts);
+        if contacts.phones.is_empty() {
+            self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut contacts);
         }
-        (provider.phones, provider.emails) = (phones, emails);
+        (provider.phones, provider.emails) = (contacts.phones, contacts.emails);
         let place = prd.field(location_at).first();
         let third = if shifted { place.value(3) } else { "".into() };
         let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (location_at, third)];

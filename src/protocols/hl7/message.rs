@@ -255,7 +255,7 @@ mod tests {
             assert_eq!(message.first("MSH").unwrap().value(3, 2), component, "{body}");
         }
         assert!(matches!(Text::read(b"MSH", ReadLimits::default()), Err(Unreadable::Delimiters)));
-        assert!(matches!(Text::read(b"MSH|||||", ReadLimits::default()), Ok(_)));
+        assert!(Text::read(b"MSH|||||", ReadLimits::default()).is_ok());
         assert!(matches!(Text::read(b"MSHABCDE", ReadLimits::default()), Err(Unreadable::Delimiters)));
     }
 

@@ -107,7 +107,7 @@ fn faxed(document: &Document, folder: &Path, dusty: bool) -> GrayImage {
     assert_eq!(page.dimensions(), (1734, 1078));
     for (index, pixel) in page.pixels_mut().enumerate() {
         // Dust: about one dot in a hundred is wrong, here and there.
-        let dust = dusty && (index as u32).wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(40_503) % 101 == 0;
+        let dust = dusty && (index as u32).wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(40_503).is_multiple_of(101);
         let black = (pixel.0[0] < 128) != dust;
         pixel.0[0] = if black { 0 } else { 255 };
     }

@@ -202,7 +202,7 @@ def expected(f):
 
 
 def npi(nine):
-    """The tenth digit by the Luhn formula over 80840 and the nine."""
+    """The tenth digit by the Luhn formula over 80840 and the nine. Numbers this low were never given to anybody."""
     digits = [int(symbol) for symbol in "80840" + nine]
     total = sum(sum(divmod(2 * digit, 10)) if index % 2 == 0 else digit for index, digit in enumerate(reversed(digits)))
     return nine + str(-total % 10)
@@ -213,7 +213,7 @@ CEDAR = {
     "phone": "(415) 555-0110", "fax": "(415) 555-0111", "date": "11/20/2026", "priority": "Urgent", "specialty": "Gastroenterology",
     "family": "Quarterstone", "given": "Ottilie", "birth": "04/09/1961", "sex": "Female", "patient_phone": "(415) 555-0142",
     "mrn": "5510274", "payer": "Harbor Mutual", "member": "HM0042219", "doctor_given": "Rue", "doctor_family": "Abernathy",
-    "npi": npi("178326616"), "icd": "D50.9", "diagnosis": "Iron deficiency anemia",
+    "npi": npi("100000001"), "icd": "D50.9", "diagnosis": "Iron deficiency anemia",
     "reason": "Iron deficiency anemia without obvious source, please evaluate for GI blood loss.",
     "note": "Prefers appointments in the morning.",
 }
@@ -222,7 +222,7 @@ BRIAR = {
     "phone": "(503) 555-0163", "fax": "(503) 555-0164", "date": "11/19/2026", "priority": "Routine", "specialty": "Allergy and Immunology",
     "family": "Penhaligon", "given": "Tobias", "birth": "02/17/2017", "sex": "Male", "patient_phone": "(503) 555-0129",
     "mrn": "884120", "payer": "Cascade Health Plan", "member": "CHP7710346", "doctor_given": "Imogen", "doctor_family": "Vasquez",
-    "npi": npi("167430817"), "icd": "J45.40", "diagnosis": "Moderate persistent asthma",
+    "npi": npi("100000002"), "icd": "J45.40", "diagnosis": "Moderate persistent asthma",
     "reason": "Poorly controlled asthma in spite of inhaled steroid, allergy testing requested.",
     "note": "Mother will bring the inhaler diary.",
 }
@@ -231,7 +231,7 @@ NORTHGATE = {
     "phone": "(206) 555-0187", "fax": "(206) 555-0188", "date": "11/20/2026", "priority": "Routine", "specialty": "Cardiology",
     "family": "Okonjo", "given": "Delphine", "birth": "08/30/1948", "sex": "Female", "patient_phone": "(206) 555-0115",
     "mrn": "2071965", "payer": "Evergreen Senior Care", "member": "ESC5528013", "doctor_given": "Stellan", "doctor_family": "Marchbanks",
-    "npi": npi("142755309"), "icd": "I48.91", "diagnosis": "Unspecified atrial fibrillation",
+    "npi": npi("100000003"), "icd": "I48.91", "diagnosis": "Unspecified atrial fibrillation",
     "reason": "New irregular pulse, evaluate and advise on anticoagulation.",
     "note": "Walks with a cane, ground floor please.",
 }

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,8 +28,8 @@ use crate::{
     store::{Decision, ReferralWrite, StoreError},
 };
 
-/// How many deliveries are on the way at once.
-const ON_THE_WAY_MAX: usize = 8;
+/// How many deliveries of one channel are on the way at once.
+const CHANNEL_ON_THE_WAY_MAX: usize = 4;
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
 const TRIES_MAX: u32 = 8;
 /// How long a channel that is itself at fault rests.
@@ -52,13 +52,15 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    station::run(Arc::new(Delivering { context, paused: Mutex::default() }), shutdown).await;
+    station::run(Arc::new(Delivering { context, paused: Mutex::default(), on_the_way: Mutex::default() }), shutdown).await;
 }
 
 struct Delivering {
     context: Context,
     /// Channels that are themselves at fault, and until when they rest.
     paused: Mutex<BTreeMap<ChannelName, Timestamp>>,
+    /// What is on the way, and through which channel.
+    on_the_way: Mutex<BTreeMap<DeliveryId, ChannelName>>,
 }
 
 impl Work for Delivering {
@@ -70,22 +72,27 @@ impl Work for Delivering {
     }
 
     fn at_once_max(&self) -> usize {
-        ON_THE_WAY_MAX
+        self.context.config().outbound.len().max(1) * CHANNEL_ON_THE_WAY_MAX
     }
 
+    /// Each channel has its own places, so that one that hangs or rests does not stall the others.
     fn due(&self, now: Timestamp, limit: usize) -> Result<(Vec<DeliveryId>, Option<Timestamp>), StoreError> {
-        self.context.store.due_deliveries(now, limit)
-    }
-
-    fn may_start(&self, id: DeliveryId, now: Timestamp) -> bool {
-        let Ok(Some(delivery)) = self.context.store.delivery(id) else { return false };
-        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.get(&delivery.through).is_none_or(|until| *until <= now)
+        let mut look_at = limit;
+        loop {
+            let (due, next) = self.context.store.due_deliveries(now, look_at)?;
+            let all = due.len() < look_at;
+            let free = self.with_a_place(due, now)?;
+            if all || !free.is_empty() {
+                return Ok((free, next));
+            }
+            look_at = look_at.saturating_mul(8);
+        }
     }
 
     async fn attempt(&self, id: DeliveryId) -> Result<(), StoreError> {
         let config = self.context.config();
         let Some(delivery) = self.context.store.delivery(id)? else { return Ok(()) };
+        let _place = Place::take(self, &delivery);
         if delivery.state != DeliveryState::Queued {
             // Interrupted between the send and the settlement by a store that could not write: as after a crash.
             return self.recover(delivery).await;
@@ -108,7 +115,51 @@ impl Work for Delivering {
     }
 }
 
+/// A place on the way, given back when the attempt ends, however it ends.
+struct Place<'a> {
+    station: &'a Delivering,
+    id: DeliveryId,
+}
+
+impl<'a> Place<'a> {
+    fn take(station: &'a Delivering, delivery: &Delivery) -> Self {
+        lock(&station.on_the_way).insert(delivery.id, delivery.through.clone());
+        Self { station, id: delivery.id }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        lock(&self.station.on_the_way).remove(&self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Delivering {
+    /// Those of the due deliveries whose channel has a place free and does not rest.
+    fn with_a_place(&self, due: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
+        let on_the_way = lock(&self.on_the_way).clone();
+        let paused = lock(&self.paused).clone();
+        let mut taken: BTreeMap<ChannelName, usize> = BTreeMap::new();
+        for channel in on_the_way.values() {
+            *taken.entry(channel.clone()).or_default() += 1;
+        }
+        let mut free = Vec::new();
+        for id in due.into_iter().filter(|id| !on_the_way.contains_key(id)) {
+            let Some(delivery) = self.context.store.delivery(id)? else { continue };
+            let rests = paused.get(&delivery.through).is_some_and(|until| *until > now);
+            let places = taken.entry(delivery.through).or_default();
+            if !rests && *places < CHANNEL_ON_THE_WAY_MAX {
+                *places += 1;
+                free.push(id);
+            }
+        }
+        Ok(free)
+    }
+
     async fn recover(&self, mut delivery: Delivery) -> Result<(), StoreError> {
         if delivery.state == DeliveryState::InFlight {
             delivery.state = DeliveryState::Queued;
@@ -198,7 +249,7 @@ impl Delivering {
             }
             Err(SendError::Channel(why)) => {
                 let until = now.saturating_add(SignedDuration::from_secs(CHANNEL_PAUSE_SECONDS)).unwrap_or(now);
-                self.paused.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.through.clone(), until);
+                lock(&self.paused).insert(delivery.through.clone(), until);
                 delivery.state = DeliveryState::Queued;
                 delivery.excused = delivery.excused.saturating_add(1);
                 delivery.due_at = until;

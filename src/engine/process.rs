@@ -55,10 +55,6 @@ impl Work for Processing {
         self.context.store.due_messages(now, limit)
     }
 
-    fn may_start(&self, _: MessageId, _: Timestamp) -> bool {
-        true
-    }
-
     async fn attempt(&self, id: MessageId) -> Result<(), StoreError> {
         let message = self.context.store.claim_message(id).await?;
         let config = self.context.config();
@@ -133,7 +129,7 @@ impl Processing {
     async fn put_failed(&self, _: &Config, channel: &InboundChannel, message: &Message, why: &str) -> Result<(), StoreError> {
         let (InboundConfig::Folder(folder), Some(file)) = (&channel.inbound, &message.file) else { return Ok(()) };
         let Some(body) = self.context.store.body(&message.body).await? else { return Ok(()) };
-        if let Err(error) = folder::put_failed(folder, &file.name, &body, why).await {
+        if let Err(error) = folder::put_failed(folder, &file.name, body, why).await {
             tracing::error!(message = %message.id, channel = %message.channel, %error, "cannot put a copy into failed/; the message itself is in the store");
         }
         Ok(())

@@ -19,6 +19,8 @@ use crate::store::StoreError;
 
 /// How long a station rests when the store cannot be read or written.
 const STORE_PAUSE_SECONDS: u64 = 2;
+/// The shortest rest while something is due that cannot be started: all places are taken, or its channel rests.
+const REST_MILLISECONDS_MIN: u64 = 100;
 /// The longest rest: due times are looked at again after it even if nothing wakes the station.
 const REST_SECONDS_MAX: u64 = 30;
 
@@ -33,13 +35,11 @@ pub(super) trait Work: Send + Sync + 'static {
     fn wake(&self) -> &Notify;
     /// How many pieces are worked on at once.
     fn at_once_max(&self) -> usize;
-    /// What is due, and when the next one falls due.
+    /// What is due and may be started, and when the next one falls due.
     ///
     /// # Errors
     /// The store cannot be read.
     fn due(&self, now: Timestamp, limit: usize) -> Result<(Vec<Self::Id>, Option<Timestamp>), StoreError>;
-    /// Whether a due piece may be started now.
-    fn may_start(&self, id: Self::Id, now: Timestamp) -> bool;
     /// Works on one piece, and writes down what became of it.
     fn attempt(&self, id: Self::Id) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
@@ -81,7 +81,7 @@ fn start_due<W: Work>(work: &Arc<W>, begun: &Arc<Mutex<HashSet<W::Id>>>, attempt
         if working.len() >= at_once_max {
             break;
         }
-        if !work.may_start(id, now) || !working.insert(id) {
+        if !working.insert(id) {
             continue;
         }
         let guard = Begun { begun: Arc::clone(begun), id };
@@ -94,8 +94,8 @@ fn start_due<W: Work>(work: &Arc<W>, begun: &Arc<Mutex<HashSet<W::Id>>>, attempt
             drop(guard);
         });
     }
-    let rest_max = Duration::from_secs(REST_SECONDS_MAX);
-    next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(rest_max, |next| next.min(rest_max))
+    let (rest_min, rest_max) = (Duration::from_millis(REST_MILLISECONDS_MIN), Duration::from_secs(REST_SECONDS_MAX));
+    next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(rest_max, |next| next.clamp(rest_min, rest_max))
 }
 
 /// Frees a piece of work for another attempt, also when the attempt panicked.

@@ -389,10 +389,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`].
     pub fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        self.list(keys::DELIVERIES, filter.limit, |delivery: &Delivery| {
-            filter.state.is_none_or(|state| state == delivery.state)
-                && filter.referral.is_none_or(|referral| Some(referral) == delivery.referral)
-        })
+        let fits = |delivery: &Delivery| filter.state.is_none_or(|state| state == delivery.state);
+        let Some(referral) = filter.referral else { return self.list(keys::DELIVERIES, filter.limit, fits) };
+        let prefix = keys::deliveries_of(referral);
+        let mut ids: Vec<Vec<u8>> = Vec::new();
+        self.read(|index| {
+            index.scan(&prefix, true, |key, _| {
+                ids.extend(key.strip_prefix(prefix.as_slice()).map(<[u8]>::to_vec));
+                ControlFlow::Continue(())
+            })?;
+            Ok(())
+        })?;
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.delivery(parse_id(&id)?)?.filter(fits));
+            if filter.limit > 0 && found.len() >= filter.limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Content, compared with its name.

@@ -7,6 +7,7 @@
 //! | `b` + SHA-256 | position of content, or that it is a file |
 //! | `k` repeat key, `c` control key (both hashed) | message id |
 //! | `n` reference, `f` referral key (hashed) | referral id |
+//! | `o` + referral id + delivery id | nothing: the deliveries of a referral |
 //! | `t` + due time + message id, `q` + due time + delivery id, `i` + delivery id in flight | nothing |
 //! | `a` + sequence | position of what that batch did |
 //! | `#applied` | how far the journal is applied, and how many records there are |

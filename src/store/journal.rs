@@ -20,7 +20,8 @@ use super::{
 };
 
 /// A segment that has reached this is full; the next batch goes to a new one.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// (Small in tests, so that they meet several.)
+const SEGMENT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 64 * 1024 * 1024 };
 /// Segments kept open for reading.
 const SEGMENTS_OPEN_MAX: usize = 64;
 const SUFFIX: &str = ".journal";
@@ -53,7 +54,6 @@ pub(super) struct Journal {
     /// The end of the last durable frame.
     end: Place,
     damaged: bool,
-    segment_bytes_max: u64,
 }
 
 fn segment_path(folder: &Path, number: u64) -> PathBuf {
@@ -120,7 +120,7 @@ impl Journal {
         };
         let file = file.map_err(at(&path))?;
         disk.sync_dir(&folder).map_err(at(&folder))?;
-        Ok(Self { disk, folder, file, end, damaged: false, segment_bytes_max: SEGMENT_BYTES_MAX })
+        Ok(Self { disk, folder, file, end, damaged: false })
     }
 
     /// The end of the last durable frame.
@@ -132,7 +132,7 @@ impl Journal {
     pub(super) fn make_ready(&mut self) -> io::Result<()> {
         if self.damaged {
             self.mend()
-        } else if self.end.offset >= self.segment_bytes_max {
+        } else if self.end.offset >= SEGMENT_BYTES_MAX {
             self.begin_segment()
         } else {
             Ok(())
@@ -188,11 +188,6 @@ impl Journal {
         self.file = file;
         self.end = Place { segment: number, offset: 0, ..self.end };
         Ok(())
-    }
-
-    #[cfg(test)]
-    pub(super) fn set_segment_bytes_max(&mut self, bytes: u64) {
-        self.segment_bytes_max = bytes;
     }
 }
 

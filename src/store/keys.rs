@@ -43,6 +43,15 @@ pub(super) fn delivery(id: DeliveryId) -> Vec<u8> {
     named(DELIVERIES, id)
 }
 
+/// The deliveries of a referral: the key ends with the delivery's id.
+pub(super) fn deliveries_of(referral: ReferralId) -> Vec<u8> {
+    named(b"o", referral)
+}
+
+pub(super) fn delivery_of(referral: ReferralId, delivery: DeliveryId) -> Vec<u8> {
+    named(&deliveries_of(referral), delivery)
+}
+
 pub(super) fn version(id: ReferralId, version: u64) -> Vec<u8> {
     joined(&named(b"v", id), &version.to_be_bytes())
 }

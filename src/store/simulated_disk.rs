@@ -47,7 +47,6 @@ struct State {
     names_durable: BTreeMap<PathBuf, usize>,
     folders: BTreeSet<PathBuf>,
     faults: Faults,
-    operations: u64,
 }
 
 /// The disk. A clone is the same disk.
@@ -62,7 +61,6 @@ fn failed(what: &str) -> io::Error {
 
 impl State {
     fn step(&mut self) -> io::Result<()> {
-        self.operations += 1;
         match &mut self.faults.power_after {
             Some(0) => Err(failed("the power is gone")),
             Some(left) => {
@@ -118,10 +116,6 @@ impl SimulatedDisk {
 
     pub(super) fn set_faults(&self, faults: Faults) {
         self.locked().faults = faults;
-    }
-
-    pub(super) fn operations(&self) -> u64 {
-        self.locked().operations
     }
 
     /// The machine runs on, the process is gone: the cache is as it was.
@@ -214,8 +208,12 @@ impl Disk for SimulatedDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.locked();
         state.step()?;
-        let now: Vec<(PathBuf, usize)> =
-            state.names.iter().filter(|(name, _)| name.parent() == Some(path)).map(|(name, inode)| (name.clone(), *inode)).collect();
+        let now: Vec<(PathBuf, usize)> = state
+            .names
+            .iter()
+            .filter(|(name, _)| name.parent() == Some(path))
+            .map(|(name, inode)| (name.clone(), *inode))
+            .collect();
         state.names_durable.retain(|name, _| name.parent() != Some(path));
         state.names_durable.extend(now);
         Ok(())

@@ -160,6 +160,9 @@ impl<'a> View<'a> {
             DeliveryState::InFlight => self.put(keys::in_flight(delivery.id), Vec::new()),
             DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
+        if let (None, Some(referral)) = (&before, delivery.referral) {
+            self.put(keys::delivery_of(referral, delivery.id), Vec::new());
+        }
         self.put_record(keys::delivery(delivery.id), stored, before.is_none());
         Ok(())
     }

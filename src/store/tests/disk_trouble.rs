@@ -45,7 +45,7 @@ async fn recovers_from(faults: Faults) {
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers_without_a_restart() {
-    for room_bytes in [0, 1, 40, 600] {
+    for room_bytes in [0, 1, 40, 300] {
         recovers_from(Faults { room_bytes: Some(room_bytes), ..Faults::default() }).await;
     }
 }

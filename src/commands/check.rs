@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigErrors, Effective, SettingsSources};
 pub const EXIT_CONFIGURATION: u8 = 78;
 
 /// Check settings and channel files: every mistake at once, with its line and what would be right
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub struct CheckArgs {
     /// Print the configuration in effect as TOML: each value, and where it came from
     #[arg(long)]
@@ -26,7 +26,7 @@ pub struct CheckArgs {
 
 /// Runs the command: what was asked for goes to standard output, mistakes to standard error (with `--json`, all to standard output).
 #[must_use]
-pub fn run(args: &CheckArgs, sources: &SettingsSources) -> ExitCode {
+pub fn run(args: CheckArgs, sources: &SettingsSources) -> ExitCode {
     let result = Config::load_with_origins(sources);
     let (text, is_error) = match (&result, args.json) {
         (result, true) => (json_of(result, args.print), false),

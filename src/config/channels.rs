@@ -11,7 +11,7 @@ use super::{
     checks::{self, Site},
     document::Document,
     effective::{EffectiveEntry, entries_of},
-    keys::{CHANNEL, DIRECTORY, Shape},
+    keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, Shape},
     mistake::{Mistake, Place},
     model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route},
     resolve, settings,
@@ -163,15 +163,16 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
     for file in &files.channels {
         let document = file.document.as_ref()?;
         let name = ChannelName::new(&file.name);
-        let shape = Shape::Table(CHANNEL);
+        let (shape, prefix) = (Shape::Table(CHANNEL), format!("channel.{}", file.name));
         if document.root.get(&["inbound"]).is_some() {
             let InboundFile { inbound, acknowledge, route } = deserialize(document, &shape, data, mistakes)?;
             loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route });
+            loaded.entries.extend(entries_of(document, &Shape::Table(INBOUND_CHANNEL), &prefix, data));
         } else {
             let OutboundFile { outbound } = deserialize(document, &shape, data, mistakes)?;
             loaded.outbound.insert(name, outbound);
+            loaded.entries.extend(entries_of(document, &shape, &prefix, data));
         }
-        loaded.entries.extend(entries_of(document, &shape, &format!("channel.{}", file.name), data));
     }
     if let Some(document) = &files.directory {
         loaded.directory.entries = deserialize(document, &DIRECTORY, data, mistakes)?;

@@ -87,7 +87,11 @@ fn collect(
                     (Some(node), _) => collect(document, &key.shape, node, &below, data, entries),
                     (None, Need::Default(text)) => {
                         let node = Node::parse_value(text).expect("the defaults are TOML");
-                        entries.push(EffectiveEntry::new(below, plain(Some(&key.shape), &node, data), Place::Default));
+                        if is_table(&key.shape) {
+                            collect(document, &key.shape, &node, &below, data, entries);
+                        } else {
+                            entries.push(EffectiveEntry::new(below, plain(Some(&key.shape), &node, data), Place::Default));
+                        }
                     }
                     (None, Need::Required | Need::Optional) => {}
                 }

@@ -102,6 +102,13 @@ pub(super) const CHANNEL: &[Key] = &[
     optional("route", Shape::Table(ROUTE)),
 ];
 
+/// The same for an inbound channel in effect: what it leaves out holds by default.
+pub(super) const INBOUND_CHANNEL: &[Key] = &[
+    optional("inbound", Shape::Choice(INBOUND)),
+    default("acknowledge", Shape::Table(ACKNOWLEDGE), "{}"),
+    default("route", Shape::Table(ROUTE), "{}"),
+];
+
 const INBOUND: &[Key] =
     &[optional("mllp", Shape::Table(MLLP)), optional("folder", Shape::Table(FOLDER)), optional("mailbox", Shape::Table(MAILBOX))];
 

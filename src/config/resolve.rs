@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Where the engine keeps its store, in the data folder.
-const STORE_FOLDER: &str = "store";
+const STORE_FOLDERS: [&str; 3] = ["journal", "bodies", "index"];
 
 /// What a channel file turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -254,7 +254,7 @@ fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
         for key in KEYS {
             let Some((text, place)) = document.text(key) else { continue };
             let folder = normal(&data.join(text));
-            if folder == normal(data) || folder.starts_with(normal(&data.join(STORE_FOLDER))) {
+            if folder == normal(data) || STORE_FOLDERS.iter().any(|name| folder.starts_with(normal(&data.join(name)))) {
                 let help = "give the channel a folder of its own, such as \"fax-in\"";
                 mistakes.push(Mistake::new(place.clone(), key.join("."), "is a folder of the engine itself", help));
             }

@@ -182,7 +182,7 @@ fn two_channels_on_one_port_or_one_folder_are_refused() {
 #[test]
 fn a_channel_does_not_use_the_folders_of_the_engine() {
     let site = whole_site();
-    site.write("channels/scans.toml", "[inbound.folder]\npath = \"store/bodies\"\n");
+    site.write("channels/scans.toml", "[inbound.folder]\npath = \"bodies/x\"\n");
     site.write("channels/mails.toml", "[inbound.mailbox]\nmaildir = \".\"\n");
     let mistakes = site.mistakes();
     assert_one(&mistakes, &["scans.toml:2:8: inbound.folder.path: is a folder of the engine itself"]);
@@ -264,6 +264,7 @@ fn the_later_source_of_a_setting_wins_and_print_says_which() {
     assert!(line("site_name").ends_with("# environment variable LOOPLINE_SITE_NAME"), "{text}");
     assert!(line("reader_workers").contains("loopline.toml:5:18"), "{text}");
     assert!(line("delivery_attempts_max").ends_with("# default"), "{text}");
+    assert!(text.contains("[channel.ehr.acknowledge]\nmode = \"auto\""), "what is left out is shown with its default: {text}");
     text.parse::<toml::Table>().expect("what is printed is TOML");
 }
 

@@ -1,52 +1,148 @@
-//! `loopline try FILE`: prints what a file would become. Stores nothing, sends nothing, needs no engine.
+//! `loopline try FILE`: prints what a file would become. Stores nothing, sends nothing, needs no engine and no data folder.
+//!
+//! It reads by the same functions as the engine. Without `--channel` the documented defaults stand in for a channel and the settings, so
+//! that no channels folder is needed and the output is the same on every machine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::{
+    compose::{
+        acknowledgement::fields_to_confirm,
+        hl7_answer::{AnswerSettings, preview},
+    },
+    config::{Config, InboundChannel, SettingsSources},
+    engine::interpret::{self, MailReading, Unread},
+    ids::ChannelName,
     message::Protocol,
     normalize::{
-        Outcome,
-        fax::{self, FaxRules},
+        Kind, Outcome, fax,
+        hl7::{self, Hl7Rules},
     },
+    protocols::hl7::split_messages,
     reader::{ReaderOptions, ReaderPool},
 };
 
 /// The largest file that is tried.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Prints what a file would become: one JSON object on standard output.
-#[derive(clap::Args)]
-pub struct TryFile {
+/// `loopline try`
+#[derive(Debug, clap::Args)]
+pub struct TryArgs {
     /// The file: an HL7 message, a mail, a PDF or a TIFF.
-    pub file: PathBuf,
+    file: PathBuf,
     /// The channel whose rules apply; without it the documented defaults do.
     #[arg(long, value_name = "NAME")]
-    pub channel: Option<String>,
+    channel: Option<String>,
 }
 
-/// Runs the command.
+/// Prints one JSON object.
 ///
 /// # Errors
-/// What a person should know: the file cannot be read, or is nothing that is read here.
-pub async fn run(arguments: &TryFile) -> anyhow::Result<()> {
-    let length = std::fs::metadata(&arguments.file).context("cannot open the file")?.len();
+/// The file cannot be opened: not there, encrypted, not a format that is read, truncated beyond use.
+pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<ExitCode> {
+    let length = std::fs::metadata(&args.file).context("cannot open the file")?.len();
     if length > FILE_BYTES_MAX {
         bail!("the file has {length} bytes; at most {FILE_BYTES_MAX} are read");
     }
-    let bytes = Bytes::from(std::fs::read(&arguments.file).context("cannot read the file")?);
-    if arguments.channel.is_some() {
-        bail!("--channel is not read yet: leave it out to try the file with the documented defaults");
-    }
+    let bytes = Bytes::from(std::fs::read(&args.file).context("cannot read the file")?);
+    let rules = Rules::load(args.channel, sources)?;
     let outcome = match sniff(&bytes) {
-        Some(Protocol::Document) => document(bytes).await?,
-        Some(Protocol::Hl7) => bail!("cannot read an HL7 message yet"),
-        Some(Protocol::Mail) => bail!("cannot read a mail yet"),
+        Some(Protocol::Hl7) => rules.hl7_file(&bytes)?,
+        Some(Protocol::Document) => rules.document(bytes).await?,
+        Some(Protocol::Mail) => rules.mail(&bytes).await?,
         None => bail!("the file is no HL7 message, mail, PDF or TIFF"),
     };
-    print(&outcome)
+    print(&outcome)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a file is read by.
+struct Rules {
+    config: Config,
+    channel: Option<InboundChannel>,
+}
+
+impl Rules {
+    fn load(channel: Option<String>, sources: &SettingsSources) -> anyhow::Result<Self> {
+        let Some(name) = channel.map(ChannelName::new) else {
+            return Ok(Self { config: Config::defaults(), channel: None });
+        };
+        let config = Config::load(sources)?;
+        let Some(channel) = config.inbound.get(&name).cloned() else {
+            let known: Vec<&str> = config.inbound.keys().map(ChannelName::as_str).collect();
+            bail!("there is no inbound channel {name}; there are: {}", known.join(", "));
+        };
+        Ok(Self { config, channel: Some(channel) })
+    }
+
+    fn hl7_rules(&self) -> Hl7Rules {
+        match &self.channel {
+            Some(channel) => interpret::hl7_rules(&self.config, channel, Timestamp::UNIX_EPOCH),
+            None => Hl7Rules::default(),
+        }
+    }
+
+    fn answer_settings(&self) -> AnswerSettings {
+        self.channel.as_ref().map_or_else(AnswerSettings::default, interpret::answer_settings)
+    }
+
+    fn hl7_file(&self, bytes: &[u8]) -> anyhow::Result<Outcome> {
+        let (messages, _) = split_messages(bytes);
+        match messages.as_slice() {
+            [only] => self.hl7(only),
+            several => batch(several.iter().map(|message| self.hl7(message)).collect::<anyhow::Result<_>>()?),
+        }
+    }
+
+    fn hl7(&self, message: &[u8]) -> anyhow::Result<Outcome> {
+        let read = hl7::normalize(message, &self.hl7_rules())?;
+        let acknowledgement = preview(&read, &self.answer_settings());
+        Ok(Outcome { acknowledgement, ..read.outcome })
+    }
+
+    async fn document(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
+        let pool = ReaderPool::new(ReaderOptions::default());
+        let reading = pool.read(bytes).await.context("cannot read the document")?;
+        let outcome = fax::normalize(&reading, &interpret::fax_rules(&self.config.settings, Timestamp::now()));
+        Ok(with_acknowledgement(outcome))
+    }
+
+    async fn mail(&self, bytes: &[u8]) -> anyhow::Result<Outcome> {
+        let reader = ReaderPool::new(ReaderOptions::default());
+        let reading = MailReading {
+            reader: &reader,
+            key: None,
+            settings: &self.config.settings,
+            hl7: self.hl7_rules(),
+            now: Timestamp::now(),
+        };
+        let found = reading.read(bytes).await.map_err(|unread| match unread {
+            Unread::AtFault(why) | Unread::Broke(why) | Unread::NoMeans(why) => anyhow::anyhow!(why),
+        })?;
+        let mut outcomes: Vec<Outcome> = found.into_iter().map(|found| with_acknowledgement(found.outcome)).collect();
+        if outcomes.len() == 1 { Ok(outcomes.remove(0)) } else { batch(outcomes) }
+    }
+}
+
+fn batch(items: Vec<Outcome>) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(!items.is_empty(), "the file holds no message");
+    Ok(Outcome { items, ..Outcome::of(Kind::Batch) })
+}
+
+/// Says in words what the sender of a fax or mail would be told; where it goes depends on the site's configuration.
+fn with_acknowledgement(mut outcome: Outcome) -> Outcome {
+    if let (Kind::Referral, Some(record)) = (outcome.kind, &outcome.record) {
+        let fields: Vec<String> = fields_to_confirm(record).into_iter().map(|field| field.label).collect();
+        outcome.acknowledgement = Some(match fields.as_slice() {
+            [] => "received".to_owned(),
+            fields => format!("received; please confirm or complete: {}", fields.join(", ")),
+        });
+    }
+    outcome
 }
 
 /// How a file is to be read, by its first bytes.
@@ -65,12 +161,6 @@ fn sniff(bytes: &[u8]) -> Option<Protocol> {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
     let header = name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     (header || text.starts_with(b"From ")).then_some(Protocol::Mail)
-}
-
-async fn document(bytes: Bytes) -> anyhow::Result<Outcome> {
-    let pool = ReaderPool::new(ReaderOptions::default());
-    let reading = pool.read(bytes).await.context("cannot read the document")?;
-    Ok(fax::normalize(&reading, &FaxRules::on(jiff::Zoned::now().date())))
 }
 
 #[expect(clippy::print_stdout, reason = "printing is what this command is for")]

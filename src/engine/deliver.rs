@@ -23,7 +23,11 @@ use crate::{
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, DeliveryId},
     message::Acknowledgement,
-    outbound::{Outbound, OutboundConfig, SendError, Sent, email::EmailOutbound, fax::FaxOutbound},
+    outbound::{
+        Outbound, OutboundConfig, SendError, Sent,
+        email::{EmailConfig, EmailOutbound},
+        fax::FaxOutbound,
+    },
     referral::{HeldReason, HistoryEntry, HistoryEvent},
     store::{Decision, ReferralWrite, StoreError},
 };
@@ -52,7 +56,13 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    station::run(Arc::new(Delivering { context, paused: Mutex::default(), on_the_way: Mutex::default() }), shutdown).await;
+    let delivering = Delivering {
+        context,
+        paused: Mutex::default(),
+        on_the_way: Mutex::default(),
+        mailers: Mutex::default(),
+    };
+    station::run(Arc::new(delivering), shutdown).await;
 }
 
 struct Delivering {
@@ -61,6 +71,7 @@ struct Delivering {
     paused: Mutex<BTreeMap<ChannelName, Timestamp>>,
     /// What is on the way, and through which channel.
     on_the_way: Mutex<BTreeMap<DeliveryId, ChannelName>>,
+    mailers: Mutex<BTreeMap<ChannelName, (EmailConfig, Arc<EmailOutbound>)>>,
 }
 
 impl Work for Delivering {
@@ -102,9 +113,9 @@ impl Work for Delivering {
         }
         let delivery = self.context.store.claim_delivery(id).await?;
         let result = match config.outbound.get(&delivery.through) {
-            Some(OutboundConfig::Email(email)) => match EmailOutbound::new(&delivery.through, email, self.context.store.clone()) {
-                Ok(outbound) => outbound.send(&delivery).await,
-                Err(error) => Err(error),
+            Some(OutboundConfig::Email(email)) => match self.mailer(&delivery.through, email) {
+                Ok(mailer) => mailer.send(&delivery).await,
+                Err(why) => Err(SendError::Channel(why)),
             },
             Some(OutboundConfig::Fax(fax)) => {
                 FaxOutbound::new(delivery.through.clone(), fax, self.context.store.clone()).send(&delivery).await
@@ -158,6 +169,20 @@ impl Delivering {
             }
         }
         Ok(free)
+    }
+
+    /// The mail connector of a channel: kept, as it holds open connections, and made anew when its configuration changed.
+    fn mailer(&self, channel: &ChannelName, config: &EmailConfig) -> Result<Arc<EmailOutbound>, String> {
+        let mut mailers = lock(&self.mailers);
+        if let Some((made_for, mailer)) = mailers.get(channel)
+            && made_for == config
+        {
+            return Ok(Arc::clone(mailer));
+        }
+        let mailer = EmailOutbound::new(config, self.context.store.clone()).map_err(|error| error.to_string())?;
+        let mailer = Arc::new(mailer);
+        mailers.insert(channel.clone(), (config.clone(), Arc::clone(&mailer)));
+        Ok(mailer)
     }
 
     async fn recover(&self, mut delivery: Delivery) -> Result<(), StoreError> {

@@ -82,7 +82,7 @@ impl Doors {
                 (config.path.display().to_string(), self.spawn(channel, inbound))
             }
             InboundConfig::Mailbox(config) => {
-                let inbound = MailboxInbound::open(name.clone(), config.clone()).with_context(opening)?;
+                let inbound = MailboxInbound::new(name.clone(), config.clone());
                 (config.maildir.display().to_string(), self.spawn(channel, inbound))
             }
         };

@@ -44,7 +44,7 @@ impl From<ReadError> for Unread {
 }
 
 /// How HL7 messages of a channel are read.
-pub(super) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
+pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
     let defaults = Hl7Rules::default();
     let acknowledge = &channel.acknowledge;
     Hl7Rules {
@@ -62,7 +62,7 @@ pub(super) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: 
 }
 
 /// How HL7 messages of a channel are answered.
-pub(super) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
+pub(crate) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
     AnswerSettings { mode: channel.acknowledge.mode, positive: channel.acknowledge.positive, ..AnswerSettings::default() }
 }
 

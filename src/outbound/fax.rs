@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// `[outbound.fax]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaxConfig {
     /// The fax server's pick-up folder.

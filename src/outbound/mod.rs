@@ -48,7 +48,7 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {}
 
 /// The `[outbound.…]` table of a channel file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutboundConfig {
     /// Mail, by SMTP or into a Maildir.

@@ -9,6 +9,9 @@ use crate::{
     referral::{Evidence, HeldReason, IsoDate, Phone, PhoneUse, Problem, Record},
 };
 
+/// How many repetitions of a field are read: nobody has more phones, and each one costs time.
+pub(super) const REPETITIONS_MAX: usize = 50;
+
 /// A record in the making.
 pub(super) struct Draft<'t, 'm> {
     pub(super) message: &'m Message<'t>,
@@ -162,7 +165,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         into: &mut Contacts,
     ) {
         let place = location(segment.name(), occurrence, field);
-        for contact in segment.field(field).repetitions() {
+        for contact in segment.field(field).repetitions().take(REPETITIONS_MAX) {
             let part = |number: usize| contact.value(number);
             let mail = [4, 1, 3].into_iter().map(part).find(|text| text.contains('@'));
             if let Some(mail) = mail {

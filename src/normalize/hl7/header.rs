@@ -239,6 +239,15 @@ pub struct Warning {
     pub text: String,
 }
 
+impl Warning {
+    /// MSH-10 was used before, for other content: the message was taken as a new one.
+    #[must_use]
+    pub fn reused_control_id() -> Self {
+        let text = "MSH-10 was used before for another message; this one was taken as new".to_owned();
+        Self { code: 205, location: "MSH^1^10".to_owned(), text }
+    }
+}
+
 /// The words of HL7 table 0357.
 #[must_use]
 pub fn code_text(code: u16) -> &'static str {

@@ -151,6 +151,10 @@ fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Id
     if event == Event::New && draft.is_document {
         read.outcome.kind = Kind::Document;
         read.outcome.event = None;
+        if let Some(record) = &mut read.outcome.record {
+            // Nothing is sent anywhere because of it, so nothing has to wait for a person.
+            record.held.clear();
+        }
         read.outcome.problems.push(Problem::new(
             "document-not-referral",
             "the message has no referral segment (RF1) and nobody is referred to: kept as a document",

@@ -1,6 +1,6 @@
 //! PID, IN1 and AUT: who the patient is, and who pays.
 
-use super::draft::{Contacts, Draft, location, some};
+use super::draft::{Contacts, Draft, REPETITIONS_MAX, location, some};
 use crate::{
     protocols::hl7::{Repetition, Segment},
     referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex},
@@ -41,7 +41,7 @@ impl<'t, 'm> Draft<'t, 'm> {
     fn patient_identifiers(&mut self) {
         for (field, usual) in [(3, ""), (2, ""), (4, ""), (19, "SS")] {
             let Some((pid, occurrence)) = self.pid(field) else { continue };
-            for id in pid.field(field).repetitions() {
+            for id in pid.field(field).repetitions().take(REPETITIONS_MAX) {
                 let Some(value) = some(id.value(1)).filter(|value| !value.contains("${")) else { continue };
                 if self.record.patient.identifiers.iter().any(|known| known.value == value) {
                     continue;

@@ -3,6 +3,8 @@
 //! What a document is, its first bytes tell; what the sender calls it is only asked where they say nothing. A document that
 //! does not decode is left out with a warning: the message itself is taken.
 
+use std::borrow::Cow;
+
 use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use bytes::Bytes;
 
@@ -64,9 +66,11 @@ impl<'t, 'm> Draft<'t, 'm> {
         let first = obx.field(5).first();
         let encoding = first.component(4).raw().trim().to_ascii_uppercase();
         // A document may be cut into repetitions; some leave only the data in the later ones.
-        let mut data = String::new();
-        for part in obx.field(5).repetitions() {
-            data.push_str(if part.len() >= 5 { part.component(5).raw() } else { part.component(1).raw() });
+        let mut parts = obx.field(5).repetitions().map(|part| part.component(if part.len() >= 5 { 5 } else { 1 }).raw());
+        // One part is the rule, and it may be large: only several are copied together.
+        let mut data = Cow::Borrowed(parts.next().unwrap_or_default());
+        for part in parts {
+            data.to_mut().push_str(part);
         }
         let limit = self.rules.attachment_bytes_max;
         let content = match encoding.as_str() {

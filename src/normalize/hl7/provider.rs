@@ -1,6 +1,6 @@
 //! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
 
-use super::draft::{Contacts, Draft, location, some};
+use super::draft::{Contacts, Draft, REPETITIONS_MAX, location, some};
 use super::patient::{address, person_name};
 use crate::{
     protocols::hl7::{Field, Segment},
@@ -94,7 +94,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 
     /// PRD-7: `id^type^…`; a bare ten-digit number that passes the check is taken for an NPI.
     fn provider_numbers(&mut self, numbers: &Field<'_, '_>, place: &str, path: &str, provider: &mut Provider) {
-        for number in numbers.repetitions() {
+        for number in numbers.repetitions().take(REPETITIONS_MAX) {
             let Some(value) = some(number.value(1)) else { continue };
             let kinds = [number.value(2), number.value(3)];
             let named = kinds.iter().any(|kind| kind.eq_ignore_ascii_case("NPI"));

@@ -45,17 +45,18 @@ fn patient_missing(message: &Message<'_>) -> Option<Refusal> {
     if [2, 3, 4, 5, 7].into_iter().all(empty) {
         return Some(Refusal::error(101, "PID", "PID has no identifier, no name and no birth date"));
     }
-    if message.all("PID").skip(1).any(|other| other_patient(&first, &other)) {
+    let known = numbers(&first);
+    if message.all("PID").skip(1).any(|other| other_patient(&first, &known, &other)) {
         return Some(Refusal::error(198, "PID^2", "the message is about two patients: send one message each"));
     }
     None
 }
 
 /// Whether two PID segments are about two people: their numbers have nothing in common, or without numbers their names differ.
-fn other_patient(first: &Segment<'_, '_>, second: &Segment<'_, '_>) -> bool {
-    let (mine, theirs) = (numbers(first), numbers(second));
-    if !mine.is_empty() && !theirs.is_empty() {
-        return mine.is_disjoint(&theirs);
+fn other_patient(first: &Segment<'_, '_>, known: &BTreeSet<String>, second: &Segment<'_, '_>) -> bool {
+    let theirs = numbers(second);
+    if !known.is_empty() && !theirs.is_empty() {
+        return known.is_disjoint(&theirs);
     }
     let name = |pid: &Segment<'_, '_>| (pid.value(5, 1).to_lowercase(), pid.value(5, 2).to_lowercase());
     !second.field(5).is_empty() && name(first) != name(second)

@@ -349,6 +349,13 @@ fn quirk_1_31_unresolved_template_text_is_no_number() {
     assert_eq!(record.identifiers.placer.unwrap().value, "ORD-1");
 }
 
+#[test]
+fn a_field_repeated_without_end_is_read_up_to_a_limit() {
+    let pid = format!("{PID}{}", "~555-0100".repeat(20_000));
+    let record = record(&[HEAD, RF1, RP, RT, &pid]);
+    assert!(record.patient.phones.len() <= 50);
+}
+
 // Section 2: refuse.
 
 #[test]

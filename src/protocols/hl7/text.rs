@@ -3,6 +3,8 @@
 //! The normalised text begins with `MSH`, MSH-1 and a full MSH-2 of four characters, holds only lines `AAA|…`, and ends each
 //! of them, the last too, with one CR. Nothing else can reach the parser.
 
+use std::borrow::Cow;
+
 use super::Charset;
 
 /// The characters that separate and escape.
@@ -248,7 +250,7 @@ fn normalise(text: &str, delimiters: &Delimiters, tolerances: &mut Vec<Tolerance
     if !text.ends_with('\r') {
         tolerances.push(Tolerance::LooseEnds);
     }
-    let text = text.replace("\r\n", "\r");
+    let text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\r")) } else { Cow::Borrowed(text) };
     for line in text.trim_end_matches(['\r', '\n', ' ', '\0']).split(['\r', '\n']) {
         let bare = line.trim_start_matches([' ', '\t', '\0']);
         if bare.is_empty() {

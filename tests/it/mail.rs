@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -40,7 +41,8 @@ impl Drop for Exim {
 
 /// Two free ports below those that clients get, so that no socket of another test takes them meanwhile.
 fn free_ports() -> (u16, u16) {
-    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap() + TAKEN.fetch_add(10, Ordering::SeqCst);
     let mut free = (start..32_000).chain(15_000..20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     (free.next().unwrap(), free.next().unwrap())
 }

@@ -1,6 +1,6 @@
 //! Mails: replies to our requests, automatic answers, bounces, referrals written or attached.
 //!
-//! [`read`] takes a mail apart, [`normalize`] says what it is. Both are pure. What is attached is handed back as parts: PDF and TIFF
+//! [`read()`] takes a mail apart, [`normalize()`] says what it is. Both are pure. What is attached is handed back as parts: PDF and TIFF
 //! for the reader and then `normalize::fax`, HL7 for `normalize::hl7`.
 //!
 //! # Design notes

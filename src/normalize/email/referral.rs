@@ -69,115 +69,107 @@ pub(super) fn read(words: &str, subject: &str, order: DateOrder, today: Date, re
     }
     let mut record = Record::default();
     for (field, value) in &found {
-        take(&mut record, *field, value, order, today, region);
+        take(&mut record, *field, value, Site { order, today, region });
     }
     record.notes = words.split("\n\n").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).take(100).collect();
     check(&mut record);
     Some(record)
 }
 
-fn take(record: &mut Record, field: Field, value: &str, order: DateOrder, today: Date, region: &str) {
-    let evidence = |confidence| Evidence {
-        confidence,
-        text: Some(value.to_owned()),
-        location: Some("text".to_owned()),
-        ..Evidence::default()
-    };
-    let note = |record: &mut Record, path: &str, confidence| {
-        // The first line of a label counts; a second one that says something else is a rival.
-        if let Some(known) = record.evidence.get_mut(path) {
-            if known.text.as_deref() != Some(value) {
-                known.rivals.push(value.to_owned());
+/// How this site writes dates and phone numbers, and which day it is.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    order: DateOrder,
+    today: Date,
+    region: &'a str,
+}
+
+/// The path of a field, and how far a labelled line is believed.
+fn path(field: Field) -> (&'static str, f32) {
+    match field {
+        Field::Patient => ("patient.name.family", 0.95),
+        Field::BirthDate => ("patient.birth_date", 0.95),
+        Field::Sex => ("patient.sex", 0.95),
+        Field::Phone => ("patient.phones.0.number", 0.9),
+        Field::Reason => ("request.reason", 0.95),
+        Field::Diagnosis => ("request.diagnoses.0.text", 0.9),
+        Field::Priority => ("priority", 0.95),
+        Field::Payer => ("insurance.0.payer", 0.9),
+        Field::Member => ("insurance.0.member_id", 0.9),
+        Field::Specialty => ("referred_to.specialty", 0.9),
+        Field::ReferredTo => ("referred_to.organization", 0.8),
+        Field::Referring => ("referring.name.family", 0.8),
+    }
+}
+
+/// Keeps where a value was read. The first line with a label counts; a second one that says something else is a rival.
+fn note(record: &mut Record, path: &str, value: &str, confidence: f32) -> bool {
+    if let Some(known) = record.evidence.get_mut(path) {
+        if known.text.as_deref() != Some(value) {
+            known.rivals.push(value.to_owned());
+            record.mark(path);
+        }
+        return false;
+    }
+    let evidence =
+        Evidence { confidence, text: Some(value.to_owned()), location: Some("text".to_owned()), ..Evidence::default() };
+    record.evidence.insert(path.to_owned(), evidence);
+    true
+}
+
+fn take(record: &mut Record, field: Field, value: &str, site: Site<'_>) {
+    let (path, confidence) = path(field);
+    if !note(record, path, value, confidence) {
+        return;
+    }
+    let text = Some(value.to_owned());
+    match field {
+        Field::Patient => take_name(record, value, confidence),
+        Field::BirthDate => take_birth_date(record, value, site),
+        Field::Sex => record.patient.sex = sex(value),
+        Field::Phone => {
+            let (number, sound) = phone(value, site.region);
+            record.patient.phones.push(Phone { number, usage: Some(PhoneUse::Home) });
+            if !sound {
                 record.mark(path);
             }
-            return false;
         }
-        record.evidence.insert(path.to_owned(), evidence(confidence));
-        true
-    };
-    match field {
-        Field::Patient => {
-            if note(record, "patient.name.family", 0.95) {
-                record.evidence.insert("patient.name.given".to_owned(), evidence(0.95));
-                let (name, plain) = person(value);
-                record.patient.name = name;
-                if !plain {
-                    record.mark("patient.name.family");
-                    record.mark("patient.name.given");
-                }
-            }
-        }
-        Field::BirthDate => {
-            if note(record, "patient.birth_date", 0.95) {
-                record.patient.birth_date = birth_date(value, order, today).map(IsoDate::day);
-                if record.patient.birth_date.is_none() {
-                    record.mark("patient.birth_date");
-                    record.problems.push(Problem::at(
-                        "not-a-date",
-                        "patient.birth_date",
-                        "the birth date cannot be read as a date that was",
-                    ));
-                }
-            }
-        }
-        Field::Sex => {
-            record.patient.sex = match value.to_ascii_lowercase().as_str() {
-                "f" | "female" => Some(Sex::F),
-                "m" | "male" => Some(Sex::M),
-                "o" | "other" => Some(Sex::O),
-                _ => None,
-            };
-        }
-        Field::Phone => {
-            if note(record, "patient.phones.0.number", 0.9) {
-                let (number, sound) = phone(value, region);
-                record.patient.phones.push(Phone { number, usage: Some(PhoneUse::Home) });
-                if !sound {
-                    record.mark("patient.phones.0.number");
-                }
-            }
-        }
-        Field::Reason => {
-            if note(record, "request.reason", 0.95) {
-                record.request.reason = Some(value.to_owned());
-            }
-        }
-        Field::Diagnosis => {
-            let at = record.request.diagnoses.len();
-            if at < 20 && note(record, &format!("request.diagnoses.{at}.text"), 0.9) {
-                record.request.diagnoses.push(Code { text: Some(value.to_owned()), ..Code::default() });
-            }
-        }
-        Field::Priority => {
-            if note(record, "priority", 0.95) {
-                record.priority = priority(value);
-            }
-        }
-        Field::Payer => {
-            if note(record, "insurance.0.payer", 0.9) {
-                coverage(record).payer = Some(value.to_owned());
-            }
-        }
-        Field::Member => {
-            if note(record, "insurance.0.member_id", 0.9) {
-                coverage(record).member_id = Some(value.to_owned());
-            }
-        }
-        Field::Specialty => {
-            if note(record, "referred_to.specialty", 0.9) {
-                record.referred_to.specialty = Some(value.to_owned());
-            }
-        }
-        Field::ReferredTo => {
-            if note(record, "referred_to.organization", 0.8) {
-                record.referred_to.organization = Some(value.to_owned());
-            }
-        }
-        Field::Referring => {
-            if note(record, "referring.name.family", 0.8) {
-                record.referring.name = person(value).0;
-            }
-        }
+        Field::Reason => record.request.reason = text,
+        Field::Diagnosis => record.request.diagnoses.push(Code { text, ..Code::default() }),
+        Field::Priority => record.priority = priority(value),
+        Field::Payer => coverage(record).payer = text,
+        Field::Member => coverage(record).member_id = text,
+        Field::Specialty => record.referred_to.specialty = text,
+        Field::ReferredTo => record.referred_to.organization = text,
+        Field::Referring => record.referring.name = person(value).0,
+    }
+}
+
+fn take_name(record: &mut Record, value: &str, confidence: f32) {
+    note(record, "patient.name.given", value, confidence);
+    let (name, plain) = person(value);
+    record.patient.name = name;
+    if !plain {
+        record.mark("patient.name.family");
+        record.mark("patient.name.given");
+    }
+}
+
+fn take_birth_date(record: &mut Record, value: &str, site: Site<'_>) {
+    const PATH: &str = "patient.birth_date";
+    record.patient.birth_date = birth_date(value, site.order, site.today).map(IsoDate::day);
+    if record.patient.birth_date.is_none() {
+        record.mark(PATH);
+        record.problems.push(Problem::at("not-a-date", PATH, "the birth date cannot be read as a date that was"));
+    }
+}
+
+fn sex(value: &str) -> Option<Sex> {
+    match value.to_ascii_lowercase().as_str() {
+        "f" | "female" => Some(Sex::F),
+        "m" | "male" => Some(Sex::M),
+        "o" | "other" => Some(Sex::O),
+        _ => None,
     }
 }
 

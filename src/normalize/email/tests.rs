@@ -162,6 +162,18 @@ fn no_bytes_and_no_nesting_break_the_reading() {
     }
     assert!(!outcome_of(&nested).outcome.problems.is_empty());
     for raw in [&b""[..], b"\0\xff\xfe", b"\n\n\n", b"From: \xff\nContent-Type: multipart/mixed; boundary=\"\n\n--"] {
-        read(raw, MailLimits::default());
+        let mail = read(raw, MailLimits::default());
+        assert!(!mail.repeat_key.is_empty());
     }
+}
+
+#[test]
+fn the_shipped_samples_are_what_their_names_say() {
+    let kind = |raw: &str| outcome_of(&raw.replace("\r\n", "\n")).outcome.kind;
+    assert_eq!(kind(include_str!("../../../samples/referral-inbox/referral-in-words.eml")), Kind::Referral);
+    assert_eq!(kind(include_str!("../../../samples/referral-inbox/out-of-office.eml")), Kind::AutoReply);
+    assert_eq!(kind(include_str!("../../../samples/referral-inbox/bounce.eml")), Kind::Bounce);
+    assert_eq!(kind(include_str!("../../../samples/referral-inbox/reply-by-reference.eml")), Kind::Reply);
+    let hl7 = outcome_of(include_str!("../../../samples/referral-inbox/referral-as-hl7.eml"));
+    assert_eq!(hl7.hl7.len(), 1);
 }

@@ -221,7 +221,6 @@ impl Writer {
             Ok((index, records)) => {
                 self.records = records;
                 *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = Some(index);
-                self.shared.set_trouble(None);
                 Ok(())
             }
             Err(error) => {

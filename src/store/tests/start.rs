@@ -243,3 +243,27 @@ async fn an_index_that_fails_while_running_is_built_again_and_nothing_acknowledg
     assert_eq!(receipt(&again), id);
     assert_eq!(store.message(id).unwrap().unwrap().repeats, 1);
 }
+
+#[tokio::test]
+async fn what_the_index_does_not_take_is_committed_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    store
+        .read(|index| {
+            index.fails.store(true, std::sync::atomic::Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+    let id = receipt(&store.insert(new_message("A", "a")).await.unwrap());
+    let found = loop {
+        // Never an old answer: none until the index is there again.
+        match store.message(id) {
+            Ok(found) => break found,
+            Err(StoreError::Unreadable(_)) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(found.unwrap().id, id);
+    assert!(!is_new(&store.insert(new_message("A", "a")).await.unwrap()));
+    store.health().unwrap();
+}

@@ -88,7 +88,8 @@ impl Store {
         &self.engine.shared.journal
     }
 
-    /// Has a transaction decided and made durable. `answer` is called once it is.
+    /// Has a transaction decided and made durable. `answer` is called once it is. Once it was handed to the writer it goes on,
+    /// whether or not its caller still waits.
     async fn transact<D, T>(
         &self,
         event: &'static str,
@@ -160,6 +161,9 @@ impl Store {
     async fn insert_with(&self, event: &'static str, new: NewMessage, ready: Option<Ready>) -> Result<Insertion, StoreError> {
         let NewMessage { message, body, repeat_key, control_key } = new;
         let body = self.prepare(vec![body]).await?.pop().expect("one content in, one out");
+        if HEXLOWER.encode(body.digest()) != message.body.hex() {
+            return Err(StoreError::NotFound("content of the name that the message gives"));
+        }
         let insert = Insert { entry: MessageEntry { message, repeat_key, control_key }, body };
         let answer = |inserted, committed: &Committed| match inserted {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
@@ -221,9 +225,11 @@ impl Store {
         };
         let answer = ask(index);
         if matches!(answer, Err(StoreError::Unreadable(_))) {
-            self.shared().index_doubted.store(true, Ordering::SeqCst);
-            // If the writer is gone, the store is closed and nobody needs the index.
-            self.engine.send(Command::Mend).ok();
+            let known = self.shared().index_doubted.swap(true, Ordering::SeqCst);
+            if !known {
+                // If the writer is gone, the store is closed and nobody needs the index.
+                self.engine.send(Command::Mend).ok();
+            }
         }
         answer
     }

@@ -58,6 +58,8 @@ pub(super) type Changes = HashMap<Vec<u8>, Option<Vec<u8>>>;
 /// The index.
 pub(super) struct Index {
     db: sled::Db,
+    #[cfg(test)]
+    pub(super) fails: std::sync::atomic::AtomicBool,
 }
 
 fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexFault> {
@@ -99,7 +101,11 @@ impl Index {
     /// Opens or makes it.
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, IndexFault> {
         let db = guarded(|| sled::Config::new().path(folder).cache_capacity(cache_bytes).open())?;
-        Ok(Self { db })
+        Ok(Self {
+            db,
+            #[cfg(test)]
+            fails: false.into(),
+        })
     }
 
     /// Reads the whole tree once: every value is what was put in, and none is missing.
@@ -140,6 +146,10 @@ impl Index {
 
     /// Applies a batch, all of it or nothing, and notes how far the journal is applied with it.
     pub(super) fn apply(&self, changes: &Changes, applied: Applied) -> Result<(), IndexFault> {
+        #[cfg(test)]
+        if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(IndexFault("made to fail by a test".to_owned()));
+        }
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
             match value {

@@ -30,6 +30,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
 /// Keys gathered before the replay hands them to the index.
 const REPLAY_KEYS_MAX: usize = 5_000;
+/// Damaged indexes that are kept.
+const INDEXES_SET_ASIDE_MAX: usize = 2;
 
 /// Marks the folder as stopped cleanly, at the very end.
 pub(super) struct CleanStop {
@@ -197,14 +199,22 @@ fn replay(shared: &Shared, index: &Index, applied: Applied, end: Place) -> Resul
     Ok(view.records())
 }
 
-/// Gives the folder another name: for somebody to look at, or to remove.
+/// Gives the folder another name, for somebody to look at. The last two are kept: each may be as big as the index.
 fn set_aside(folder: &Path) -> io::Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    let free = (1_u32..).map(|number| folder.with_extension(format!("damaged-{number}"))).find(|path| !path.exists());
-    std::fs::rename(folder, free.expect("a number is free"))?;
-    File::open(folder.parent().unwrap_or(folder))?.sync_all()
+    let parent = folder.parent().unwrap_or(folder);
+    let names = RealDisk.list(parent)?;
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| name.strip_prefix("index.damaged-")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    let next = numbers.last().map_or(1, |last| last + 1);
+    std::fs::rename(folder, folder.with_extension(format!("damaged-{next}")))?;
+    RealDisk.sync_dir(parent)?;
+    for old in numbers.iter().rev().skip(INDEXES_SET_ASIDE_MAX - 1) {
+        std::fs::remove_dir_all(folder.with_extension(format!("damaged-{old}")))?;
+    }
+    Ok(())
 }
 
 fn remove_orphans(bodies: &Bodies, index: &Index) -> io::Result<()> {

@@ -161,27 +161,34 @@ impl Writer {
             }
         };
         crash_point("after-apply");
-        let committed = Committed { at: Timestamp::now() };
         shared.settled(batch.deliveries());
         let due = batch.due();
         self.records = batch.records();
+        drop(batch);
+        drop(guard);
+        if let Err(fault) = &applied {
+            // It is durable, so it is answered; only the index is behind. Nobody reads it until it is opened again.
+            tracing::warn!(error = %fault, "the index did not take a batch");
+            self.let_go_of_index();
+        }
         if due.messages {
             shared.message_wake.notify_one();
         }
         if due.deliveries {
             shared.delivery_wake.notify_one();
         }
+        let committed = Committed { at: Timestamp::now() };
         answers.into_iter().for_each(|answer| answer(Ok(&committed)));
         crash_point("after-answer");
-        drop(batch);
-        drop(guard);
-        if let Err(fault) = applied {
-            // It is durable and answered; only the index is behind. It is opened again before anything else is decided.
-            tracing::warn!(error = %fault, "the index did not take a batch");
-            shared.index_doubted.store(true, Ordering::SeqCst);
+        if applied.is_err() {
             // What is still wrong was noted by it, and is tried again.
             self.make_ready().ok();
         }
+    }
+
+    fn let_go_of_index(&self) {
+        let old = self.shared.index.write().unwrap_or_else(PoisonError::into_inner).take();
+        old.into_iter().for_each(Index::discard);
     }
 
     /// Makes a batch durable, then applies it. The outer error: nothing is durable. The inner one: only the index failed.
@@ -213,15 +220,13 @@ impl Writer {
         if !doubted && self.shared.index.read().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        let old = self.shared.index.write().unwrap_or_else(PoisonError::into_inner).take();
-        old.into_iter().for_each(Index::discard);
+        self.let_go_of_index();
         let opened = start::open_index(&self.shared);
         match opened.map_err(StoreError::Unavailable).and_then(|index| start::caught_up(&self.shared, index, self.journal.end()))
         {
             Ok((index, records)) => {
                 self.records = records;
                 *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = Some(index);
-                self.shared.set_trouble(None);
                 Ok(())
             }
             Err(error) => {

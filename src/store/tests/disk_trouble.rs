@@ -88,6 +88,7 @@ async fn a_frame_that_only_the_cache_has_is_made_durable_by_the_next_start() {
     for seed in 0..20 {
         let (disk, folder) = (SimulatedDisk::default(), tempfile::tempdir().unwrap());
         let store = opened(&disk, folder.path());
+        insert(&store, "before").await.unwrap();
         disk.set_faults(Faults { syncs_failing: 1, cuts_fail: true, ..Faults::default() });
         insert(&store, "A").await.unwrap_err();
         drop(store);

@@ -110,6 +110,11 @@ async fn an_index_after_a_power_cut_is_not_believed() {
     fs::write(folder.path().join("running"), "running another-boot\n").unwrap();
     check(folder.path(), &ids).await;
     assert_eq!(set_aside_count(folder.path()), 1);
+    for _ in 0..3 {
+        fs::write(folder.path().join("running"), "running another-boot\n").unwrap();
+        check(folder.path(), &ids).await;
+    }
+    assert_eq!(set_aside_count(folder.path()), 2, "they do not fill the disk");
 }
 
 #[tokio::test]
@@ -226,4 +231,39 @@ pub(super) fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn an_index_that_fails_while_running_is_built_again_and_nothing_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let id = receipt(&store.insert(new_message("A", "a")).await.unwrap());
+    store.read(|_| Err::<(), _>(StoreError::Unreadable("a test".to_owned()))).unwrap_err();
+    let again = store.insert(new_message("A", "a")).await.unwrap();
+    assert_eq!(receipt(&again), id);
+    assert_eq!(store.message(id).unwrap().unwrap().repeats, 1);
+}
+
+#[tokio::test]
+async fn what_the_index_does_not_take_is_committed_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    store
+        .read(|index| {
+            index.fails.store(true, std::sync::atomic::Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+    let id = receipt(&store.insert(new_message("A", "a")).await.unwrap());
+    let found = loop {
+        // Never an old answer: none until the index is there again.
+        match store.message(id) {
+            Ok(found) => break found,
+            Err(StoreError::Unreadable(_)) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(found.unwrap().id, id);
+    assert!(!is_new(&store.insert(new_message("A", "a")).await.unwrap()));
+    store.health().unwrap();
 }

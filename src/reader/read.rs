@@ -79,9 +79,7 @@ fn read_page(page: &PageImage, number: u32, recognizer: &mut Recognizer, problem
         problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
     } else {
         let words_found = upright_words(page, &mut prepared, recognizer).and_then(|words| {
-            second_look(words, (prepared.width, prepared.height), |region| {
-                recognizer.words_in(image_of(&prepared), region, Layout::Sparse, "", PAGE_OCR_SECONDS_MAX)
-            })
+            second_look(words, prepared.height, || recognizer.words(image_of(&prepared), Layout::Sparse, PAGE_OCR_SECONDS_MAX))
         });
         match words_found {
             Ok(found) => words = found,

@@ -1,7 +1,11 @@
-//! A second look at the words that were hardly recognized, with another idea of how the page is laid out.
+//! A second look at a page whose words were hardly recognized, with another idea of how it is laid out.
 //!
 //! Read as one column, a label of two rows beside a value of one row comes out as neither. Looked for as words anywhere, both are found.
-//! Only the bands of the page with doubtful words are looked at again, and only a clearly better reading replaces the first.
+//! Only a clearly better reading replaces the first.
+//!
+//! # Design notes
+//! The whole page is looked at again. A band around the doubtful words would cost less, and found nothing new: how a row is laid out
+//! is only to be seen from the rows around it.
 
 use crate::protocols::ocr::{OcrError, OcrWord, Region};
 
@@ -11,51 +15,25 @@ const DOUBT: f32 = 0.6;
 const GAIN_MIN: f32 = 0.1;
 /// How much of a doubtful word's width the second reading must account for: half a name is worse than a doubtful one.
 const COVERED_MIN: f32 = 0.6;
-/// Space around a doubtful word that belongs to the band, in pixels: a row of text.
-const MARGIN_PIXELS: u32 = 28;
-/// More bands than this are one: the whole page.
-const BANDS_MAX: usize = 8;
+/// The share of a page, from its top, where the lines that fax machines add stand: small, often cut, and not worth a second look.
+const HEADER_SHARE: u32 = 40;
 
-/// Gives the words of a page with the doubtful ones read again by `look`, which recognizes scattered words in a region.
+/// Gives the words of a page with the doubtful ones read again by `look`, which recognizes scattered words.
 pub(super) fn second_look(
     words: Vec<OcrWord>,
-    (width, height): (u32, u32),
-    mut look: impl FnMut(Region) -> Result<Vec<OcrWord>, OcrError>,
+    page_height: u32,
+    look: impl FnOnce() -> Result<Vec<OcrWord>, OcrError>,
 ) -> Result<Vec<OcrWord>, OcrError> {
-    let mut bands = bands(&words, height);
-    if bands.len() > BANDS_MAX {
-        bands = vec![(0, height)];
+    let doubtful = |word: &OcrWord| word.confidence < DOUBT && word.region.top > page_height / HEADER_SHARE;
+    if !words.iter().any(doubtful) {
+        return Ok(words);
     }
-    let mut line = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
-    let mut found: Vec<OcrWord> = Vec::new();
-    for (top, bottom) in bands {
-        let band = look(Region { left: 0, top, right: width, bottom })?;
-        let lines = band.iter().map(|word| word.line + 1).max().unwrap_or(0);
-        let fits = |word: &OcrWord| {
-            word.confidence >= DOUBT && !words.iter().any(|first| first.confidence >= DOUBT && overlap(first.region, word.region))
-        };
-        found.extend(band.into_iter().filter(fits).map(|word| OcrWord { line: word.line + line, ..word }));
-        line += lines;
-    }
+    let lines = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
+    let fits = |word: &OcrWord| {
+        word.confidence >= DOUBT && !words.iter().any(|first| first.confidence >= DOUBT && overlap(first.region, word.region))
+    };
+    let found: Vec<OcrWord> = look()?.into_iter().filter(fits).map(|word| OcrWord { line: word.line + lines, ..word }).collect();
     Ok(merge(words, &found))
-}
-
-/// The rows of the page around doubtful words, from top to bottom, those that touch taken together.
-fn bands(words: &[OcrWord], height: u32) -> Vec<(u32, u32)> {
-    let mut bands: Vec<(u32, u32)> = words
-        .iter()
-        .filter(|word| word.confidence < DOUBT)
-        .map(|word| (word.region.top.saturating_sub(MARGIN_PIXELS), word.region.bottom.saturating_add(MARGIN_PIXELS).min(height)))
-        .collect();
-    bands.sort_unstable();
-    bands.dedup_by(|next, band| {
-        let touches = next.0 <= band.1;
-        if touches {
-            band.1 = band.1.max(next.1);
-        }
-        touches
-    });
-    bands
 }
 
 /// Puts what was found in the place of the doubtful words it covers.
@@ -128,21 +106,21 @@ mod tests {
             word("Sampleton,", 0.95, [400, 730, 560, 760], 4),
         ];
         let second = vec![word("Ordering", 0.97, [185, 708, 324, 742], 0), word("provider:", 0.93, [186, 749, 323, 786], 1)];
-        let read = second_look(first, (1734, 2244), |_| Ok(second.clone())).unwrap();
+        let read = second_look(first, 2244, || Ok(second.clone())).unwrap();
         assert_eq!(texts(&read), ["Ordering", "provider:", "Sampleton,"]);
     }
 
     #[test]
     fn a_page_read_without_doubt_is_not_looked_at_again() {
         let first = vec![word("Referral", 0.9, [10, 10, 90, 30], 0)];
-        let read = second_look(first, (100, 100), |_| panic!("there is nothing to look at")).unwrap();
+        let read = second_look(first, 100, || panic!("there is nothing to look at")).unwrap();
         assert_eq!(texts(&read), ["Referral"]);
     }
 
     #[test]
     fn half_a_name_never_replaces_a_doubtful_one() {
         let first = vec![word("Placeho1der", 0.4, [100, 10, 300, 40], 0)];
-        let read = second_look(first, (400, 100), |_| Ok(vec![word("Place", 0.9, [100, 10, 180, 40], 0)])).unwrap();
+        let read = second_look(first, 100, || Ok(vec![word("Place", 0.9, [100, 10, 180, 40], 0)])).unwrap();
         assert_eq!(texts(&read), ["Placeho1der"]);
     }
 }

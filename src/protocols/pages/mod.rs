@@ -28,7 +28,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Room for a legal-size page at 600 dpi, a thousand faxed pages, and no more.
+    /// Room for a legal-size page at 600 dpi, and for any fax.
     fn default() -> Self {
         Self { bytes_max: 67_108_864, pages_max: 200, pixels_max: 48_000_000, side_pixels_max: 20_000 }
     }

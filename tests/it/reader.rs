@@ -324,6 +324,16 @@ async fn a_program_that_is_no_reader_is_reported_before_any_document_is_given_to
 }
 
 #[tokio::test]
+async fn missing_language_data_is_reported_with_the_package_to_install() {
+    let logged = Logged::new();
+    let script = logged.folder.path().join("reader");
+    let text = format!("#!/bin/sh\nTESSDATA_PREFIX=/nonexistent exec {} \"$@\"\n", env!("CARGO_BIN_EXE_loopline"));
+    std::fs::write(&script, text).unwrap();
+    let result = ReaderPool::new(logged.options()).read(fixture("blank-g4.tif")).await;
+    assert!(matches!(result, Err(ReadError::Unavailable(why)) if why.contains("tesseract-ocr-eng")));
+}
+
+#[tokio::test]
 async fn many_documents_at_once_share_the_workers() {
     let pool = ReaderPool::new(ReaderOptions { workers: 2, ..options() });
     let readings = futures::future::join_all((0..6).map(|_| pool.read(fixture("two-pages-g4.tif")))).await;

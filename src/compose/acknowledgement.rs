@@ -63,9 +63,10 @@ const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patie
 /// What the sender must be asked: what is held for want of it first, then all that is marked for review.
 #[must_use]
 pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
+    let values = labels::Values::of(record);
     let mut paths: Vec<&str> = Vec::new();
     if record.held.contains(&HeldReason::BlockingField) {
-        let missing = |path: &&str| record.review.iter().any(|marked| marked == path) || labels::value(record, path).is_none();
+        let missing = |path: &&str| record.review.iter().any(|marked| marked == path) || values.get(path).is_none();
         paths.extend(IDENTITY.into_iter().filter(missing));
     }
     if record.held.contains(&HeldReason::PriorityUnknown) {
@@ -76,8 +77,7 @@ pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
             paths.push(path);
         }
     }
-    let field =
-        |path: &str| FieldToConfirm { path: path.to_owned(), label: labels::label(path), value: labels::value(record, path) };
+    let field = |path: &str| FieldToConfirm { path: path.to_owned(), label: labels::label(path), value: values.get(path) };
     paths.into_iter().map(field).collect()
 }
 

@@ -180,7 +180,7 @@ fn a_code_too_fine_for_a_fax_is_refused() {
     assert!(cover_only(&referral(), &face(&"A".repeat(67))).is_ok());
 }
 
-/// Writes the pages to `LOOPLINE_PAGES` for a look at them: `LOOPLINE_PAGES=/tmp/p cargo test --lib pages_to_look_at -- --ignored`.
+/// Writes the pages to the folder `LOOPLINE_PAGES` for a look at them, with its `scan.png` as a page of the referral: `LOOPLINE_PAGES=/tmp/p cargo test --lib pages_to_look_at -- --ignored`.
 #[test]
 #[ignore = "writes files to look at"]
 fn pages_to_look_at() {
@@ -191,7 +191,9 @@ fn pages_to_look_at() {
     let face = face(token.as_str());
     let received: jiff::Zoned = "2026-11-21T15:04[America/Los_Angeles]".parse().unwrap();
     let write = |name: &str, document: Document| std::fs::write(folder.join(name), document.bytes).unwrap();
-    write("request.pdf", confirmation_request(&referral, &face, &[]).unwrap());
+    let scans = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.ends_with("scan.png"));
+    let scans: Vec<PageImage> = scans.map(|path| PageImage { png: std::fs::read(path).unwrap().into() }).collect();
+    write("request.pdf", confirmation_request(&referral, &face, &scans).unwrap());
     write("cover.pdf", cover_only(&referral, &face).unwrap());
     write("received.pdf", acknowledgement::page(&referral, &face, &received).unwrap());
     referral.record.review = vec!["patient.name.family".into(), "insurance.0.member_id".into(), "request.reason".into()];

@@ -415,3 +415,41 @@ fn opening_makes_the_folders_and_says_what_is_wrong() {
     std::os::unix::fs::symlink("/dev/shm", inbox.join("done")).unwrap();
     assert!(open(config(&inbox)).unwrap_err().to_string().contains("another file system"));
 }
+
+/// An intake that only counts: so that what is measured is the folder's work.
+#[derive(Clone, Default)]
+struct Counted(Arc<std::sync::atomic::AtomicUsize>);
+
+impl Accept for Counted {
+    async fn accept(&self, _: Arrival) -> Result<Repeat, IntakeError> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Repeat::New)
+    }
+}
+
+#[tokio::test]
+#[ignore = "takes a minute and prints what it measured"]
+#[expect(clippy::print_stderr, reason = "a measurement is printed")]
+async fn a_hundred_thousand_files_do_not_stall_the_folder() {
+    const FILES: usize = 100_000;
+    let inbox = tempfile::tempdir().unwrap();
+    for index in 0..FILES {
+        fs::write(inbox.path().join(format!("{index}.pdf")), pdf(&index.to_string())).unwrap();
+    }
+    let (counted, shutdown) = (Counted::default(), CancellationToken::new());
+    let folder = FolderInbound::open(ChannelName::new("fax-inbox"), config(inbox.path())).unwrap();
+    let began = Instant::now();
+    let task = tokio::spawn(folder.run_with(counted.clone(), shutdown.clone()));
+    let mut reported = 0;
+    while fs::read_dir(inbox.path()).unwrap().count() > 3 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let done = counted.0.load(std::sync::atomic::Ordering::Relaxed);
+        if done / 20_000 > reported {
+            reported = done / 20_000;
+            eprintln!("{done} files after {:?}", began.elapsed());
+        }
+    }
+    shutdown.cancel();
+    task.await.unwrap().unwrap();
+    assert_eq!(counted.0.load(std::sync::atomic::Ordering::Relaxed), FILES);
+}

@@ -7,5 +7,5 @@ mod print;
 pub mod reader_worker;
 pub mod referrals;
 pub mod run;
-
-
+pub mod send;
+pub mod try_file;

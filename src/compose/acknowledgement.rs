@@ -11,7 +11,6 @@ use super::{
     cover_page::{BODY, HEADING, REFERENCE, STRONG, TEXT_RIGHT, TITLE, blank, frame, named_line, return_to, ticked},
     labels,
     paper::{LEFT, Paper, QrModules, RIGHT, Sheet},
-    typeset::Style,
 };
 use crate::referral::{HeldReason, Record, Referral};
 
@@ -104,6 +103,7 @@ pub fn page(referral: &Referral, face: &PageFace<'_>, received_at: &Zoned) -> Re
         named_line(sheet, 224.0, RIGHT, "Patient", &format!("{initials} (initials)"));
         if fields.is_empty() {
             certain(sheet, record);
+            contact(sheet, face);
         } else {
             doubtful(sheet, &fields);
             return_to(sheet, face);
@@ -134,7 +134,7 @@ pub fn unreadable(face: &PageFace<'_>, received_at: &Zoned, pages: Option<u32>, 
         let after = sheet.paragraph(STRONG, (LEFT, RIGHT), 202.0, 8, &format!("We could not read it because {reason}."));
         let plea = "Nobody has acted on it. Please send it again: black ink on white paper, at the resolution \"fine\", the right way up.";
         sheet.paragraph(BODY, (LEFT, RIGHT), after + 12.0, 4, plea);
-        return_to_us(sheet, face);
+        contact(sheet, face);
     });
     paper.finish()
 }
@@ -189,10 +189,104 @@ fn doubtful(sheet: &mut Sheet<'_>, fields: &[FieldToConfirm]) {
     }
 }
 
-fn return_to_us(sheet: &mut Sheet<'_>, face: &PageFace<'_>) {
-    const BY: Style = Style::bold(19.0);
-    if let Some(fax) = face.return_fax {
-        sheet.text(BODY, LEFT, 360.0, RIGHT, "Our fax number");
-        sheet.text(BY, LEFT, 386.0, RIGHT, &labels::phone(fax));
+/// How to reach us, on a page that need not come back.
+fn contact(sheet: &mut Sheet<'_>, face: &PageFace<'_>) {
+    let mut baseline = 420.0;
+    for (name, text) in [("Our fax", face.return_fax.map(labels::phone)), ("Email", face.return_email.map(str::to_owned))] {
+        if let Some(text) = text {
+            named_line(sheet, baseline, RIGHT, name, &text);
+            baseline += 22.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        compose::{cover_page::test_support, labels},
+        referral::{Coverage, IsoDate},
+    };
+
+    fn received_at() -> Zoned {
+        "2026-11-21T15:04[America/Los_Angeles]".parse().unwrap()
+    }
+
+    #[test]
+    fn a_certain_referral_is_acknowledged_without_its_content() {
+        let referral = test_support::referral();
+        let document = page(&referral, &test_support::face("LL"), &received_at()).unwrap();
+        assert_eq!(document.pages, 1);
+        let text = test_support::pdftotext(&document, 1);
+        for expected in
+            ["Referral received", referral.reference.as_str(), "Nov 21, 2026, 3:04 PM PST", "O. Q.", "+1 415-555-0199"]
+        {
+            assert!(text.contains(expected), "{expected} is missing");
+        }
+        for unwanted in ["Quarterstone", "anemia", "please check"] {
+            assert!(!text.contains(unwanted), "{unwanted} is not needed");
+        }
+    }
+
+    #[test]
+    fn a_doubtful_referral_asks_for_what_is_doubtful_or_missing_and_for_nothing_else() {
+        let mut referral = test_support::referral();
+        referral.record.patient.birth_date = None;
+        referral.record.priority = crate::referral::Priority::Unknown;
+        referral.record.review = vec!["insurance.0.member_id".into(), "patient.name.family".into()];
+        referral.record.hold(HeldReason::BlockingField);
+        referral.record.hold(HeldReason::PriorityUnknown);
+        let asked: Vec<String> = fields_to_confirm(&referral.record).into_iter().map(|field| field.path).collect();
+        assert_eq!(asked, ["patient.name.family", "patient.birth_date", "priority", "insurance.0.member_id"]);
+
+        let text = test_support::pdftotext(&page(&referral, &test_support::face("LL"), &received_at()).unwrap(), 1);
+        for expected in
+            ["Patient's last name:", "Quarterstone", "Date of birth:", "not found", "HM0042219", "Please check this referral"]
+        {
+            assert!(text.contains(expected), "{expected} is missing");
+        }
+        for unwanted in ["Ottilie", "anemia", "5510274"] {
+            assert!(!text.contains(unwanted), "{unwanted} is certain, and is not sent about once more");
+        }
+    }
+
+    #[test]
+    fn more_doubts_than_fit_are_counted() {
+        let mut referral = test_support::referral();
+        referral.record.insurance = vec![Coverage { member_id: Some("A1".into()), ..Coverage::default() }; 9];
+        referral.record.review = (0..9).map(|index| format!("insurance.{index}.member_id")).collect();
+        let text = test_support::pdftotext(&page(&referral, &test_support::face("LL"), &received_at()).unwrap(), 1);
+        assert!(text.contains("and 3 more"));
+        assert!(
+            text.contains(&labels::label("insurance.5.member_id")) && !text.contains(&labels::label("insurance.6.member_id"))
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_there_and_certain_is_not_asked_for() {
+        let mut referral = test_support::referral();
+        referral.record.patient.birth_date = IsoDate::parse("1961-04-09");
+        assert!(fields_to_confirm(&referral.record).is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_fax_is_answered_with_the_reason() {
+        let reason = "the file is protected by a password.";
+        let document = unreadable(&test_support::face("LL"), &received_at(), Some(3), reason).unwrap();
+        let text = test_support::pdftotext(&document, 1);
+        for expected in
+            ["We could not read your fax", "3 pages", "because the file is protected by a password.", "send it again", "Our fax"]
+        {
+            assert!(text.contains(expected), "{expected} is missing");
+        }
+    }
+
+    #[test]
+    fn the_places_for_corrections_do_not_touch_each_other_or_what_is_below() {
+        for row in 1..layout::ROWS_MAX {
+            assert!(layout::right_box(row - 1).bottom() < layout::right_box(row).top - 18.0);
+            assert!(layout::correction(row - 1).bottom() <= layout::correction(row).top);
+        }
+        assert!(layout::correction(layout::ROWS_MAX - 1).bottom() < 580.0);
     }
 }

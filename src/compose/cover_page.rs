@@ -268,4 +268,6 @@ fn referral_page(sheet: &mut Sheet<'_>, page: &PageImage) {
 }
 
 #[cfg(test)]
+pub(super) mod test_support;
+#[cfg(test)]
 mod tests;

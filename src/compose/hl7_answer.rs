@@ -133,7 +133,13 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
 
 /// The answer to a frame that never became a message (cut off, too large), as far as its MSH can be read.
 #[must_use]
-pub fn refuse_fragment(body: &[u8], refusal: &Refusal, settings: &AnswerSettings, control_id: &str, now: Timestamp) -> Option<Vec<u8>> {
+pub fn refuse_fragment(
+    body: &[u8],
+    refusal: &Refusal,
+    settings: &AnswerSettings,
+    control_id: &str,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
     let header = Header::of_fragment(body).ok()?;
     match answer(&header, Verdict::Refused(refusal), settings, None, control_id, now) {
         Answer::Negative(bytes) => Some(bytes),
@@ -411,7 +417,8 @@ mod tests {
 
     #[test]
     fn a_cut_off_message_is_rejected_as_far_as_its_header_can_be_read() {
-        let answer = refuse_fragment(&message("2.4", "", "")[..120], &Refusal::truncated(), &AnswerSettings::default(), "A1", now());
+        let answer =
+            refuse_fragment(&message("2.4", "", "")[..120], &Refusal::truncated(), &AnswerSettings::default(), "A1", now());
         let text = String::from_utf8(answer.unwrap()).unwrap();
         assert!(text.contains("\rMSA|AR| C-1&x |"), "{text}");
         assert!(refuse_fragment(b"PID|1", &Refusal::truncated(), &AnswerSettings::default(), "A1", now()).is_none());
@@ -422,7 +429,8 @@ mod tests {
         let body = b"MSH*:~\\&*K\xE4fer:1*X*L*M*20261120**REF:I12*77*P*2.4******8859/1\rPRD*RP*M\xFCller:Jo\rPRD*RT*Ames\rPID*1**7**Lee:Leslie**19341101\r".to_vec();
         let read = normalize(&body, &Hl7Rules::default()).unwrap();
         let verdict = Verdict::Accepted { kind: Kind::Referral, warnings: &[] };
-        let Answer::Positive(sealed) = answer(&read.header, verdict, &AnswerSettings::default(), Some(&Reference::generate()), "A1", now())
+        let Answer::Positive(sealed) =
+            answer(&read.header, verdict, &AnswerSettings::default(), Some(&Reference::generate()), "A1", now())
         else {
             panic!("a good message is answered")
         };

@@ -197,6 +197,8 @@ fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn inbox() -> tempfile::TempDir {
@@ -272,9 +274,9 @@ mod tests {
         let failed = inbox.path().join("failed");
         fs::write(failed.join("scan.pdf"), "another").unwrap();
         for _ in 0..2 {
-            put_failed(&config, "scan.pdf", "broken"[..].into(), "The file breaks off in the middle.").await.unwrap();
+            put_failed(&config, "scan.pdf", Bytes::from_static(b"broken"), "The file breaks off in the middle.").await.unwrap();
         }
-        put_failed(&config, "../../scan.pdf", "third"[..].into(), "No pages.").await.unwrap();
+        put_failed(&config, "../../scan.pdf", Bytes::from_static(b"third"), "No pages.").await.unwrap();
         assert_eq!(
             names(&failed),
             ["scan (2).pdf", "scan (2).pdf.reason.txt", "scan (3).pdf", "scan (3).pdf.reason.txt", "scan.pdf"]

@@ -322,7 +322,7 @@ async fn one_file_that_cannot_be_read_does_not_stop_the_others() {
     }
     let running = Running::start(|_| {});
     running.drop_file("locked.pdf", pdf("locked"));
-    fs::set_permissions(running.path().join("locked.pdf"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(running.path().join("locked.pdf"), fs::Permissions::from_mode(0o0)).unwrap();
     running.drop_file("open.pdf", pdf("open"));
     running.until("the other", |running| running.has("done/open.pdf")).await;
     fs::set_permissions(running.path().join("locked.pdf"), fs::Permissions::from_mode(0o600)).unwrap();

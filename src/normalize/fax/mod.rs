@@ -1,1 +1,140 @@
-//! (in work)
+//! From what was read of a fax to a referral record.
+//!
+//! ```text
+//! Reading (words with boxes) ─ layout ─▶ rows and segments ─ labels ─▶ labels and headings
+//!     ─ subjects, regions ─▶ whose a label is, and where its value stands
+//!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
+//!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
+//! ```
+//!
+//! What forms call things is in `labels.toml`, what payers and specialties there are in `lists.toml`.
+//!
+//! # Design notes
+//! A wrong value that nobody is asked to look at is the worst that can happen, a value marked though it is right only costs a glance.
+//! So a candidate is never more sure than the least sure of its words, whatever fails a check or has a rival of equal weight is marked, and
+//! nothing is guessed where the page does not say it: no priority is *unknown*, not routine.
+
+mod build;
+mod candidates;
+mod choose;
+mod codes;
+mod dates;
+mod forms;
+mod labels;
+mod layout;
+mod lists;
+mod names;
+mod phones;
+mod places;
+mod regions;
+mod returned;
+mod subjects;
+#[cfg(test)]
+mod tests;
+
+pub use dates::DateOrder;
+
+use candidates::Candidates;
+use labels::Marks;
+use layout::Sheet;
+use places::Shape;
+
+use super::{Kind, Outcome};
+use crate::{reader::Reading, referral::Problem};
+
+/// Nobody who is referred is older.
+const AGE_YEARS_MAX: i16 = 120;
+
+/// What the reading of a fax depends on beside the fax.
+#[derive(Clone, Debug)]
+pub struct FaxRules {
+    /// The day it is read: birth dates do not lie after it.
+    pub today: jiff::civil::Date,
+    /// Which comes first in `03/04/1956`.
+    pub date_order: DateOrder,
+    /// Whose phone numbers: an ISO 3166 country code.
+    pub region: String,
+    /// A field less sure than this is marked for review.
+    pub review_below: f32,
+    /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
+    pub own_names: Vec<String>,
+}
+
+impl FaxRules {
+    /// The documented defaults (United States, review below 0.95), for faxes read on this day.
+    #[must_use]
+    pub fn on(today: jiff::civil::Date) -> Self {
+        Self { today, ..Self::default() }
+    }
+}
+
+impl Default for FaxRules {
+    /// The United States, month first, review below 0.95, no names of our own; set `today`, which is 1 January 2026 here.
+    fn default() -> Self {
+        Self {
+            today: jiff::civil::date(2026, 1, 1),
+            date_order: DateOrder::MonthFirst,
+            region: "US".to_owned(),
+            review_below: 0.95,
+            own_names: Vec::new(),
+        }
+    }
+}
+
+/// What a fax turned out to be: a referral, our own cover page come back, or something that a person must look at.
+#[must_use]
+pub fn normalize(reading: &Reading, rules: &FaxRules) -> Outcome {
+    let mut outcome = if let Some(reply) = returned::reply(reading) {
+        Outcome { reply: Some(reply), ..Outcome::of(Kind::Reply) }
+    } else if reading.pages.iter().all(|page| page.words.is_empty()) {
+        nothing(reading, "blank-document", "nothing can be read on any page: a person must look at the original")
+    } else {
+        referral(reading, rules)
+    };
+    outcome.problems.extend(reading.problems.iter().cloned());
+    outcome
+}
+
+fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {
+    let mut outcome = Outcome::of(Kind::Unknown);
+    if reading.problems.is_empty() || code != "blank-document" {
+        outcome.problems.push(Problem::new(code, message));
+    }
+    outcome
+}
+
+fn referral(reading: &Reading, rules: &FaxRules) -> Outcome {
+    let mut found = Candidates::default();
+    let mut first = true;
+    for page in &reading.pages {
+        let sheet = Sheet::of(page);
+        let marks = Marks::of(&sheet);
+        let shape = Shape::of(&sheet, &marks, rules);
+        read_page(&sheet, &marks, &shape, rules, first, &mut found);
+        if !shape.cover {
+            first = false;
+        }
+    }
+    let Some(record) = build::record(&found, rules) else {
+        return nothing(reading, "no-referral-found", "no patient, no birth date and no reason can be read: a person must look at the original");
+    };
+    let mut outcome = Outcome::referral(record);
+    for page in &reading.pages {
+        let name = format!("page-{}.png", page.number);
+        let attachment = outcome.attach(Some(name), "image/png", page.image.clone());
+        if let Some(record) = &mut outcome.record {
+            record.attachments.push(attachment);
+        }
+    }
+    outcome
+}
+
+fn read_page(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, first: bool, found: &mut Candidates) {
+    let setters = subjects::setters(sheet, marks, &shape.subjects());
+    for label in &marks.labels {
+        let subject = subjects::subject(sheet, &setters, label);
+        let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter };
+        forms::read(&context, label, found);
+    }
+    places::read(sheet, marks, shape, rules, first, found);
+}

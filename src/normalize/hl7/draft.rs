@@ -19,6 +19,13 @@ pub(super) struct Draft<'t, 'm> {
     pub(super) warnings: Vec<Warning>,
 }
 
+/// The ways to reach somebody.
+#[derive(Default)]
+pub(super) struct Contacts {
+    pub(super) phones: Vec<Phone>,
+    pub(super) emails: Vec<String>,
+}
+
 /// What [`read`] gives.
 pub(super) struct Drafted {
     pub(super) outcome: Outcome,
@@ -152,27 +159,26 @@ impl<'t, 'm> Draft<'t, 'm> {
         field: usize,
         usual: PhoneUse,
         path: &str,
-        phones: &mut Vec<Phone>,
-        emails: &mut Vec<String>,
+        into: &mut Contacts,
     ) {
         let place = location(segment.name(), occurrence, field);
         for contact in segment.field(field).repetitions() {
             let part = |number: usize| contact.value(number);
             let mail = [4, 1, 3].into_iter().map(part).find(|text| text.contains('@'));
             if let Some(mail) = mail {
-                self.seen(format!("{path}.emails.{}", emails.len()), &place);
-                emails.push(mail.into_owned());
+                self.seen(format!("{path}.emails.{}", into.emails.len()), &place);
+                into.emails.push(mail.into_owned());
                 continue;
             }
             let Some(number) = number_text(&contact) else { continue };
             let usage = usage(&part(2), &part(3), &part(4)).or_else(|| usage(&part(1), "", "")).unwrap_or(usual);
-            let leaf = format!("{path}.phones.{}.number", phones.len());
+            let leaf = format!("{path}.phones.{}.number", into.phones.len());
             self.seen_as(leaf.as_str(), &place, &number);
             let read = e164(&number, &self.rules.region);
             if read.is_none() {
                 self.doubt("phone-unreadable", &leaf, format!("{place} is no phone number of the region: it was kept as sent"));
             }
-            phones.push(Phone { number: read.unwrap_or(number), usage: Some(usage) });
+            into.phones.push(Phone { number: read.unwrap_or(number), usage: Some(usage) });
         }
     }
 
@@ -200,7 +206,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 }
 
 /// The number of an XTN: area and local number (components 6 and 7, 5 the country), or the unformatted one (12), or the old
-/// style (1).
+/// style (1), or where a miscount of delimiters put it (9 to 11).
 fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
     let part = |number: usize| contact.value(number);
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
@@ -209,7 +215,8 @@ fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<St
         (country, area, local) if country.is_empty() => format!("{area}{local}"),
         (country, area, local) => format!("+{}{area}{local}", country.trim_start_matches('+')),
     };
-    let text = [modern, part(12).into_owned(), part(1).into_owned()].into_iter().find(|text| digits(text) >= 5)?;
+    let elsewhere = [12, 1, 10, 9, 11].into_iter().map(|number| part(number).into_owned());
+    let text = std::iter::once(modern).chain(elsewhere).find(|text| digits(text) >= 5)?;
     // `+35318698765PRN`: a use code that lost its delimiter.
     let text = text.trim_end_matches(|symbol: char| symbol.is_ascii_alphabetic()).trim().to_owned();
     let extension = part(8);

@@ -1,7 +1,7 @@
 //! Whose number is whose: the referral's identity, and what makes a message a repeat.
 //!
 //! The referrer's number stands in RF1-6 by the standard, and elsewhere in practice: the first hit of a fixed chain wins, and
-//! where it was found is kept. A value that reads as a date is not taken while there is another.
+//! where it was found is kept. A value that reads as a date is never taken.
 
 use sha2::{Digest, Sha256};
 
@@ -40,19 +40,22 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>) -> Identity {
     }
     let mut identity = Identity { filler: filler(message), ..Identity::default() };
     identity.reference = candidates.iter().chain(&identity.filler).find_map(|id| id.value.parse().ok());
-    identity.placer = candidates.iter().find(|id| !is_date(&id.value)).or(candidates.first()).cloned();
+    // A date is no identity: every referral of that day would be taken for one and the same.
+    let (dates, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|id| is_date(&id.value));
+    if let Some(date) = dates.first() {
+        let place = date.found_in.as_deref().unwrap_or("a field");
+        let message = format!("{place} holds a date where the number of the referral belongs; it was not taken");
+        identity.problems.push(Problem::at("referral-id-is-a-date", "identifiers.placer.value", message));
+    }
+    identity.placer = candidates.first().cloned();
     match &identity.placer {
-        Some(placer) if is_date(&placer.value) => identity.problems.push(Problem::at(
-            "referral-id-is-a-date",
-            "identifiers.placer.value",
-            "the only number of the referral reads as a date",
-        )),
         Some(placer) if placer.found_in.as_deref() != Some("RF1-6") => identity.problems.push(Problem::at(
             "referral-id-elsewhere",
             "identifiers.placer.value",
             format!("RF1-6 holds no number of the referral; {} was taken", placer.found_in.as_deref().unwrap_or("another field")),
         )),
         Some(_) => {}
+        None if header.message_type == "RRI" => {}
         None => {
             identity.placer = Some(synthetic(header, message));
             identity.problems.push(Problem::at(

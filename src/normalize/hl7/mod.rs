@@ -85,7 +85,7 @@ pub struct Hl7Message {
     pub refusal: Option<Refusal>,
     /// What the sender should mend; for the answer.
     pub warnings: Vec<Warning>,
-    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13. See [`identity`].
+    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13.
     pub repeat_key: String,
     /// Names the sender and MSH-10 alone; absent: MSH-10 is empty.
     pub control_key: Option<String>,
@@ -211,7 +211,9 @@ fn tolerated(tolerance: &Tolerance) -> Problem {
         Tolerance::BrokenLine => ("broken-line", "a line end inside a field was read as text"),
         Tolerance::UnknownLine => ("unknown-line", "a line that begins like no segment was left out"),
         Tolerance::ShortMsh2 => ("short-msh-2", "MSH-2 has fewer than four characters; the usual ones were taken"),
-        Tolerance::CharsetGuess => ("charset-guess", "MSH-18 does not name the character set that the text is in; it was guessed"),
+        Tolerance::CharsetGuess => {
+            ("charset-guess", "MSH-18 does not name the character set that the text is in; it was guessed")
+        }
         Tolerance::UnreadableBytes => ("unreadable-bytes", "some bytes mean nothing in the character set of the message"),
     };
     Problem::new(code, message)

@@ -1,6 +1,6 @@
 //! PID, IN1 and AUT: who the patient is, and who pays.
 
-use super::draft::{Draft, location, some};
+use super::draft::{Contacts, Draft, location, some};
 use crate::{
     protocols::hl7::{Repetition, Segment},
     referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex},
@@ -100,13 +100,13 @@ impl<'t, 'm> Draft<'t, 'm> {
     }
 
     fn contact_details(&mut self) {
-        let (mut phones, mut emails) = (Vec::new(), Vec::new());
+        let mut contacts = Contacts::default();
         for (field, usual) in [(13, PhoneUse::Home), (14, PhoneUse::Work)] {
             let Some((pid, occurrence)) = self.pid(field) else { continue };
-            self.contacts(&pid, occurrence, field, usual, "patient", &mut phones, &mut emails);
+            self.contacts(&pid, occurrence, field, usual, "patient", &mut contacts);
         }
-        self.record.patient.phones = phones;
-        self.record.patient.emails = emails;
+        self.record.patient.phones = contacts.phones;
+        self.record.patient.emails = contacts.emails;
         if let Some((pid, occurrence)) = self.pid(11) {
             self.record.patient.address = address(&pid.field(11).first());
             let place = location("PID", occurrence, 11);
@@ -134,7 +134,11 @@ impl<'t, 'm> Draft<'t, 'm> {
             if stated {
                 self.record.patient.deceased = Some(true);
                 self.seen_as("patient.deceased", &location("PID", 1, field), &text);
-                self.note("patient-deceased", "patient.deceased", "the message says that the patient is dead: a person must look");
+                self.note(
+                    "patient-deceased",
+                    "patient.deceased",
+                    "the message says that the patient is dead: a person must look",
+                );
             }
         }
     }

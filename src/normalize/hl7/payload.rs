@@ -3,7 +3,7 @@
 //! What a document is, its first bytes tell; what the sender calls it is only asked where they say nothing. A document that
 //! does not decode is left out with a warning: the message itself is taken.
 
-use base64::{Engine, alphabet, engine::GeneralPurpose, engine::GeneralPurposeConfig, engine::DecodePaddingMode};
+use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use bytes::Bytes;
 
 use super::draft::{Draft, location, some};
@@ -102,7 +102,8 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let label = [obx.value(3, 2), obx.value(3, 1)].into_iter().find_map(some);
         let name = label.map(|label| {
-            let plain: String = label.chars().map(|symbol| if symbol.is_alphanumeric() { symbol } else { '-' }).take(60).collect();
+            let plain: String =
+                label.chars().map(|symbol| if symbol.is_alphanumeric() { symbol } else { '-' }).take(60).collect();
             format!("{}.{extension}", plain.trim_matches('-'))
         });
         self.seen(format!("attachments.{at}.id"), &place);
@@ -206,7 +207,8 @@ fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some((media_type, extension));
     }
     let head: Vec<u8> = body.iter().take(14).map(u8::to_ascii_lowercase).collect();
-    let html = [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<div", b"<p>"].iter().any(|start| head.starts_with(start));
+    let html =
+        [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<div", b"<p>"].iter().any(|start| head.starts_with(start));
     html.then_some(("text/html", "html"))
 }
 

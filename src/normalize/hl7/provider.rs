@@ -1,6 +1,6 @@
 //! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
 
-use super::draft::{Draft, location, some};
+use super::draft::{Contacts, Draft, location, some};
 use super::patient::{address, person_name};
 use crate::{
     protocols::hl7::{Field, Segment},
@@ -53,14 +53,15 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let mut provider = Provider { address: address(&prd.field(address_at).first()), ..Provider::default() };
         self.provider_name(prd, occurrence, path, &mut provider);
-        let (mut phones, mut emails) = (Vec::new(), Vec::new());
-        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut phones, &mut emails);
-        if phones.is_empty() {
-            self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut phones, &mut emails);
+        let mut contacts = Contacts::default();
+        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut contacts);
+        if contacts.phones.is_empty() {
+            self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut contacts);
         }
-        (provider.phones, provider.emails) = (phones, emails);
+        (provider.phones, provider.emails) = (contacts.phones, contacts.emails);
         let place = prd.field(location_at).first();
-        let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (14, prd.value(14, 1))];
+        let third = if shifted { place.value(3) } else { "".into() };
+        let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (location_at, third)];
         if let Some((field, name)) = places.into_iter().find(|(_, name)| !name.is_empty()) {
             provider.organization = some(name);
             self.seen(format!("{path}.organization"), &location("PRD", occurrence, field));
@@ -107,8 +108,8 @@ impl<'t, 'm> Draft<'t, 'm> {
                 provider.npi = Some(value);
                 continue;
             }
-            let kind = kinds.into_iter().find_map(some);
-            provider.identifiers.push(PatientIdentifier { value, authority: some(number.value(4)), kind });
+            let [kind, authority] = kinds.map(some);
+            provider.identifiers.push(PatientIdentifier { value, authority, kind });
         }
     }
 
@@ -148,7 +149,11 @@ impl<'t, 'm> Draft<'t, 'm> {
         let facility = self.header.first_component(6);
         let name = if facility.is_empty() { self.header.first_component(5) } else { facility };
         if name.is_empty() {
-            self.doubt("referred-to-missing", "referred_to.organization", "the message does not say to whom the patient is referred");
+            self.doubt(
+                "referred-to-missing",
+                "referred_to.organization",
+                "the message does not say to whom the patient is referred",
+            );
             return;
         }
         self.record.referred_to.organization = Some(name);
@@ -175,7 +180,8 @@ fn has_role(prd: &Segment<'_, '_>, role: &str) -> bool {
 fn looks_like_phones(field: &Field<'_, '_>) -> bool {
     field.repetitions().any(|contact| {
         let codes = [contact.value(2), contact.value(3)];
-        let coded = codes.iter().any(|code| matches!(code.as_ref(), "PRN" | "WPN" | "ORN" | "NET" | "PH" | "FX" | "CP" | "Internet"));
+        let coded =
+            codes.iter().any(|code| matches!(code.as_ref(), "PRN" | "WPN" | "ORN" | "NET" | "PH" | "FX" | "CP" | "Internet"));
         let digits = contact.value(1).chars().filter(char::is_ascii_digit).count();
         coded || digits >= 7
     })

@@ -63,5 +63,8 @@ fn carries_report(message: &Message<'_>) -> bool {
     let coded = coded.chain(message.all("OBX").map(|obx| obx.value(3, 1).into_owned()));
     let is_note = coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str()));
     let is_final = message.all("OBR").any(|obr| matches!(obr.value(25, 1).as_ref(), "F" | "C"));
-    valued && (document || is_note || is_final)
+    // What comes unasked, later than the answer, with text of its own and no longer pending, is the report.
+    let text = message.all("OBX").any(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "TX"));
+    let later = message.first("MSA").is_none() && text && !message.value("RF1", 1).eq_ignore_ascii_case("P");
+    valued && (document || is_note || is_final || later)
 }

@@ -192,7 +192,7 @@ async fn content_that_no_entry_names_is_taken_away_at_start_and_named_content_is
         ..Decision::default()
     };
     store.settle(stale).await.unwrap_err();
-    let path = |id: &BodyId| folder.path().join("bodies").join(&id.hex()[..2]).join(id.hex());
+    let path = |id: &BodyId| folder.path().join("bodies").join(id.hex().get(..2).unwrap()).join(id.hex());
     let orphan = path(&BodyId::of(&[2; 100_000]));
     assert!(orphan.exists());
     drop(store);
@@ -206,7 +206,7 @@ async fn content_damaged_on_disk_is_written_anew_before_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&options(folder.path())).unwrap();
     let id = BodyId::of(&[3; 90_000]);
-    let path = folder.path().join("bodies").join(&id.hex()[..2]);
+    let path = folder.path().join("bodies").join(id.hex().get(..2).unwrap());
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join(id.hex()), b"something else").unwrap();
     store.insert(new_message("A", vec![3; 90_000])).await.unwrap();

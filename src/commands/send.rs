@@ -1,0 +1,415 @@
+//! `loopline send`: sends HL7 files over MLLP, waits for the answers, prints what came back. With `--for` it is the load
+//! generator: it repeats the files with fresh numbers over several connections.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use bytes::{Bytes, BytesMut};
+use clap::Args;
+use serde::Serialize;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::codec::Decoder;
+
+use crate::protocols::{
+    hl7::{RawHeader, split_messages},
+    mllp::{Frame, MllpCodec, framed},
+};
+
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 16_777_216;
+/// Some brokers keep a connection open and say nothing; so long an answer is waited for.
+const CONNECT_SECONDS_MAX: u64 = 10;
+
+/// `loopline send FILE… --to HOST:PORT`
+#[derive(Args, Clone, Debug)]
+pub struct SendArgs {
+    /// HL7 files: one message each, a batch, or messages in MLLP frames
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where to send them
+    #[arg(long, value_name = "HOST:PORT")]
+    pub to: String,
+    /// Connections, each with one message in flight
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub connections: usize,
+    /// Repeat the files for so long, each time as new messages with a new control id and referral number: 20s, 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub repeat_for: Option<Duration>,
+    /// How long an answer is waited for
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
+    pub timeout: Duration,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `20s`, `5m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|symbol: char| !symbol.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "a time looks like 20s, 5m or 1h".to_owned())?;
+    let factor = match unit.trim() {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return Err("a time looks like 20s, 5m or 1h".to_owned()),
+    };
+    Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+/// What came back.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    sent: usize,
+    answered: usize,
+    /// By MSA-1: AA, AE, AR, CA, CE, CR.
+    answers: BTreeMap<String, usize>,
+    /// Answers whose MSA-2 is not the control id that was sent.
+    #[serde(skip_serializing_if = "is_zero")]
+    mismatched: usize,
+    seconds: f64,
+    messages_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p50_milliseconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99_milliseconds: Option<f64>,
+    /// Why connections ended early.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde wants")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What one connection did.
+#[derive(Default)]
+struct Report {
+    sent: usize,
+    mismatched: usize,
+    answers: BTreeMap<String, usize>,
+    latencies: Vec<Duration>,
+    /// The answers themselves, while the files are sent once.
+    texts: Vec<String>,
+    error: Option<String>,
+}
+
+/// Sends the files. Exit code 0: every message was answered AA or CA; 1: some were not.
+///
+/// # Errors
+/// A file cannot be read, or holds no message.
+pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
+    let messages = read_files(&args.files).await?;
+    let connections = args.connections.clamp(1, 4_096);
+    let began = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..connections {
+        let messages = messages.clone();
+        let (to, wait, until) = (args.to.clone(), args.timeout, args.repeat_for.map(|time| began + time));
+        tasks.spawn(async move {
+            let mine: Vec<Bytes> = match until {
+                Some(_) => messages,
+                None => messages.into_iter().skip(number).step_by(connections).collect(),
+            };
+            let mut report = Report::default();
+            if let Err(error) = converse(&to, &mine, number, until, wait, &mut report).await {
+                report.error = Some(format!("{error:#}"));
+            }
+            report
+        });
+    }
+    let mut reports = Vec::new();
+    while let Some(report) = tasks.join_next().await {
+        reports.push(report.context("a connection's task failed")?);
+    }
+    let summary = summarise(&reports, began.elapsed());
+    print(&summary, &reports, &args);
+    let positive: usize = ["AA", "CA"].iter().filter_map(|code| summary.answers.get(*code)).sum();
+    let good = summary.sent == positive && summary.errors.is_empty() && summary.mismatched == 0;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn read_files(files: &[PathBuf]) -> anyhow::Result<Vec<Bytes>> {
+    let mut messages = Vec::new();
+    for file in files {
+        let bytes = Bytes::from(tokio::fs::read(file).await.with_context(|| format!("cannot read {}", file.display()))?);
+        let before = messages.len();
+        for part in unframed(&bytes)? {
+            let (split, _) = split_messages(&part);
+            messages.extend(split.into_iter().filter(|one| RawHeader::read(one).is_ok()).map(|one| part.slice_ref(one)));
+        }
+        if messages.len() == before {
+            bail!("{} holds no HL7 message: it should begin with MSH", file.display());
+        }
+    }
+    Ok(messages)
+}
+
+/// The content of the MLLP frames of a file, or the file itself where it has none.
+fn unframed(bytes: &Bytes) -> anyhow::Result<Vec<Bytes>> {
+    if !bytes.starts_with(&[crate::protocols::mllp::START]) {
+        return Ok(vec![bytes.clone()]);
+    }
+    let mut codec = MllpCodec::new(usize::MAX);
+    let mut buffer = BytesMut::from(&bytes[..]);
+    let mut parts = Vec::new();
+    while let Some(frame) = codec.decode_eof(&mut buffer).context("cannot read the MLLP frames of the file")? {
+        match frame {
+            Frame::Message(body) | Frame::Truncated(body) | Frame::TooLarge(body) => parts.push(body),
+            Frame::CommitBlock(_) | Frame::Foreign(_) => {}
+        }
+    }
+    Ok(parts)
+}
+
+/// One connection: a message, its answer, the next message.
+async fn converse(
+    to: &str,
+    messages: &[Bytes],
+    connection: usize,
+    until: Option<Instant>,
+    wait: Duration,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let connect = timeout(Duration::from_secs(CONNECT_SECONDS_MAX), TcpStream::connect(to));
+    let mut stream = connect
+        .await
+        .with_context(|| format!("cannot connect to {to}: no answer"))?
+        .with_context(|| format!("cannot connect to {to}"))?;
+    stream.set_nodelay(true).context("cannot set up the connection")?;
+    let mut codec = MllpCodec::new(ANSWER_BYTES_MAX);
+    let mut buffer = BytesMut::new();
+    for round in 0_u64.. {
+        for (at, message) in messages.iter().enumerate() {
+            let fresh = match until {
+                Some(until) if Instant::now() >= until => return Ok(()),
+                Some(_) => Bytes::from(renumbered(message, &format!("{}{connection:X}X{round:X}X{at:X}", run_tag()))),
+                None => message.clone(),
+            };
+            let began = Instant::now();
+            stream.write_all(&framed(&fresh)).await.context("the connection broke while sending")?;
+            report.sent += 1;
+            let answer = timeout(wait, answer(&mut stream, &mut codec, &mut buffer))
+                .await
+                .with_context(|| format!("no answer within {} seconds", wait.as_secs()))??;
+            report.latencies.push(began.elapsed());
+            let (code, control_id) = acknowledged(&answer);
+            let sent_id = RawHeader::read(&fresh).map(|header| header.field(10).to_vec()).unwrap_or_default();
+            report.mismatched += usize::from(control_id != sent_id);
+            *report.answers.entry(code).or_default() += 1;
+            if until.is_none() {
+                report.texts.push(String::from_utf8_lossy(&answer).replace('\r', "\n").trim_end().to_owned());
+            }
+        }
+        if until.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A tag that differs between runs, so that a second run is not a repeat of the first.
+fn run_tag() -> &'static str {
+    use std::sync::OnceLock;
+    static TAG: OnceLock<String> = OnceLock::new();
+    TAG.get_or_init(|| format!("{:06X}X", rand::random::<u32>() & 0x00FF_FFFF))
+}
+
+async fn answer(stream: &mut TcpStream, codec: &mut MllpCodec, buffer: &mut BytesMut) -> anyhow::Result<Bytes> {
+    loop {
+        match codec.decode(buffer).context("cannot read the answer")? {
+            Some(Frame::Message(body) | Frame::Truncated(body)) => return Ok(body),
+            Some(Frame::CommitBlock(_)) => continue,
+            Some(Frame::TooLarge(_)) => bail!("the answer is larger than {ANSWER_BYTES_MAX} bytes"),
+            Some(Frame::Foreign(foreign)) => bail!("the peer answered {}", foreign.as_str()),
+            None => {}
+        }
+        if stream.read_buf(buffer).await.context("the connection broke before the answer")? == 0 {
+            bail!("the peer closed the connection without an answer");
+        }
+    }
+}
+
+/// MSA-1 and MSA-2 of an answer.
+fn acknowledged(answer: &[u8]) -> (String, Vec<u8>) {
+    let separator = answer.get(3).copied().unwrap_or(b'|');
+    let msa = answer.split(|byte| *byte == b'\r').find(|line| line.starts_with(b"MSA"));
+    let mut fields = msa.unwrap_or_default().split(|byte| *byte == separator).skip(1);
+    let code = fields.next().map(|code| String::from_utf8_lossy(code).into_owned()).filter(|code| !code.is_empty());
+    let control_id = fields.next().unwrap_or_default().to_vec();
+    (code.unwrap_or_else(|| "no MSA".to_owned()), control_id)
+}
+
+/// The message with another MSH-10 and another number of the referral (RF1-6.1, OBR-2.1, ORC-2.1): a new referral.
+fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
+    let separator = message.get(3).copied().unwrap_or(b'|');
+    let component = message.get(4).copied().unwrap_or(b'^');
+    let mut out = Vec::with_capacity(message.len() + 32);
+    for line in message.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {
+        let target = match line.get(..3) {
+            Some(b"MSH") => 9,
+            Some(b"RF1") => 6,
+            Some(b"OBR" | b"ORC") => 2,
+            _ => usize::MAX,
+        };
+        for (at, field) in line.split(|byte| *byte == separator).enumerate() {
+            if at > 0 {
+                out.push(separator);
+            }
+            let numbered = at == target && (target == 9 || target == 6 || !field.is_empty());
+            if !numbered {
+                out.extend_from_slice(field);
+                continue;
+            }
+            out.extend_from_slice(tag.as_bytes());
+            let is_end = |byte: &u8| matches!(*byte, b'\r' | b'\n') || (*byte == component && target != 9);
+            let rest = field.iter().position(is_end).and_then(|from| field.get(from..));
+            out.extend_from_slice(rest.unwrap_or_default());
+        }
+    }
+    out
+}
+
+fn summarise(reports: &[Report], took: Duration) -> Summary {
+    let mut latencies: Vec<Duration> = reports.iter().flat_map(|report| report.latencies.iter().copied()).collect();
+    latencies.sort_unstable();
+    let at = |percent: usize| {
+        let index = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+        latencies.get(index).map(|latency| (latency.as_secs_f64() * 1e6).round() / 1e3)
+    };
+    let mut answers = BTreeMap::new();
+    for (code, count) in reports.iter().flat_map(|report| &report.answers) {
+        *answers.entry(code.clone()).or_default() += count;
+    }
+    let mut errors: Vec<String> = reports.iter().filter_map(|report| report.error.clone()).collect();
+    errors.sort();
+    errors.dedup();
+    let answered = latencies.len();
+    let seconds = took.as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a count of messages is far below 2^52")]
+    let rate = if seconds > 0.0 { answered as f64 / seconds } else { 0.0 };
+    Summary {
+        sent: reports.iter().map(|report| report.sent).sum(),
+        answered,
+        answers,
+        mismatched: reports.iter().map(|report| report.mismatched).sum(),
+        seconds: (seconds * 1e3).round() / 1e3,
+        messages_per_second: (rate * 10.0).round() / 10.0,
+        p50_milliseconds: at(50),
+        p99_milliseconds: at(99),
+        errors,
+    }
+}
+
+fn print(summary: &Summary, reports: &[Report], args: &SendArgs) {
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        return;
+    }
+    for text in reports.iter().flat_map(|report| &report.texts) {
+        println!("{text}\n");
+    }
+    let codes: Vec<String> = summary.answers.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    let codes = if codes.is_empty() { "none".to_owned() } else { codes.join(", ") };
+    println!(
+        "sent {}, answers: {codes}, in {:.3} s ({:.1} messages a second)",
+        summary.sent, summary.seconds, summary.messages_per_second
+    );
+    if let (Some(p50), Some(p99)) = (summary.p50_milliseconds, summary.p99_milliseconds) {
+        println!("answer time: p50 {p50:.3} ms, p99 {p99:.3} ms");
+    }
+    if summary.mismatched > 0 {
+        println!("{} answers do not name the control id that was sent", summary.mismatched);
+    }
+    for error in &summary.errors {
+        println!("error: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"MSH|^~\\&|A|B|C|D|1||REF^I12|77|P|2.4\rRF1|P|R||||REF-1^CEDAR\rPID|1||7\r";
+
+    #[test]
+    fn a_repeated_message_is_a_new_referral() {
+        let fresh = String::from_utf8(renumbered(MESSAGE, "T1")).unwrap();
+        assert_eq!(fresh, "MSH|^~\\&|A|B|C|D|1||REF^I12|T1|P|2.4\rRF1|P|R||||T1^CEDAR\rPID|1||7\r");
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("20s"), Ok(Duration::from_secs(20)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn framed_files_and_batches_give_their_messages() {
+        let file = Bytes::from([&framed(MESSAGE)[..], &framed(MESSAGE)[..]].concat());
+        assert_eq!(unframed(&file).unwrap(), [MESSAGE, MESSAGE]);
+    }
+
+    /// Answers every message with an AA that names its control id.
+    async fn acknowledging() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut codec, mut buffer) = (MllpCodec::new(10_000), BytesMut::new());
+                    while let Ok(message) = answer(&mut stream, &mut codec, &mut buffer).await {
+                        let id = RawHeader::read(&message).unwrap().text(10);
+                        let text = format!("MSH|^~\\&|C|D|A|B|1||ACK|1|P|2.4\rMSA|AA|{id}\r");
+                        stream.write_all(&framed(text.as_bytes())).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn every_file_is_sent_once_and_its_answer_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one.hl7");
+        std::fs::write(&file, [MESSAGE, MESSAGE].concat()).unwrap();
+        let args = SendArgs {
+            files: vec![file],
+            to: acknowledging().await,
+            connections: 2,
+            repeat_for: None,
+            timeout: Duration::from_secs(10),
+            json: true,
+        };
+        assert_eq!(run(args).await.unwrap(), ExitCode::SUCCESS);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_a_failure_in_plain_words() {
+        let mut report = Report::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let messages = [Bytes::from_static(MESSAGE)];
+        let error = converse(&address, &messages, 0, None, Duration::from_secs(5), &mut report).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot connect to {address}"));
+    }
+}

@@ -1,0 +1,260 @@
+//! Mails: replies to our requests, automatic answers, bounces, referrals written or attached.
+//!
+//! [`read`] takes a mail apart, [`normalize`] says what it is. Both are pure. What is attached is handed back as parts: PDF and TIFF
+//! for the reader and then `normalize::fax`, HL7 for `normalize::hl7`.
+//!
+//! # Design notes
+//! A reply is matched by its token, which only this engine can make: in the address it was sent to, the subject, the Message-ID it
+//! answers, or the text. A bare reference can be typed by anybody and so only proposes a match: [`MailOutcome::doubt`] then says why
+//! a person must look, whatever the words say.
+
+mod bounce;
+mod read;
+mod referral;
+mod words;
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use regex::Regex;
+
+pub use self::{
+    bounce::Report,
+    read::{Mail, MailLimits, Part, read},
+};
+use super::{
+    Bounce, Kind, Outcome,
+    reply::{DateOrder, read_reply},
+};
+use crate::referral::{Problem, Reference, Reply, ReplyOutcome, Token, TokenKey};
+
+/// What the reading of a mail depends on beside the mail.
+#[derive(Clone, Debug)]
+pub struct MailRules<'a> {
+    /// The key of our tokens; absent where none can be checked (`loopline try`): every match is then by reference.
+    pub key: Option<&'a TokenKey>,
+    /// The time of reading.
+    pub now: Timestamp,
+    /// The site's time zone.
+    pub time_zone: &'a TimeZone,
+    /// The site's region, ISO 3166: how dates and phone numbers are written.
+    pub region: &'a str,
+}
+
+/// Why a reply must not move its referral although it was understood: the engine holds it as an unclear reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It carries a reference number, but no token: anybody can type one.
+    ReferenceOnly,
+    /// It carries a token, but comes from somebody who was not asked.
+    UnexpectedSender,
+    /// It names several referrals, and it is not plain which one it is about.
+    SeveralReferrals,
+}
+
+impl Doubt {
+    /// Why, in plain words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReferenceOnly => "the reply names the reference but carries no token of ours",
+            Self::UnexpectedSender => "the reply comes from an address that was not asked",
+            Self::SeveralReferrals => "the reply names several referrals",
+        }
+    }
+}
+
+/// What a mail turned out to be.
+pub struct MailOutcome {
+    /// The outcome. With documents or HL7 attached and kind `unknown`, what is attached decides.
+    pub outcome: Outcome,
+    /// The token it carries, verified.
+    pub token: Option<Token>,
+    /// The referral it names by reference alone, well formed but forgeable.
+    pub reference: Option<Reference>,
+    /// Why a reply or its match goes to a person, whatever it says.
+    pub doubt: Option<Doubt>,
+    /// PDF and TIFF, to be read as faxes are.
+    pub documents: Vec<Part>,
+    /// HL7 v2 messages.
+    pub hl7: Vec<Part>,
+    /// Other attachments: kept with the mail, not read.
+    pub others: Vec<Part>,
+    /// What makes the same mail again the same. The channel is not in it.
+    pub repeat_key: String,
+    /// The address in From, lower case; empty where there is none.
+    pub sender: String,
+}
+
+impl MailOutcome {
+    /// Compares the sender with those who were asked. From somebody else, a reply is as good as one with a bare reference.
+    ///
+    /// A colleague at the same practice (the same domain, unless it is one that anybody can have) is taken for who was asked.
+    pub fn expect_sender(&mut self, asked: &[&str]) {
+        let expected = asked.iter().any(|asked| same_desk(asked, &self.sender));
+        if self.outcome.kind == Kind::Reply && self.doubt.is_none() && !expected {
+            self.doubt = Some(Doubt::UnexpectedSender);
+            if let Some(reply) = &mut self.outcome.reply {
+                reply.matched_by = Some("reference".to_owned());
+            }
+        }
+    }
+}
+
+/// Mail domains in which anybody has an address: the domain says nothing.
+const PUBLIC_DOMAINS: [&str; 14] = [
+    "gmail.com",
+    "googlemail.com",
+    "yahoo.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "msn.com",
+    "aol.com",
+    "icloud.com",
+    "me.com",
+    "gmx.de",
+    "gmx.net",
+    "web.de",
+    "proton.me",
+];
+
+fn same_desk(asked: &str, sender: &str) -> bool {
+    let (asked, sender) = (asked.trim().to_ascii_lowercase(), sender.trim().to_ascii_lowercase());
+    let domains = (asked.rsplit_once('@'), sender.rsplit_once('@'));
+    let (Some((_, asked_domain)), Some((_, sender_domain))) = domains else { return false };
+    asked == sender || (asked_domain == sender_domain && !PUBLIC_DOMAINS.contains(&asked_domain))
+}
+
+/// Says what a mail is.
+#[must_use]
+pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
+    let found = Match::of(mail, rules.key);
+    let mut outcome = classify(mail, &found, rules);
+    outcome.problems = mail.problems.clone();
+    let mut result = MailOutcome {
+        doubt: if outcome.kind == Kind::Reply { found.doubt() } else { None },
+        outcome,
+        token: found.token,
+        reference: found.reference,
+        documents: Vec::new(),
+        hl7: Vec::new(),
+        others: Vec::new(),
+        repeat_key: mail.repeat_key.clone(),
+        sender: mail.from.as_deref().unwrap_or_default().to_ascii_lowercase(),
+    };
+    for part in &mail.parts {
+        match part.media_type.as_str() {
+            "application/pdf" | "image/tiff" => result.documents.push(part.clone()),
+            "application/hl7-v2" => result.hl7.push(part.clone()),
+            _ => result.others.push(part.clone()),
+        }
+    }
+    if !result.others.is_empty() {
+        let problem =
+            Problem::new("attachment-not-read", "the mail has attachments other than PDF, TIFF and HL7: they are kept, not read");
+        result.outcome.problems.push(problem);
+    }
+    result
+}
+
+fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
+    if let Some(report) = &mail.bounce {
+        let bounce = Bounce {
+            recipient: report.recipient.clone(),
+            permanent: report.permanent,
+            status: report.status.clone(),
+            reference: found.token.as_ref().map(|token| token.as_str().to_owned()),
+        };
+        return Outcome { bounce: Some(bounce), ..Outcome::of(Kind::Bounce) };
+    }
+    if mail.automatic.is_some() {
+        return Outcome::of(Kind::AutoReply);
+    }
+    let today = rules.now.to_zoned(rules.time_zone.clone()).date();
+    let order = DateOrder::of_region(rules.region);
+    if let Some(reference) = &found.reference {
+        return Outcome { reply: Some(reply(mail, found, reference, sent_on(mail, today), order)), ..Outcome::of(Kind::Reply) };
+    }
+    match referral::read(&mail.words, &mail.subject, order, today, rules.region) {
+        Some(record) => Outcome::referral(record),
+        None => Outcome::of(Kind::Unknown),
+    }
+}
+
+fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order: DateOrder) -> Reply {
+    let mut reply = read_reply(&mail.words, sent_on, order);
+    reply.reference = Some(reference.to_string());
+    reply.matched_by = Some(if found.token.is_some() { "token" } else { "reference" }.to_owned());
+    let passed_on = mail.forwarded || is_forward(&mail.subject);
+    let why = if found.several {
+        Some(Doubt::SeveralReferrals.as_str())
+    } else {
+        passed_on.then_some("the mail passes on another one")
+    };
+    if let Some(why) = why.filter(|_| reply.outcome != ReplyOutcome::Unclear) {
+        let reading =
+            serde_json::to_value(reply.outcome).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+        reply.reason = Some(format!("best reading: {reading}; but {why}"));
+        reply.outcome = ReplyOutcome::Unclear;
+        reply.confidence = 0.5;
+    }
+    reply
+}
+
+fn is_forward(subject: &str) -> bool {
+    let subject = subject.trim_start().to_lowercase();
+    ["fwd:", "fw:", "wg:", "tr:", "rv:"].iter().any(|mark| subject.starts_with(mark))
+}
+
+/// The day the writer wrote, by their Date header unless that cannot be (to come, or long gone).
+fn sent_on(mail: &Mail, today: Date) -> Date {
+    let earliest = today.saturating_sub(400.days());
+    let latest = today.saturating_add(1.day());
+    mail.sent_on.filter(|date| (earliest..=latest).contains(date)).unwrap_or(today)
+}
+
+/// Which referral a mail is about.
+struct Match {
+    token: Option<Token>,
+    reference: Option<Reference>,
+    several: bool,
+}
+
+static TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)ll-[0-9a-z]{4}-[0-9a-z]{4}-[a-z2-7]{16}").expect("the pattern is fixed and compiles"));
+static REFERENCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\bLL[- ]?[0-9A-Z]{4}[- ]?[0-9A-Z]{4}\b").expect("the pattern is fixed and compiles"));
+
+impl Match {
+    /// The address it was sent to counts first, then the subject, then what it answers, then its text with all that it quotes.
+    fn of(mail: &Mail, key: Option<&TokenKey>) -> Self {
+        let places = [mail.to.join("\n"), mail.subject.clone(), mail.answers.join("\n"), mail.all_text.clone()];
+        let tokens = |text: &str| -> Vec<Token> {
+            TOKEN.find_iter(text).take(50).filter_map(|found| key?.verify(found.as_str())).collect()
+        };
+        let references = |text: &str| -> BTreeSet<Reference> {
+            REFERENCE.find_iter(text).take(50).filter_map(|found| found.as_str().parse().ok()).collect()
+        };
+        let token = places.iter().find_map(|place| tokens(place).into_iter().next());
+        let mut about: BTreeSet<Reference> = references(&mail.words);
+        about.extend(references(&mail.subject));
+        about.extend(tokens(places.first().map_or("", String::as_str)).iter().map(|token| token.reference().clone()));
+        let reference = match &token {
+            Some(token) => Some(token.reference().clone()),
+            None => places.iter().find_map(|place| references(place).into_iter().next()),
+        };
+        about.extend(reference.clone());
+        Self { token, reference, several: about.len() > 1 }
+    }
+
+    fn doubt(&self) -> Option<Doubt> {
+        if self.several {
+            return Some(Doubt::SeveralReferrals);
+        }
+        self.token.is_none().then_some(Doubt::ReferenceOnly)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! A mail taken apart: who wrote it, in answer to what, in which own words, with which parts.
+
+use std::{fmt, sync::LazyLock};
+
+use bytes::Bytes;
+use jiff::civil::Date;
+use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use regex::Regex;
+
+use super::{
+    bounce::{self, Report},
+    words,
+};
+use crate::{ids::BodyId, referral::Problem};
+
+/// How much of a mail is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct MailLimits {
+    /// Mails within mails.
+    pub nesting_max: u32,
+    /// Parts, in all.
+    pub parts_max: usize,
+    /// Characters of text.
+    pub text_characters_max: usize,
+    /// Bytes of one decoded part.
+    pub part_bytes_max: usize,
+}
+
+impl Default for MailLimits {
+    fn default() -> Self {
+        Self { nesting_max: 8, parts_max: 200, text_characters_max: 65_536, part_bytes_max: 67_108_864 }
+    }
+}
+
+/// One attached part, decoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The name it came with. It can be patient data.
+    pub name: Option<String>,
+    /// Its media type by its content; by its header only where the content does not tell.
+    pub media_type: String,
+    /// Its content.
+    pub content: Bytes,
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("media_type", &self.media_type).field("bytes", &self.content.len()).finish_non_exhaustive()
+    }
+}
+
+/// A mail, taken apart.
+#[derive(Clone, Default)]
+pub struct Mail {
+    /// The address in From; the first, where there are several.
+    pub from: Option<String>,
+    /// The address in Reply-To.
+    pub reply_to: Option<String>,
+    /// Every address it was sent to: To, Cc, Delivered-To, X-Original-To, Envelope-To.
+    pub to: Vec<String>,
+    /// The subject.
+    pub subject: String,
+    /// The day in Date, in the writer's own time zone.
+    pub sent_on: Option<Date>,
+    /// Message-ID, without its angle brackets.
+    pub message_id: Option<String>,
+    /// The Message-IDs in In-Reply-To and References.
+    pub answers: Vec<String>,
+    /// The sender's own words.
+    pub words: String,
+    /// All its text, quoted text included, and the headers of a returned mail: where a token may stand.
+    pub all_text: String,
+    /// Whether it passes on somebody else's mail.
+    pub forwarded: bool,
+    /// Whether a machine wrote it, and how that is known.
+    pub automatic: Option<&'static str>,
+    /// What it says of a delivery that failed.
+    pub bounce: Option<Report>,
+    /// Its attachments.
+    pub parts: Vec<Part>,
+    /// What makes the same mail again the same: Message-ID and the SHA-256 of all below the headers (relays add headers).
+    pub repeat_key: String,
+    /// What was tolerated or left out.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail").field("parts", &self.parts).field("automatic", &self.automatic).finish_non_exhaustive()
+    }
+}
+
+/// Takes a mail apart. Every sequence of bytes is some mail: what is wrong with it is among its problems.
+#[must_use]
+pub fn read(raw: &[u8], limits: MailLimits) -> Mail {
+    let mut mail = Mail { repeat_key: content_key(raw), ..Mail::default() };
+    let Some(message) = MessageParser::default().parse(raw) else {
+        mail.problems.push(Problem::new("not-a-mail", "the mail has no headers that can be read"));
+        return mail;
+    };
+    headers(&message, &mut mail);
+    let mut reader = Reader { mail: &mut mail, limits, parts: 0, report: None, returned: false };
+    reader.message(&message, 0);
+    let report = reader.report.take();
+    let text: String = mail.all_text.chars().take(limits.text_characters_max).collect();
+    mail.all_text = text;
+    let null_sender = header(&message, "Return-Path").is_some_and(|path| path.trim() == "<>");
+    let failed = header(&message, "X-Failed-Recipients");
+    mail.bounce =
+        report.or_else(|| bounce::plain(mail.from.as_deref(), null_sender, &mail.subject, failed.as_deref(), &mail.all_text));
+    if mail.bounce.is_some() {
+        // What came back is our own: it brings nothing new.
+        mail.parts.clear();
+    }
+    mail.automatic = automatic(&message, &mail, null_sender);
+    if let Some(id) = &mail.message_id {
+        mail.repeat_key = format!("{id}|{}", mail.repeat_key);
+    }
+    mail
+}
+
+fn content_key(raw: &[u8]) -> String {
+    let below = |gap: &[u8]| raw.windows(gap.len()).position(|window| window == gap).map(|at| at + gap.len());
+    let from = match (below(b"\r\n\r\n"), below(b"\n\n")) {
+        (Some(crlf), Some(lf)) => crlf.min(lf),
+        (found, None) | (None, found) => found.unwrap_or(0),
+    };
+    BodyId::of(raw.get(from..).unwrap_or(raw)).hex().to_owned()
+}
+
+fn header(message: &Message<'_>, name: &str) -> Option<String> {
+    message.headers_raw().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+}
+
+fn headers(message: &Message<'_>, mail: &mut Mail) {
+    let first = |address: Option<&mail_parser::Address<'_>>| address.and_then(|list| list.first()?.address().map(str::to_owned));
+    mail.from = first(message.from());
+    mail.reply_to = first(message.reply_to());
+    for list in message.all_to().chain(message.all_cc()) {
+        mail.to.extend(list.iter().filter_map(|address| address.address().map(str::to_owned)).take(50));
+    }
+    for name in ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To"] {
+        let values = message.headers_raw().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        mail.to.extend(values.map(|(_, value)| value.trim().to_owned()).take(20));
+    }
+    mail.subject = message.subject().unwrap_or_default().trim().to_owned();
+    mail.sent_on = message.date().filter(|date| date.is_valid()).and_then(|date| {
+        Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
+    });
+    mail.message_id = message.message_id().map(str::to_owned);
+    for value in [message.in_reply_to(), message.references()] {
+        match value {
+            HeaderValue::Text(id) => mail.answers.push(id.to_string()),
+            HeaderValue::TextList(ids) => mail.answers.extend(ids.iter().take(100).map(ToString::to_string)),
+            HeaderValue::Address(_)
+            | HeaderValue::DateTime(_)
+            | HeaderValue::ContentType(_)
+            | HeaderValue::Received(_)
+            | HeaderValue::Empty => {}
+        }
+    }
+}
+
+struct Reader<'m> {
+    mail: &'m mut Mail,
+    limits: MailLimits,
+    parts: usize,
+    report: Option<Report>,
+    /// Whether what follows is a mail that came back.
+    returned: bool,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, code: &str, message: &str) {
+        if !self.mail.problems.iter().any(|known| known.code == code) {
+            self.mail.problems.push(Problem::new(code, message));
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>, depth: u32) {
+        if depth > self.limits.nesting_max {
+            self.problem("mail-nesting-max", "the mail holds mails within mails too deep; those below were not read");
+            return;
+        }
+        let is_text =
+            |id: usize| u32::try_from(id).is_ok_and(|id| message.text_body.contains(&id) || message.html_body.contains(&id));
+        let has_plain = message.parts.iter().enumerate().any(|(id, part)| is_text(id) && matches!(part.body, PartType::Text(_)));
+        for (id, part) in message.parts.iter().enumerate() {
+            self.parts += 1;
+            if self.parts > self.limits.parts_max {
+                self.problem("mail-parts-max", "the mail has too many parts; the last ones were not read");
+                return;
+            }
+            let media_type = declared(part);
+            match &part.body {
+                PartType::Message(nested) => self.nested(nested, depth),
+                PartType::Multipart(_) => {}
+                PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_)
+                    if media_type == "message/delivery-status" || media_type == "message/global-delivery-status" =>
+                {
+                    self.report =
+                        self.report.take().or_else(|| bounce::delivery_status(&String::from_utf8_lossy(part.contents())));
+                }
+                PartType::Text(text) if media_type == "text/rfc822-headers" => self.text(text),
+                PartType::Text(text) if is_text(id) && !attached(part) => self.body(text, depth),
+                PartType::Html(html) if is_text(id) && !attached(part) => {
+                    if !has_plain {
+                        let own = words::html_to_text(html);
+                        self.body(&own, depth);
+                    }
+                    let whole = mail_parser::decoders::html::html_to_text(html);
+                    self.text(&whole);
+                }
+                PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
+                    self.attachment(part, &media_type);
+                }
+            }
+        }
+    }
+
+    /// A mail attached to the mail: forwarded, or come back.
+    fn nested(&mut self, nested: &Message<'_>, depth: u32) {
+        let ids = [nested.message_id().map(str::to_owned), nested.subject().map(str::to_owned), header(nested, "Reply-To")];
+        for text in ids.iter().flatten() {
+            self.text(text);
+        }
+        if self.report.is_none() {
+            self.mail.forwarded = true;
+        }
+        self.returned = self.report.is_some();
+        self.message(nested, depth + 1);
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.mail.all_text.len() < self.limits.text_characters_max {
+            self.mail.all_text.push('\n');
+            self.mail.all_text.extend(text.chars().take(self.limits.text_characters_max));
+        } else {
+            self.problem("mail-text-max", "the mail has more text than is read");
+        }
+    }
+
+    /// A text that is shown as the mail itself. Only the outermost mail has words of the sender's own.
+    fn body(&mut self, text: &str, depth: u32) {
+        self.text(text);
+        if depth > 0 {
+            return;
+        }
+        if is_hl7(text.as_bytes()) {
+            self.keep(None, "application/hl7-v2", text.as_bytes());
+            return;
+        }
+        let bounded: String = text.chars().take(self.limits.text_characters_max).collect();
+        let own = words::own_words(&bounded);
+        self.mail.forwarded |= own.forwarded;
+        if !self.mail.words.is_empty() && !own.words.is_empty() {
+            self.mail.words.push('\n');
+        }
+        self.mail.words.push_str(&own.words);
+    }
+
+    fn attachment(&mut self, part: &MessagePart<'_>, declared: &str) {
+        let content = part.contents();
+        let name = part.attachment_name().map(str::to_owned);
+        if self.returned || content.is_empty() {
+            return;
+        }
+        if content.len() > self.limits.part_bytes_max {
+            self.problem("mail-part-bytes-max", "an attachment is larger than is read");
+            return;
+        }
+        let media_type = sniff(content, name.as_deref(), declared);
+        if media_type == "application/ms-tnef" {
+            self.problem(
+                "mail-tnef",
+                "the attachments are wrapped in a winmail.dat, which is not read; ask for plain attachments",
+            );
+        }
+        self.keep(name, &media_type, content);
+    }
+
+    fn keep(&mut self, name: Option<String>, media_type: &str, content: &[u8]) {
+        self.mail.parts.push(Part { name, media_type: media_type.to_owned(), content: Bytes::copy_from_slice(content) });
+    }
+}
+
+fn declared(part: &MessagePart<'_>) -> String {
+    part.content_type().map_or_else(
+        || "text/plain".to_owned(),
+        |declared| format!("{}/{}", declared.ctype(), declared.subtype().unwrap_or("*")).to_ascii_lowercase(),
+    )
+}
+
+/// The media type by content; names and headers lie more often.
+fn sniff(content: &[u8], name: Option<&str>, declared: &str) -> String {
+    let starts = |magic: &[u8]| content.starts_with(magic);
+    let head = content.get(..content.len().min(1_024)).unwrap_or(content);
+    let named = |ending: &str| name.is_some_and(|name| name.to_ascii_lowercase().ends_with(ending));
+    let known = if head.windows(5).any(|window| window == b"%PDF-") {
+        "application/pdf"
+    } else if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
+        "image/tiff"
+    } else if starts(b"\x89PNG\r\n\x1a\n") {
+        "image/png"
+    } else if starts(b"\xff\xd8\xff") {
+        "image/jpeg"
+    } else if starts(b"\x78\x9f\x3e\x22") {
+        "application/ms-tnef"
+    } else if is_hl7(content) || ((declared.contains("hl7-v2") || named(".hl7")) && !declared.contains("xml")) {
+        "application/hl7-v2"
+    } else if starts(b"PK\x03\x04") {
+        "application/zip"
+    } else if declared == "application/pdf" || declared == "image/tiff" {
+        // It says so and is not.
+        "application/octet-stream"
+    } else {
+        declared
+    };
+    known.to_owned()
+}
+
+/// Whether content is an HL7 v2 message or batch, after a byte order mark, an MLLP start byte or blank lines.
+fn is_hl7(content: &[u8]) -> bool {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let at = content.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b).unwrap_or(content.len());
+    let content = content.get(at..).unwrap_or_default();
+    [b"MSH|", b"FHS|", b"BHS|"].iter().any(|start| content.starts_with(*start))
+}
+
+/// Subjects that only machines write.
+static AUTOMATIC_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)^\s*(?:re:\s*)?(?:automatic reply|auto(?:matic)?[ -]?(?:reply|response|responder|antwort)\b|autoreply|out of (?:the )?office|ooo:|auto:|abwesenheit|automatische antwort|réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|vacation (?:reply|message))",
+    )
+    .expect("the pattern is fixed and compiles")
+});
+/// What a ticket robot says of itself.
+static TICKET: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?:\b(?:ticket|case|request) (?:number |id |no\.? ?)?#?\s?\[?[A-Z-]{0,5}\d{2,}\b.{0,80}\b(?:has been|was) (?:created|opened|received|logged|assigned)|\bthis is an automat(?:ed|ic) (?:reply|response|message|e-?mail|acknowledg))",
+    )
+    .expect("the pattern is fixed and compiles")
+});
+
+/// Whether a machine wrote it (RFC 3834 section 5 and what came before it).
+///
+/// `Precedence: list` and `X-Auto-Response-Suppress` are no sign: a shared desk's list server sets them on people's answers too.
+fn automatic(message: &Message<'_>, mail: &Mail, null_sender: bool) -> Option<&'static str> {
+    let is = |name: &str, values: &[&str]| {
+        header(message, name).is_some_and(|value| {
+            let value = value.to_ascii_lowercase();
+            values.iter().any(|known| value.split([';', ' ']).next() == Some(known))
+        })
+    };
+    if header(message, "Auto-Submitted").is_some() && !is("Auto-Submitted", &["no"]) {
+        return Some("Auto-Submitted");
+    }
+    if is("Precedence", &["bulk", "junk", "auto_reply", "auto-reply"]) {
+        return Some("Precedence");
+    }
+    for name in ["X-Autoreply", "X-Autorespond", "X-Autoresponse", "X-AutoReply-From", "X-Mail-Autoreply", "X-Vacation"] {
+        if header(message, name).is_some() && !is(name, &["no", "false"]) {
+            return Some("X-Autoreply");
+        }
+    }
+    if null_sender {
+        return Some("null sender");
+    }
+    if AUTOMATIC_SUBJECT.is_match(&mail.subject) {
+        return Some("subject");
+    }
+    TICKET.is_match(&mail.words.replace('\n', " ")).then_some("a ticket robot's words")
+}
+
+/// Whether a part says that it is an attachment.
+fn attached(part: &MessagePart<'_>) -> bool {
+    part.content_disposition().is_some_and(mail_parser::ContentType::is_attachment)
+}

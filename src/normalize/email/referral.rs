@@ -1,0 +1,272 @@
+//! A referral written as a plain mail: lines with a label (`Patient:`, `DOB:`, `Reason:`).
+//!
+//! Only what a label names is taken; all the words are kept as notes. What is missing holds the referral for a person.
+
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+use regex::Regex;
+
+use crate::{
+    normalize::reply::DateOrder,
+    referral::{Code, Coverage, Evidence, HeldReason, IsoDate, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex},
+};
+
+static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^\W*(?P<label>[A-Za-z][A-Za-z /#.'-]{0,34}?)\s*[:=]\s*(?P<value>\S.*)$")
+        .expect("the pattern is fixed and compiles")
+});
+
+/// What a label names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Patient,
+    BirthDate,
+    Sex,
+    Phone,
+    Reason,
+    Diagnosis,
+    Priority,
+    Payer,
+    Member,
+    Specialty,
+    ReferredTo,
+    Referring,
+}
+
+fn field(label: &str) -> Option<Field> {
+    let label = label.to_ascii_lowercase().replace(['.', '\''], "");
+    Some(match label.trim() {
+        "patient" | "patient name" | "name of patient" | "pt" | "pt name" | "name" => Field::Patient,
+        "dob" | "date of birth" | "birth date" | "birthdate" | "born" | "patient dob" => Field::BirthDate,
+        "sex" | "gender" => Field::Sex,
+        "phone" | "patient phone" | "telephone" | "tel" | "cell" | "mobile" | "home phone" => Field::Phone,
+        "reason" | "reason for referral" | "referral reason" | "indication" => Field::Reason,
+        "diagnosis" | "dx" | "diagnoses" => Field::Diagnosis,
+        "priority" | "urgency" => Field::Priority,
+        "insurance" | "payer" | "insurance company" => Field::Payer,
+        "member id" | "policy" | "policy number" | "member number" | "insurance id" => Field::Member,
+        "specialty" | "department" => Field::Specialty,
+        "referred to" | "refer to" | "referral to" | "specialist" => Field::ReferredTo,
+        "referring provider" | "referring physician" | "referring" | "referred by" | "referring doctor" => Field::Referring,
+        _ => return None,
+    })
+}
+
+/// Reads a referral from a mail's own words. None where it refers nobody: no patient is named, or nothing is asked.
+pub(super) fn read(words: &str, subject: &str, order: DateOrder, today: Date, region: &str) -> Option<Record> {
+    let found: Vec<(Field, String)> = words
+        .lines()
+        .filter_map(|line| {
+            let captures = LABELLED.captures(line.trim())?;
+            Some((field(&captures["label"])?, captures["value"].trim().to_owned()))
+        })
+        .collect();
+    let has = |wanted: Field| found.iter().any(|(field, _)| *field == wanted);
+    let refers = format!("{subject} {words}").to_lowercase().contains("refer");
+    if !has(Field::Patient) || !(refers || has(Field::Reason) || has(Field::Diagnosis)) {
+        return None;
+    }
+    let mut record = Record::default();
+    for (field, value) in &found {
+        take(&mut record, *field, value, order, today, region);
+    }
+    record.notes = words.split("\n\n").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).take(100).collect();
+    check(&mut record);
+    Some(record)
+}
+
+fn take(record: &mut Record, field: Field, value: &str, order: DateOrder, today: Date, region: &str) {
+    let evidence = |confidence| Evidence {
+        confidence,
+        text: Some(value.to_owned()),
+        location: Some("text".to_owned()),
+        ..Evidence::default()
+    };
+    let note = |record: &mut Record, path: &str, confidence| {
+        // The first line of a label counts; a second one that says something else is a rival.
+        if let Some(known) = record.evidence.get_mut(path) {
+            if known.text.as_deref() != Some(value) {
+                known.rivals.push(value.to_owned());
+                record.mark(path);
+            }
+            return false;
+        }
+        record.evidence.insert(path.to_owned(), evidence(confidence));
+        true
+    };
+    match field {
+        Field::Patient => {
+            if note(record, "patient.name.family", 0.95) {
+                record.evidence.insert("patient.name.given".to_owned(), evidence(0.95));
+                let (name, plain) = person(value);
+                record.patient.name = name;
+                if !plain {
+                    record.mark("patient.name.family");
+                    record.mark("patient.name.given");
+                }
+            }
+        }
+        Field::BirthDate => {
+            if note(record, "patient.birth_date", 0.95) {
+                record.patient.birth_date = birth_date(value, order, today).map(IsoDate::day);
+                if record.patient.birth_date.is_none() {
+                    record.mark("patient.birth_date");
+                    record.problems.push(Problem::at(
+                        "not-a-date",
+                        "patient.birth_date",
+                        "the birth date cannot be read as a date that was",
+                    ));
+                }
+            }
+        }
+        Field::Sex => {
+            record.patient.sex = match value.to_ascii_lowercase().as_str() {
+                "f" | "female" => Some(Sex::F),
+                "m" | "male" => Some(Sex::M),
+                "o" | "other" => Some(Sex::O),
+                _ => None,
+            };
+        }
+        Field::Phone => {
+            if note(record, "patient.phones.0.number", 0.9) {
+                let (number, sound) = phone(value, region);
+                record.patient.phones.push(Phone { number, usage: Some(PhoneUse::Home) });
+                if !sound {
+                    record.mark("patient.phones.0.number");
+                }
+            }
+        }
+        Field::Reason => {
+            if note(record, "request.reason", 0.95) {
+                record.request.reason = Some(value.to_owned());
+            }
+        }
+        Field::Diagnosis => {
+            let at = record.request.diagnoses.len();
+            if at < 20 && note(record, &format!("request.diagnoses.{at}.text"), 0.9) {
+                record.request.diagnoses.push(Code { text: Some(value.to_owned()), ..Code::default() });
+            }
+        }
+        Field::Priority => {
+            if note(record, "priority", 0.95) {
+                record.priority = priority(value);
+            }
+        }
+        Field::Payer => {
+            if note(record, "insurance.0.payer", 0.9) {
+                coverage(record).payer = Some(value.to_owned());
+            }
+        }
+        Field::Member => {
+            if note(record, "insurance.0.member_id", 0.9) {
+                coverage(record).member_id = Some(value.to_owned());
+            }
+        }
+        Field::Specialty => {
+            if note(record, "referred_to.specialty", 0.9) {
+                record.referred_to.specialty = Some(value.to_owned());
+            }
+        }
+        Field::ReferredTo => {
+            if note(record, "referred_to.organization", 0.8) {
+                record.referred_to.organization = Some(value.to_owned());
+            }
+        }
+        Field::Referring => {
+            if note(record, "referring.name.family", 0.8) {
+                record.referring.name = person(value).0;
+            }
+        }
+    }
+}
+
+fn coverage(record: &mut Record) -> &mut Coverage {
+    if record.insurance.is_empty() {
+        record.insurance.push(Coverage::default());
+    }
+    record.insurance.first_mut().expect("one was just put there")
+}
+
+/// What is missing or doubtful of a patient's identity, and a priority that nobody named, hold it for a person.
+fn check(record: &mut Record) {
+    let missing = [
+        ("patient.name.family", record.patient.name.family.is_none()),
+        ("patient.name.given", record.patient.name.given.is_none()),
+        ("patient.birth_date", record.patient.birth_date.is_none()),
+    ];
+    for (path, missing) in missing {
+        if missing {
+            record.mark(path);
+        }
+        if record.review.iter().any(|marked| marked == path) {
+            record.hold(HeldReason::BlockingField);
+        }
+    }
+    if record.priority == Priority::Unknown || record.review.iter().any(|marked| marked == "priority") {
+        record.mark("priority");
+        record.hold(HeldReason::PriorityUnknown);
+    }
+}
+
+/// A name, and whether it is plain which part is which.
+fn person(value: &str) -> (PersonName, bool) {
+    let mut name = PersonName::default();
+    let value = value.trim().trim_end_matches([',', '.']);
+    if let Some((family, given)) = value.split_once(',') {
+        let mut given = given.split_whitespace();
+        name.family = Some(family.trim().to_owned()).filter(|family| !family.is_empty());
+        name.given = given.next().map(str::to_owned);
+        name.middle = given.next().map(str::to_owned);
+        let plain = given.next().is_none() && name.given.is_some() && !value.chars().any(|c| c.is_ascii_digit());
+        return (name, plain);
+    }
+    let mut words: Vec<&str> = value.split_whitespace().collect();
+    if let Some(title) = words
+        .first()
+        .filter(|word| ["dr", "dr.", "mr", "mr.", "mrs", "mrs.", "ms", "ms."].contains(&word.to_lowercase().as_str()))
+    {
+        name.prefix = Some((*title).to_owned());
+        words.remove(0);
+    }
+    let plain = words.len() == 2 && !value.chars().any(|c| c.is_ascii_digit() || "()/".contains(c));
+    if let Some((family, given)) = words.split_last() {
+        name.family = Some((*family).to_owned());
+        name.given = given.first().map(|given| (*given).to_owned());
+        name.middle = Some(given.iter().skip(1).copied().collect::<Vec<_>>().join(" ")).filter(|middle| !middle.is_empty());
+    }
+    (name, plain)
+}
+
+/// A birth date with four digits of year, in the region's order or unmistakable; never one to come.
+fn birth_date(value: &str, order: DateOrder, today: Date) -> Option<Date> {
+    static NUMBERS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(\d{1,4})[/. -](\d{1,2})[/. -](\d{1,4})\b").expect("the pattern is fixed and compiles"));
+    let captures = NUMBERS.captures(value.trim())?;
+    let part = |at: usize| captures.get(at).map(|part| part.as_str()).unwrap_or_default();
+    let (year, month, day) = match (part(1).len(), part(3).len(), order) {
+        (4, 1..=2, _) => (part(1), part(2), part(3)),
+        (1..=2, 4, DateOrder::MonthFirst) => (part(3), part(1), part(2)),
+        (1..=2, 4, DateOrder::DayFirst) => (part(3), part(2), part(1)),
+        _ => return None,
+    };
+    let date = Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()?;
+    (date <= today && date.year() > 1880).then_some(date)
+}
+
+fn phone(value: &str, region: &str) -> (String, bool) {
+    let region = region.parse::<phonenumber::country::Id>().ok();
+    match phonenumber::parse(region, value) {
+        Ok(number) if phonenumber::is_valid(&number) => (number.format().mode(phonenumber::Mode::E164).to_string(), true),
+        Ok(_) | Err(_) => (value.to_owned(), false),
+    }
+}
+
+fn priority(value: &str) -> Priority {
+    match value.to_ascii_lowercase().trim_matches(|c: char| !c.is_alphanumeric()) {
+        "stat" | "emergency" | "immediate" => Priority::Stat,
+        "urgent" | "asap" => Priority::Urgent,
+        "routine" | "normal" | "standard" => Priority::Routine,
+        _ => Priority::Unknown,
+    }
+}

@@ -1,0 +1,167 @@
+//! Whole mails, as mail programs and servers write them.
+
+use jiff::Timestamp;
+
+use super::*;
+
+fn key() -> TokenKey {
+    TokenKey::new([7; 32])
+}
+
+fn token() -> Token {
+    key().token(&"LL-0000-0000".parse::<Reference>().unwrap())
+}
+
+fn outcome_of(raw: &str) -> MailOutcome {
+    let raw = raw.replace("TOKEN", token().as_str()).replace('\n', "\r\n");
+    let mail = read(raw.as_bytes(), MailLimits::default());
+    let (key, now) = (key(), "2026-11-21T18:00:00Z".parse::<Timestamp>().unwrap());
+    normalize(&mail, &MailRules { key: Some(&key), now, time_zone: &TimeZone::UTC, region: "US" })
+}
+
+const PLAIN_REPLY: &str = "From: Maria Gomez <desk@cardio.example>\nTo: <Referrals+TOKEN@clinic.example>\nSubject: Re: Referral\nDate: Sat, 21 Nov 2026 10:00:00 -0800\nMessage-ID: <1@cardio.example>\n\nyes, received, booked for 12/14/2026 10:30\n\nOn Fri, Nov 20, 2026 Loopline <r@clinic.example> wrote:\n> Wrong clinic.\n";
+
+#[test]
+fn a_plain_reply_is_matched_by_its_token_and_read() {
+    let found = outcome_of(PLAIN_REPLY);
+    let reply = found.outcome.reply.unwrap();
+    assert_eq!(found.outcome.kind, Kind::Reply);
+    assert_eq!(reply.outcome, ReplyOutcome::Scheduled);
+    assert_eq!(reply.appointment.unwrap().at.as_str(), "2026-12-14T10:30");
+    assert_eq!(reply.matched_by.as_deref(), Some("token"));
+    assert_eq!(found.doubt, None);
+    assert_eq!(found.sender, "desk@cardio.example");
+}
+
+#[test]
+fn the_token_is_found_in_subject_message_id_and_quoted_text_and_in_any_case() {
+    let plain = "From: desk@cardio.example\nTo: referrals@clinic.example\nSubject: Re: x\n\nreceived, thanks\n";
+    for mail in [
+        plain.replace("Re: x", "Re: Referral LL-0000-0000: please confirm receipt [TOKEN]"),
+        plain.replace("Subject", "In-Reply-To: <TOKEN.01abc@clinic.example>\nSubject"),
+        plain.replace("Subject", "References: <a@b.example> <TOKEN.01abc@clinic.example>\nSubject"),
+        format!("{plain}\n> Referral [TOKEN]\n"),
+        plain.replace("Subject", &format!("Delivered-To: referrals+{}@clinic.example\nSubject", token().as_str().to_uppercase())),
+    ] {
+        let found = outcome_of(&mail);
+        assert_eq!(found.outcome.reply.unwrap().outcome, ReplyOutcome::Received, "{mail}");
+        assert_eq!((found.token, found.doubt), (Some(token()), None), "{mail}");
+    }
+}
+
+#[test]
+fn a_bare_reference_or_a_forged_token_only_proposes_a_match() {
+    let bare = outcome_of("From: x@y.example\nSubject: LL-0000-0000\n\nreceived, thanks\n");
+    assert_eq!(bare.doubt, Some(Doubt::ReferenceOnly));
+    assert_eq!(bare.outcome.reply.unwrap().matched_by.as_deref(), Some("reference"));
+    let forged = outcome_of("From: x@y.example\nTo: r+ll-0000-0000-aaaaaaaaaaaaaaaa@clinic.example\nSubject: x\n\nreceived\n");
+    assert_eq!((forged.token, forged.doubt), (None, Some(Doubt::ReferenceOnly)));
+}
+
+#[test]
+fn a_token_from_somebody_who_was_not_asked_goes_to_a_person() {
+    let mut found = outcome_of(PLAIN_REPLY);
+    found.expect_sender(&["Front@Cardio.example"]);
+    assert_eq!(found.doubt, None);
+    found.expect_sender(&["desk@other.example"]);
+    assert_eq!(found.doubt, Some(Doubt::UnexpectedSender));
+    assert_eq!(found.outcome.reply.unwrap().matched_by.as_deref(), Some("reference"));
+    assert!(!same_desk("a@gmail.com", "b@gmail.com"));
+}
+
+#[test]
+fn two_referrals_in_one_mail_and_a_forwarded_answer_are_unclear() {
+    let other = Reference::generate();
+    let two = outcome_of(&PLAIN_REPLY.replace("booked", &format!("and {other} too, booked")));
+    assert_eq!(two.doubt, Some(Doubt::SeveralReferrals));
+    assert_eq!(two.outcome.reply.unwrap().outcome, ReplyOutcome::Unclear);
+    let forwarded = outcome_of(&PLAIN_REPLY.replace("Re: Referral", "Fwd: Referral"));
+    assert_eq!(forwarded.outcome.reply.unwrap().outcome, ReplyOutcome::Unclear);
+}
+
+#[test]
+fn automatic_answers_are_no_replies_and_a_shared_desks_list_headers_are_no_sign() {
+    for header in [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: Auto-Generated; x=y",
+        "Precedence: bulk",
+        "X-Autoreply: yes",
+        "Return-Path: <>",
+    ] {
+        assert_eq!(
+            outcome_of(&PLAIN_REPLY.replace("Subject", &format!("{header}\nSubject"))).outcome.kind,
+            Kind::AutoReply,
+            "{header}"
+        );
+    }
+    for subject in ["Automatic reply: Referral", "Out of Office", "Abwesenheitsnotiz: x", "Réponse automatique : x"] {
+        assert_eq!(outcome_of(&PLAIN_REPLY.replace("Re: Referral", subject)).outcome.kind, Kind::AutoReply, "{subject}");
+    }
+    let ticket = PLAIN_REPLY.replace("yes, received, booked", "Your ticket #12345 has been created");
+    assert_eq!(outcome_of(&ticket).outcome.kind, Kind::AutoReply);
+    for header in ["Auto-Submitted: no", "Precedence: list", "X-Auto-Response-Suppress: All"] {
+        assert_eq!(
+            outcome_of(&PLAIN_REPLY.replace("Subject", &format!("{header}\nSubject"))).outcome.kind,
+            Kind::Reply,
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn a_bounce_names_its_delivery_and_brings_no_documents_back() {
+    let found = outcome_of(
+        "Return-Path: <>\nFrom: Mail Delivery System <Mailer-Daemon@mail.test.example>\nTo: r+b-TOKEN@clinic.example\nSubject: Mail delivery failed\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nfailed\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.test.example\n\nAction: failed\nFinal-Recipient: rfc822;desk@cardio.example\nStatus: 5.1.1\n\n--b\nContent-Type: message/rfc822\n\nSubject: Referral [TOKEN]\nContent-Type: application/pdf\n\n%PDF-1.7 x\n--b--\n",
+    );
+    assert_eq!(found.outcome.kind, Kind::Bounce);
+    let bounce = found.outcome.bounce.unwrap();
+    assert_eq!((bounce.recipient.as_str(), bounce.permanent), ("desk@cardio.example", true));
+    assert_eq!(bounce.reference.as_deref(), Some(token().as_str()));
+    assert!(found.documents.is_empty());
+}
+
+#[test]
+fn attachments_are_known_by_their_content() {
+    let found = outcome_of(
+        "From: a@b.example\nSubject: fax\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nplease see attached\n--b\nContent-Type: application/octet-stream; name=\"scan.dat\"\nContent-Disposition: attachment; filename=\"scan.dat\"\n\n%PDF-1.7 x\n--b\nContent-Type: text/plain; name=\"m.txt\"\nContent-Disposition: attachment; filename=\"m.txt\"\n\nMSH|^~\\&|A|B\n--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"not.pdf\"\n\nnot a PDF\n--b--\n",
+    );
+    assert_eq!(found.outcome.kind, Kind::Unknown);
+    assert_eq!((found.documents.len(), found.hl7.len(), found.others.len()), (1, 1, 1));
+    assert_eq!(found.documents[0].name.as_deref(), Some("scan.dat"));
+}
+
+#[test]
+fn a_referral_in_labelled_lines_becomes_a_record_and_what_is_missing_holds_it() {
+    let found = outcome_of(
+        "From: office@family.example\nSubject: New referral\n\nPatient: Quill, Ada\nDOB: 03/09/1961\nReason: palpitations\nPriority: urgent\nPhone: (415) 253-7700\n",
+    );
+    let record = found.outcome.record.unwrap();
+    assert_eq!(record.patient.name.family.as_deref(), Some("Quill"));
+    assert_eq!(record.patient.birth_date.unwrap().as_str(), "1961-03-09");
+    assert_eq!(record.patient.phones[0].number, "+14152537700");
+    assert!(record.held.is_empty(), "{:?} {:?}", record.held, record.review);
+    let held = outcome_of("From: a@b.example\nSubject: referral\n\nPatient: Ada Maria Quill\nDOB: 13/45/1961\nReason: x\n")
+        .outcome
+        .record
+        .unwrap();
+    assert_eq!(held.held, [crate::referral::HeldReason::BlockingField, crate::referral::HeldReason::PriorityUnknown]);
+}
+
+#[test]
+fn a_mail_that_came_by_two_ways_is_the_same_mail() {
+    let relayed = format!("Received: from relay.example by mx.example\n{PLAIN_REPLY}");
+    assert_eq!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&relayed).repeat_key);
+    assert_ne!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&PLAIN_REPLY.replace("10:30", "11:30")).repeat_key);
+}
+
+#[test]
+fn no_bytes_and_no_nesting_break_the_reading() {
+    let mut nested = "Subject: x\n\nend".to_owned();
+    for _ in 0..40 {
+        nested = format!("Content-Type: message/rfc822\n\n{nested}");
+    }
+    assert!(!outcome_of(&nested).outcome.problems.is_empty());
+    for raw in [&b""[..], b"\0\xff\xfe", b"\n\n\n", b"From: \xff\nContent-Type: multipart/mixed; boundary=\"\n\n--"] {
+        read(raw, MailLimits::default());
+    }
+}

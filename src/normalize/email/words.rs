@@ -1,0 +1,204 @@
+//! The sender's own words: quoted text, signatures and disclaimers off, HTML made text.
+//!
+//! # Design notes
+//! Quoting has no standard, so marks of several mail programs in four languages are known here. A mark that is not known leaves
+//! quoted text among the own words, which makes the reply unclear: safe, and a person sees it. Cutting too much would be the
+//! dangerous side, so what stands below quoted lines that are marked with `>` (bottom and inline posting) is kept.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// The own words of a text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Own {
+    /// The words.
+    pub(super) words: String,
+    /// Whether the mail passes on somebody else's.
+    pub(super) forwarded: bool,
+}
+
+fn fixed(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is fixed and compiles")
+}
+
+/// The line above quoted text: `On … wrote:`.
+static ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:on\b.{4,200}\bwrote|am\b.{4,200}\bschrieb\b.{0,120}|le\b.{4,200}\ba écrit|el\b.{4,200}\bescribió|.{2,80}<[^<>\s]+@[^<>\s]+>\s*(?:wrote|schrieb|a écrit|escribió)|\d{4}-\d\d-\d\d\b.{4,120}<[^<>\s]+@[^<>\s]+>)\s*:$",
+    )
+});
+/// How an attribution that was wrapped begins.
+static ATTRIBUTION_START: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^(?:on|am|le|el)\b.*(?:\d|,|<)"));
+static SENDER_LINE: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\*?(?:from|von|de|desde)\s?:\*?\s*\S"));
+static SENT_LINE: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"(?i)^\*?(?:sent|date|gesendet|datum|envoyé|enviado(?: el)?|fecha)\s?:\*?\s*\S"));
+static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^-{2,}\s*(?:original message|ursprüngliche nachricht|original-?nachricht|message d['’]origine|mensaje original)\s*-*$",
+    )
+});
+static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:-{2,}\s*)?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht|message transféré|début du message transféré|mensaje reenviado)\b.{0,40}$",
+    )
+});
+static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:sent from (?:my|outlook|mail|yahoo)\b.*|get outlook for \w+.*|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
+    )
+});
+static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|hipaa (?:notice|disclaimer)|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
+    )
+});
+
+/// Takes the own words out of a plain text.
+pub(super) fn own_words(text: &str) -> Own {
+    let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}'], "\n").replace('\u{a0}', " ");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let mut own = Own::default();
+    let mut kept: Vec<&str> = Vec::new();
+    let mut at = 0;
+    while let Some(line) = lines.get(at).map(|line| line.trim()) {
+        if FORWARDED.is_match(line) {
+            own.forwarded = true;
+            break;
+        }
+        // `-- ` (RFC 3676 section 4.3) begins the signature, and nothing of one's own stands below it.
+        if line == "--" || DISCLAIMER.is_match(line) {
+            break;
+        }
+        if ORIGINAL.is_match(line) || header_block(&lines, at) {
+            break;
+        }
+        if let Some(after) = attribution(&lines, at) {
+            if !quotes_by_mark(&lines, after) {
+                break;
+            }
+            at = after;
+            continue;
+        }
+        if !line.starts_with('>') && !SENT_FROM.is_match(line) && !is_rule(line) {
+            kept.push(line);
+        }
+        at += 1;
+    }
+    own.words = kept.join("\n").trim().to_owned();
+    own
+}
+
+/// A line of dashes or underscores.
+fn is_rule(line: &str) -> bool {
+    line.len() >= 5 && line.chars().all(|c| "_-=*".contains(c))
+}
+
+/// `From: …` with `Sent: …` close below: how Outlook quotes.
+fn header_block(lines: &[&str], at: usize) -> bool {
+    lines.get(at).is_some_and(|line| SENDER_LINE.is_match(line.trim()))
+        && lines.iter().skip(at + 1).take(5).any(|line| SENT_LINE.is_match(line.trim()))
+}
+
+/// Where the text after an attribution begins, if one begins here; it may be wrapped over three lines.
+fn attribution(lines: &[&str], at: usize) -> Option<usize> {
+    let mut whole = lines.get(at)?.trim().trim_start_matches(['>', ' ']).to_owned();
+    if ATTRIBUTION.is_match(&whole) {
+        return Some(at + 1);
+    }
+    if !ATTRIBUTION_START.is_match(&whole) {
+        return None;
+    }
+    for further in 1..=2 {
+        whole = format!("{whole} {}", lines.get(at + further)?.trim());
+        if ATTRIBUTION.is_match(&whole) {
+            return Some(at + further + 1);
+        }
+    }
+    None
+}
+
+/// Whether the quoted text below is marked line by line.
+fn quotes_by_mark(lines: &[&str], at: usize) -> bool {
+    lines.iter().skip(at).map(|line| line.trim()).find(|line| !line.is_empty()).is_some_and(|line| line.starts_with('>'))
+}
+
+/// Makes text of HTML, without what mail programs mark as quoted.
+pub(super) fn html_to_text(html: &str) -> String {
+    /// From here on, everything is the mail that is answered.
+    const QUOTED_FROM: [&str; 6] =
+        ["gmail_quote", "divrplyfwdmsg", "appendonsend", "moz-cite-prefix", "olk_src_body_section", "yahoo_quoted"];
+    let lower = html.to_ascii_lowercase();
+    let cut = QUOTED_FROM.iter().filter_map(|mark| lower.find(mark)).min().and_then(|at| lower.get(..at)?.rfind('<'));
+    let own = cut.and_then(|at| html.get(..at)).unwrap_or(html);
+    mail_parser::decoders::html::html_to_text(&without_blockquotes(own))
+}
+
+fn without_blockquotes(html: &str) -> String {
+    let lower = html.to_ascii_lowercase();
+    let (mut own, mut depth, mut from) = (String::with_capacity(html.len()), 0_usize, 0_usize);
+    let mut marks: Vec<(usize, bool)> = lower.match_indices("<blockquote").map(|(at, _)| (at, true)).collect();
+    marks.extend(lower.match_indices("</blockquote>").map(|(at, mark)| (at + mark.len(), false)));
+    marks.sort_unstable();
+    for (at, opens) in marks {
+        if opens {
+            if depth == 0 {
+                own.push_str(html.get(from..at).unwrap_or_default());
+            }
+            depth += 1;
+        } else {
+            depth = depth.saturating_sub(1);
+            from = at;
+        }
+    }
+    if depth == 0 {
+        own.push_str(html.get(from..).unwrap_or_default());
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_words_are_left_however_the_mail_program_quotes() {
+        for mail in [
+            "Received, thanks.\n\nOn Fri, Nov 20, 2026 at 9:12 AM Loopline <r@clinic.example> wrote:\n> yes, received, booked for 1/1/2027\n> x",
+            "Received, thanks.\n\nOn Fri, Nov 20, 2026 at 9:12 AM Loopline\n<referrals+ll-7k3m@clinic.example> wrote:\n\n> booked",
+            "Received, thanks.\n\nAm Fr., 20. Nov. 2026 um 09:12 Uhr schrieb Loopline <r@clinic.example>:\n> booked",
+            "Received, thanks.\n\nLe ven. 20 nov. 2026 à 09:12, Loopline <r@clinic.example> a écrit :\n> booked",
+            "Received, thanks.\n\nEl vie, 20 nov 2026 a las 9:12, Loopline (<r@clinic.example>) escribió:\n> booked",
+            "Received, thanks.\n\nFrom: Loopline <r@clinic.example>\nSent: Friday, November 20, 2026 9:12 AM\nTo: Desk\nSubject: x\n\nbooked",
+            "Received, thanks.\n\n________________________________\nVon: Loopline\nGesendet: Freitag\nAn: Desk\n\nbooked",
+            "Received, thanks.\n\n-----Original Message-----\nbooked",
+            "> did you receive it?\n\nReceived, thanks.",
+            "On Fri, Nov 20, 2026 Loopline <r@clinic.example> wrote:\n> did you receive it?\nReceived, thanks.\n> booked?",
+            "Received, thanks.\n-- \nMaria Gomez\nbooked solid",
+            "Received, thanks.\n\nSent from my iPhone",
+            "Received, thanks.\n\nCONFIDENTIALITY NOTICE: if you are not the intended recipient, delete it.",
+            "Received, thanks.\r\n\r\nOn Nov 20, 2026, at 9:12, Loopline <r@clinic.example> wrote:\r\n\r\nThe request without marks: booked\r\n",
+        ] {
+            assert_eq!(own_words(mail), Own { words: "Received, thanks.".into(), forwarded: false }, "{mail}");
+        }
+    }
+
+    #[test]
+    fn a_forwarded_mail_is_said_to_be_one() {
+        let own = own_words("FYI\n\n---------- Forwarded message ---------\nFrom: Desk\nDate: today\n\nbooked for 12/14/2026");
+        assert_eq!(own, Own { words: "FYI".into(), forwarded: true });
+    }
+
+    #[test]
+    fn html_quotes_are_taken_out_wherever_they_stand() {
+        for html in [
+            "<div>Received, thanks.</div><div class=\"gmail_quote\">On Fri wrote: <blockquote>booked</blockquote></div>",
+            "<p>Received, thanks.</p><blockquote type=cite>booked <blockquote>deep</blockquote> more</blockquote>",
+            "<blockquote>booked?</blockquote><p>Received, thanks.</p>",
+            "<html><head><style>p{}</style></head><body><p>Received, thanks.</p><div id=\"divRplyFwdMsg\">From: x</div>booked</body></html>",
+            "<p>Received, thanks.</p><blockquote>never closed, booked",
+        ] {
+            assert_eq!(html_to_text(html).trim(), "Received, thanks.", "{html}");
+        }
+    }
+}

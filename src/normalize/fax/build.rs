@@ -1,0 +1,241 @@
+//! From the chosen readings to the record, its evidence, what to review and why to hold.
+
+use super::{
+    FaxRules,
+    candidates::{Candidate, Candidates, Field, Rank},
+    choose::{self, Choice},
+};
+use crate::referral::{
+    Code, Coverage, Evidence, HeldReason, IsoDate, PatientIdentifier, Phone, PhoneUse, Priority, Problem, Record, Sex,
+};
+
+/// Fields that every referral needs: one that is missing is marked for review.
+const REQUIRED: [&str; 8] = [
+    "patient.name.family",
+    "patient.name.given",
+    "patient.birth_date",
+    "patient.phones.0.number",
+    "priority",
+    "referring.name.family",
+    "referred_to.specialty",
+    "request.reason",
+];
+
+/// The fields whose doubt or absence stops the referral.
+const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
+
+struct Builder<'a> {
+    all: &'a [Candidate],
+    rules: &'a FaxRules,
+    record: Record,
+}
+
+/// The record that the candidates make; `None` when they hold no patient, no birth date and no reason.
+pub(super) fn record(found: &Candidates, rules: &FaxRules) -> Option<Record> {
+    let has = |field: Field| found.all.iter().any(|candidate| candidate.field == field);
+    if !has(Field::Family) && !has(Field::BirthDate) && !has(Field::Reason) && !has(Field::Diagnosis) {
+        return None;
+    }
+    let mut builder = Builder { all: &found.all, rules, record: Record::default() };
+    builder.patient();
+    builder.insurance();
+    builder.referring();
+    builder.referred_to();
+    builder.request();
+    builder.review();
+    builder.hold();
+    Some(builder.record)
+}
+
+impl Builder<'_> {
+    /// Keeps the evidence of a chosen reading under its path, and marks it where it is doubtful.
+    fn evidence(&mut self, path: &str, choice: &Choice<'_>) {
+        let Choice { candidate, confidence, rivals } = choice;
+        let confidence = (confidence * 1000.0).round() / 1000.0;
+        self.record.evidence.insert(
+            path.to_owned(),
+            Evidence {
+                confidence,
+                text: Some(candidate.text.clone()),
+                page: Some(candidate.page),
+                bounds: Some(candidate.bounds),
+                location: None,
+                rivals: rivals.clone(),
+            },
+        );
+        if let Some((code, message)) = candidate.failed {
+            self.record.problems.push(Problem::at(code, path, message));
+        }
+        if confidence < self.rules.review_below || candidate.failed.is_some() {
+            self.record.mark(path);
+        }
+    }
+
+    /// The best reading of a field, its evidence kept under the path.
+    fn take(&mut self, field: Field, path: &str) -> Option<String> {
+        let choice = choose::field(self.all, field)?;
+        self.evidence(path, &choice);
+        Some(choice.candidate.value.clone())
+    }
+
+    /// Family and given name, of one mention.
+    fn name(&mut self, family: Field, given: Field, path: &str) -> (Option<String>, Option<String>) {
+        let (family, given) = choose::name(self.all, family, given);
+        for (choice, part) in [(&family, "family"), (&given, "given")] {
+            if let Some(choice) = choice {
+                self.evidence(&format!("{path}.name.{part}"), choice);
+            }
+        }
+        let value = |choice: Option<Choice<'_>>| choice.map(|choice| choice.candidate.value.clone());
+        (value(family), value(given))
+    }
+
+    fn patient(&mut self) {
+        let (family, given) = self.name(Field::Family, Field::Given, "patient");
+        self.record.patient.name.family = family;
+        self.record.patient.name.given = given;
+        self.record.patient.name.middle = self.take(Field::Middle, "patient.name.middle");
+        self.record.patient.name.suffix = self.take(Field::Suffix, "patient.name.suffix");
+        let birth = self.take(Field::BirthDate, "patient.birth_date");
+        self.record.patient.birth_date = birth.and_then(|text| IsoDate::parse(&text));
+        self.record.patient.sex = match self.take(Field::Sex, "patient.sex").as_deref() {
+            Some("F") => Some(Sex::F),
+            Some("M") => Some(Sex::M),
+            Some("O") => Some(Sex::O),
+            Some("U") => Some(Sex::U),
+            _ => None,
+        };
+        for usage in [PhoneUse::Home, PhoneUse::Mobile, PhoneUse::Work] {
+            let path = format!("patient.phones.{}.number", self.record.patient.phones.len());
+            if let Some(number) = self.take(Field::PatientPhone(usage), &path) {
+                self.record.patient.phones.push(Phone { number, usage: Some(usage) });
+            }
+        }
+        let email = self.take(Field::PatientEmail, "patient.emails.0");
+        self.record.patient.emails.extend(email);
+        if let Some(value) = self.take(Field::Mrn, "patient.identifiers.0.value") {
+            self.record.patient.identifiers.push(PatientIdentifier { value, authority: None, kind: Some("MR".to_owned()) });
+        }
+        let street = self.take(Field::Street, "patient.address.lines.0");
+        self.record.patient.address.lines.extend(street);
+        self.record.patient.address.city = self.take(Field::City, "patient.address.city");
+        self.record.patient.address.state = self.take(Field::State, "patient.address.state");
+        self.record.patient.address.postal_code = self.take(Field::PostalCode, "patient.address.postal_code");
+    }
+
+    fn insurance(&mut self) {
+        let payer = self.take(Field::Payer, "insurance.0.payer");
+        let member_id = self.take(Field::MemberId, "insurance.0.member_id");
+        let group = self.take(Field::Group, "insurance.0.group");
+        if payer.is_some() || member_id.is_some() || group.is_some() {
+            self.record.insurance.push(Coverage { payer, plan: None, member_id, group });
+        }
+        if let Some(number) = self.take(Field::AuthorizationNumber, "authorization.number") {
+            self.record.authorization = Some(crate::referral::Authorization { number: Some(number), ..Default::default() });
+        }
+    }
+
+    fn referring(&mut self) {
+        let (family, given) = self.name(Field::ReferringFamily, Field::ReferringGiven, "referring");
+        self.record.referring.name.family = family;
+        self.record.referring.name.given = given;
+        self.record.referring.npi = self.take(Field::ReferringNpi, "referring.npi");
+        self.record.referring.organization = self.take(Field::ReferringOrganization, "referring.organization");
+        for (field, usage) in [(Field::ReferringPhone, PhoneUse::Work), (Field::ReferringFax, PhoneUse::Fax)] {
+            let path = format!("referring.phones.{}.number", self.record.referring.phones.len());
+            // The sending machine's number confirms a fax number; alone it may be any machine's.
+            let Some(choice) = choose::field(self.all, field) else { continue };
+            if field == Field::ReferringFax && choice.candidate.rank == Rank::Text {
+                continue;
+            }
+            self.evidence(&path, &choice);
+            let number = choice.candidate.value.clone();
+            self.record.referring.phones.push(Phone { number, usage: Some(usage) });
+        }
+    }
+
+    fn referred_to(&mut self) {
+        let (family, given) = self.name(Field::ReferredFamily, Field::ReferredGiven, "referred_to");
+        self.record.referred_to.name.family = family;
+        self.record.referred_to.name.given = given;
+        self.record.referred_to.organization = self.take(Field::ReferredOrganization, "referred_to.organization");
+        self.record.referred_to.specialty = self.take(Field::Specialty, "referred_to.specialty");
+        for (field, usage) in [(Field::ReferredPhone, PhoneUse::Work), (Field::ReferredFax, PhoneUse::Fax)] {
+            let path = format!("referred_to.phones.{}.number", self.record.referred_to.phones.len());
+            if let Some(number) = self.take(field, &path) {
+                self.record.referred_to.phones.push(Phone { number, usage: Some(usage) });
+            }
+        }
+    }
+
+    fn request(&mut self) {
+        self.record.priority = match self.take(Field::Priority, "priority").as_deref() {
+            Some("stat") => Priority::Stat,
+            Some("urgent") => Priority::Urgent,
+            Some("routine") => Priority::Routine,
+            _ => Priority::Unknown,
+        };
+        self.record.request.reason = self.take(Field::Reason, "request.reason");
+        let diagnoses = choose::list(self.all, Field::Diagnosis);
+        for (place, candidate) in diagnoses.into_iter().enumerate() {
+            let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
+            self.evidence(&format!("request.diagnoses.{place}.code"), &choice);
+            self.record.request.diagnoses.push(Code {
+                code: Some(candidate.value.clone()),
+                system: Some("ICD-10-CM".to_owned()),
+                text: candidate.also.clone(),
+            });
+        }
+        let procedures = choose::list(self.all, Field::Procedure);
+        for (place, candidate) in procedures.into_iter().enumerate() {
+            let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
+            self.evidence(&format!("request.procedures.{place}.code"), &choice);
+            self.record.request.procedures.push(Code { code: Some(candidate.value.clone()), system: Some("CPT".to_owned()), text: None });
+        }
+        let authored = self.take(Field::AuthoredAt, "authored_at");
+        self.record.authored_at = authored.and_then(|text| IsoDate::parse(&text));
+        for candidate in choose::list(self.all, Field::Note) {
+            self.record.notes.push(candidate.value.clone());
+        }
+    }
+
+    /// Marks what is required and missing.
+    fn review(&mut self) {
+        for path in REQUIRED {
+            let missing = match path {
+                "priority" => self.record.priority == Priority::Unknown,
+                _ => !self.record.evidence.contains_key(path),
+            };
+            if missing {
+                self.record.mark(path);
+            }
+        }
+    }
+
+    fn hold(&mut self) {
+        if IDENTITY.iter().any(|path| self.record.review.iter().any(|marked| marked == path)) {
+            self.record.hold(HeldReason::BlockingField);
+        }
+        if self.record.priority == Priority::Unknown {
+            self.record.hold(HeldReason::PriorityUnknown);
+        }
+        if self.second_patient() {
+            self.record.hold(HeldReason::SecondPatient);
+        }
+    }
+
+    /// Two birth dates, each labelled as the patient's, and two family names that are not one misread.
+    fn second_patient(&self) -> bool {
+        let sound = |field: Field| {
+            self.all.iter().filter(move |candidate| {
+                candidate.field == field && candidate.rank >= Rank::Label && candidate.confidence > 0.7 && candidate.failed.is_none()
+            })
+        };
+        let families: Vec<&Candidate> = sound(Field::Family).collect();
+        let births: Vec<&Candidate> = sound(Field::BirthDate).collect();
+        let two_names = families.iter().any(|a| {
+            families.iter().any(|b| strsim::normalized_levenshtein(&a.value.to_lowercase(), &b.value.to_lowercase()) < 0.6)
+        });
+        two_names && births.iter().any(|a| births.iter().any(|b| a.value != b.value))
+    }
+}

@@ -1,0 +1,126 @@
+//! Candidates: every value that could be a field's, where it was read, and how much speaks for it.
+
+use super::layout::{Area, text_of};
+use crate::{reader::Word, referral::PhoneUse};
+
+/// A field of the record that is filled from a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Family,
+    Given,
+    Middle,
+    Suffix,
+    BirthDate,
+    Sex,
+    PatientPhone(PhoneUse),
+    PatientEmail,
+    Mrn,
+    Street,
+    City,
+    State,
+    PostalCode,
+    Payer,
+    MemberId,
+    Group,
+    ReferringFamily,
+    ReferringGiven,
+    ReferringNpi,
+    ReferringOrganization,
+    ReferringPhone,
+    ReferringFax,
+    ReferredFamily,
+    ReferredGiven,
+    ReferredOrganization,
+    ReferredPhone,
+    ReferredFax,
+    Specialty,
+    Priority,
+    Reason,
+    Diagnosis,
+    Procedure,
+    AuthorizationNumber,
+    AuthoredAt,
+    Note,
+}
+
+/// How a value came to be taken for a field's; the later ones outweigh the earlier ones whatever the recognizer's confidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Found in running text, or in the sending machine's line.
+    Text,
+    /// Its place says it: a letterhead, an addressee, a title.
+    Place,
+    /// A label says it, and the section or the name above says whose it is.
+    Label,
+    /// A label that says both.
+    OwnLabel,
+}
+
+/// One reading of one field.
+#[derive(Clone)]
+pub(super) struct Candidate {
+    pub(super) field: Field,
+    /// As the record keeps it (ISO date, E.164, code).
+    pub(super) value: String,
+    /// A second text that belongs to it: the words of a diagnosis.
+    pub(super) also: Option<String>,
+    /// As it stood on the page.
+    pub(super) text: String,
+    pub(super) page: u32,
+    pub(super) bounds: [u32; 4],
+    /// 0 to 1.
+    pub(super) confidence: f32,
+    pub(super) rank: Rank,
+    /// Values with the same number were read from one mention: the parts of one name.
+    pub(super) mention: usize,
+    /// A check that it failed: code and message.
+    pub(super) failed: Option<(&'static str, &'static str)>,
+}
+
+/// How sure a value is whose least sure word has this confidence, measured on degraded pages.
+pub(super) fn sureness(words: &[Word]) -> f32 {
+    const CURVE: [(f32, f32); 7] =
+        [(0.0, 0.40), (0.30, 0.65), (0.50, 0.80), (0.70, 0.92), (0.80, 0.955), (0.90, 0.98), (1.0, 0.99)];
+    let solid = words.iter().filter(|word| word.text.chars().any(char::is_alphanumeric));
+    let least = solid.map(|word| word.confidence).fold(1.0_f32, f32::min).clamp(0.0, 1.0);
+    CURVE
+        .windows(2)
+        .find_map(|pair| match pair {
+            [(x0, y0), (x1, y1)] if least <= *x1 => Some(y0 + (y1 - y0) * (least - x0) / (x1 - x0)),
+            _ => None,
+        })
+        .unwrap_or(0.99)
+}
+
+/// The candidates of a document while they are gathered.
+#[derive(Default)]
+pub(super) struct Candidates {
+    pub(super) all: Vec<Candidate>,
+    mentions: usize,
+}
+
+impl Candidates {
+    /// A number for the parts of one name.
+    pub(super) fn mention(&mut self) -> usize {
+        self.mentions += 1;
+        self.mentions
+    }
+
+    /// Adds a reading of these words; its confidence is theirs times `trust`.
+    pub(super) fn add(&mut self, field: Field, value: String, words: &[Word], page: u32, rank: Rank, trust: f32) -> &mut Candidate {
+        let area = Area::around(words);
+        self.all.push(Candidate {
+            field,
+            value,
+            also: None,
+            text: text_of(words),
+            page,
+            bounds: [area.left as u32, area.top as u32, area.right as u32, area.bottom as u32],
+            confidence: (sureness(words) * trust).clamp(0.0, 1.0),
+            rank,
+            mention: 0,
+            failed: None,
+        });
+        self.all.last_mut().expect("one was just added")
+    }
+}

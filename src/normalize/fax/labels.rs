@@ -1,0 +1,343 @@
+//! Finding labels: which words of a page name a field, by the table in `labels.toml`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::layout::{Area, Sheet};
+
+/// What a label announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Meaning {
+    PatientName,
+    PatientFamily,
+    PatientGiven,
+    PatientPhone,
+    PatientMobile,
+    PatientWorkPhone,
+    PatientMrn,
+    FamilyName,
+    GivenName,
+    MiddleName,
+    BirthDate,
+    Sex,
+    Address,
+    City,
+    State,
+    PostalCode,
+    CityStateZip,
+    Email,
+    Payer,
+    MemberId,
+    Group,
+    Secondary,
+    ReferringName,
+    ReferringSignature,
+    ReferringNpi,
+    ReferringOrganization,
+    ReferringPhone,
+    ReferringFax,
+    ReferredName,
+    ReferredTo,
+    ReferredOrganization,
+    ReferredPhone,
+    ReferredFax,
+    Specialty,
+    Priority,
+    Reason,
+    Diagnoses,
+    Procedures,
+    Authorization,
+    Allergies,
+    Medications,
+    AuthoredAt,
+    Name,
+    Organization,
+    Npi,
+    Phone,
+    Fax,
+    CoverTo,
+    CoverFrom,
+    Pages,
+    OtherPerson,
+    Ignore,
+}
+
+/// Whom a section, or what stands under a name, is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Subject {
+    Patient,
+    Insurance,
+    SecondaryInsurance,
+    Referring,
+    ReferredTo,
+    Other,
+    Clinical,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    label: Vec<LabelEntry>,
+    section: Vec<SectionEntry>,
+}
+
+#[derive(Deserialize)]
+struct LabelEntry {
+    meaning: Meaning,
+    #[serde(default)]
+    colon: bool,
+    variants: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct SectionEntry {
+    subject: Subject,
+    variants: Vec<String>,
+}
+
+struct Variant<T> {
+    folded: String,
+    of: T,
+    colon: bool,
+}
+
+struct Variants {
+    labels: Vec<Variant<Meaning>>,
+    sections: Vec<Variant<Subject>>,
+}
+
+static VARIANTS: LazyLock<Variants> = LazyLock::new(|| {
+    let table: Table = toml::from_str(include_str!("labels.toml")).expect("the table is part of the program and a test reads it");
+    let labels = table.label.into_iter().flat_map(|entry| {
+        entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.meaning, colon: entry.colon })
+    });
+    let sections = table.section.into_iter().flat_map(|entry| {
+        entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.subject, colon: false })
+    });
+    Variants { labels: labels.collect(), sections: sections.collect() }
+});
+
+/// Letters and digits alone, in one case, with the characters that OCR confuses made one.
+pub(super) fn fold(text: &str) -> String {
+    text.chars()
+        .filter_map(|c| match c {
+            '|' | '!' => Some('l'),
+            c if !c.is_alphanumeric() => None,
+            c => Some(match c.to_ascii_lowercase() {
+                '0' => 'o',
+                '1' | 'i' => 'l',
+                '5' => 's',
+                '8' => 'b',
+                other => other,
+            }),
+        })
+        .collect()
+}
+
+/// How alike two folded texts are, 0 to 1; short texts must be equal.
+fn likeness(text: &str, variant: &str) -> f64 {
+    if text == variant {
+        return 1.0;
+    }
+    if variant.len() < 6 || text.len().abs_diff(variant.len()) > 2 {
+        return 0.0;
+    }
+    strsim::normalized_levenshtein(text, variant)
+}
+
+const LIKENESS_MIN: f64 = 0.82;
+
+/// A label on a page.
+#[derive(Clone)]
+pub(super) struct Label {
+    pub(super) meaning: Meaning,
+    /// The segment it begins in, and which of its words are the label.
+    pub(super) segment: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// A second segment below that the label runs on into.
+    pub(super) below: Option<usize>,
+    pub(super) area: Area,
+    /// Whether a colon follows.
+    pub(super) colon: bool,
+    /// Whether it matched to the letter.
+    pub(super) exact: bool,
+}
+
+/// A heading that says whom the lines under it are about.
+pub(super) struct Heading {
+    pub(super) subject: Subject,
+    pub(super) segment: usize,
+    pub(super) area: Area,
+}
+
+/// The labels and headings of a page.
+pub(super) struct Marks {
+    pub(super) labels: Vec<Label>,
+    pub(super) headings: Vec<Heading>,
+}
+
+impl Marks {
+    pub(super) fn of(sheet: &Sheet) -> Self {
+        let mut labels = Vec::new();
+        let mut headings = Vec::new();
+        for (at, segment) in sheet.segments.iter().enumerate() {
+            if let Some(subject) = heading(sheet, at) {
+                headings.push(Heading { subject, segment: at, area: segment.area });
+            }
+            labels.extend(labels_in(sheet, at));
+        }
+        join_broken(sheet, &mut labels);
+        labels.retain(|label| {
+            // "Insurance" alone above labelled lines is a heading, not a label with a value below.
+            label.colon || !headings.iter().any(|heading| heading.segment == label.segment && announces(sheet, &labels_at(sheet, heading)))
+        });
+        Self { labels, headings }
+    }
+
+    /// The label that holds this word, if any.
+    pub(super) fn at(&self, segment: usize, word: usize) -> Option<&Label> {
+        self.labels.iter().find(|label| label.segment == segment && (label.from..label.to).contains(&word))
+    }
+
+    /// Whether a segment begins with a label, is the rest of one, or is a heading.
+    pub(super) fn begins(&self, segment: usize) -> bool {
+        self.at(segment, 0).is_some() || self.labels.iter().any(|label| label.below == Some(segment))
+    }
+}
+
+/// Whether the segments right under a heading carry labels of their own.
+fn announces(sheet: &Sheet, below: &[usize]) -> bool {
+    below.iter().any(|&at| labels_in(sheet, at).iter().any(|label| label.from == 0))
+}
+
+fn labels_at(sheet: &Sheet, heading: &Heading) -> Vec<usize> {
+    let row = sheet.segments.get(heading.segment).map_or(0, |segment| segment.row);
+    let alone = sheet.row(row).count() == 1;
+    sheet
+        .segments
+        .iter()
+        .enumerate()
+        .filter(|(_, segment)| {
+            segment.row > row
+                && (alone || segment.area.overlaps_sideways(heading.area))
+                && segment.area.top - heading.area.bottom < 2.5 * sheet.text_height
+        })
+        .map(|(at, _)| at)
+        .take(if alone { 2 } else { 1 })
+        .collect()
+}
+
+/// A whole segment that is a section's title.
+fn heading(sheet: &Sheet, at: usize) -> Option<Subject> {
+    let segment = sheet.segments.get(at)?;
+    if segment.words.len() > 6 {
+        return None;
+    }
+    let text = fold(&segment.text());
+    let best = VARIANTS.sections.iter().map(|variant| (likeness(&text, &variant.folded), variant.of));
+    best.filter(|(like, _)| *like >= LIKENESS_MIN).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, subject)| subject)
+}
+
+/// Every label that a segment holds, from the left, the longest match at each place.
+fn labels_in(sheet: &Sheet, at: usize) -> Vec<Label> {
+    let Some(segment) = sheet.segments.get(at) else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut from = 0;
+    while from < segment.words.len() {
+        match longest(&segment.words, from) {
+            Some((meaning, to, colon, exact)) => {
+                let area = Area::around(segment.words.get(from..to).unwrap_or_default());
+                found.push(Label { meaning, segment: at, from, to, below: None, area, colon, exact });
+                from = to;
+            }
+            None => from += 1,
+        }
+    }
+    found
+}
+
+/// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.
+fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize, bool, bool)> {
+    let mut best: Option<(usize, Meaning, usize, bool, bool)> = None;
+    let mut text = String::new();
+    for to in from + 1..=words.len().min(from + 7) {
+        let last = words.get(to - 1)?;
+        text.push_str(&fold(&last.text));
+        if text.is_empty() {
+            return None;
+        }
+        let ends = last.text.ends_with([':', ';']);
+        let next = words.get(to).is_some_and(|word| matches!(word.text.as_str(), ":" | ";"));
+        let colon = ends || next;
+        for variant in &VARIANTS.labels {
+            if variant.colon && !colon {
+                continue;
+            }
+            let like = likeness(&text, &variant.folded);
+            let better = best.is_none_or(|(length, _, _, _, exact)| {
+                variant.folded.len() > length || (variant.folded.len() == length && like >= 1.0 && !exact)
+            });
+            if like >= LIKENESS_MIN && better {
+                best = Some((variant.folded.len(), variant.of, to + usize::from(next), colon, like >= 1.0));
+            }
+        }
+        if ends {
+            break;
+        }
+    }
+    let (_, meaning, to, colon, exact) = best?;
+    // A bracket behind a label is part of it: "Diagnosis (ICD-10):", "Name (last, first):".
+    let close = words.iter().enumerate().skip(to).take(4).find(|(_, word)| word.text.contains(')'));
+    match (words.get(to), close) {
+        (Some(open), Some((end, last))) if open.text.starts_with('(') && last.text.ends_with([':', ';']) => {
+            Some((meaning, end + 1, true, exact))
+        }
+        _ => Some((meaning, to, colon, exact)),
+    }
+}
+
+/// A label that is broken over two lines of one cell: "Ordering" above "provider:".
+fn join_broken(sheet: &Sheet, labels: &mut Vec<Label>) {
+    for (at, upper) in sheet.segments.iter().enumerate() {
+        if upper.words.len() > 3 || labels.iter().any(|label| label.segment == at && label.colon) {
+            continue;
+        }
+        let below = sheet.segments.iter().enumerate().find(|(_, lower)| {
+            lower.row > upper.row
+                && lower.words.len() <= 3
+                && (lower.area.left - upper.area.left).abs() < sheet.text_height
+                && lower.area.top - upper.area.bottom < 1.1 * sheet.text_height
+                && lower.area.top > upper.area.middle()
+        });
+        let Some((under, lower)) = below else { continue };
+        if !lower.words.last().is_some_and(|word| word.text.ends_with([':', ';'])) {
+            continue;
+        }
+        let words: Vec<_> = upper.words.iter().chain(&lower.words).cloned().collect();
+        if let Some((meaning, to, true, exact)) = longest(&words, 0)
+            && to == words.len()
+        {
+            labels.retain(|label| label.segment != under && label.segment != at);
+            let area = upper.area.with(lower.area);
+            labels.push(Label { meaning, segment: at, from: 0, to: upper.words.len(), below: Some(under), area, colon: true, exact });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_labels_reads_and_names_nothing_twice_with_two_meanings() {
+        let mut seen = std::collections::BTreeMap::new();
+        for variant in &VARIANTS.labels {
+            if let Some(other) = seen.insert((variant.folded.clone(), variant.colon), variant.of) {
+                assert_eq!(other, variant.of, "{} has two meanings", variant.folded);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Closed lists (payers, specialties, words of a trade) and how near a text is to one of their entries.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::labels::fold;
+use crate::referral::{Priority, Sex};
+
+#[derive(Deserialize)]
+struct Table {
+    payer: Vec<Entry>,
+    specialty: Vec<Entry>,
+    words: Words,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    #[serde(default)]
+    also: Vec<String>,
+}
+
+/// The words of a trade, in lower case.
+#[derive(Deserialize)]
+pub(super) struct Words {
+    pub(super) organization: Vec<String>,
+    pub(super) title: Vec<String>,
+    pub(super) particles: Vec<String>,
+    pub(super) suffixes: Vec<String>,
+    pub(super) prefixes: Vec<String>,
+    pub(super) credentials: Vec<String>,
+}
+
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("lists.toml")).expect("the lists are part of the program and a test reads them"));
+
+/// The words of a trade.
+pub(super) fn words() -> &'static Words {
+    &TABLE.words
+}
+
+/// An entry that a text is near to.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    /// 1 when equal, falling with each wrong letter.
+    pub(super) likeness: f32,
+}
+
+/// The payer that a text names.
+pub(super) fn payer(text: &str) -> Option<Listed> {
+    nearest(&TABLE.payer, text)
+}
+
+/// The specialty that a text names as a whole.
+pub(super) fn specialty(text: &str) -> Option<Listed> {
+    nearest(&TABLE.specialty, text)
+}
+
+fn nearest(entries: &[Entry], text: &str) -> Option<Listed> {
+    let text = fold(text);
+    let score = |name: &str| {
+        let name = fold(name);
+        if name == text {
+            1.0
+        } else if name.len() < 5 {
+            0.0
+        } else {
+            strsim::normalized_levenshtein(&name, &text) as f32
+        }
+    };
+    entries
+        .iter()
+        .map(|entry| {
+            let names = std::iter::once(&entry.name).chain(&entry.also);
+            (names.map(|name| score(name)).fold(0.0, f32::max), entry)
+        })
+        .filter(|(likeness, _)| *likeness >= 0.78)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(likeness, entry)| Listed { name: entry.name.clone(), likeness })
+}
+
+/// The specialties that are named within a text, the longest name at each place, with the place of the first word.
+pub(super) fn specialties_in(words: &[&str]) -> Vec<(usize, usize, Listed)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while from < words.len() {
+        let here = (1..=5.min(words.len() - from)).rev().find_map(|count| {
+            let text = words.get(from..from + count)?.join(" ");
+            let listed = specialty(&text)?;
+            // Short everyday words ("gi", "ent", "va") name a specialty only in capitals.
+            let short = fold(&text).len() <= 3 && text.chars().any(char::is_lowercase);
+            (listed.likeness >= 0.86 && !short).then_some((from, from + count, listed))
+        });
+        match here {
+            Some(found_here) => {
+                from = found_here.1;
+                found.push(found_here);
+            }
+            None => from += 1,
+        }
+    }
+    found
+}
+
+/// What a word says of priority; `None` for any other word.
+pub(super) fn priority(word: &str) -> Option<Priority> {
+    match word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str() {
+        "stat" | "emergent" | "emergency" | "immediate" | "immediately" => Some(Priority::Stat),
+        "urgent" | "asap" | "urgently" | "expedited" | "expedite" => Some(Priority::Urgent),
+        "routine" | "elective" | "standard" | "nonurgent" | "non-urgent" => Some(Priority::Routine),
+        _ => None,
+    }
+}
+
+/// What a word says of the patient's sex.
+pub(super) fn sex(word: &str) -> Option<Sex> {
+    match word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str() {
+        "m" | "male" => Some(Sex::M),
+        "f" | "female" => Some(Sex::F),
+        "other" | "x" | "nonbinary" | "non-binary" => Some(Sex::O),
+        "u" | "unknown" => Some(Sex::U),
+        _ => None,
+    }
+}
+
+/// Whether a text holds a word that names of practices hold.
+pub(super) fn looks_like_organization(text: &str) -> bool {
+    let known = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        words().organization.iter().any(|known| *known == word || (word.len() > 6 && strsim::levenshtein(known, &word) <= 1))
+    };
+    text.split_whitespace().any(known)
+}
+
+/// Whether a text is a form's or a cover page's title.
+pub(super) fn looks_like_title(text: &str) -> bool {
+    text.split_whitespace().any(|word| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        words().title.contains(&word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payer_with_a_wrong_letter_is_still_found_and_less_sure() {
+        assert_eq!(payer("Aetna"), Some(Listed { name: "Aetna".to_owned(), likeness: 1.0 }));
+        let near = payer("Blue Cross Blve Shield").unwrap();
+        assert_eq!(near.name, "Blue Cross Blue Shield");
+        assert!(near.likeness < 1.0);
+        assert_eq!(payer("Richardside Medical Associates"), None);
+    }
+
+    #[test]
+    fn a_specialty_is_found_inside_the_name_of_a_clinic() {
+        let found = specialties_in(&["North", "Shawnstad", "Gastroenterology", "Center"]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].2.name, "Gastroenterology");
+        assert!(specialties_in(&["the", "patient", "went", "ent", "in"]).is_empty());
+    }
+
+    #[test]
+    fn only_known_words_are_a_priority() {
+        assert_eq!(priority("STAT"), Some(Priority::Stat));
+        assert_eq!(priority("(ASAP)"), Some(Priority::Urgent));
+        assert_eq!(priority("soon"), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! Where the value of a label is: behind it, right of it, or below it; one line or several.
+
+use super::{
+    labels::{Label, Marks},
+    layout::{Area, Segment, Sheet},
+};
+use crate::reader::Word;
+
+/// How a value lies to its label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// Behind it, in the same segment.
+    Behind,
+    /// In the next segment of the row.
+    RightOf,
+    /// Under it.
+    Below,
+}
+
+/// The words that may be a label's value.
+pub(super) struct Region {
+    pub(super) words: Vec<Word>,
+    pub(super) relation: Relation,
+}
+
+/// The regions where a label's value may be, the likeliest first. `lines` is how many lines it may run over.
+pub(super) fn regions(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Region> {
+    let mut found = Vec::new();
+    let mut push = |words: Vec<Word>, relation| {
+        if words.iter().any(|word| word.text.chars().any(char::is_alphanumeric) || word.text.contains('[')) {
+            found.push(Region { words, relation });
+        }
+    };
+    push(behind(sheet, marks, label, lines), Relation::Behind);
+    let right = right_of(sheet, marks, label, lines);
+    let below = below(sheet, marks, label, lines);
+    let smaller = below.first().is_some_and(|word| word_height(word) > 1.15 * label.area.height());
+    let columns = sheet.row(row_of(sheet, label)).filter(|(at, _)| marks.begins(*at)).count() > 1;
+    if !label.colon && (smaller || columns) {
+        push(below, Relation::Below);
+        push(right, Relation::RightOf);
+    } else {
+        push(right, Relation::RightOf);
+        push(below, Relation::Below);
+    }
+    found
+}
+
+fn word_height(word: &Word) -> f32 {
+    word.bounds[3].saturating_sub(word.bounds[1]) as f32
+}
+
+fn row_of(sheet: &Sheet, label: &Label) -> usize {
+    sheet.segments.get(label.segment).map_or(0, |segment| segment.row)
+}
+
+/// The words of a segment from one on, up to the next label.
+fn until_label(marks: &Marks, segment: &Segment, at: usize, from: usize) -> Vec<Word> {
+    segment
+        .words
+        .iter()
+        .enumerate()
+        .skip(from)
+        .take_while(|(word, _)| marks.at(at, *word).is_none())
+        .map(|(_, word)| word.clone())
+        .collect()
+}
+
+fn behind(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
+    let Some(segment) = sheet.segments.get(label.segment) else { return Vec::new() };
+    if label.below.is_some() {
+        return Vec::new();
+    }
+    let mut words = until_label(marks, segment, label.segment, label.to);
+    let whole = label.to + words.len() == segment.words.len();
+    if words.is_empty() {
+        return words;
+    }
+    // What follows after a wide gap on the same row, when it is no label, is the rest of a justified or underlined line.
+    if whole && lines > 1 {
+        let rest = continuation(sheet, marks, segment, Area::around(&words), lines - 1);
+        words.extend(rest);
+    }
+    words
+}
+
+/// The lines under a value that go on with it: they begin under it or under its label, close below, and the line before was full.
+fn continuation(sheet: &Sheet, marks: &Marks, segment: &Segment, value: Area, lines: usize) -> Vec<Word> {
+    let mut words = Vec::new();
+    let (mut last, mut row) = (segment.area, segment.row);
+    let height = sheet.text_height;
+    for _ in 0..lines {
+        let next = sheet.segments.iter().enumerate().find(|(_, next)| {
+            next.row > row
+                && next.area.top > last.middle()
+                && next.area.top - last.bottom < 1.0 * height
+                && ((next.area.left - segment.area.left).abs() < 1.5 * height || (next.area.left - value.left).abs() < 1.5 * height)
+        });
+        let Some((at, next)) = next else { break };
+        let full = last.right > sheet.left + 0.7 * (sheet.right - sheet.left);
+        let under_value = (next.area.left - value.left).abs() < 1.5 * height && value.left - segment.area.left > 2.0 * height;
+        if marks.begins(at) || marks.headings.iter().any(|heading| heading.segment == at) || !(full || under_value) {
+            break;
+        }
+        words.extend(until_label(marks, next, at, 0));
+        last = next.area;
+        row = next.row;
+    }
+    words
+}
+
+/// Segments right of a label, on its level: one line, or the lines of a cell beside a label that stands at their middle.
+fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
+    let height = sheet.text_height;
+    let row = row_of(sheet, label);
+    let ends_segment = label.below.is_some() || sheet.segments.get(label.segment).is_some_and(|segment| segment.words.len() == label.to);
+    if !ends_segment {
+        return Vec::new();
+    }
+    let level = |area: Area| area.top < label.area.bottom + 0.3 * height && area.bottom > label.area.top - 0.3 * height;
+    let mut beside: Vec<(usize, &Segment)> = sheet
+        .segments
+        .iter()
+        .enumerate()
+        .filter(|(at, segment)| {
+            *at != label.segment && Some(*at) != label.below && segment.area.left >= label.area.right - 2.0 && level(segment.area)
+        })
+        .collect();
+    beside.sort_by(|a, b| a.1.area.left.total_cmp(&b.1.area.left));
+    let Some((first, nearest)) = beside.first().copied() else { return Vec::new() };
+    // A label further left on its own row, with something between, is not this value's.
+    let same_row = beside.iter().find(|(_, segment)| segment.row == row);
+    if marks.begins(first) || same_row.is_some_and(|(at, segment)| marks.begins(*at) && segment.area.left <= nearest.area.left + height) {
+        return Vec::new();
+    }
+    let column = nearest.area.left;
+    let mut cell: Vec<(usize, &Segment)> =
+        beside.into_iter().filter(|(at, segment)| (segment.area.left - column).abs() < 1.5 * height && !marks.begins(*at)).collect();
+    if lines > 1 {
+        extend_cell(sheet, marks, label, column, &mut cell);
+    }
+    cell.sort_by(|a, b| a.1.area.top.total_cmp(&b.1.area.top));
+    if lines == 1 {
+        // Of two lines on its level the nearer one is its value.
+        cell.sort_by(|a, b| {
+            let off = |segment: &Segment| (segment.area.middle() - label.area.middle()).abs();
+            off(a.1).total_cmp(&off(b.1))
+        });
+        cell.truncate(1);
+    }
+    let mut words: Vec<Word> = cell.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)).collect();
+    if lines == 1
+        && let Some((at, segment)) = cell.first()
+        && label.colon
+    {
+        // A value with a gap in it: "Lee,    Leslie". Take what follows on the row while it is no label.
+        let rest = sheet.row(segment.row).filter(|(other, next)| *other > *at && next.area.left - segment.area.right < 4.0 * height);
+        for (other, next) in rest.take(1) {
+            if !marks.begins(other) && segment.words.iter().all(|word| word.text.chars().count() < 20) && words.len() < 3 {
+                words.extend(until_label(marks, next, other, 0));
+            }
+        }
+    }
+    words
+}
+
+/// More lines of the same cell: aligned with it, close to it, and nearer to this label than to another.
+fn extend_cell<'a>(sheet: &'a Sheet, marks: &Marks, label: &Label, column: f32, cell: &mut Vec<(usize, &'a Segment)>) {
+    let height = sheet.text_height;
+    loop {
+        let Some(area) = cell.iter().map(|(_, segment)| segment.area).reduce(Area::with) else { return };
+        let next = sheet.segments.iter().enumerate().find(|(at, segment)| {
+            let gap = (segment.area.top - area.bottom).max(area.top - segment.area.bottom);
+            let nearer = marks.labels.iter().filter(|other| other.segment != label.segment && other.area.right <= column).any(|other| {
+                (other.area.middle() - segment.area.middle()).abs() < (label.area.middle() - segment.area.middle()).abs()
+            });
+            !cell.iter().any(|(known, _)| known == at)
+                && (segment.area.left - column).abs() < 1.5 * height
+                && gap < 0.9 * height
+                && !marks.begins(*at)
+                && !nearer
+        });
+        match next {
+            Some(found) if cell.len() < 12 => cell.push(found),
+            _ => return,
+        }
+    }
+}
+
+/// The words under a label, as far right as the next thing on the label's row.
+fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
+    let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
+    let height = sheet.text_height;
+    let in_segment = own.words.get(label.to).map(|word| word.bounds[0] as f32);
+    let beside = sheet.row(own.row).map(|(_, segment)| segment.area.left).find(|left| *left > label.area.right);
+    let limit = [in_segment, beside].into_iter().flatten().fold(f32::MAX, f32::min) - 0.3 * height;
+    let left = label.area.left - height;
+    let mut words: Vec<Word> = Vec::new();
+    let mut last = label.area;
+    let mut row = own.row;
+    for line in 0..lines {
+        let next_row = sheet.segments.iter().filter(|segment| {
+            segment.row > row && segment.area.top > last.middle() && segment.area.right > left && segment.area.left < limit
+        });
+        let Some(next_row) = next_row.map(|segment| segment.row).min() else { break };
+        let mut taken: Vec<Word> = Vec::new();
+        let mut labelled = false;
+        for (at, segment) in sheet.row(next_row) {
+            for (place, word) in segment.words.iter().enumerate() {
+                let x = word.bounds[0] as f32;
+                if x >= left && x < limit {
+                    labelled |= marks.at(at, place).is_some() || marks.headings.iter().any(|heading| heading.segment == at);
+                    if !labelled {
+                        taken.push(word.clone());
+                    }
+                }
+            }
+        }
+        let area = Area::around(&taken);
+        let gap = area.top - last.bottom;
+        let near = gap < if line == 0 { 1.6 } else { 1.1 } * height;
+        let aligned = line > 0 || area.left - label.area.left < 2.5 * height;
+        if taken.is_empty() || !near || !aligned || (line > 0 && labelled) {
+            break;
+        }
+        last = area;
+        row = next_row;
+        words.extend(taken);
+        if labelled {
+            break;
+        }
+    }
+    words
+}

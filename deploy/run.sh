@@ -83,7 +83,9 @@ start_engine() {
 }
 
 send_hl7() {
-    local files=(samples/st-mary-mllp/*.hl7)
+    # New referrals first, what changes or cancels them after, as it happens at a hospital.
+    local files=(samples/st-mary-mllp/referral*.hl7) file
+    for file in samples/st-mary-mllp/*.hl7; do [[ $file == */referral*.hl7 ]] || files+=("$file"); done
     [ ${#files[@]} -gt 0 ] || return 0
     say "HL7: ${#files[@]} messages over MLLP to $mllp_address"
     # Among the samples are messages that must be refused, so a refusal is no failure of this script.
@@ -168,10 +170,24 @@ header() {
     ' "$2"
 }
 
-# Answers the first confirmation request that went out by mail, as a front desk would.
+# The first confirmation request that went out by mail and whose referral still waits for an answer.
+request_to_answer() {
+    local requested mail reference
+    requested=$(loopline referrals list --status requested --limit 0 --json)
+    for mail in "$data"/mail-out/new/*; do
+        grep --quiet --ignore-case '^To:.*@alder-heart\.example' "$mail" || continue
+        reference=$(header Subject "$mail" | grep -Eo 'LL-[0-9A-Z]{4}-[0-9A-Z]{4}' | head -n1) || continue
+        if grep --quiet "$reference" <<<"$requested"; then
+            echo "$mail"
+            return
+        fi
+    done
+}
+
+# Answers it, as a front desk would.
 answer_one_request() {
     local mail reply_to subject
-    mail=$(grep --files-with-matches --ignore-case '^To:.*@alder-heart\.example' "$data"/mail-out/new/* 2>/dev/null | head -n1 || true)
+    mail=$(request_to_answer)
     if [ -z "$mail" ]; then
         echo "no confirmation request went out by mail, so there is none to answer"
         incomplete=yes

@@ -15,6 +15,8 @@ pub enum Purpose {
     Acknowledgement,
     /// Asks the specialist to confirm receipt and appointment.
     ConfirmationRequest,
+    /// The referral's pages by fax, where the request itself goes by a mail that may not carry them.
+    Pages,
     /// Tells the specialist what changed since they were asked.
     Update,
     /// Tells the specialist that the sender asks to cancel.
@@ -28,6 +30,7 @@ impl Purpose {
         match self {
             Self::Acknowledgement => "acknowledgement",
             Self::ConfirmationRequest => "confirmation-request",
+            Self::Pages => "pages",
             Self::Update => "update",
             Self::Withdrawal => "withdrawal",
         }

@@ -93,7 +93,7 @@ pub struct Envelope<'a> {
 
 /// Asks a specialist to confirm receipt and appointment.
 ///
-/// `pages` are the referral's own documents: they go along only where the way is `trusted_tls`.
+/// `document` is the cover page; the referral's pages are behind it (`with_pages`) only where the way is trusted.
 ///
 /// # Errors
 /// [`ComposeError`]: the configuration holds an address that is none.
@@ -101,16 +101,65 @@ pub fn confirmation_request(
     referral: &Referral,
     token: &Token,
     envelope: &Envelope<'_>,
-    cover_page: &[u8],
-    pages: &[MailAttachment<'_>],
-    trusted_tls: bool,
+    document: &[u8],
+    with_pages: bool,
 ) -> Result<ComposedMail, ComposeError> {
     let subject = format!("Referral {}: please confirm receipt [{}]", referral.reference, token.as_str());
-    let pages = if trusted_tls { pages } else { &[] };
-    let words = request_words(referral, envelope.face, !pages.is_empty());
-    let cover = MailAttachment { name: "cover-page.pdf", media_type: "application/pdf", content: cover_page };
-    let attachments: Vec<MailAttachment<'_>> = std::iter::once(cover).chain(pages.iter().copied()).collect();
-    build(token, envelope, subject, words, &attachments, None)
+    let words = request_words(referral, envelope.face, with_pages);
+    build(token, envelope, subject, words, &[cover(document)], None)
+}
+
+/// Tells a specialist that what they were asked about has changed.
+///
+/// # Errors
+/// [`ComposeError`]: the configuration holds an address that is none.
+pub fn update(
+    referral: &Referral,
+    token: &Token,
+    envelope: &Envelope<'_>,
+    document: &[u8],
+) -> Result<ComposedMail, ComposeError> {
+    let subject = format!("Referral {}: the sender changed it [{}]", referral.reference, token.as_str());
+    let words = notice_words(referral, envelope.face, "The sender changed a referral that you have from us; this is how it stands now.");
+    build(token, envelope, subject, words, &[cover(document)], None)
+}
+
+/// Tells a specialist that the sender asks to cancel.
+///
+/// # Errors
+/// [`ComposeError`]: the configuration holds an address that is none.
+pub fn withdrawal(
+    referral: &Referral,
+    token: &Token,
+    envelope: &Envelope<'_>,
+    document: &[u8],
+) -> Result<ComposedMail, ComposeError> {
+    let subject = format!("Referral {}: the sender asks to cancel it [{}]", referral.reference, token.as_str());
+    let words = notice_words(referral, envelope.face, "The sender asks to cancel a referral that you have from us. Please tell us that you know.");
+    build(token, envelope, subject, words, &[cover(document)], None)
+}
+
+fn cover(document: &[u8]) -> MailAttachment<'_> {
+    MailAttachment { name: "cover-page.pdf", media_type: "application/pdf", content: document }
+}
+
+fn notice_words(referral: &Referral, face: &MailFace<'_>, what: &str) -> String {
+    let priority = priority_line(referral.record.priority);
+    format!(
+        "Hello,\n\n{what}\n\n  Reference: {}\n  Patient (initials): {}\n{priority}\n\
+         Please leave the subject as it is when you answer: it tells us which referral you mean.\n\nThank you,\n{}\n",
+        referral.reference,
+        initials(&referral.record.patient.name),
+        face.site_name,
+    )
+}
+
+fn priority_line(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Stat => "  Priority: STAT\n",
+        Priority::Urgent => "  Priority: urgent\n",
+        Priority::Routine | Priority::Unknown => "",
+    }
 }
 
 /// Tells a sender that their referral arrived. Where fields are doubtful or missing it asks to confirm them, by their labels: the
@@ -150,11 +199,7 @@ fn request_words(referral: &Referral, face: &MailFace<'_>, pages: bool) -> Strin
         site = face.site_name,
         reference = referral.reference,
         initials = initials(&referral.record.patient.name),
-        priority = match referral.record.priority {
-            Priority::Stat => "  Priority: STAT\n",
-            Priority::Urgent => "  Priority: urgent\n",
-            Priority::Routine | Priority::Unknown => "",
-        },
+        priority = priority_line(referral.record.priority),
     )
 }
 

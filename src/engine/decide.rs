@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{route, replies};
 use crate::{
-    config::{Config, InboundChannel},
+    config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, ReferralId},
     message::{Acknowledgement, Message, Protocol, State},
@@ -22,9 +22,9 @@ use crate::{
 
 /// One outcome, with what the store is asked for it.
 #[derive(Clone)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// What it is.
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The keys its referral is known by, best first.
     pub(super) keys: Vec<String>,
     /// Why a reply must not be acted on without a person; absent: it may.
@@ -200,7 +200,7 @@ impl Desk<'_> {
             referral.record.problems.push(Problem::new("no-route", advice));
         }
         if let (true, Some(target)) = (referral.record.held.is_empty(), target) {
-            self.owe(Purpose::ConfirmationRequest, target.through, target.to, Some(referral.id));
+            self.ask(&target, referral.id);
         } else {
             let held = self.entry(HistoryEvent::Held);
             referral.record_event(held);
@@ -257,6 +257,10 @@ impl Desk<'_> {
         delivery.referral = referral;
         delivery.message = Some(self.message.id);
         self.decision.deliveries.push(delivery);
+    }
+
+    fn ask(&mut self, target: &RouteTarget, referral: ReferralId) {
+        self.decision.deliveries.extend(route::requests(self.config, target, referral, self.now));
     }
 
     /// Queues the acknowledgement to a sender by fax or mail. HL7 is answered on its own connection.
@@ -326,7 +330,7 @@ impl Desk<'_> {
             }
         } else if known.record.held.is_empty() && known.status == Status::New {
             match route::destination(self.config, self.channel, &known.record) {
-                Some(target) => self.owe(Purpose::ConfirmationRequest, target.through, target.to, Some(known.id)),
+                Some(target) => self.ask(&target, known.id),
                 None => known.record.hold(HeldReason::NoRoute),
             }
         }

@@ -264,7 +264,7 @@ impl Delivering {
         let (event, told) = match (delivery.state, delivery.purpose) {
             (DeliveryState::Sent, Purpose::Acknowledgement) => (Some(HistoryEvent::Acknowledged), Acknowledgement::Sent),
             (DeliveryState::Sent, Purpose::ConfirmationRequest) => (Some(HistoryEvent::Requested), Acknowledgement::Sent),
-            (DeliveryState::Sent, Purpose::Update | Purpose::Withdrawal) => (None, Acknowledgement::Sent),
+            (DeliveryState::Sent, Purpose::Pages | Purpose::Update | Purpose::Withdrawal) => (None, Acknowledgement::Sent),
             (DeliveryState::Dead, _) => (Some(HistoryEvent::DeliveryDead), Acknowledgement::Undelivered),
             (DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Withdrawn, _) => return Ok(decision),
         };

@@ -75,7 +75,7 @@ impl Doors {
         let (address, door) = match &channel.inbound {
             InboundConfig::Mllp(config) => {
                 let inbound = MllpInbound::bind(name.clone(), config.clone()).with_context(opening)?;
-                (inbound.local_addr().to_string(), self.spawn(channel, inbound))
+                (inbound.local_addr().with_context(opening)?.to_string(), self.spawn(channel, inbound))
             }
             InboundConfig::Folder(config) => {
                 let inbound = FolderInbound::open(name.clone(), config.clone()).with_context(opening)?;

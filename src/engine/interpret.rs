@@ -14,16 +14,16 @@ use crate::{
     message::{Message, Protocol},
     normalize::{
         Kind, Outcome,
-        email::{self, MailLimits, MailRules},
+        email::{self, Doubt, MailLimits, MailRules, Part},
         fax::{self, FaxRules},
         hl7::{self, Hl7Rules},
     },
     reader::{ReadError, ReaderPool, Reading},
-    referral::TokenKey,
+    referral::{Problem, TokenKey},
 };
 
 /// Why a message was not read.
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// It can never be read: encrypted, not a format we read, truncated beyond use.
     AtFault(String),
     /// The reading broke off; trying once more may help.
@@ -108,7 +108,7 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
         .map_err(|_| Unread::Broke("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned()))
 }
 
-fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {
+pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {
     FaxRules { region: settings.region.clone(), ..FaxRules::on(today(settings, received_at)) }
 }
 
@@ -126,8 +126,8 @@ pub(super) struct MailIdentity {
 /// Reads only who sent a mail and what it is known again by. Where even that fails, its bytes are its identity.
 pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
     let read = catch_unwind(AssertUnwindSafe(|| {
-        let mail = email::read(body, &MailLimits::default());
-        (mail.sender().map(str::to_owned), mail.message_id.clone(), mail.repeat_key())
+        let mail = email::read(body, MailLimits::default());
+        (mail.from.map(|from| from.to_ascii_lowercase()), mail.message_id, mail.repeat_key)
     }));
     match read {
         Ok((sender, message_id, repeat_key)) => MailIdentity { sender, message_id, repeat_key: Some(repeat_key) },
@@ -136,29 +136,25 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 }
 
 /// What a mail is read with.
-pub struct MailReading<'a> {
+pub(crate) struct MailReading<'a> {
     /// Reads what is attached.
-    pub reader: &'a ReaderPool,
-    /// Verifies tokens; none: no reply is matched.
-    pub key: Option<&'a TokenKey>,
+    pub(crate) reader: &'a ReaderPool,
+    /// Verifies tokens; none: no reply is matched by one.
+    pub(crate) key: Option<&'a TokenKey>,
     /// The site's region and time zone.
-    pub settings: &'a Settings,
+    pub(crate) settings: &'a Settings,
     /// How attached HL7 messages are read.
-    pub hl7: Hl7Rules,
+    pub(crate) hl7: Hl7Rules,
     /// When the mail came.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl MailReading<'_> {
-    async fn read(&self, body: &[u8]) -> Result<Vec<Found>, Unread> {
+    pub(crate) async fn read(&self, body: &[u8]) -> Result<Vec<Found>, Unread> {
+        let time_zone = TimeZone::get(&self.settings.time_zone).unwrap_or(TimeZone::UTC);
         let mail = guarded(|| {
-            let mail = email::read(body, &MailLimits::default());
-            let rules = MailRules {
-                key: self.key,
-                now: self.now,
-                time_zone: &self.settings.time_zone,
-                region: &self.settings.region,
-            };
+            let mail = email::read(body, MailLimits::default());
+            let rules = MailRules { key: self.key, now: self.now, time_zone: &time_zone, region: &self.settings.region };
             email::normalize(&mail, &rules)
         })?;
         let mut found = Vec::new();
@@ -168,16 +164,29 @@ impl MailReading<'_> {
         let answers = matches!(mail.outcome.kind, Kind::Reply | Kind::AutoReply | Kind::Bounce);
         if !answers {
             for part in &mail.documents {
-                let reading: Reading = self.reader.read(part.content.clone()).await?;
-                let outcome = guarded(|| fax::normalize(&reading, &fax_rules(self.settings, self.now)))?;
-                found.push(Found::of(outcome));
+                found.push(self.attached(part).await?);
             }
         }
         // What is attached says more than the mail around it, unless the mail answers a request of ours.
         if answers || found.is_empty() {
-            found.insert(0, Found { outcome: mail.outcome, keys: Vec::new(), doubt: mail.doubt });
+            found.insert(0, Found { outcome: mail.outcome, keys: Vec::new(), doubt: mail.doubt.map(Doubt::as_str) });
         }
         Ok(found)
+    }
+
+    /// One attached document. One that cannot be read does not lose the others: it is shown to a person with its mail.
+    async fn attached(&self, part: &Part) -> Result<Found, Unread> {
+        let reading: Reading = match self.reader.read(part.content.clone()).await {
+            Ok(reading) => reading,
+            Err(ReadError::Refused { code, message }) => {
+                let mut outcome = Outcome::of(Kind::Unknown);
+                outcome.problems.push(Problem::new(&code, message));
+                return Ok(Found::of(outcome));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let outcome = guarded(|| fax::normalize(&reading, &fax_rules(self.settings, self.now)))?;
+        Ok(Found::of(outcome))
     }
 }
 

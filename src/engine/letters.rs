@@ -7,7 +7,7 @@ use super::{Context, decide::SENDER};
 use crate::{
     compose::{
         ComposeError, Document, PageFace, PageImage, acknowledgement,
-        confirmation::{self, Attached, ComposedMail, MailFace},
+        confirmation::{self, Answered, ComposedMail, Envelope, MailFace},
         cover_page,
     },
     config::{Config, DirectoryEntry, Settings},
@@ -47,7 +47,7 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
         None => None,
     };
     let pages = match &referral {
-        Some(referral) if delivery.purpose == Purpose::ConfirmationRequest => page_images(context, referral).await?,
+        Some(referral) if matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages) => page_images(context, referral).await?,
         _ => Vec::new(),
     };
     let Some(outbound) = config.outbound.get(&delivery.through) else {
@@ -110,10 +110,9 @@ impl Desk<'_> {
         // Clinical pages go only to a mail address whose whole way a person called safe.
         let trusted = self.entry.is_some_and(|entry| entry.trusted_tls);
         let document = self.document(self.return_fax().as_deref(), Some(&email.from), trusted)?;
-        let attached = [Attached { name: "cover-page.pdf", media_type: "application/pdf", content: document.bytes.clone() }];
         let referral = self.referral.ok_or("there is no referral to write about")?;
         let token = self.context.key.token(&referral.reference);
-        let composed = self.letter(email, referral, &token, &to, &attached)?;
+        let composed = self.letter(email, referral, &token, &to, &document.bytes)?;
         let content = Content::Email(EmailContent {
             to: composed.to,
             mail: BodyId::of(&composed.bytes),
@@ -122,29 +121,25 @@ impl Desk<'_> {
         Ok((content, vec![composed.bytes.into()]))
     }
 
-    fn letter(
-        &self,
-        email: &EmailConfig,
-        referral: &Referral,
-        token: &Token,
-        to: &str,
-        attached: &[Attached<'_>],
-    ) -> Result<ComposedMail, String> {
+    fn letter(&self, email: &EmailConfig, referral: &Referral, token: &Token, to: &str, pdf: &[u8]) -> Result<ComposedMail, String> {
         let face = MailFace {
             from: &email.from,
             from_name: email.from_name.as_deref(),
             plus_address: email.plus_address,
             site_name: &self.settings().site_name,
         };
-        let now = self.zoned(jiff::Timestamp::now());
+        let envelope = Envelope { face: &face, to, delivery: self.delivery.id, now: jiff::Timestamp::now() };
         let composed = match self.delivery.purpose {
             Purpose::Acknowledgement => {
-                let answers = self.message.and_then(|message| message.control_id.as_ref()).map(|id| id.0.as_str());
-                confirmation::acknowledgement(referral, token, &face, to, answers, attached, self.delivery.id, &now)
+                let message_id = self.message.and_then(|message| message.control_id.as_ref()).map(|id| id.0.as_str());
+                confirmation::acknowledgement(referral, token, &envelope, Some(pdf), message_id.map(|id| Answered { message_id: Some(id) }))
             }
-            Purpose::ConfirmationRequest => confirmation::request(referral, token, &face, to, attached, self.delivery.id, &now),
-            Purpose::Update => confirmation::update(referral, token, &face, to, attached, self.delivery.id, &now),
-            Purpose::Withdrawal => confirmation::withdrawal(referral, token, &face, to, attached, self.delivery.id, &now),
+            Purpose::ConfirmationRequest | Purpose::Pages => {
+                let trusted = self.entry.is_some_and(|entry| entry.trusted_tls);
+                confirmation::confirmation_request(referral, token, &envelope, pdf, trusted)
+            }
+            Purpose::Update => confirmation::update(referral, token, &envelope, pdf),
+            Purpose::Withdrawal => confirmation::withdrawal(referral, token, &envelope, pdf),
         };
         composed.map_err(|error| error.to_string())
     }
@@ -171,10 +166,12 @@ impl Desk<'_> {
         };
         match self.delivery.purpose {
             Purpose::Acknowledgement => acknowledgement::page(referral, face, &received_at),
-            Purpose::ConfirmationRequest | Purpose::Update if trusted => {
+            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if trusted => {
                 cover_page::confirmation_request(referral, face, &self.pages)
             }
-            Purpose::ConfirmationRequest | Purpose::Update | Purpose::Withdrawal => cover_page::cover_only(referral, face),
+            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal => {
+                cover_page::cover_only(referral, face)
+            }
         }
     }
 

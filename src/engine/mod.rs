@@ -12,7 +12,7 @@ mod decide;
 pub mod deliver;
 mod doors;
 pub mod intake;
-mod interpret;
+pub(crate) mod interpret;
 mod letters;
 pub mod process;
 mod replies;

@@ -66,7 +66,7 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
 
 fn was_asked(delivery: &Delivery, from: &str) -> bool {
     let to_specialist = match delivery.purpose {
-        Purpose::ConfirmationRequest | Purpose::Update | Purpose::Withdrawal => true,
+        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal => true,
         Purpose::Acknowledgement => false,
     };
     to_specialist && address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(from))

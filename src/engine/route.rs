@@ -3,9 +3,12 @@
 //! Patient data goes only where a person configured it to go. What a page, a mail or a message says may *select* an entry
 //! of the directory; it is never itself a destination. What selects no entry, or two, has no route and is held for a person.
 
+use jiff::Timestamp;
+
 use crate::{
     config::{Config, DirectoryEntry, InboundChannel, RouteBy, RouteTarget},
-    ids::ChannelName,
+    delivery::{Delivery, Purpose},
+    ids::{ChannelName, ReferralId},
     outbound::OutboundConfig,
     referral::{PhoneUse, Provider, Record},
 };
@@ -72,6 +75,25 @@ pub fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
             })
             .map(|(name, _)| name.clone())
     })
+}
+
+/// The deliveries by which a specialist is asked: the request, and the referral's pages by fax where the request goes by a mail
+/// that may not carry them and the entry has a fax number.
+#[must_use]
+pub fn requests(config: &Config, target: &RouteTarget, referral: ReferralId, now: Timestamp) -> Vec<Delivery> {
+    let about = |purpose, through| {
+        let mut delivery = Delivery::queued(purpose, through, target.to.clone(), now);
+        delivery.referral = Some(referral);
+        delivery
+    };
+    let mut requests = vec![about(Purpose::ConfirmationRequest, target.through.clone())];
+    let by_mail = matches!(config.outbound.get(&target.through), Some(OutboundConfig::Email(_)));
+    let entry = config.directory.entries.get(&target.to);
+    if by_mail && entry.is_some_and(|entry| !entry.trusted_tls && entry.fax.is_some()) {
+        let fax = config.outbound.iter().find(|(_, outbound)| matches!(outbound, OutboundConfig::Fax(_)));
+        requests.extend(fax.map(|(name, _)| about(Purpose::Pages, name.clone())));
+    }
+    requests
 }
 
 fn has_fax(provider: &Provider, number: &str) -> bool {

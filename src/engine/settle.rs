@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Context, decide::asked, replies, route};
 use crate::{
     config::RouteTarget,
-    delivery::{Delivery, DeliveryState, Purpose},
+    delivery::DeliveryState,
     ids::ReferralId,
     referral::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, Priority, Record, Reference, Referral, Reply, ReplyOutcome,
@@ -283,10 +283,7 @@ impl<'a> Settlement<'a> {
         let found = channel.and_then(|channel| route::destination(&config, channel, &self.referral.record));
         match self.target.take().or(found) {
             Some(target) => {
-                let mut delivery =
-                    Delivery::queued(Purpose::ConfirmationRequest, target.through, target.to, self.entry.at);
-                delivery.referral = Some(self.referral.id);
-                self.decision.deliveries.push(delivery);
+                self.decision.deliveries.extend(route::requests(&config, &target, self.referral.id, self.entry.at));
             }
             None => self.referral.record.hold(HeldReason::NoRoute),
         }

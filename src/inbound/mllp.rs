@@ -38,7 +38,7 @@ const WRITE_SECONDS_MAX: u64 = 30;
 const READ_BYTES: usize = 16_384;
 
 /// `[inbound.mllp]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MllpConfig {
     /// Where to listen.

@@ -83,10 +83,13 @@ start_engine() {
 }
 
 send_hl7() {
-    local files=(samples/st-mary-mllp/*.hl7)
+    # New referrals first, what changes or cancels them after, as it happens at a hospital.
+    local files=(samples/st-mary-mllp/referral*.hl7) file
+    for file in samples/st-mary-mllp/*.hl7; do [[ $file == */referral*.hl7 ]] || files+=("$file"); done
     [ ${#files[@]} -gt 0 ] || return 0
     say "HL7: ${#files[@]} messages over MLLP to $mllp_address"
-    "$program" send "${files[@]}" --to "$mllp_address"
+    # Among the samples are messages that must be refused, so a refusal is no failure of this script.
+    "$program" send "${files[@]}" --to "$mllp_address" || echo "(not every message was accepted)"
 }
 
 # A file appears under its name only once it is whole: copied beside it first, then renamed.
@@ -116,20 +119,20 @@ count_in() {
     { loopline "$1" list --limit 0 --json 2>/dev/null || true; } | { grep -Eo "\"state\": ?\"($2)\"" || true; } | wc -l
 }
 
-# How many things there are.
-count_all() { count_in "$1" '[a-z-]+'; }
-
-# Waits, with a line of progress, until every sample is stored and none waits to be worked on or sent.
+# Waits, with a line of progress, until the doors have taken everything and nothing has waited to be read or sent for three seconds.
 wait_until_done() {
-    local expected=$1 seconds_max=$2 second arrived waiting unsent
+    local seconds_max=$1 second quiet=0 dropped stored reading unsent line
     for second in $(seq 1 "$seconds_max"); do
-        arrived=$(count_all messages)
-        waiting=$(count_in messages received)
+        dropped=$(($(count_files "$data/fax-in" '[!.]*') + $(count_files "$data/mail-in/new")))
+        stored=$(count_in messages '[a-z-]+')
+        reading=$(count_in messages received)
         unsent=$(count_in deliveries 'queued|in-flight')
-        printf '\r%3d s: %d of %d messages are stored, %d are being read, %d answers wait to be sent ' \
-            "$second" "$arrived" "$expected" "$waiting" "$unsent"
-        if [ "$arrived" -ge "$expected" ] && [ "$waiting" -eq 0 ] && [ "$unsent" -eq 0 ]; then
-            echo
+        line="$second s: $dropped files to be taken in, $stored messages stored, $reading of them being read, $unsent answers to be sent"
+        # A terminal sees one line that changes, a log one line in ten seconds.
+        if [ -t 1 ]; then printf '\r%-110s' "$line"; elif [ $((second % 10)) -eq 1 ]; then echo "$line"; fi
+        if [ $((dropped + reading + unsent)) -eq 0 ] && [ "$stored" -gt 0 ]; then quiet=$((quiet + 1)); else quiet=0; fi
+        if [ "$quiet" -ge 3 ]; then
+            if [ -t 1 ]; then echo; fi
             return
         fi
         sleep 1
@@ -167,10 +170,24 @@ header() {
     ' "$2"
 }
 
-# Answers the first confirmation request that went out by mail, as a front desk would.
+# The first confirmation request that went out by mail and whose referral still waits for an answer.
+request_to_answer() {
+    local requested mail reference
+    requested=$(loopline referrals list --status requested --limit 0 --json)
+    for mail in "$data"/mail-out/new/*; do
+        grep --quiet --ignore-case '^To:.*@alder-heart\.example' "$mail" || continue
+        reference=$(header Subject "$mail" | grep -Eo 'LL-[0-9A-Z]{4}-[0-9A-Z]{4}' | head -n1) || continue
+        if grep --quiet "$reference" <<<"$requested"; then
+            echo "$mail"
+            return
+        fi
+    done
+}
+
+# Answers it, as a front desk would.
 answer_one_request() {
     local mail reply_to subject
-    mail=$(grep --files-with-matches --ignore-case '^To:.*@alder-heart\.example' "$data"/mail-out/new/* 2>/dev/null | head -n1 || true)
+    mail=$(request_to_answer)
     if [ -z "$mail" ]; then
         echo "no confirmation request went out by mail, so there is none to answer"
         incomplete=yes
@@ -181,8 +198,6 @@ answer_one_request() {
     say "the cardiology desk answers: \"Yes, received. Booked for 12/14/2026 10:30.\""
     echo "to      $reply_to"
     echo "subject Re: $subject"
-    local before
-    before=$(count_all messages)
     drop_mail <<MAIL
 From: Cardiology Desk <$(header To "$mail" | sed 's/.*<//; s/>.*//')>
 To: $reply_to
@@ -195,11 +210,12 @@ Content-Type: text/plain; charset=utf-8
 
 Yes, received. Booked for 12/14/2026 10:30.
 MAIL
-    wait_until_done $((before + 1)) 30
-    say "the referral is scheduled now (loopline referrals list)"
+    wait_until_done 30
+    say "where the referrals are now (loopline referrals list)"
     loopline referrals list
-    if ! loopline referrals list --json | grep -Eq '"status": ?"scheduled"'; then
-        echo "no referral is scheduled, though it should be" >&2
+    # The whole list first: grep leaving early would look like a failure of the command.
+    if ! grep -Eq '"status": ?"scheduled"' <<<"$(loopline referrals list --limit 0 --json)"; then
+        echo "no referral is scheduled, though one should be" >&2
         incomplete=yes
     fi
 }
@@ -229,8 +245,7 @@ main() {
     start_engine
     send_hl7
     send_faxes_and_mails
-    local samples=(samples/st-mary-mllp/*.hl7 samples/fax-inbox/*.pdf samples/fax-inbox/*.tif samples/fax-inbox/*.tiff samples/referral-inbox/*.eml)
-    wait_until_done ${#samples[@]} 240
+    wait_until_done 300
     show_results
     answer_one_request
     if [ "$once" = yes ]; then

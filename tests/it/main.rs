@@ -5,3 +5,5 @@ mod harness;
 mod main_job;
 mod operations;
 mod privacy;
+mod reader;
+mod tidy;

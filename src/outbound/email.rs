@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// `[outbound.email]`: exactly one of `maildir` and `smtp`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailConfig {
     /// Who it is from, and where replies go: `referrals@clinic.example`; the token is put behind a plus sign.
@@ -51,7 +51,7 @@ pub struct EmailConfig {
 }
 
 /// `[outbound.email.smtp]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
     /// Host name.
@@ -196,7 +196,7 @@ impl EmailOutbound {
 
 impl Outbound for EmailOutbound {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, SendError> {
-        let Content::Email(mail) = &delivery.content else {
+        let Some(Content::Email(mail)) = &delivery.content else {
             return Err(SendError::Permanent("a mail channel sends mails; this delivery is a fax".to_owned()));
         };
         let Some(store) = &self.store else {

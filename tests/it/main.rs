@@ -2,6 +2,7 @@
 
 mod crash;
 mod harness;
+mod mail;
 mod main_job;
 mod operations;
 mod privacy;

@@ -9,7 +9,9 @@
 
 use crate::protocols::ocr::{OcrError, OcrWord, Region};
 
-/// Below this confidence a word is looked at again.
+/// A word below this confidence is worth the time of a second look at its page.
+const LOOK_AGAIN_BELOW: f32 = 0.35;
+/// Below this confidence a word is replaced by a better reading, once the page is looked at.
 const DOUBT: f32 = 0.6;
 /// How much surer the second reading must be.
 const GAIN_MIN: f32 = 0.1;
@@ -24,7 +26,7 @@ pub(super) fn second_look(
     page_height: u32,
     look: impl FnOnce() -> Result<Vec<OcrWord>, OcrError>,
 ) -> Result<Vec<OcrWord>, OcrError> {
-    let doubtful = |word: &OcrWord| word.confidence < DOUBT && word.region.top > page_height / HEADER_SHARE;
+    let doubtful = |word: &OcrWord| word.confidence < LOOK_AGAIN_BELOW && word.region.top > page_height / HEADER_SHARE;
     if !words.iter().any(doubtful) {
         return Ok(words);
     }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn half_a_name_never_replaces_a_doubtful_one() {
-        let first = vec![word("Placeho1der", 0.4, [100, 10, 300, 40], 0)];
+        let first = vec![word("Placeho1der", 0.3, [100, 10, 300, 40], 0)];
         let read = second_look(first, 100, || Ok(vec![word("Place", 0.9, [100, 10, 180, 40], 0)])).unwrap();
         assert_eq!(texts(&read), ["Placeho1der"]);
     }

@@ -121,9 +121,9 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
         print::json(&found);
     } else {
         let fields = found["message"].as_object().into_iter().flatten();
-        let rows = fields.filter(|(name, _)| *name != "problems").map(|(name, _)| {
-            vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]
-        });
+        let rows = fields
+            .filter(|(name, _)| *name != "problems")
+            .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));

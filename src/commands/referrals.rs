@@ -135,7 +135,11 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows: Vec<Vec<String>> = found.as_array().into_iter().flatten().map(row).collect();
-    print::table(&["REFERENCE", "STATUS", "HELD FOR", "PRIORITY", "PATIENT", "BORN", "TO", "CAME BY", "SINCE"], &rows, "no referrals");
+    print::table(
+        &["REFERENCE", "STATUS", "HELD FOR", "PRIORITY", "PATIENT", "BORN", "TO", "CAME BY", "SINCE"],
+        &rows,
+        "no referrals",
+    );
     Ok(())
 }
 
@@ -166,7 +170,9 @@ fn show(found: &Value) {
         print::say(&format!("held for a person: {held}"));
     }
     let mut leaves = Vec::new();
-    for section in ["priority", "patient", "insurance", "authorization", "referring", "referred_to", "request", "appointment", "notes"] {
+    for section in
+        ["priority", "patient", "insurance", "authorization", "referring", "referred_to", "request", "appointment", "notes"]
+    {
         flatten(section, &referral[section], &mut leaves);
     }
     let review: Vec<&str> = referral["review"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -183,14 +189,24 @@ fn show(found: &Value) {
     }
     print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");
     if let Some(pending) = referral.get("pending_reply") {
-        print::say(&format!("\na reply waits: {} (best reading: {}: {})", print::text(pending, "/why"), print::text(pending, "/reading/outcome"), print::text(pending, "/reading/quote")));
+        print::say(&format!(
+            "\na reply waits: {} (best reading: {}: {})",
+            print::text(pending, "/why"),
+            print::text(pending, "/reading/outcome"),
+            print::text(pending, "/reading/quote")
+        ));
     }
     for problem in referral["problems"].as_array().into_iter().flatten() {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
     }
     let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
         let outcome = print::text(entry, "/outcome");
-        vec![print::time(entry, "/at"), format!("{} {outcome}", print::text(entry, "/event")), print::text(entry, "/by"), print::text(entry, "/message")]
+        vec![
+            print::time(entry, "/at"),
+            format!("{} {outcome}", print::text(entry, "/event")),
+            print::text(entry, "/by"),
+            print::text(entry, "/message"),
+        ]
     });
     print::say("");
     print::table(&["AT", "EVENT", "BY", "MESSAGE"], &history.collect::<Vec<_>>(), "no history");

@@ -41,8 +41,13 @@ async fn reload(engine: &mut Engine, sources: &SettingsSources) {
     match Config::load(sources) {
         Ok(config) => match engine.reload(config).await {
             Ok(()) => tracing::info!("channels read again; the new configuration is in force"),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration is in force, but not every channel could be opened"),
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the new configuration is in force, but not every channel could be opened"
+            ),
         },
-        Err(mistakes) => tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`"),
+        Err(mistakes) => {
+            tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`")
+        }
     }
 }

@@ -120,7 +120,8 @@ pub fn update(
     document: &[u8],
 ) -> Result<ComposedMail, ComposeError> {
     let subject = format!("Referral {}: the sender changed it [{}]", referral.reference, token.as_str());
-    let words = notice_words(referral, envelope.face, "The sender changed a referral that you have from us; this is how it stands now.");
+    let words =
+        notice_words(referral, envelope.face, "The sender changed a referral that you have from us; this is how it stands now.");
     build(token, envelope, subject, words, &[cover(document)], None)
 }
 
@@ -135,7 +136,11 @@ pub fn withdrawal(
     document: &[u8],
 ) -> Result<ComposedMail, ComposeError> {
     let subject = format!("Referral {}: the sender asks to cancel it [{}]", referral.reference, token.as_str());
-    let words = notice_words(referral, envelope.face, "The sender asks to cancel a referral that you have from us. Please tell us that you know.");
+    let words = notice_words(
+        referral,
+        envelope.face,
+        "The sender asks to cancel a referral that you have from us. Please tell us that you know.",
+    );
     build(token, envelope, subject, words, &[cover(document)], None)
 }
 

@@ -121,7 +121,10 @@ pub async fn ask(data: &Path, request: &Request) -> anyhow::Result<Value> {
     use anyhow::Context as _;
     let path = socket_path(data);
     let mut stream = UnixStream::connect(&path).await.with_context(|| {
-        format!("no engine is running on {}: start it with `loopline run --data {0}`, or name another folder by --data", data.display())
+        format!(
+            "no engine is running on {}: start it with `loopline run --data {0}`, or name another folder by --data",
+            data.display()
+        )
     })?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

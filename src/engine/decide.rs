@@ -7,16 +7,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{route, replies};
+use super::{replies, route};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, ReferralId},
     message::{Acknowledgement, Message, Protocol, State},
     normalize::{Event, Kind, Outcome},
-    referral::{
-        HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status,
-    },
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
 
@@ -225,7 +223,8 @@ impl Desk<'_> {
         if self.message.protocol != Protocol::Hl7 {
             record.hold(HeldReason::PossibleDuplicate);
             let other = twin.map_or_else(|| "in the same message".to_owned(), |twin| twin.reference.to_string());
-            let text = format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
+            let text =
+                format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
             record.problems.push(Problem::new("possible-duplicate", text));
         }
         Ok(())

@@ -56,12 +56,7 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    let delivering = Delivering {
-        context,
-        paused: Mutex::default(),
-        on_the_way: Mutex::default(),
-        mailers: Mutex::default(),
-    };
+    let delivering = Delivering { context, paused: Mutex::default(), on_the_way: Mutex::default(), mailers: Mutex::default() };
     station::run(Arc::new(delivering), shutdown).await;
 }
 

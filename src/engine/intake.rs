@@ -97,8 +97,7 @@ impl Intake {
 
     /// Notes that the answer to a message did not reach its sender; a repeat gets it again.
     pub async fn answer_undelivered(&self, receipt: &Receipt) {
-        let decision =
-            Decision { acknowledged: vec![(receipt.message(), Acknowledgement::Undelivered)], ..Decision::default() };
+        let decision = Decision { acknowledged: vec![(receipt.message(), Acknowledgement::Undelivered)], ..Decision::default() };
         if let Err(error) = self.context.store.settle(decision).await {
             tracing::warn!(message = %receipt.message(), %error, "cannot note that an answer was not delivered");
         }
@@ -208,7 +207,14 @@ impl Intake {
         tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
         let settings = interpret::answer_settings(channel);
         let id = message.id.to_string();
-        let answer = hl7_answer::answer(&header, Verdict::Accepted { kind: Kind::Unknown, warnings: &[] }, &settings, None, &id, Timestamp::now());
+        let answer = hl7_answer::answer(
+            &header,
+            Verdict::Accepted { kind: Kind::Unknown, warnings: &[] },
+            &settings,
+            None,
+            &id,
+            Timestamp::now(),
+        );
         let mut decision = Decision::default();
         keep_answer(&answer, &mut message, &mut decision);
         decision.message = Some(Message {

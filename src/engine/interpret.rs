@@ -104,8 +104,9 @@ fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
 
 /// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
 fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
-    catch_unwind(AssertUnwindSafe(normalize))
-        .map_err(|_| Unread::Broke("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned()))
+    catch_unwind(AssertUnwindSafe(normalize)).map_err(|_| {
+        Unread::Broke("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned())
+    })
 }
 
 pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {

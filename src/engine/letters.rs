@@ -47,7 +47,9 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
         None => None,
     };
     let pages = match &referral {
-        Some(referral) if matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages) => page_images(context, referral).await?,
+        Some(referral) if matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages) => {
+            page_images(context, referral).await?
+        }
         _ => Vec::new(),
     };
     let Some(outbound) = config.outbound.get(&delivery.through) else {
@@ -121,7 +123,14 @@ impl Desk<'_> {
         Ok((content, vec![composed.bytes.into()]))
     }
 
-    fn letter(&self, email: &EmailConfig, referral: &Referral, token: &Token, to: &str, pdf: &[u8]) -> Result<ComposedMail, String> {
+    fn letter(
+        &self,
+        email: &EmailConfig,
+        referral: &Referral,
+        token: &Token,
+        to: &str,
+        pdf: &[u8],
+    ) -> Result<ComposedMail, String> {
         let face = MailFace {
             from: &email.from,
             from_name: email.from_name.as_deref(),
@@ -132,7 +141,13 @@ impl Desk<'_> {
         let composed = match self.delivery.purpose {
             Purpose::Acknowledgement => {
                 let message_id = self.message.and_then(|message| message.control_id.as_ref()).map(|id| id.0.as_str());
-                confirmation::acknowledgement(referral, token, &envelope, Some(pdf), message_id.map(|id| Answered { message_id: Some(id) }))
+                confirmation::acknowledgement(
+                    referral,
+                    token,
+                    &envelope,
+                    Some(pdf),
+                    message_id.map(|id| Answered { message_id: Some(id) }),
+                )
             }
             Purpose::ConfirmationRequest | Purpose::Pages => {
                 let trusted = self.entry.is_some_and(|entry| entry.trusted_tls);

@@ -107,17 +107,14 @@ impl Engine {
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data)?);
         let reader = ReaderPool::new(reader_options(&config.settings.limits));
-        let context = Context {
-            store,
-            reader,
-            key,
-            config: Arc::new(RwLock::new(Arc::new(config))),
-            addresses: Arc::default(),
-        };
+        let context = Context { store, reader, key, config: Arc::new(RwLock::new(Arc::new(config))), addresses: Arc::default() };
         deliver::requeue_interrupted(&context).await.context("cannot queue again what was being sent at the last stop")?;
         let socket = admin::socket_path(&data);
         let listener = admin::listen(&data).with_context(|| {
-            format!("cannot open the admin socket {}: its path may have 107 bytes at most, and the folder must be writable", socket.display())
+            format!(
+                "cannot open the admin socket {}: its path may have 107 bytes at most, and the folder must be writable",
+                socket.display()
+            )
         })?;
         let stop_stations = CancellationToken::new();
         let stations = vec![

@@ -81,7 +81,13 @@ impl Work for Processing {
 }
 
 impl Processing {
-    async fn finish(&self, config: &Config, channel: &InboundChannel, message: Message, found: Vec<Found>) -> Result<(), StoreError> {
+    async fn finish(
+        &self,
+        config: &Config,
+        channel: &InboundChannel,
+        message: Message,
+        found: Vec<Found>,
+    ) -> Result<(), StoreError> {
         for _ in 0..TRIES_MAX {
             let decided = decide::decide(&self.context.store, config, channel, message.clone(), found.clone())?;
             let state = decided.decision.message.as_ref().map(|message| message.state);

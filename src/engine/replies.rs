@@ -6,9 +6,9 @@
 use super::decide::{Desk, asked};
 use crate::{
     delivery::{Content, Delivery, DeliveryState, Purpose},
+    ids::DeliveryId,
     message::Protocol,
     normalize::Bounce,
-    ids::DeliveryId,
     referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Reference, Referral, Reply, ReplyOutcome},
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
@@ -156,12 +156,10 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
         desk.link(&referral);
         return Ok(());
     }
-    let sent = desk.store.deliveries(&DeliveryFilter {
-        referral: Some(referral.id),
-        state: Some(DeliveryState::Sent),
-        limit: 0,
-    })?;
-    let Some(mut delivery) = sent.into_iter().find(|delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient)))
+    let sent =
+        desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Sent), limit: 0 })?;
+    let Some(mut delivery) =
+        sent.into_iter().find(|delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient)))
     else {
         return desk.hold_message("a bounce of a recipient that nothing was sent to");
     };

@@ -15,9 +15,8 @@ use crate::{
 
 /// The destination of a referral that came through this channel.
 #[must_use]
-pub fn destination(config: &Config, channel: &InboundChannel, record: &Record) -> Option<RouteTarget> {
-    let by: &[RouteBy] =
-        if channel.route.by.is_empty() { &[RouteBy::Directory, RouteBy::Specialty] } else { &channel.route.by };
+pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Record) -> Option<RouteTarget> {
+    let by: &[RouteBy] = if channel.route.by.is_empty() { &[RouteBy::Directory, RouteBy::Specialty] } else { &channel.route.by };
     by.iter()
         .find_map(|way| match way {
             RouteBy::Directory => by_directory(config, &record.referred_to),
@@ -46,14 +45,14 @@ fn by_directory(config: &Config, provider: &Provider) -> Option<RouteTarget> {
 
 /// The directory entry whose fax number is one of this provider's, for an acknowledgement to the practice that sent a fax.
 #[must_use]
-pub fn entry_by_fax<'a>(config: &'a Config, provider: &Provider) -> Option<&'a str> {
+pub(super) fn entry_by_fax<'a>(config: &'a Config, provider: &Provider) -> Option<&'a str> {
     let entries = config.directory.entries.iter();
     only(entries.filter(|(_, entry)| entry.fax.as_ref().is_some_and(|fax| has_fax(provider, fax))).map(|(name, _)| name.as_str()))
 }
 
 /// The directory entry with this mail address.
 #[must_use]
-pub fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'a str> {
+pub(super) fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'a str> {
     let entries = config.directory.entries.iter();
     only(
         entries
@@ -64,7 +63,7 @@ pub fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'a str> 
 
 /// The outbound channel an entry is reached through: its own, else the first that can reach it.
 #[must_use]
-pub fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
+pub(super) fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
     entry.through.clone().or_else(|| {
         config
             .outbound
@@ -80,7 +79,7 @@ pub fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
 /// The deliveries by which a specialist is asked: the request, and the referral's pages by fax where the request goes by a mail
 /// that may not carry them and the entry has a fax number.
 #[must_use]
-pub fn requests(config: &Config, target: &RouteTarget, referral: ReferralId, now: Timestamp) -> Vec<Delivery> {
+pub(super) fn requests(config: &Config, target: &RouteTarget, referral: ReferralId, now: Timestamp) -> Vec<Delivery> {
     let about = |purpose, through| {
         let mut delivery = Delivery::queued(purpose, through, target.to.clone(), now);
         delivery.referral = Some(referral);

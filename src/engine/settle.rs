@@ -192,8 +192,9 @@ impl<'a> Settlement<'a> {
             let known = known.join(", ");
             return Err(SettleError::Refused(format!("the directory has no entry {to}; it has: {known}")));
         };
-        let through = route::way_out(&config, entry)
-            .ok_or_else(|| SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory")))?;
+        let through = route::way_out(&config, entry).ok_or_else(|| {
+            SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
+        })?;
         self.referral.record.release(HeldReason::NoRoute);
         self.referral.record.release(HeldReason::WrongRecipient);
         self.target = Some(RouteTarget { through, to: to.to_owned() });
@@ -207,8 +208,9 @@ impl<'a> Settlement<'a> {
         }
         let appointment = match at {
             Some(text) => {
-                let at = IsoDate::parse(text)
-                    .ok_or_else(|| SettleError::Refused("the appointment is written 2026-12-14T10:30, or 2026-12-14".to_owned()))?;
+                let at = IsoDate::parse(text).ok_or_else(|| {
+                    SettleError::Refused("the appointment is written 2026-12-14T10:30, or 2026-12-14".to_owned())
+                })?;
                 Some(Appointment { at, with: None })
             }
             None if outcome == ReplyOutcome::Scheduled => {

@@ -95,7 +95,8 @@ fn start_due<W: Work>(work: &Arc<W>, begun: &Arc<Mutex<HashSet<W::Id>>>, attempt
         });
     }
     let (rest_min, rest_max) = (Duration::from_millis(REST_MILLISECONDS_MIN), Duration::from_secs(REST_SECONDS_MAX));
-    next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(rest_max, |next| next.clamp(rest_min, rest_max))
+    next.and_then(|next| Duration::try_from(next.duration_since(now)).ok())
+        .map_or(rest_max, |next| next.clamp(rest_min, rest_max))
 }
 
 /// Frees a piece of work for another attempt, also when the attempt panicked.

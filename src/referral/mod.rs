@@ -8,8 +8,8 @@ mod token;
 
 pub use record::{
     Address, Appointment, Attachment, Authorization, Code, Coverage, Evidence, HeldReason, Identifier, Identifiers, IsoDate,
-    Patient, PatientIdentifier, PendingReply, PersonName, Phone, PhoneUse, Priority, Problem, Provider, Record, Referral, ReferralKind,
-    Request, Sex, Source,
+    Patient, PatientIdentifier, PendingReply, PersonName, Phone, PhoneUse, Priority, Problem, Provider, Record, Referral,
+    ReferralKind, Request, Sex, Source,
 };
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};

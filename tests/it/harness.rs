@@ -185,7 +185,10 @@ impl Site {
 
     /// The mails that went out, as text.
     pub fn mails_out(&self) -> Vec<String> {
-        files(&self.data("mail-out/new")).iter().map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect()
+        files(&self.data("mail-out/new"))
+            .iter()
+            .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+            .collect()
     }
 }
 
@@ -319,7 +322,9 @@ pub fn referral_message(control_id: &str, placer: &str, family: &str) -> String 
         format!("RF1|P|R^Routine||||{placer}^STMARY|20261121|20270521"),
         "PRD|RP|Whitcombe^Harriet^^^^Dr||Elm Street Family Medicine||^WPN^PH^^^503^5550143|||1245319599^NPI".to_owned(),
         "PRD|RT|||^^^Northside Heart Center||||".to_owned(),
-        format!("PID|1||MR-{placer}^^^STMARY^MR||{family}^Ottoline||19620214|F|||12 Elm St^^Portland^OR^97201||^PRN^PH^^^503^5550144"),
+        format!(
+            "PID|1||MR-{placer}^^^STMARY^MR||{family}^Ottoline||19620214|F|||12 Elm St^^Portland^OR^97201||^PRN^PH^^^503^5550144"
+        ),
         "DG1|1|I10|R00.2^Palpitations^ICD-10-CM||20261120|W".to_owned(),
         "OBR|1||| 99243^Cardiology consultation^CPT|||||||||||||||||||||||||||^Palpitations on exertion for six weeks".to_owned(),
         "NTE|1||Please see Cardiology for palpitations on exertion".to_owned(),

@@ -106,7 +106,8 @@ fn frames_split_and_joined_anywhere_are_answered_one_by_one_in_order() {
 fn a_message_without_a_patient_is_refused_and_kept_and_evaluated_afresh() {
     let site = Site::new();
     let _running = site.start();
-    let message: String = referral_message("M1", "P1", "X").split('\r').filter(|line| !line.starts_with("PID")).collect::<Vec<_>>().join("\r");
+    let message: String =
+        referral_message("M1", "P1", "X").split('\r').filter(|line| !line.starts_with("PID")).collect::<Vec<_>>().join("\r");
     for _ in 0..2 {
         let answer = Peer::connect(&site.mllp()).send(&message).unwrap();
         assert_eq!(field(&answer, "MSA", 1), "AE", "{answer}");
@@ -134,7 +135,13 @@ fn an_automatic_reply_moves_nothing_and_an_unclear_one_is_held_until_a_person_re
     let site = Site::new();
     let _running = site.start();
     let (reference, request) = asked_by_mail(&site);
-    reply(&site, "r1", &request, "Auto-Submitted: auto-replied\n", "I am out of the office. Referral received, booked for 12/14/2026 10:30.");
+    reply(
+        &site,
+        "r1",
+        &request,
+        "Auto-Submitted: auto-replied\n",
+        "I am out of the office. Referral received, booked for 12/14/2026 10:30.",
+    );
     let answered = |count| wait_for(|| site.messages().iter().filter(|message| message["state"] != "received").count() == count);
     assert!(answered(2));
     assert_eq!(status(&site, &reference), "requested");
@@ -145,8 +152,9 @@ fn an_automatic_reply_moves_nothing_and_an_unclear_one_is_held_until_a_person_re
     assert_eq!(status(&site, &reference), "requested");
     assert_eq!(site.referrals()[0]["held"][0], "unclear-reply");
 
-    let settled =
-        site.json(&["referrals", "settle", &reference, "reply", "scheduled", "--at", "2026-12-15T09:00", "--by", "mira", "--json"]).unwrap();
+    let settled = site
+        .json(&["referrals", "settle", &reference, "reply", "scheduled", "--at", "2026-12-15T09:00", "--by", "mira", "--json"])
+        .unwrap();
     assert_eq!(settled["status"], "scheduled");
     assert_eq!(settled.get("held"), None);
     assert_eq!(settled["history"].as_array().unwrap().last().unwrap()["by"], "person mira");

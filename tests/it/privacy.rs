@@ -28,16 +28,25 @@ fn no_canary_is_found_in_logs_errors_file_names_or_mail_headers() {
     peer.send(&nonsense).unwrap();
     site.drop_file(&format!("fax-in/{CANARY}.pdf"), format!("%PDF-1.4 {CANARY}").as_bytes());
     site.drop_mail("m1", &format!("From: {CANARY} <a@elsewhere.example>\nTo: referrals@loopline.example\nSubject: about {CANARY}\nMessage-ID: <1@elsewhere.example>\n\nPatient: {CANARY}\nDOB: 01/02/1960\n"));
-    assert!(wait_for(|| {
-        let messages = site.messages();
-        messages.len() == 5 && messages.iter().all(|message| message["state"] != "received")
-    }), "{:#?}\n{}", site.messages(), site.log());
+    assert!(
+        wait_for(|| {
+            let messages = site.messages();
+            messages.len() == 5 && messages.iter().all(|message| message["state"] != "received")
+        }),
+        "{:#?}\n{}",
+        site.messages(),
+        site.log()
+    );
     assert!(wait_for(|| !site.mails_out().is_empty()));
     for one in site.messages() {
         let listed = one["reason"].to_string() + &one["problems"].to_string();
         assert!(!listed.contains(CANARY), "{one:#}");
     }
-    let unknown = site.command().args(["referrals", "settle", "LL-0000-0000", "correct", &format!("patient.name.family={CANARY}")]).output().unwrap();
+    let unknown = site
+        .command()
+        .args(["referrals", "settle", "LL-0000-0000", "correct", &format!("patient.name.family={CANARY}")])
+        .output()
+        .unwrap();
     assert!(!String::from_utf8_lossy(&unknown.stderr).contains(CANARY));
     assert_eq!(running.stop(), Some(0));
 

@@ -17,6 +17,13 @@ pub(super) struct ReadCode {
 /// never stand behind the first. Other leading digits (3 for J, 5 for S) are likely, not certain, and lower the trust below any threshold.
 pub(super) fn icd10(word: &str) -> Option<ReadCode> {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    // Words are no codes, though many of their letters look like digits.
+    let tail = || word.chars().skip(1);
+    let printed_digits = tail().filter(char::is_ascii_digit).count();
+    let small = tail().any(|c| c.is_ascii_lowercase() && !matches!(c, 'l' | 'o' | 's'));
+    if printed_digits == 0 || 2 * printed_digits + 1 < tail().filter(char::is_ascii_alphanumeric).count() || small {
+        return None;
+    }
     let (category, rest) = match word.split_once(['.', ',']) {
         Some((category, rest)) => (category.to_owned(), rest.to_owned()),
         None => (word.chars().take(3).collect(), word.chars().skip(3).collect()),
@@ -182,7 +189,7 @@ mod tests {
 
     #[test]
     fn words_and_numbers_are_no_codes() {
-        for word in ["Unspecified", "149", "2024", "and", "10", "Type", "37618"] {
+        for word in ["Unspecified", "149", "2024", "and", "10", "Type", "37618", "Disease", "right", "A1c"] {
             assert_eq!(code(word), None, "{word}");
         }
     }

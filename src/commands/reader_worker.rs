@@ -42,6 +42,8 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
             };
             Ok(serve(limits)?)
         }
-        _ => anyhow::bail!("the engine starts this command; to see what is read of a document: loopline reader-worker --dump FILE"),
+        _ => {
+            anyhow::bail!("the engine starts this command; to see what is read of a document: loopline reader-worker --dump FILE")
+        }
     }
 }

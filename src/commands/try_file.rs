@@ -63,7 +63,8 @@ fn sniff(bytes: &[u8]) -> Option<Protocol> {
     }
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    let header = name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let header =
+        name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     (header || text.starts_with(b"From ")).then_some(Protocol::Mail)
 }
 

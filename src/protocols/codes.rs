@@ -67,11 +67,8 @@ fn threshold(gray: &[u8], level: u8) -> Vec<u8> {
 }
 
 fn read(gray: &[u8], width: u32, height: u32, formats: &[BarcodeFormat]) -> Option<Code> {
-    let mut hints = DecodeHints {
-        TryHarder: Some(true),
-        PossibleFormats: Some(formats.iter().copied().collect()),
-        ..DecodeHints::default()
-    };
+    let mut hints =
+        DecodeHints { TryHarder: Some(true), PossibleFormats: Some(formats.iter().copied().collect()), ..DecodeHints::default() };
     let found = detect_in_luma_slice_with_hints(gray, width, height, None, &mut hints).ok()?;
     let symbology = match found.getBarcodeFormat() {
         BarcodeFormat::QR_CODE => Symbology::Qr,

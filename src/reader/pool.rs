@@ -130,9 +130,7 @@ impl ReaderPool {
                 self.give_back(worker);
                 Err(ReadError::Refused { code, message })
             }
-            Answer::Ready | Answer::Unavailable { .. } => {
-                Err(ReadError::Crashed("it gave an answer that is none".to_owned()))
-            }
+            Answer::Ready | Answer::Unavailable { .. } => Err(ReadError::Crashed("it gave an answer that is none".to_owned())),
         }
     }
 
@@ -179,9 +177,7 @@ impl Worker {
                 Some(status) => Err(ReadError::Unavailable(format!("it ended at its start ({})", describe(status)))),
                 None => Err(ReadError::Unavailable("it said nothing that makes sense".to_owned())),
             },
-            Err(_) => {
-                Err(ReadError::Unavailable(format!("it was not ready after {} s", START_SECONDS_MAX.as_secs())))
-            }
+            Err(_) => Err(ReadError::Unavailable(format!("it was not ready after {} s", START_SECONDS_MAX.as_secs()))),
         }
     }
 

@@ -190,7 +190,11 @@ impl Builder<'_> {
         for (place, candidate) in procedures.into_iter().enumerate() {
             let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
             self.evidence(&format!("request.procedures.{place}.code"), &choice);
-            self.record.request.procedures.push(Code { code: Some(candidate.value.clone()), system: Some("CPT".to_owned()), text: None });
+            self.record.request.procedures.push(Code {
+                code: Some(candidate.value.clone()),
+                system: Some("CPT".to_owned()),
+                text: None,
+            });
         }
         let authored = self.take(Field::AuthoredAt, "authored_at");
         self.record.authored_at = authored.and_then(|text| IsoDate::parse(&text));
@@ -228,7 +232,10 @@ impl Builder<'_> {
     fn second_patient(&self) -> bool {
         let sound = |field: Field| {
             self.all.iter().filter(move |candidate| {
-                candidate.field == field && candidate.rank >= Rank::Label && candidate.confidence > 0.7 && candidate.failed.is_none()
+                candidate.field == field
+                    && candidate.rank >= Rank::Label
+                    && candidate.confidence > 0.7
+                    && candidate.failed.is_none()
             })
         };
         let families: Vec<&Candidate> = sound(Field::Family).collect();

@@ -107,7 +107,15 @@ impl Candidates {
     }
 
     /// Adds a reading of these words; its confidence is theirs times `trust`.
-    pub(super) fn add(&mut self, field: Field, value: String, words: &[Word], page: u32, rank: Rank, trust: f32) -> &mut Candidate {
+    pub(super) fn add(
+        &mut self,
+        field: Field,
+        value: String,
+        words: &[Word],
+        page: u32,
+        rank: Rank,
+        trust: f32,
+    ) -> &mut Candidate {
         let area = Area::around(words);
         self.all.push(Candidate {
             field,

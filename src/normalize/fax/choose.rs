@@ -29,11 +29,8 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
         let others = admitted.iter().filter(|other| !std::ptr::eq(**other, candidate) && same(other, candidate));
         others.fold(1.0 - candidate.confidence, |doubt, other| doubt * (1.0 - 0.8 * other.confidence))
     };
-    let candidate = admitted
-        .iter()
-        .copied()
-        .filter(|candidate| candidate.rank == rank)
-        .min_by(|a, b| support(a).total_cmp(&support(b)))?;
+    let candidate =
+        admitted.iter().copied().filter(|candidate| candidate.rank == rank).min_by(|a, b| support(a).total_cmp(&support(b)))?;
     let mut confidence = if candidate.failed.is_some() { candidate.confidence } else { (1.0 - support(candidate)).min(0.995) };
     let mut rivals: Vec<String> = Vec::new();
     for other in admitted.iter().filter(|other| other.rank >= rank && !same(other, candidate)) {

@@ -28,9 +28,11 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 pub(super) fn read(words: &[&str], order: DateOrder, today: Date) -> Option<ReadDate> {
     (1..=words.len().min(5)).rev().find_map(|count| {
         let parts = words.get(..count)?;
-        written(parts, today)
-            .or_else(|| numeric(&parts.concat(), count, order, today))
-            .map(|(date, trust)| ReadDate { date, trust, words: count })
+        written(parts, today).or_else(|| numeric(&parts.concat(), count, order, today)).map(|(date, trust)| ReadDate {
+            date,
+            trust,
+            words: count,
+        })
     })
 }
 
@@ -75,10 +77,12 @@ fn numeric(text: &str, count: usize, order: DateOrder, today: Date) -> Option<(D
             let mut fixed = false;
             let read: Option<Vec<String>> = [a, b, c]
                 .into_iter()
-                .map(|piece| digits(piece).map(|(plain, repaired)| {
-                    fixed |= repaired;
-                    plain
-                }))
+                .map(|piece| {
+                    digits(piece).map(|(plain, repaired)| {
+                        fixed |= repaired;
+                        plain
+                    })
+                })
                 .collect();
             if fixed {
                 trust *= 0.97;
@@ -166,7 +170,16 @@ mod tests {
 
     #[test]
     fn dates_are_read_as_forms_print_them() {
-        for text in ["11/01/1934", "11-01-1934", "11.1.1934", "1934-11-01", "November 1, 1934", "1 Nov 1934", "01-Nov-1934", "11/ 01/1934"] {
+        for text in [
+            "11/01/1934",
+            "11-01-1934",
+            "11.1.1934",
+            "1934-11-01",
+            "November 1, 1934",
+            "1 Nov 1934",
+            "01-Nov-1934",
+            "11/ 01/1934",
+        ] {
             assert_eq!(us(text), Some(("1934-11-01".to_owned(), 1.0)), "{text}");
         }
     }

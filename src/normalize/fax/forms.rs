@@ -64,7 +64,9 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::PatientName => patient_name(context, label, own, found),
         Meaning::PatientFamily => part_of_name(context, label, Field::Family, own, found),
         Meaning::PatientGiven => part_of_name(context, label, Field::Given, own, found),
-        Meaning::FamilyName => by_subject_part(context, label, (Field::Family, Field::ReferringFamily, Field::ReferredFamily), found),
+        Meaning::FamilyName => {
+            by_subject_part(context, label, (Field::Family, Field::ReferringFamily, Field::ReferredFamily), found)
+        }
         Meaning::GivenName => by_subject_part(context, label, (Field::Given, Field::ReferringGiven, Field::ReferredGiven), found),
         Meaning::MiddleName if matches!(about, None | Some(Subject::Patient)) => {
             part_of_name(context, label, Field::Middle, Rank::Label, found);
@@ -224,7 +226,8 @@ fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let oldest = rules.today.year() - super::AGE_YEARS_MAX;
     if read.date > rules.today || read.date.year() < oldest {
         candidate.confidence *= 0.4;
-        candidate.failed = Some(("birth-date-implausible", "the birth date lies in the future or too far back: check it on the page"));
+        candidate.failed =
+            Some(("birth-date-implausible", "the birth date lies in the future or too far back: check it on the page"));
     }
 }
 
@@ -252,7 +255,8 @@ fn ticked<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>)
         let is_mark = |text: &str| marks.contains(&text.to_lowercase().as_str());
         before.is_some_and(is_mark) || own.is_some_and(|text| text.to_lowercase().starts_with("[x]"))
     };
-    let boxes = words.iter().any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "\u{2610}" | "LJ" | "L]" | "O" | "()"));
+    let boxes =
+        words.iter().any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "\u{2610}" | "LJ" | "L]" | "O" | "()"));
     let chosen: Vec<&(usize, T)> = options.iter().filter(|(at, _)| mark(*at)).collect();
     let same = |list: &[(usize, T)]| list.first().is_some_and(|(_, first)| list.iter().all(|(_, other)| other == first));
     match (options.as_slice(), chosen.as_slice()) {
@@ -267,7 +271,8 @@ fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     if matches!(context.subject, Some(Subject::Other | Subject::SecondaryInsurance)) {
         return;
     }
-    let Some((read, words)) = context.parsed(label, |words| ticked(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex))
+    let Some((read, words)) =
+        context.parsed(label, |words| ticked(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex))
     else {
         return;
     };
@@ -308,7 +313,8 @@ fn priority(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     match read {
         Some((Ok((priority, at)), words)) => {
             let word = words.get(at..=at).unwrap_or_default();
-            let negated = at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
+            let negated =
+                at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
             let trust = if negated { 0.3 } else { 0.985 / super::candidates::sureness(word).max(0.6) };
             found.add(Field::Priority, priority_word(priority).to_owned(), word, context.page(), Rank::OwnLabel, trust);
         }
@@ -347,8 +353,8 @@ fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut Candidates) 
         Some(Subject::Referring) => phone(context, label, Field::ReferringFax, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredFax, Rank::Label, found),
         None if !context.cover => phone(context, label, Field::ReferringFax, Rank::Place, found),
-        None
-        | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
+        }
     }
 }
 
@@ -393,9 +399,15 @@ fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         Some((listed, taken)) => {
             // What is printed stays as printed; an entry that is near corrects what the recognizer got wrong.
             let printed = text_of(&taken);
-            let value = if listed.likeness >= 1.0 { printed.trim_matches(|c: char| !c.is_alphanumeric()).to_owned() } else { listed.name };
+            let value = if listed.likeness >= 1.0 {
+                printed.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
+            } else {
+                listed.name
+            };
             let candidate = found.add(Field::Payer, value, &taken, context.page(), Rank::OwnLabel, trust);
-            candidate.confidence = listed_confidence(listed.likeness) * trust;
+            // Words left over may be the rest of another payer's name.
+            let whole = taken.len() == words.len();
+            candidate.confidence = listed_confidence(listed.likeness) * trust * if whole { 1.0 } else { 0.9 };
         }
         None => {
             let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
@@ -471,7 +483,9 @@ fn specialty(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         }
         // Several are printed, as in a row of boxes: which is meant is for a person, unless one is ticked.
         several => {
-            let tick = |at: usize| at > 0 && words.get(at - 1).is_some_and(|word| matches!(word.text.as_str(), "[X]" | "[x]" | "X" | "\u{2612}"));
+            let tick = |at: usize| {
+                at > 0 && words.get(at - 1).is_some_and(|word| matches!(word.text.as_str(), "[X]" | "[x]" | "X" | "\u{2612}"))
+            };
             let chosen: Vec<_> = several.iter().filter(|(from, _, _)| tick(*from)).collect();
             if let [(from, to, listed)] = chosen.as_slice() {
                 let taken = words.get(*from..*to).unwrap_or_default();
@@ -520,6 +534,10 @@ pub(super) fn add_codes(found: &mut Candidates, page: u32, words: &[Word], rank:
     for (at, word) in words.iter().enumerate() {
         // A list without blanks, "I10,E11.65", is several codes.
         let whole = codes::icd10(&word.text).filter(|_| !glued(&word.text));
+        let begins = at.checked_sub(1).and_then(|at| words.get(at)).is_none_or(|before| before.text.ends_with([',', ';', ':']));
+        if whole.as_ref().is_some_and(|code| code.trust <= codes::BARE_TRUST) && !begins {
+            continue;
+        }
         match whole {
             Some(code) => codes.push((at, code)),
             None => codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, code))),
@@ -570,9 +588,8 @@ fn email(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     if context.subject != Some(Subject::Patient) {
         return;
     }
-    let read = context.parsed(label, |words| {
-        words.iter().find(|word| word.text.contains('@') && word.text.contains('.')).cloned()
-    });
+    let read =
+        context.parsed(label, |words| words.iter().find(|word| word.text.contains('@') && word.text.contains('.')).cloned());
     if let Some((word, _)) = read {
         let value = word.text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
         found.add(Field::PatientEmail, value, &[word], context.page(), Rank::Label, 0.97);
@@ -589,22 +606,24 @@ fn address(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         Meaning::City => Some(Field::City),
         Meaning::State => Some(Field::State),
         Meaning::PostalCode => Some(Field::PostalCode),
-        _ => None,
+        other => {
+            whole_address(found, page, &words, other == Meaning::CityStateZip, trust);
+            None
+        }
     };
     if let Some(field) = field {
         let first: Vec<Word> = if field == Field::City { words } else { words.into_iter().take(1).collect() };
         let value = text_of(&first).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
         found.add(field, value, &first, page, Rank::Label, trust);
-        return;
     }
-    whole_address(found, page, &words, label.meaning == Meaning::CityStateZip, trust);
 }
 
 /// `12 Elm St, Portland, OR 97201` in its parts; what does not end in a state and a code is a street alone.
 fn whole_address(found: &mut Candidates, page: u32, words: &[Word], without_street: bool, trust: f32) {
     let is_zip = |word: &Word| {
         let digits = word.text.trim_matches(|c: char| !c.is_ascii_digit());
-        (digits.len() == 5 || (digits.len() == 10 && digits.contains('-'))) && digits.chars().all(|c| c.is_ascii_digit() || c == '-')
+        (digits.len() == 5 || (digits.len() == 10 && digits.contains('-')))
+            && digits.chars().all(|c| c.is_ascii_digit() || c == '-')
     };
     let is_state = |word: &Word| {
         let plain = word.text.trim_matches(|c: char| !c.is_alphabetic());

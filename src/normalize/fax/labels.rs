@@ -193,7 +193,10 @@ impl Marks {
         join_broken(sheet, &mut labels);
         labels.retain(|label| {
             // "Insurance" alone above labelled lines is a heading, not a label with a value below.
-            label.colon || !headings.iter().any(|heading| heading.segment == label.segment && announces(sheet, &labels_at(sheet, heading)))
+            label.colon
+                || !headings
+                    .iter()
+                    .any(|heading| heading.segment == label.segment && announces(sheet, &labels_at(sheet, heading)))
         });
         Self { labels, headings }
     }
@@ -322,7 +325,16 @@ fn join_broken(sheet: &Sheet, labels: &mut Vec<Label>) {
         {
             labels.retain(|label| label.segment != under && label.segment != at);
             let area = upper.area.with(lower.area);
-            labels.push(Label { meaning, segment: at, from: 0, to: upper.words.len(), below: Some(under), area, colon: true, exact });
+            labels.push(Label {
+                meaning,
+                segment: at,
+                from: 0,
+                to: upper.words.len(),
+                below: Some(under),
+                area,
+                colon: true,
+                exact,
+            });
         }
     }
 }

@@ -162,9 +162,10 @@ fn lines(words: Vec<Word>) -> Vec<Vec<Word>> {
     let mut lines: Vec<(u32, Vec<Word>)> = Vec::new();
     for word in words {
         let area = Area::of(&word);
-        let home = lines.iter_mut().rev().find(|(line, words)| {
-            *line == word.line && words.last().is_some_and(|last| near_level(Area::of(last), area))
-        });
+        let home = lines
+            .iter_mut()
+            .rev()
+            .find(|(line, words)| *line == word.line && words.last().is_some_and(|last| near_level(Area::of(last), area)));
         match home {
             Some((_, words)) => words.push(word),
             None => lines.push((word.line, vec![word])),

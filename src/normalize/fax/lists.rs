@@ -32,8 +32,9 @@ pub(super) struct Words {
     pub(super) credentials: Vec<String>,
 }
 
-static TABLE: LazyLock<Table> =
-    LazyLock::new(|| toml::from_str(include_str!("lists.toml")).expect("the lists are part of the program and a test reads them"));
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    toml::from_str(include_str!("lists.toml")).expect("the lists are part of the program and a test reads them")
+});
 
 /// The words of a trade.
 pub(super) fn words() -> &'static Words {

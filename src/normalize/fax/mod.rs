@@ -116,7 +116,11 @@ fn referral(reading: &Reading, rules: &FaxRules) -> Outcome {
         }
     }
     let Some(record) = build::record(&found, rules) else {
-        return nothing(reading, "no-referral-found", "no patient, no birth date and no reason can be read: a person must look at the original");
+        return nothing(
+            reading,
+            "no-referral-found",
+            "no patient, no birth date and no reason can be read: a person must look at the original",
+        );
     };
     let mut outcome = Outcome::referral(record);
     for page in &reading.pages {

@@ -160,7 +160,15 @@ mod tests {
 
     #[test]
     fn names_are_read_either_way_round() {
-        for text in ["Lee, Leslie", "Leslie Lee", "LEE, LESLIE A", "Leslie A. Lee, MD", "Dr. Leslie Lee", "Leslie Lee MD", "Lee, Leslie (NPI 1783266160)"] {
+        for text in [
+            "Lee, Leslie",
+            "Leslie Lee",
+            "LEE, LESLIE A",
+            "Leslie A. Lee, MD",
+            "Dr. Leslie Lee",
+            "Leslie Lee MD",
+            "Lee, Leslie (NPI 1783266160)",
+        ] {
             let (family, given) = name(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((family.to_lowercase().as_str(), given.to_lowercase().as_str()), ("lee", "leslie"), "{text}");
         }

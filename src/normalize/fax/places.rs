@@ -45,11 +45,11 @@ impl Shape {
         let lower = |at: usize| sheet.segments.get(at).map(|segment| segment.text().to_lowercase()).unwrap_or_default();
         let find = |from: usize, test: &dyn Fn(&str) -> bool| (from..sheet.segments.len()).find(|at| test(&lower(*at)));
         let salutation = find(0, &|text| text.starts_with("dear ") || text.starts_with("to whom it may"));
-        let closing = find(salutation.unwrap_or(0), &|text| {
-            CLOSINGS.contains(&text.trim_matches(|c: char| !c.is_alphanumeric()))
+        let closing =
+            find(salutation.unwrap_or(0), &|text| CLOSINGS.contains(&text.trim_matches(|c: char| !c.is_alphanumeric())));
+        let subject_line = find(0, &|text| {
+            text.starts_with("re:") || text.starts_with("regarding:") || text.starts_with("re :") || text.starts_with("rf:")
         });
-        let subject_line =
-            find(0, &|text| text.starts_with("re:") || text.starts_with("regarding:") || text.starts_with("re :") || text.starts_with("rf:"));
         let letter = salutation.is_some() || (closing.is_some() && subject_line.is_some());
         let cover = is_cover(sheet, marks);
         let end = subject_line.into_iter().chain(salutation).min();
@@ -71,7 +71,11 @@ fn is_cover(sheet: &Sheet, marks: &Marks) -> bool {
     let has = |meaning: Meaning| marks.labels.iter().any(|label| label.meaning == meaning);
     let title = sheet.segments.iter().take(4).any(|segment| {
         let text = segment.text().to_lowercase();
-        text == "fax" || text.contains("fax cover") || text.contains("cover sheet") || text.contains("fax transmi") || text.contains("facsimile")
+        text == "fax"
+            || text.contains("fax cover")
+            || text.contains("cover sheet")
+            || text.contains("fax transmi")
+            || text.contains("facsimile")
     });
     let score = usize::from(has(Meaning::CoverTo))
         + usize::from(has(Meaning::CoverFrom))
@@ -86,7 +90,8 @@ fn addressee(sheet: &Sheet, end: usize, rules: &FaxRules) -> Option<usize> {
     let words = |at: usize| sheet.segments.get(at).map(|segment| segment.words.as_slice()).unwrap_or_default();
     let date = (0..end).find(|at| {
         let words = words(*at);
-        words.len() <= 4 && dates::read(&texts(words), rules.date_order, rules.today).is_some_and(|read| read.words == words.len())
+        words.len() <= 4
+            && dates::read(&texts(words), rules.date_order, rules.today).is_some_and(|read| read.words == words.len())
     });
     let named = |at: &usize| {
         let text = text_of(words(*at)).to_lowercase();
@@ -136,7 +141,9 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
     let end = marks
         .labels
         .iter()
-        .filter(|label| !matches!(label.meaning, Meaning::Phone | Meaning::Fax | Meaning::Address | Meaning::Ignore | Meaning::Email))
+        .filter(|label| {
+            !matches!(label.meaning, Meaning::Phone | Meaning::Fax | Meaning::Address | Meaning::Ignore | Meaning::Email)
+        })
         .filter(|label| label.colon || !lists::looks_like_title(&sheet.segments[label.segment].text()))
         .map(|label| label.segment)
         .chain(marks.headings.iter().map(|heading| heading.segment))
@@ -169,9 +176,11 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         if text.chars().filter(char::is_ascii_digit).count() > 4 {
             continue;
         }
-        let own = rules.own_names.iter().any(|own| strsim::normalized_levenshtein(&own.to_lowercase(), &text.to_lowercase()) > 0.8);
+        let own =
+            rules.own_names.iter().any(|own| strsim::normalized_levenshtein(&own.to_lowercase(), &text.to_lowercase()) > 0.8);
         // A form that a specialist hands out bears the specialist's name, and says where to send it.
-        let (field, trust) = if to_us || own { (Field::ReferredOrganization, 0.8) } else { (Field::ReferringOrganization, 0.985) };
+        let (field, trust) =
+            if to_us || own { (Field::ReferredOrganization, 0.8) } else { (Field::ReferringOrganization, 0.985) };
         found.add(field, text.to_owned(), &words, sheet.page, Rank::Place, trust);
         break;
     }
@@ -204,7 +213,8 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
                 let boxed = place > 0 && words.get(place - 1).is_some_and(|before| before.contains(['[', ']']));
                 if let Some(priority) = lists::priority(word).filter(|_| !care && !boxed) {
                     let taken = segment.words.get(place..=place).unwrap_or_default();
-                    let candidate = found.add(Field::Priority, priority_word(priority).to_owned(), taken, sheet.page, Rank::Place, 1.0);
+                    let candidate =
+                        found.add(Field::Priority, priority_word(priority).to_owned(), taken, sheet.page, Rank::Place, 1.0);
                     candidate.confidence = 0.97;
                 }
             }
@@ -249,7 +259,9 @@ fn body(sheet: &Sheet, marks: &Marks, shape: &Shape, found: &mut Candidates) {
         .enumerate()
         .skip(from + 1)
         .take(end.saturating_sub(from + 1))
-        .take_while(|(at, _)| !marks.labels.iter().any(|label| label.segment == *at && label.from == 0 && label.colon && ends_body(label)))
+        .take_while(|(at, _)| {
+            !marks.labels.iter().any(|label| label.segment == *at && label.from == 0 && label.colon && ends_body(label))
+        })
         .flat_map(|(_, segment)| segment.words.iter().cloned())
         .take(400)
         .collect();
@@ -280,8 +292,20 @@ fn ends_body(label: &Label) -> bool {
 }
 
 const ASKING: [&str; 14] = [
-    "evaluat", "assess", "opinion", "advi", "please", "consider", "perform", "recommend", "manage", "request", "appreciate", "concern",
-    "review", "refer",
+    "evaluat",
+    "assess",
+    "opinion",
+    "advi",
+    "please",
+    "consider",
+    "perform",
+    "recommend",
+    "manage",
+    "request",
+    "appreciate",
+    "concern",
+    "review",
+    "refer",
 ];
 
 enum Told {
@@ -305,8 +329,20 @@ fn told(sentence: &str) -> Told {
         "please fax",
     ];
     const ASIDE: [&str; 14] = [
-        "medications", "medication list", "allerg", "blood pressure", "pulse", "vital", "takes ", "past medical", "social history",
-        "family history", "heart rate", "diagnosis", "lives with", "bp ",
+        "medications",
+        "medication list",
+        "allerg",
+        "blood pressure",
+        "pulse",
+        "vital",
+        "takes ",
+        "past medical",
+        "social history",
+        "family history",
+        "heart rate",
+        "diagnosis",
+        "lives with",
+        "bp ",
     ];
     let short = sentence.split_whitespace().count() <= 9;
     if COURTESY.iter().any(|start| sentence.starts_with(start)) && (short || !sentence.contains(" for ")) {
@@ -365,7 +401,9 @@ fn stray_codes(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
     }
     for segment in &sheet.segments {
         let coded = segment.words.iter().any(|word| {
-            word.text.contains('.') && word.text.starts_with(|c: char| c.is_ascii_uppercase() || c == '(') && codes::icd10(&word.text).is_some()
+            word.text.contains('.')
+                && word.text.starts_with(|c: char| c.is_ascii_uppercase() || c == '(')
+                && codes::icd10(&word.text).is_some()
         });
         if coded {
             add_codes(found, sheet.page, &segment.words, Rank::Text, 0.9);

@@ -94,7 +94,8 @@ fn continuation(sheet: &Sheet, marks: &Marks, segment: &Segment, value: Area, li
             next.row > row
                 && next.area.top > last.middle()
                 && next.area.top - last.bottom < 1.0 * height
-                && ((next.area.left - segment.area.left).abs() < 1.5 * height || (next.area.left - value.left).abs() < 1.5 * height)
+                && ((next.area.left - segment.area.left).abs() < 1.5 * height
+                    || (next.area.left - value.left).abs() < 1.5 * height)
         });
         let Some((at, next)) = next else { break };
         let full = last.right > sheet.left + 0.7 * (sheet.right - sheet.left);
@@ -113,7 +114,8 @@ fn continuation(sheet: &Sheet, marks: &Marks, segment: &Segment, value: Area, li
 fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
     let height = sheet.text_height;
     let row = row_of(sheet, label);
-    let ends_segment = label.below.is_some() || sheet.segments.get(label.segment).is_some_and(|segment| segment.words.len() == label.to);
+    let ends_segment =
+        label.below.is_some() || sheet.segments.get(label.segment).is_some_and(|segment| segment.words.len() == label.to);
     if !ends_segment {
         return Vec::new();
     }
@@ -130,12 +132,16 @@ fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Wo
     let Some((first, nearest)) = beside.first().copied() else { return Vec::new() };
     // A label further left on its own row, with something between, is not this value's.
     let same_row = beside.iter().find(|(_, segment)| segment.row == row);
-    if marks.begins(first) || same_row.is_some_and(|(at, segment)| marks.begins(*at) && segment.area.left <= nearest.area.left + height) {
+    if marks.begins(first)
+        || same_row.is_some_and(|(at, segment)| marks.begins(*at) && segment.area.left <= nearest.area.left + height)
+    {
         return Vec::new();
     }
     let column = nearest.area.left;
-    let mut cell: Vec<(usize, &Segment)> =
-        beside.into_iter().filter(|(at, segment)| (segment.area.left - column).abs() < 1.5 * height && !marks.begins(*at)).collect();
+    let mut cell: Vec<(usize, &Segment)> = beside
+        .into_iter()
+        .filter(|(at, segment)| (segment.area.left - column).abs() < 1.5 * height && !marks.begins(*at))
+        .collect();
     if lines > 1 {
         extend_cell(sheet, marks, label, column, &mut cell);
     }
@@ -154,7 +160,8 @@ fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Wo
         && label.colon
     {
         // A value with a gap in it: "Lee,    Leslie". Take what follows on the row while it is no label.
-        let rest = sheet.row(segment.row).filter(|(other, next)| *other > *at && next.area.left - segment.area.right < 4.0 * height);
+        let rest =
+            sheet.row(segment.row).filter(|(other, next)| *other > *at && next.area.left - segment.area.right < 4.0 * height);
         for (other, next) in rest.take(1) {
             if !marks.begins(other) && segment.words.iter().all(|word| word.text.chars().count() < 20) && words.len() < 3 {
                 words.extend(until_label(marks, next, other, 0));
@@ -171,9 +178,10 @@ fn extend_cell<'a>(sheet: &'a Sheet, marks: &Marks, label: &Label, column: f32, 
         let Some(area) = cell.iter().map(|(_, segment)| segment.area).reduce(Area::with) else { return };
         let next = sheet.segments.iter().enumerate().find(|(at, segment)| {
             let gap = (segment.area.top - area.bottom).max(area.top - segment.area.bottom);
-            let nearer = marks.labels.iter().filter(|other| other.segment != label.segment && other.area.right <= column).any(|other| {
-                (other.area.middle() - segment.area.middle()).abs() < (label.area.middle() - segment.area.middle()).abs()
-            });
+            let nearer =
+                marks.labels.iter().filter(|other| other.segment != label.segment && other.area.right <= column).any(|other| {
+                    (other.area.middle() - segment.area.middle()).abs() < (label.area.middle() - segment.area.middle()).abs()
+                });
             !cell.iter().any(|(known, _)| known == at)
                 && (segment.area.left - column).abs() < 1.5 * height
                 && gap < 0.9 * height

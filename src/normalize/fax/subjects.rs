@@ -39,7 +39,9 @@ fn sets(meaning: Meaning) -> Option<Subject> {
         Meaning::Payer => Some(Subject::Insurance),
         Meaning::Secondary => Some(Subject::SecondaryInsurance),
         Meaning::ReferringName | Meaning::ReferringOrganization | Meaning::CoverFrom => Some(Subject::Referring),
-        Meaning::ReferredName | Meaning::ReferredTo | Meaning::ReferredOrganization | Meaning::CoverTo => Some(Subject::ReferredTo),
+        Meaning::ReferredName | Meaning::ReferredTo | Meaning::ReferredOrganization | Meaning::CoverTo => {
+            Some(Subject::ReferredTo)
+        }
         Meaning::OtherPerson => Some(Subject::Other),
         Meaning::PatientPhone
         | Meaning::PatientMobile
@@ -112,10 +114,16 @@ pub(super) fn subject(sheet: &Sheet, setters: &[Setter], label: &Label) -> Optio
         let column = above().find(|setter| setter.section && setter.area.left > middle - slack);
         if let Some(column) = column {
             let two = setters.iter().any(|left| {
-                left.section && left.area.left < middle - slack && (left.area.middle() - column.area.middle()).abs() < 3.0 * sheet.text_height
+                left.section
+                    && left.area.left < middle - slack
+                    && (left.area.middle() - column.area.middle()).abs() < 3.0 * sheet.text_height
             });
             let closed = setters.iter().any(|wide| {
-                wide.section && wide.row > column.row && wide.row <= row && sheet.row(wide.row).count() == 1 && wide.area.left < middle
+                wide.section
+                    && wide.row > column.row
+                    && wide.row <= row
+                    && sheet.row(wide.row).count() == 1
+                    && wide.area.left < middle
             });
             if two && !closed {
                 return Some(column.subject);

@@ -23,7 +23,15 @@ fn page(number: u32, drawn: &str) -> PageReading {
             column += length + 1;
         }
     }
-    PageReading { number, width: 1734, height: 2244, dpi: 204.0, image: bytes::Bytes::from_static(b"png"), words, codes: Vec::new() }
+    PageReading {
+        number,
+        width: 1734,
+        height: 2244,
+        dpi: 204.0,
+        image: bytes::Bytes::from_static(b"png"),
+        words,
+        codes: Vec::new(),
+    }
 }
 
 fn rules() -> FaxRules {

@@ -57,6 +57,7 @@ impl Context<'_> {
 }
 
 /// Reads one label's value into the candidates.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each meaning, and what reads it")]
 pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let about = context.subject;
     let own = Rank::OwnLabel;
@@ -629,7 +630,7 @@ fn whole_address(found: &mut Candidates, page: u32, words: &[Word], without_stre
         let plain = word.text.trim_matches(|c: char| !c.is_alphabetic());
         plain.len() == 2 && plain.chars().all(|c| c.is_ascii_uppercase())
     };
-    let end = words.iter().rposition(|word| is_zip(word)).filter(|at| *at > 0 && words.get(at - 1).is_some_and(is_state));
+    let end = words.iter().rposition(is_zip).filter(|at| *at > 0 && words.get(at - 1).is_some_and(is_state));
     let tidy = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric() && c != '.').to_owned();
     let Some(end) = end else {
         if !without_street && words.len() <= 10 {

@@ -238,9 +238,11 @@ fn two_columns_with_headings_are_kept_apart() {
         "\
 Patient Information                    Referring Provider
 Name: Lee, Leslie                      Name: Jesus Phillips, MD
-DOB: 11/01/1934                        NPI: 1783266160
-Phone: (415) 253-7700                  Phone: (585) 925-6511",
+DOB: 11/01/1934                        Clinic: Oakfield Clinic
+Phone: (415) 253-7700                  Phone: (585) 925-6511
+Emergency contact: Robin Lee           NPI: 1783266160",
     );
+    assert_eq!(record.referring.npi.as_deref(), Some("1783266160"), "the left column's contact does not take it");
     assert_eq!(name(&record), ("Lee", "Leslie"));
     assert_eq!(record.patient.phones[0].number, "+14152537700");
     assert_eq!(record.referring.name.family.as_deref(), Some("Phillips"));

@@ -400,14 +400,16 @@ fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         Some((listed, taken)) => {
             // What is printed stays as printed; an entry that is near corrects what the recognizer got wrong.
             let printed = text_of(&taken);
+            let full = listed.name.clone();
             let value = if listed.likeness >= 1.0 {
                 printed.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
             } else {
                 listed.name
             };
             let candidate = found.add(Field::Payer, value, &taken, context.page(), Rank::OwnLabel, trust);
-            // Words left over may be the rest of another payer's name.
-            let whole = taken.len() == words.len();
+            // Words left over may be the rest of another payer's name, and half a name may be all that was read of a whole one.
+            let (short, full) = (super::labels::fold(&printed), super::labels::fold(&full));
+            let whole = taken.len() == words.len() && (short == full || !full.starts_with(&short));
             candidate.confidence = listed_confidence(listed.likeness) * trust * if whole { 1.0 } else { 0.9 };
         }
         None => {

@@ -15,9 +15,6 @@ fn dump(file: &Path) -> anyhow::Result<()> {
     let mut recognizer = Recognizer::new()?;
     let mut reading = read_document(&bytes, Limits::default(), &mut recognizer)?;
     for page in &mut reading.pages {
-        if let Some(folder) = std::env::var_os("DUMP_IMAGES") {
-            std::fs::write(Path::new(&folder).join(format!("page-{}.png", page.number)), &page.image)?;
-        }
         page.image = bytes::Bytes::new();
     }
     let mut out = std::io::stdout().lock();

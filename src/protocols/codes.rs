@@ -134,3 +134,47 @@ fn blur(gray: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
     }
     both
 }
+
+#[cfg(test)]
+mod tests {
+    use qrcode::{EcLevel, QrCode};
+
+    use super::*;
+
+    /// A page with a QR code whose modules are so many pixels, and every so many-th pixel of it turned round.
+    fn page(module: usize, noise_every: usize) -> (Vec<u8>, u32) {
+        let code = QrCode::with_error_correction_level("LL-7K3M-Q9XD", EcLevel::Q).unwrap();
+        let (modules, side) = (code.width(), 800);
+        let colors = code.to_colors();
+        let mut gray = vec![255; side * side];
+        for y in 0..modules * module {
+            for x in 0..modules * module {
+                if colors[y / module * modules + x / module] == qrcode::Color::Dark {
+                    gray[(y + 200) * side + x + 200] = 0;
+                }
+            }
+        }
+        for pixel in gray.iter_mut().step_by(noise_every) {
+            *pixel = 255 - *pixel;
+        }
+        (gray, side as u32)
+    }
+
+    #[test]
+    fn a_qr_code_is_read_clean_and_through_noise() {
+        for noise_every in [usize::MAX, 23, 11] {
+            let (gray, side) = page(8, noise_every);
+            let codes = codes(&gray, side, side);
+            assert_eq!(
+                codes.iter().map(|code| (code.symbology, code.text.as_str())).collect::<Vec<_>>(),
+                [(Symbology::Qr, "LL-7K3M-Q9XD")]
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_without_symbols_has_none() {
+        assert!(codes(&vec![255; 400 * 400], 400, 400).is_empty());
+        assert!(codes(&[], 0, 0).is_empty());
+    }
+}

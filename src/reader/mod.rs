@@ -5,6 +5,7 @@
 
 mod pool;
 mod read;
+mod second_look;
 mod wire;
 mod worker;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{MachineCode, PageReading, Reading, Word};
+use super::{MachineCode, PageReading, Reading, Word, second_look::second_look};
 use crate::{
     protocols::{
         codes,
@@ -62,8 +62,11 @@ pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) 
             }
         }
     }
+    let blank = |reading: &Reading| reading.pages.iter().all(|page| page.words.is_empty());
     match first_error {
         Some(error) if reading.pages.is_empty() => Err(error),
+        // A page whose image is gone shows as white paper: what the file was is not to be seen.
+        _ if document.cut_off() && blank(&reading) => Err(PagesError::Truncated),
         _ => Ok(reading),
     }
 }
@@ -75,7 +78,10 @@ fn read_page(page: &PageImage, number: u32, recognizer: &mut Recognizer, problem
     if prepared.ink() <= BLANK_INK_MAX {
         problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
     } else {
-        match upright_words(page, &mut prepared, recognizer) {
+        let words_found = upright_words(page, &mut prepared, recognizer).and_then(|words| {
+            second_look(words, prepared.height, || recognizer.words(image_of(&prepared), Layout::Sparse, PAGE_OCR_SECONDS_MAX))
+        });
+        match words_found {
             Ok(found) => words = found,
             Err(error) => {
                 problems.push(Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it")));

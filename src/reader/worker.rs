@@ -63,8 +63,8 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     Ok(())
 }
 
-/// A decoder that panics on a hostile document has refused it; the process is then ended all the same, by returning an error next time
-/// only if its state is in doubt: the decoders hold none between documents, and Tesseract is never unwound through.
+/// A decoder that panics on a hostile document has refused it. The worker goes on: decoders keep nothing from one document to the next,
+/// and no panic passes through Tesseract, which is called with checked sizes only.
 fn read(document: &[u8], limits: Limits, recognizer: &mut Recognizer) -> Result<Reading, PagesError> {
     catch_unwind(AssertUnwindSafe(|| read_document(document, limits, recognizer)))
         .unwrap_or(Err(PagesError::Unreadable("a decoder gave up on it")))

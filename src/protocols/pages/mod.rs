@@ -28,7 +28,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Room for a legal-size page at 600 dpi, a thousand faxed pages, and no more.
+    /// Room for a legal-size page at 600 dpi, and for any fax.
     fn default() -> Self {
         Self { bytes_max: 67_108_864, pages_max: 200, pixels_max: 48_000_000, side_pixels_max: 20_000 }
     }
@@ -126,7 +126,7 @@ pub struct Document {
 
 enum Kind {
     Pdf(pdf::PdfPages),
-    Tiff(tiff::TiffPages),
+    Tiff(Box<tiff::TiffPages>),
     Picture(picture::Picture),
     /// It opens, and has no page.
     NoPages,
@@ -150,7 +150,7 @@ impl Document {
                 cut_off = pdf::end_is_missing(bytes);
                 pdf::PdfPages::open(bytes, cut_off)?.map_or(Kind::NoPages, Kind::Pdf)
             }
-            Format::Tiff => Kind::Tiff(tiff::TiffPages::open(bytes, &limits)?),
+            Format::Tiff => Kind::Tiff(Box::new(tiff::TiffPages::open(bytes, &limits)?)),
             Format::Picture => Kind::Picture(picture::Picture::open(bytes)),
         };
         Ok(Self { kind, limits, cut_off })

@@ -79,11 +79,7 @@ fn covering_image<'a>(page: &Page<'a>) -> Option<Scan<'a>> {
     while let Some(operation) = operations.next() {
         match operation {
             TypedInstruction::SaveState(_) => transforms.push(*transforms.last()?),
-            TypedInstruction::RestoreState(_) => {
-                if transforms.len() > 1 {
-                    transforms.pop();
-                }
-            }
+            TypedInstruction::RestoreState(_) if transforms.len() > 1 => transforms.truncate(transforms.len() - 1),
             TypedInstruction::Transform(m) => {
                 let matrix = [&m.0, &m.1, &m.2, &m.3, &m.4, &m.5].map(|number| number.as_f64());
                 let current = transforms.last_mut()?;

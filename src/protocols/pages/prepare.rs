@@ -238,3 +238,57 @@ fn bilinear(page: &PageImage, x: f32, y: f32) -> u8 {
     let lower = at(left, top + 1) * (1.0 - share_x) + at(left + 1, top + 1) * share_x;
     (upper * (1.0 - share_y) + lower * share_y + 0.5) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page with bars for lines of text, that sink by so many pixels over its width.
+    fn lined(width: u32, height: u32, dpi: (f32, f32), sink: f32) -> PageImage {
+        let bar = |x: u32, y: u32| {
+            let row = y as f32 - x as f32 / width as f32 * sink;
+            row > 60.0 && row < height as f32 - 60.0 && (row as u32 % 40) < 8 && x > 40 && x < width - 40
+        };
+        let gray = (0..height).flat_map(|y| (0..width).map(move |x| if bar(x, y) { 0 } else { 255 })).collect();
+        PageImage { width, height, gray, bilevel: true, dpi, cut_off: false }
+    }
+
+    #[test]
+    fn a_standard_resolution_page_becomes_as_tall_as_its_paper() {
+        let prepared = prepare(&lined(816, 392, (204.0, 98.0), 0.0));
+        assert_eq!((prepared.width, prepared.height, prepared.dpi), (816, 816, 204.0));
+    }
+
+    #[test]
+    fn lines_that_sink_to_the_right_are_levelled() {
+        // Two degrees over eight hundred pixels.
+        let prepared = prepare(&lined(800, 800, (204.0, 204.0), 28.0));
+        assert!((prepared.turned_degrees + 2.0).abs() < 0.15, "turned by {}", prepared.turned_degrees);
+        let again = skew_degrees(
+            &PageImage { width: 800, height: 800, gray: prepared.gray, bilevel: false, dpi: (204.0, 204.0), cut_off: false },
+            (1.0, 1.0),
+        );
+        assert!(again.abs() < 0.1, "left: {again}");
+    }
+
+    #[test]
+    fn specks_go_and_full_stops_stay() {
+        let mut page =
+            PageImage { width: 40, height: 40, gray: vec![255; 1600], bilevel: true, dpi: (204.0, 204.0), cut_off: false };
+        page.gray[5 * 40 + 5] = 0;
+        for (x, y) in [(20, 20), (21, 20), (20, 21), (21, 21)] {
+            page.gray[y * 40 + x] = 0;
+        }
+        despeckle(&mut page);
+        assert_eq!(page.gray.iter().filter(|pixel| **pixel == 0).count(), 4);
+    }
+
+    #[test]
+    fn four_quarter_turns_are_none() {
+        let page = lined(120, 200, (204.0, 98.0), 0.0);
+        let turned = (0..4).fold(page.clone(), |page, _| quarter_turns(&page, 1));
+        assert!(turned.gray == page.gray && turned.dpi == page.dpi);
+        assert_eq!(quarter_turns(&page, 1).dpi, (98.0, 204.0));
+        assert!(quarter_turns(&quarter_turns(&page, 1), 2).gray == quarter_turns(&page, 3).gray);
+    }
+}

@@ -111,6 +111,8 @@ impl MllpCodec {
         let Some(at) = source.iter().position(|byte| *byte == START) else {
             let junk = junk + source.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
             source.clear();
+            // Only the very first bytes tell another protocol; the same bytes behind junk are junk, however they are split.
+            self.fresh = false;
             if junk > JUNK_BYTES_MAX {
                 return Step::Found(Frame::Foreign(Foreign::Unknown));
             }

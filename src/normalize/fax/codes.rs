@@ -11,12 +11,22 @@ pub(super) struct ReadCode {
     pub(super) trust: f32,
 }
 
+/// How far three bare digits are trusted to be a code.
+pub(super) const BARE_TRUST: f32 = 0.7;
+
 /// A word as an ICD-10-CM code (letter, digit, digit or A/B, then up to four more behind a dot).
 ///
 /// Repaired is what the shape proves: a code begins with a letter, so a leading 1 was an I; its second character is a digit; the letters I and O
 /// never stand behind the first. Other leading digits (3 for J, 5 for S) are likely, not certain, and lower the trust below any threshold.
 pub(super) fn icd10(word: &str) -> Option<ReadCode> {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    // Words are no codes, though many of their letters look like digits.
+    let tail = || word.chars().skip(1);
+    let printed_digits = tail().filter(char::is_ascii_digit).count();
+    let small = tail().any(|c| c.is_ascii_lowercase() && !matches!(c, 'l' | 'o' | 's'));
+    if printed_digits == 0 || 2 * printed_digits + 1 < tail().filter(char::is_ascii_alphanumeric).count() || small {
+        return None;
+    }
     let (category, rest) = match word.split_once(['.', ',']) {
         Some((category, rest)) => (category.to_owned(), rest.to_owned()),
         None => (word.chars().take(3).collect(), word.chars().skip(3).collect()),
@@ -34,8 +44,10 @@ pub(super) fn icd10(word: &str) -> Option<ReadCode> {
     if rest.chars().count() > 4 || (word.contains(['.', ',']) && rest.is_empty()) {
         return None;
     }
+    // Three digits alone may be I10 read as 110, or any number.
+    let bare = rest.is_empty() && first.is_ascii_digit();
     let (first, sure) = leading(*first)?;
-    trust *= sure;
+    trust *= if bare { BARE_TRUST } else { sure };
     let second = number(*second, &mut trust)?;
     let third = match third.to_ascii_uppercase() {
         'A' if second != '0' || first == 'C' => 'A',
@@ -182,7 +194,8 @@ mod tests {
 
     #[test]
     fn words_and_numbers_are_no_codes() {
-        for word in ["Unspecified", "149", "2024", "and", "10", "Type", "37618"] {
+        assert!(code("110").unwrap().1 < 0.95);
+        for word in ["Unspecified", "2024", "and", "10", "Type", "37618", "Disease", "right", "A1c"] {
             assert_eq!(code(word), None, "{word}");
         }
     }

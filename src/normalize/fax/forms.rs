@@ -57,6 +57,7 @@ impl Context<'_> {
 }
 
 /// Reads one label's value into the candidates.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each meaning, and what reads it")]
 pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let about = context.subject;
     let own = Rank::OwnLabel;
@@ -399,13 +400,17 @@ fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         Some((listed, taken)) => {
             // What is printed stays as printed; an entry that is near corrects what the recognizer got wrong.
             let printed = text_of(&taken);
+            let full = listed.name.clone();
             let value = if listed.likeness >= 1.0 {
                 printed.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
             } else {
                 listed.name
             };
             let candidate = found.add(Field::Payer, value, &taken, context.page(), Rank::OwnLabel, trust);
-            candidate.confidence = listed_confidence(listed.likeness) * trust;
+            // Words left over may be the rest of another payer's name, and half a name may be all that was read of a whole one.
+            let (short, full) = (super::labels::fold(&printed), super::labels::fold(&full));
+            let whole = taken.len() == words.len() && (short == full || !full.starts_with(&short));
+            candidate.confidence = listed_confidence(listed.likeness) * trust * if whole { 1.0 } else { 0.9 };
         }
         None => {
             let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
@@ -532,6 +537,10 @@ pub(super) fn add_codes(found: &mut Candidates, page: u32, words: &[Word], rank:
     for (at, word) in words.iter().enumerate() {
         // A list without blanks, "I10,E11.65", is several codes.
         let whole = codes::icd10(&word.text).filter(|_| !glued(&word.text));
+        let begins = at.checked_sub(1).and_then(|at| words.get(at)).is_none_or(|before| before.text.ends_with([',', ';', ':']));
+        if whole.as_ref().is_some_and(|code| code.trust <= codes::BARE_TRUST) && !begins {
+            continue;
+        }
         match whole {
             Some(code) => codes.push((at, code)),
             None => codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, code))),
@@ -600,15 +609,16 @@ fn address(context: &Context<'_>, label: &Label, found: &mut Candidates) {
         Meaning::City => Some(Field::City),
         Meaning::State => Some(Field::State),
         Meaning::PostalCode => Some(Field::PostalCode),
-        _ => None,
+        other => {
+            whole_address(found, page, &words, other == Meaning::CityStateZip, trust);
+            None
+        }
     };
     if let Some(field) = field {
         let first: Vec<Word> = if field == Field::City { words } else { words.into_iter().take(1).collect() };
         let value = text_of(&first).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
         found.add(field, value, &first, page, Rank::Label, trust);
-        return;
     }
-    whole_address(found, page, &words, label.meaning == Meaning::CityStateZip, trust);
 }
 
 /// `12 Elm St, Portland, OR 97201` in its parts; what does not end in a state and a code is a street alone.
@@ -622,7 +632,7 @@ fn whole_address(found: &mut Candidates, page: u32, words: &[Word], without_stre
         let plain = word.text.trim_matches(|c: char| !c.is_alphabetic());
         plain.len() == 2 && plain.chars().all(|c| c.is_ascii_uppercase())
     };
-    let end = words.iter().rposition(|word| is_zip(word)).filter(|at| *at > 0 && words.get(at - 1).is_some_and(is_state));
+    let end = words.iter().rposition(is_zip).filter(|at| *at > 0 && words.get(at - 1).is_some_and(is_state));
     let tidy = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric() && c != '.').to_owned();
     let Some(end) = end else {
         if !without_street && words.len() <= 10 {

@@ -141,7 +141,8 @@ fn likeness(text: &str, variant: &str) -> f64 {
     if text == variant {
         return 1.0;
     }
-    if variant.len() < 6 || text.len().abs_diff(variant.len()) > 2 {
+    let length = text.len().abs_diff(variant.len());
+    if variant.len() < 6 || length > 2 || (variant.len() < 9 && length > 0) {
         return 0.0;
     }
     strsim::normalized_levenshtein(text, variant)
@@ -264,7 +265,7 @@ fn labels_in(sheet: &Sheet, at: usize) -> Vec<Label> {
 
 /// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.
 fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize, bool, bool)> {
-    let mut best: Option<(usize, Meaning, usize, bool, bool)> = None;
+    let mut best: Option<(f64, Meaning, usize, bool, bool)> = None;
     let mut text = String::new();
     for to in from + 1..=words.len().min(from + 7) {
         let last = words.get(to - 1)?;
@@ -280,11 +281,10 @@ fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize
                 continue;
             }
             let like = likeness(&text, &variant.folded);
-            let better = best.is_none_or(|(length, _, _, _, exact)| {
-                variant.folded.len() > length || (variant.folded.len() == length && like >= 1.0 && !exact)
-            });
+            // More words of the page outweigh fewer; of the same words the nearer variant.
+            let better = best.is_none_or(|(known, _, end, _, _)| to + usize::from(next) > end || like > known);
             if like >= LIKENESS_MIN && better {
-                best = Some((variant.folded.len(), variant.of, to + usize::from(next), colon, like >= 1.0));
+                best = Some((like, variant.of, to + usize::from(next), colon, like >= 1.0));
             }
         }
         if ends {

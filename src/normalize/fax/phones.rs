@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_none() {
         assert_eq!(us("Leslie Lee"), None);
-        assert_eq!(us("11/01/1934").map(|read| read.1).unwrap_or(false), false);
+        assert!(!us("11/01/1934").is_some_and(|read| read.1));
     }
 
     #[test]

@@ -347,8 +347,6 @@ fn told(sentence: &str) -> Told {
     let short = sentence.split_whitespace().count() <= 9;
     if COURTESY.iter().any(|start| sentence.starts_with(start)) && (short || !sentence.contains(" for ")) {
         Told::Courtesy
-    } else if COURTESY.iter().take(4).any(|start| sentence.starts_with(start)) && short {
-        Told::Courtesy
     } else if ASIDE.iter().any(|word| sentence.contains(word)) && !sentence.starts_with("please") {
         Told::Aside
     } else {

@@ -109,7 +109,7 @@ pub(super) fn subject(sheet: &Sheet, setters: &[Setter], label: &Label) -> Optio
     }
     let nearest = nearest?;
     let right_half = label.area.left > middle - slack;
-    if right_half && nearest.area.left < middle - slack && nearest.row != row {
+    if right_half && nearest.area.left < middle - slack {
         // A heading of the right half counts when a heading of the left half stands beside it: then the form has two columns.
         let column = above().find(|setter| setter.section && setter.area.left > middle - slack);
         if let Some(column) = column {

@@ -2,10 +2,15 @@
 //!
 //! Standard output stays free for what a command was asked for. Ids (`message`, `referral`, `delivery`, `channel`) are fields of their
 //! lines, never part of the sentence, so that a log search finds one referral's whole path.
+//!
+//! # Design notes
+//! Only our own code may log below WARN, whatever the filter says: other people's libraries log file names and mail dialogues at
+//! DEBUG and TRACE, and both can hold patient data.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Level;
+use tracing_subscriber::{EnvFilter, Layer, Registry, filter::FilterFn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{LogFormat, Settings};
 
@@ -33,6 +38,7 @@ pub fn start_with(format: LogFormat, filter: &str) {
                 .with_writer(std::io::stderr),
         ),
     };
+    let ours = FilterFn::new(|metadata| metadata.target().starts_with("loopline") || *metadata.level() <= Level::WARN);
     // An error means that logging was started before: a test that runs several engines in one process.
-    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().ok();
+    tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).try_init().ok();
 }

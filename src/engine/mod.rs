@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, Limits},
     ids::ChannelName,
+    outbound::OutboundConfig,
     reader::{ReaderOptions, ReaderPool},
     referral::TokenKey,
     store::{Store, StoreOptions},
@@ -103,6 +104,7 @@ impl Engine {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let data = config.settings.data.clone();
         make_data_folder(&data)?;
+        make_pick_up_folders(&config)?;
         let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data)?);
@@ -149,6 +151,7 @@ impl Engine {
     /// # Errors
     /// A door cannot be opened; the others are as the new configuration says.
     pub async fn reload(&mut self, config: Config) -> anyhow::Result<()> {
+        make_pick_up_folders(&config)?;
         self.context.set_config(config);
         self.doors.renew().await
     }
@@ -191,6 +194,19 @@ fn make_data_folder(data: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(data)
         .with_context(|| format!("cannot make the data folder {}: choose another by --data", data.display()))
+}
+
+/// Makes the fax server's pick-up folders that lie in the data folder. One elsewhere must be there: an unmounted share is missing, and
+/// making it anew would send faxes to nobody.
+fn make_pick_up_folders(config: &Config) -> anyhow::Result<()> {
+    for outbound in config.outbound.values() {
+        if let OutboundConfig::Fax(fax) = outbound
+            && fax.path.starts_with(&config.settings.data)
+        {
+            fs::create_dir_all(&fax.path).with_context(|| format!("cannot make the folder {}", fax.path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The engine's secret, made at the first start. Who has it can forge replies, so it is for the owner's eyes alone.

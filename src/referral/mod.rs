@@ -5,13 +5,14 @@ mod reference;
 mod reply;
 mod status;
 mod token;
+mod values;
 
-pub use record::{
-    Address, Appointment, Attachment, Authorization, Code, Coverage, Evidence, HeldReason, Identifier, Identifiers, IsoDate,
-    Patient, PatientIdentifier, PendingReply, PersonName, Phone, PhoneUse, Priority, Problem, Provider, Record, Referral,
-    ReferralKind, Request, Sex, Source,
-};
+pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};
 pub use status::{HistoryEntry, HistoryEvent, Status, Turn};
 pub use token::{Token, TokenKey};
+pub use values::{
+    Address, Appointment, Attachment, Authorization, Code, Coverage, Identifier, Identifiers, IsoDate, Patient,
+    PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Provider, ReferralKind, Request, Sex,
+};

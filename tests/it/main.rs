@@ -1,4 +1,6 @@
 //! The integration tests, in one binary: the real engine on port 0, the real store, real files, sockets and processes.
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test that cannot go on fails where it stands")]
+#![expect(unreachable_pub, reason = "a test binary is reached by nobody")]
 
 mod crash;
 mod harness;

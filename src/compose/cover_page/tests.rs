@@ -1,3 +1,5 @@
+//! What is printed, looked at by rasterising it and reading its codes back.
+
 use std::{path::Path, process::Command};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The watched folder, with real files: half-written, moved, equal, unmovable, many.
+
 use std::{
     collections::HashSet,
     fs,

@@ -1,17 +1,18 @@
-//! How listings look on a terminal: aligned columns, and JSON for programs.
-#![expect(clippy::print_stdout, reason = "printing is what a listing command is for")]
+//! How the commands print: aligned columns for people, JSON for programs, and quiet when nobody reads any more.
+
+use std::io::{self, Write};
 
 use serde_json::Value;
 
 /// Prints JSON, indented.
 pub(super) fn json(value: &Value) {
-    println!("{value:#}");
+    say(&format!("{value:#}"));
 }
 
 /// Prints a table with aligned columns; `empty` where there are no rows.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], empty: &str) {
     if rows.is_empty() {
-        println!("{empty}");
+        say(empty);
         return;
     }
     let mut widths: Vec<usize> = head.iter().map(|title| title.chars().count()).collect();
@@ -32,12 +33,14 @@ fn line(cells: &[String], widths: &[usize]) {
         text.push_str(cell);
         text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
     }
-    println!("{}", text.trim_end());
+    say(text.trim_end());
 }
 
-/// Prints one line.
+/// Prints one line. A reader that went away (`| head`) ends the program without a complaint, as other programs do.
 pub(super) fn say(text: &str) {
-    println!("{text}");
+    if let Err(error) = writeln!(io::stdout(), "{text}") {
+        std::process::exit(i32::from(error.kind() != io::ErrorKind::BrokenPipe));
+    }
 }
 
 /// A string at a JSON pointer, or nothing.

@@ -1,6 +1,5 @@
 //! `loopline send`: sends HL7 files over MLLP, waits for the answers, prints what came back. With `--for` it is the load
 //! generator: it repeats the files with fresh numbers over several connections.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +19,7 @@ use tokio::{
 };
 use tokio_util::codec::Decoder;
 
+use super::print;
 use crate::protocols::{
     hl7::{RawHeader, split_messages},
     mllp::{Frame, MllpCodec, framed},
@@ -317,26 +317,24 @@ fn summarise(reports: &[Report], took: Duration) -> Summary {
 
 fn print(summary: &Summary, reports: &[Report], args: &SendArgs) {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
+        print::json(&serde_json::to_value(summary).expect("a summary is plain data"));
         return;
     }
     for text in reports.iter().flat_map(|report| &report.texts) {
-        println!("{text}\n");
+        print::say(&format!("{text}\n"));
     }
     let codes: Vec<String> = summary.answers.iter().map(|(code, count)| format!("{count} {code}")).collect();
     let codes = if codes.is_empty() { "none".to_owned() } else { codes.join(", ") };
-    println!(
-        "sent {}, answers: {codes}, in {:.3} s ({:.1} messages a second)",
-        summary.sent, summary.seconds, summary.messages_per_second
-    );
+    let (seconds, rate) = (summary.seconds, summary.messages_per_second);
+    print::say(&format!("sent {}, answers: {codes}, in {seconds:.3} s ({rate:.1} messages a second)", summary.sent));
     if let (Some(p50), Some(p99)) = (summary.p50_milliseconds, summary.p99_milliseconds) {
-        println!("answer time: p50 {p50:.3} ms, p99 {p99:.3} ms");
+        print::say(&format!("answer time: p50 {p50:.3} ms, p99 {p99:.3} ms"));
     }
     if summary.mismatched > 0 {
-        println!("{} answers do not name the control id that was sent", summary.mismatched);
+        print::say(&format!("{} answers do not name the control id that was sent", summary.mismatched));
     }
     for error in &summary.errors {
-        println!("error: {error}");
+        print::say(&format!("error: {error}"));
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::print;
 use crate::{
     compose::{
         acknowledgement::fields_to_confirm,
@@ -56,7 +57,8 @@ pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<Exi
         Some(Protocol::Mail) => rules.mail(&bytes).await?,
         None => bail!("the file is no HL7 message, mail, PDF or TIFF"),
     };
-    print(&outcome)?;
+    let outcome = serde_json::to_value(&outcome).context("cannot write the outcome as JSON")?;
+    print::json(&outcome);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -162,12 +164,6 @@ fn sniff(bytes: &[u8]) -> Option<Protocol> {
     let header =
         name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     (header || text.starts_with(b"From ")).then_some(Protocol::Mail)
-}
-
-#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
-fn print(outcome: &Outcome) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(outcome).context("cannot write the outcome as JSON")?);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{replies, route};
+use super::{Context, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
@@ -42,6 +42,7 @@ pub(super) struct Decided {
 /// The message at hand and what it is decided by.
 pub(super) struct Desk<'a> {
     pub(super) store: &'a Store,
+    suspensions: &'a Suspensions,
     pub(super) config: &'a Config,
     pub(super) channel: &'a InboundChannel,
     pub(super) now: Timestamp,
@@ -57,14 +58,15 @@ pub(super) struct Desk<'a> {
 /// # Errors
 /// The store cannot be read.
 pub(super) fn decide(
-    store: &Store,
+    context: &Context,
     config: &Config,
     channel: &InboundChannel,
     message: Message,
     found: Vec<Found>,
 ) -> Result<Decided, StoreError> {
     let mut desk = Desk {
-        store,
+        store: &context.store,
+        suspensions: &context.suspensions,
         config,
         channel,
         now: Timestamp::now(),
@@ -191,12 +193,7 @@ impl Desk<'_> {
         let mut taken: Vec<String> = keys.iter().filter(|key| !self.keys_taken.contains(*key)).cloned().collect();
         self.find_twin(&mut record, &mut taken)?;
         let mut referral = self.new_referral(record);
-        let target = route::destination(self.config, self.channel, &referral.record);
-        if target.is_none() {
-            referral.record.hold(HeldReason::NoRoute);
-            let advice = "no destination fits: add the specialist to channels/site/directory.toml or the specialty to [route]";
-            referral.record.problems.push(Problem::new("no-route", advice));
-        }
+        let target = self.destination(&mut referral.record)?;
         if let (true, Some(target)) = (referral.record.held.is_empty(), target) {
             self.ask(&target, referral.id);
         } else {
@@ -256,6 +253,23 @@ impl Desk<'_> {
         delivery.referral = referral;
         delivery.message = Some(self.message.id);
         self.decision.deliveries.push(delivery);
+    }
+
+    /// Where the request goes; none: the referral is held, with what to do.
+    fn destination(&self, record: &mut Record) -> Result<Option<RouteTarget>, StoreError> {
+        let target = route::destination(self.config, self.channel, record);
+        let advice = match &target {
+            None => {
+                "no destination fits: add the specialist to channels/site/directory.toml or the specialty to [route]".to_owned()
+            }
+            Some(target) => match self.suspensions.of(self.store, &target.to)? {
+                Some(reference) => suspended(&target.to, &reference),
+                None => return Ok(Some(target.clone())),
+            },
+        };
+        record.hold(HeldReason::NoRoute);
+        record.problems.push(Problem::new("no-route", advice));
+        Ok(None)
     }
 
     fn ask(&mut self, target: &RouteTarget, referral: ReferralId) {
@@ -327,11 +341,11 @@ impl Desk<'_> {
             if asked.state == DeliveryState::Sent {
                 self.owe(Purpose::Update, asked.through, asked.to, Some(known.id));
             }
-        } else if known.record.held.is_empty() && known.status == Status::New {
-            match route::destination(self.config, self.channel, &known.record) {
-                Some(target) => self.ask(&target, known.id),
-                None => known.record.hold(HeldReason::NoRoute),
-            }
+        } else if known.record.held.is_empty()
+            && known.status == Status::New
+            && let Some(target) = self.destination(&mut known.record)?
+        {
+            self.ask(&target, known.id);
         }
         self.write(known, Vec::new());
         Ok(())
@@ -396,6 +410,13 @@ pub(super) fn asked(store: &Store, referral: ReferralId) -> Result<Option<Delive
     }))
 }
 
+/// Why nothing is sent to an entry, and what to do.
+pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
+    format!(
+        "{entry} said that {reference} is not theirs: correct the directory, then settle {reference}; until then nothing is sent there"
+    )
+}
+
 /// A delivery's `to` for the address that the message came from.
 pub(super) const SENDER: &str = "sender";
 
@@ -433,6 +454,18 @@ fn merged(old: Record, new: Record) -> Record {
     let mut merged = new;
     merged.identifiers.filler = old.identifiers.filler.or(merged.identifiers.filler);
     merged.appointment = merged.appointment.or(old.appointment);
+    // What holds it for another reason than its content holds it still.
+    for reason in old.held {
+        match reason {
+            HeldReason::BlockingField | HeldReason::PriorityUnknown | HeldReason::NoRoute | HeldReason::Deceased => {}
+            HeldReason::PossibleDuplicate
+            | HeldReason::SecondPatient
+            | HeldReason::DeadDelivery
+            | HeldReason::UnclearReply
+            | HeldReason::WrongRecipient
+            | HeldReason::NotReceived => merged.hold(reason),
+        }
+    }
     for attachment in old.attachments {
         if !merged.attachments.contains(&attachment) {
             merged.attachments.push(attachment);

@@ -15,7 +15,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, letters, retry,
+    Context,
+    decide::suspended,
+    letters, retry,
     station::{self, Work},
 };
 use crate::{
@@ -102,6 +104,11 @@ impl Work for Delivering {
         if delivery.state != DeliveryState::Queued {
             // Interrupted between the send and the settlement by a store that could not write: as after a crash.
             return self.recover(delivery).await;
+        }
+        if delivery.purpose != Purpose::Acknowledgement
+            && let Some(reference) = self.context.suspensions.of(&self.context.store, &delivery.to)?
+        {
+            return self.give_up(id, &suspended(&delivery.to, &reference)).await;
         }
         if let Err(why) = self.compose(&config, delivery).await? {
             return self.give_up(id, &why).await;

@@ -29,6 +29,9 @@ use crate::{
 /// How often an HL7 message is decided again when what it was decided from changed meanwhile.
 const TRIES_MAX: u32 = 16;
 
+/// A larger HL7 message is read on a thread of its own, so that it does not hold up the others.
+const INLINE_BYTES_MAX: usize = 262_144;
+
 /// Takes arrivals in. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
@@ -96,14 +99,14 @@ impl Intake {
     }
 
     /// Notes that the answer to a message did not reach its sender; a repeat gets it again.
-    pub async fn answer_undelivered(&self, receipt: &Receipt) {
-        let decision = Decision { acknowledged: vec![(receipt.message(), Acknowledgement::Undelivered)], ..Decision::default() };
+    pub async fn answer_undelivered(&self, message: MessageId) {
+        let decision = Decision { acknowledged: vec![(message, Acknowledgement::Undelivered)], ..Decision::default() };
         if let Err(error) = self.context.store.settle(decision).await {
-            tracing::warn!(message = %receipt.message(), %error, "cannot note that an answer was not delivered");
+            tracing::warn!(%message, %error, "cannot note that an answer was not delivered");
         }
     }
 
-    /// Puts a copy of a document that proved unreadable where the practice sees it. Done by the processing station.
+    /// Stores bytes to be processed later.
     async fn accept_raw(&self, message: Message, arrival: Arrival, key: Option<String>) -> Result<Accepted, IntakeError> {
         let repeat_key = key.unwrap_or_else(|| format!("content|{}|{}", message.channel, message.body));
         let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
@@ -127,7 +130,14 @@ impl Intake {
 
     async fn accept_hl7(&self, config: &Config, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let rules = interpret::hl7_rules(config, channel, arrival.received_at);
-        let read = match catch_unwind(AssertUnwindSafe(|| hl7::normalize(&arrival.body, &rules))) {
+        let body = arrival.body.clone();
+        let normalize = move || catch_unwind(AssertUnwindSafe(|| hl7::normalize(&body, &rules)));
+        let normalized = if arrival.body.len() > INLINE_BYTES_MAX {
+            tokio::task::spawn_blocking(normalize).await.map_err(|_| IntakeError::Stopping)?
+        } else {
+            normalize()
+        };
+        let read = match normalized {
             Ok(Ok(read)) => read,
             Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
             Err(_) => return self.accept_unmapped(channel, arrival).await,
@@ -163,7 +173,7 @@ impl Intake {
             message.problems.push(Problem::at("control-id-reused", "MSH-10", text));
         }
         let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
-        let decided = decide::decide(store, config, channel, message, vec![found]).map_err(unavailable)?;
+        let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
         let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
         let mut stored = message.clone();
         stored.state = State::Received;
@@ -174,8 +184,10 @@ impl Intake {
             repeat_key: repeatable.then(|| read.repeat_key.clone()),
             control_key: read.control_key.clone(),
         };
+        let concerned = self.context.suspensions.concerned(&decision);
         match store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) => {
+                self.context.suspensions.committed(store, concerned);
                 let id = receipt.message();
                 tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
                 let answer = release(answer, &receipt);
@@ -189,9 +201,14 @@ impl Intake {
         }
     }
 
+    /// The answer that a message got before: it is given again.
     async fn stored_answer(&self, id: MessageId) -> Result<Option<Bytes>, StoreError> {
-        let answer = self.context.store.message(id)?.and_then(|message| message.answer);
-        match answer {
+        let Some(message) = self.context.store.message(id)? else { return Ok(None) };
+        if message.acknowledgement == Acknowledgement::Undelivered {
+            let decision = Decision { acknowledged: vec![(id, Acknowledgement::Sent)], ..Decision::default() };
+            self.context.store.settle(decision).await?;
+        }
+        match message.answer {
             Some(answer) => self.context.store.body(&answer).await,
             None => Ok(None),
         }

@@ -20,6 +20,7 @@ pub mod retry;
 mod route;
 pub mod settle;
 mod station;
+mod suspension;
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +59,7 @@ pub struct Context {
     pub reader: ReaderPool,
     /// Makes and verifies reply tokens.
     pub key: TokenKey,
+    suspensions: suspension::Suspensions,
     config: Arc<RwLock<Arc<Config>>>,
     addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
 }
@@ -109,7 +111,14 @@ impl Engine {
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data)?);
         let reader = ReaderPool::new(reader_options(&config.settings.limits));
-        let context = Context { store, reader, key, config: Arc::new(RwLock::new(Arc::new(config))), addresses: Arc::default() };
+        let context = Context {
+            store,
+            reader,
+            key,
+            suspensions: suspension::Suspensions::default(),
+            config: Arc::new(RwLock::new(Arc::new(config))),
+            addresses: Arc::default(),
+        };
         deliver::requeue_interrupted(&context).await.context("cannot queue again what was being sent at the last stop")?;
         let socket = admin::socket_path(&data);
         let listener = admin::listen(&data).with_context(|| {

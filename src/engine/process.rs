@@ -89,10 +89,12 @@ impl Processing {
         found: Vec<Found>,
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES_MAX {
-            let decided = decide::decide(&self.context.store, config, channel, message.clone(), found.clone())?;
+            let decided = decide::decide(&self.context, config, channel, message.clone(), found.clone())?;
             let state = decided.decision.message.as_ref().map(|message| message.state);
+            let concerned = self.context.suspensions.concerned(&decided.decision);
             match self.context.store.finish(decided.decision).await {
                 Ok(()) => {
+                    self.context.suspensions.committed(&self.context.store, concerned);
                     let kind = found.first().map(|first| first.outcome.kind);
                     tracing::info!(message = %message.id, channel = %message.channel, ?kind, ?state, "processed");
                     return Ok(());

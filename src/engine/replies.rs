@@ -8,7 +8,7 @@ use crate::{
     delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::DeliveryId,
     message::Protocol,
-    normalize::Bounce,
+    normalize::{Bounce, email},
     referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Reference, Referral, Reply, ReplyOutcome},
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
@@ -69,7 +69,7 @@ fn was_asked(delivery: &Delivery, from: &str) -> bool {
         Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal => true,
         Purpose::Acknowledgement => false,
     };
-    to_specialist && address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(from))
+    to_specialist && address(delivery).is_some_and(|to| email::same_desk(to, from))
 }
 
 fn address(delivery: &Delivery) -> Option<&str> {

@@ -81,8 +81,12 @@ pub async fn settle(context: &Context, id: ReferralId, act: Act, by: &str) -> Re
             return Err(SettleError::Refused(format!("there is no referral {id}")));
         };
         let decision = Settlement::new(context, referral, by).carry_out(&act)?;
+        let concerned = context.suspensions.concerned(&decision);
         match context.store.settle(decision).await {
-            Ok(()) => return context.store.referral(id)?.ok_or(SettleError::Store(StoreError::NotFound("referral"))),
+            Ok(()) => {
+                context.suspensions.committed(&context.store, concerned);
+                return context.store.referral(id)?.ok_or(SettleError::Store(StoreError::NotFound("referral")));
+            }
             Err(StoreError::Stale) => {}
             Err(error) => return Err(error.into()),
         }

@@ -166,6 +166,8 @@ impl Inbound for MllpInbound {
 /// connection loop need no store.
 trait Door: Clone + Send + Sync + 'static {
     fn take(&self, arrival: Arrival) -> impl Future<Output = Result<Taken, IntakeError>> + Send;
+    /// The answer to a taken message could not be sent.
+    fn answer_undelivered(&self, message: MessageId) -> impl Future<Output = ()> + Send;
 }
 
 /// What was taken, and what to answer.
@@ -178,6 +180,10 @@ impl Door for Intake {
     async fn take(&self, arrival: Arrival) -> Result<Taken, IntakeError> {
         let accepted = self.accept(arrival).await?;
         Ok(Taken { message: accepted.receipt.message(), answer: accepted.answer })
+    }
+
+    async fn answer_undelivered(&self, message: MessageId) {
+        Intake::answer_undelivered(self, message).await;
     }
 }
 
@@ -331,6 +337,7 @@ impl<D: Door> Connection<D> {
                     && let Err(error) = self.write(&answer).await
                 {
                     tracing::warn!(%channel, %peer, message = %taken.message, %error, "the answer could not be sent");
+                    self.door.answer_undelivered(taken.message).await;
                     return Ok(Next::Close);
                 }
                 Ok(Next::GoOn)
@@ -396,6 +403,8 @@ mod tests {
             }
             Ok(Taken { message: MessageId::generate(), answer: Some(body) })
         }
+
+        async fn answer_undelivered(&self, _: MessageId) {}
     }
 
     struct Server {

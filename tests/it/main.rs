@@ -7,6 +7,7 @@ mod harness;
 mod mail;
 mod main_job;
 mod operations;
+mod people;
 mod privacy;
 mod reader;
 mod tidy;

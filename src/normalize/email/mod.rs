@@ -119,7 +119,10 @@ const PUBLIC_DOMAINS: [&str; 14] = [
     "proton.me",
 ];
 
-fn same_desk(asked: &str, sender: &str) -> bool {
+/// Whether a mail comes from the desk that was asked: the same address, or a colleague's at the same domain, unless anybody can have an
+/// address there.
+#[must_use]
+pub fn same_desk(asked: &str, sender: &str) -> bool {
     let (asked, sender) = (asked.trim().to_ascii_lowercase(), sender.trim().to_ascii_lowercase());
     let domains = (asked.rsplit_once('@'), sender.rsplit_once('@'));
     let (Some((_, asked_domain)), Some((_, sender_domain))) = domains else { return false };

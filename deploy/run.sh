@@ -195,7 +195,10 @@ answer_one_request() {
     fi
     reply_to=$(header Reply-To "$mail")
     subject=$(header Subject "$mail")
-    say "the cardiology desk answers: \"Yes, received. Booked for 12/14/2026 10:30.\""
+    # Always in the future: a desk does not book for yesterday, and the engine would not believe it.
+    local words
+    words="Yes, received. Booked for $(date -d '+23 days' +%m/%d/%Y) 10:30."
+    say "the cardiology desk answers: \"$words\""
     echo "to      $reply_to"
     echo "subject Re: $subject"
     drop_mail <<MAIL
@@ -208,7 +211,7 @@ Date: $(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')
 MIME-Version: 1.0
 Content-Type: text/plain; charset=utf-8
 
-Yes, received. Booked for 12/14/2026 10:30.
+$words
 MAIL
     wait_until_done 30
     say "where the referrals are now (loopline referrals list)"

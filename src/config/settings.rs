@@ -18,8 +18,6 @@ use super::{
 
 /// Where the settings file may be named in the environment.
 const CONFIG_VARIABLE: &str = "LOOPLINE_CONFIG";
-/// Variables that belong to crash tests, and are no settings.
-const CRASH_VARIABLE: &str = "LOOPLINE_CRASH_AT";
 /// Variables that begin so belong to other tests.
 const TEST_PREFIX: &str = "LOOPLINE_TEST_";
 
@@ -145,7 +143,7 @@ fn from_file(document: &Document, settings: &[Setting], site: Site, mistakes: &m
 fn from_environment(sources: &SettingsSources, settings: &[Setting], site: Site, mistakes: &mut Vec<Mistake>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (name, value) in &sources.environment {
-        if name == CONFIG_VARIABLE || name == CRASH_VARIABLE || name.starts_with(TEST_PREFIX) {
+        if name == CONFIG_VARIABLE || name.starts_with(TEST_PREFIX) {
             continue;
         }
         let place = Place::Environment(name.clone());

@@ -3,7 +3,7 @@
 //! It reads the store and writes nothing: the [`Decision`] is handed to one transaction. Where something it read has changed by
 //! then, the store says `Stale` and it is computed again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -51,6 +51,8 @@ pub(super) struct Desk<'a> {
     reference: Option<Reference>,
     unknown_referral: bool,
     keys_taken: BTreeSet<String>,
+    /// The referrals that this very message made when it was processed before.
+    made_before: VecDeque<ReferralId>,
 }
 
 /// Decides what becomes of a message that holds these.
@@ -75,7 +77,9 @@ pub(super) fn decide(
         reference: None,
         unknown_referral: false,
         keys_taken: BTreeSet::new(),
+        made_before: VecDeque::new(),
     };
+    desk.made_before = std::mem::take(&mut desk.message.referrals).into();
     desk.message.kind = found.first().map(|first| first.outcome.kind);
     desk.message.event = found.first().and_then(|first| first.outcome.event);
     desk.message.state = State::Processed;
@@ -188,6 +192,12 @@ impl Desk<'_> {
     /// A new referral, or what its sender says of it again.
     fn refer(&mut self, mut record: Record, keys: &[String]) -> Result<(), StoreError> {
         if let Some(known) = self.known(keys)? {
+            return self.change(known, record);
+        }
+        // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
+        if let Some(before) = self.made_before.pop_front()
+            && let Some(known) = self.store.referral(before)?
+        {
             return self.change(known, record);
         }
         let mut taken: Vec<String> = keys.iter().filter(|key| !self.keys_taken.contains(*key)).cloned().collect();

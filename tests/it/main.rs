@@ -10,4 +10,5 @@ mod operations;
 mod people;
 mod privacy;
 mod reader;
+mod samples;
 mod tidy;

@@ -102,6 +102,29 @@ fn replaying_a_message_makes_no_second_referral_and_asks_nobody_twice() {
 }
 
 #[test]
+fn replaying_a_fax_makes_no_second_referral_and_acknowledges_nobody_twice() {
+    let site = Site::new();
+    let _running = site.start();
+    let samples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/fax-inbox");
+    let sample =
+        crate::harness::files(&samples).into_iter().find(|path| path.extension().is_some_and(|end| end == "pdf")).unwrap();
+    site.drop_file("fax-in/scan.pdf", &std::fs::read(sample).unwrap());
+    let at_rest = || {
+        let deliveries = site.deliveries();
+        site.messages().iter().all(|one| one["state"] == "processed")
+            && deliveries.len() == 2
+            && deliveries.iter().all(|one| one["state"] == "sent")
+    };
+    assert!(wait_for(at_rest), "{:#?} {:#?}", site.messages(), site.deliveries());
+    let before = site.referrals();
+    let id = site.messages()[0]["id"].as_str().unwrap().to_owned();
+    site.json(&["messages", "replay", &id, "--json"]).unwrap();
+    assert!(wait_for(at_rest), "{:#?} {:#?}", site.messages(), site.deliveries());
+    let after = site.referrals();
+    assert_eq!((after.len(), &after[0]["reference"]), (1, &before[0]["reference"]));
+}
+
+#[test]
 fn a_change_reaches_the_specialist_and_a_cancel_withdraws() {
     let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
     assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));

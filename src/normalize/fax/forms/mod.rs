@@ -1,0 +1,139 @@
+//! From labels to candidates: what each label's value says, read by the rules of its field.
+//!
+//! Here is the table of meanings and whose a value is; the files below read people, places to live, days, numbers, ticked boxes, names from
+//! closed lists, and what is asked for.
+
+mod addresses;
+mod days;
+mod listed;
+mod numbers;
+mod people;
+mod request;
+mod ticks;
+
+pub(super) use listed::listed_confidence;
+pub(super) use people::{Who, add_name};
+pub(super) use request::{add_codes, prose};
+pub(super) use ticks::priority_word;
+
+use addresses::{address, email};
+use days::{authored_at, birth_date};
+use listed::{payer, specialty};
+use numbers::{by_subject_fax, by_subject_npi, by_subject_phone, npi, number, phone};
+use people::{by_subject_name, by_subject_organization, by_subject_part, organization, part_of_name, patient_name, provider};
+use request::{diagnoses, note, procedures, reason};
+use ticks::{priority, sex};
+
+use super::{
+    FaxRules,
+    candidates::{Candidates, Field, Rank},
+    labels::{Label, Marks, Meaning, Subject},
+    layout::Sheet,
+    regions::{self, Region, Relation},
+};
+use crate::{reader::Word, referral::PhoneUse};
+
+/// What is known around a label when its value is read.
+pub(super) struct Context<'a> {
+    pub(super) sheet: &'a Sheet,
+    pub(super) marks: &'a Marks,
+    pub(super) rules: &'a FaxRules,
+    /// Whom the label is about, where it does not say.
+    pub(super) subject: Option<Subject>,
+    /// Whether the page is a cover page.
+    pub(super) cover: bool,
+    /// Whether the page is a letter.
+    pub(super) letter: bool,
+}
+
+/// The texts of words, for the parsers.
+pub(super) fn texts(words: &[Word]) -> Vec<&str> {
+    words.iter().map(|word| word.text.as_str()).collect()
+}
+
+impl Context<'_> {
+    fn page(&self) -> u32 {
+        self.sheet.page
+    }
+
+    /// The value's words for a field of running text: without a colon a label must stand by itself.
+    fn plain(&self, label: &Label, lines: usize) -> Option<(Vec<Word>, f32)> {
+        let region = regions::regions(self.sheet, self.marks, label, lines).into_iter().next()?;
+        match region.relation {
+            Relation::Behind if !label.colon && !label.exact => None,
+            Relation::Behind if !label.colon => Some((region.words, 0.93)),
+            Relation::Behind | Relation::RightOf | Relation::Below => Some((region.words, 1.0)),
+        }
+    }
+
+    /// The first region whose words a parser takes.
+    fn parsed<T>(&self, label: &Label, read: impl Fn(&[Word]) -> Option<T>) -> Option<(T, Vec<Word>)> {
+        regions::regions(self.sheet, self.marks, label, 1).into_iter().find_map(|Region { words, .. }| {
+            let value = read(&words)?;
+            Some((value, words))
+        })
+    }
+}
+
+/// Reads one label's value into the candidates.
+pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    let about = context.subject;
+    let own = Rank::OwnLabel;
+    match label.meaning {
+        Meaning::PatientName => patient_name(context, label, own, found),
+        Meaning::PatientFamily => part_of_name(context, label, Field::Family, own, found),
+        Meaning::PatientGiven => part_of_name(context, label, Field::Given, own, found),
+        Meaning::FamilyName => {
+            by_subject_part(context, label, (Field::Family, Field::ReferringFamily, Field::ReferredFamily), found)
+        }
+        Meaning::GivenName => by_subject_part(context, label, (Field::Given, Field::ReferringGiven, Field::ReferredGiven), found),
+        Meaning::MiddleName if matches!(about, None | Some(Subject::Patient)) => {
+            part_of_name(context, label, Field::Middle, Rank::Label, found);
+        }
+        Meaning::BirthDate => birth_date(context, label, found),
+        Meaning::Sex => sex(context, label, found),
+        Meaning::PatientPhone => phone(context, label, Field::PatientPhone(PhoneUse::Home), own, found),
+        Meaning::PatientMobile => by_subject_phone(context, label, PhoneUse::Mobile, own, found),
+        Meaning::PatientWorkPhone => by_subject_phone(context, label, PhoneUse::Work, own, found),
+        Meaning::PatientMrn => number(context, label, Field::Mrn, found),
+        Meaning::Address | Meaning::City | Meaning::State | Meaning::PostalCode | Meaning::CityStateZip => {
+            address(context, label, found);
+        }
+        Meaning::Email => email(context, label, found),
+        Meaning::Payer => payer(context, label, found),
+        Meaning::MemberId if about != Some(Subject::SecondaryInsurance) => number(context, label, Field::MemberId, found),
+        Meaning::Group if about != Some(Subject::SecondaryInsurance) => number(context, label, Field::Group, found),
+        Meaning::ReferringName => provider(context, label, Who::Referring, own, found),
+        Meaning::ReferringSignature => provider(context, label, Who::Referring, Rank::Place, found),
+        Meaning::ReferringNpi => npi(context, label, own, found),
+        Meaning::ReferringOrganization => organization(context, label, Field::ReferringOrganization, own, found),
+        Meaning::ReferringPhone => phone(context, label, Field::ReferringPhone, own, found),
+        Meaning::ReferringFax => phone(context, label, Field::ReferringFax, own, found),
+        Meaning::ReferredName | Meaning::ReferredTo => provider(context, label, Who::ReferredTo, own, found),
+        Meaning::ReferredOrganization => organization(context, label, Field::ReferredOrganization, own, found),
+        Meaning::ReferredPhone => phone(context, label, Field::ReferredPhone, own, found),
+        Meaning::ReferredFax => phone(context, label, Field::ReferredFax, own, found),
+        Meaning::Specialty => specialty(context, label, found),
+        Meaning::Priority => priority(context, label, found),
+        Meaning::Reason => reason(context, label, found),
+        Meaning::Diagnoses => diagnoses(context, label, found),
+        Meaning::Procedures => procedures(context, label, found),
+        Meaning::Authorization => number(context, label, Field::AuthorizationNumber, found),
+        Meaning::Allergies | Meaning::Medications => note(context, label, found),
+        Meaning::AuthoredAt => authored_at(context, label, found),
+        Meaning::Name => by_subject_name(context, label, found),
+        Meaning::Organization => by_subject_organization(context, label, found),
+        Meaning::Npi => by_subject_npi(context, label, found),
+        Meaning::Phone => by_subject_phone(context, label, PhoneUse::Home, Rank::Label, found),
+        Meaning::Fax => by_subject_fax(context, label, found),
+        Meaning::CoverTo => provider(context, label, Who::ReferredTo, Rank::Label, found),
+        Meaning::CoverFrom => provider(context, label, Who::Referring, Rank::Label, found),
+        Meaning::MiddleName
+        | Meaning::MemberId
+        | Meaning::Group
+        | Meaning::Secondary
+        | Meaning::Pages
+        | Meaning::OtherPerson
+        | Meaning::Ignore => {}
+    }
+}

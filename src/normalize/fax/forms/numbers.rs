@@ -1,0 +1,79 @@
+//! Telephone and fax numbers, NPIs and membership numbers.
+
+use super::{
+    super::{
+        candidates::{Candidates, Field, Rank},
+        codes,
+        labels::{Label, Subject},
+        phones,
+    },
+    Context, texts,
+};
+use crate::{reader::Word, referral::PhoneUse};
+
+pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
+    let Some((read, words)) = context.parsed(label, |words| phones::read(&texts(words), &context.rules.region)) else { return };
+    let taken = words.get(..read.words).unwrap_or_default();
+    let trust = if read.repaired { 0.96 } else { 1.0 };
+    let candidate = found.add(field, read.number, taken, context.page(), rank, trust);
+    if !read.sound {
+        candidate.confidence *= 0.3;
+        candidate.failed = Some(("phone-shape", "it is not a phone number of the region: check it on the page"));
+    }
+}
+
+pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: PhoneUse, rank: Rank, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::Patient) => phone(context, label, Field::PatientPhone(usage), rank, found),
+        Some(Subject::Referring) => phone(context, label, Field::ReferringPhone, Rank::Label, found),
+        Some(Subject::ReferredTo) => phone(context, label, Field::ReferredPhone, Rank::Label, found),
+        None if rank == Rank::OwnLabel => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
+        None if !context.cover => phone(context, label, Field::ReferringPhone, Rank::Place, found),
+        None | Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+    }
+}
+
+pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::Referring) => phone(context, label, Field::ReferringFax, Rank::Label, found),
+        Some(Subject::ReferredTo) => phone(context, label, Field::ReferredFax, Rank::Label, found),
+        None if !context.cover => phone(context, label, Field::ReferringFax, Rank::Place, found),
+        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
+        }
+    }
+}
+
+pub(super) fn number(context: &Context<'_>, label: &Label, field: Field, found: &mut Candidates) {
+    let Some(((value, trust), words)) = context.parsed(label, |words| {
+        let first = words.iter().find(|word| word.text.chars().any(char::is_alphanumeric))?;
+        codes::member_id(&first.text)
+    }) else {
+        return;
+    };
+    let word: Vec<Word> = words.into_iter().find(|word| word.text.chars().any(char::is_alphanumeric)).into_iter().collect();
+    // Digits alone leave letters no place: what looks like one was put right before.
+    found.add(field, value, &word, context.page(), Rank::OwnLabel, trust);
+}
+
+pub(super) fn npi(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {
+    let Some(((read, count), words)) = context.parsed(label, |words| codes::npi(&texts(words))) else { return };
+    let taken = words.get(..count).unwrap_or_default();
+    let candidate = found.add(Field::ReferringNpi, read.digits, taken, context.page(), rank, 1.0);
+    if read.check {
+        // One wrong digit cannot pass the check digit.
+        candidate.confidence = candidate.confidence.max(0.6).mul_add(0.1, 0.89);
+    } else {
+        candidate.confidence *= 0.4;
+        candidate.failed = Some(("npi-check-digit", "the NPI fails its check digit: check it on the page"));
+    }
+}
+
+pub(super) fn by_subject_npi(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::ReferredTo | Subject::Other) => {}
+        Some(Subject::Referring) => npi(context, label, Rank::Label, found),
+        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Clinical) => {
+            npi(context, label, Rank::Place, found);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Names of people and of practices, and whose they are.
+
+use super::{
+    super::{
+        candidates::{Candidates, Field, Rank},
+        dates,
+        labels::{Label, Meaning, Subject},
+        layout::text_of,
+        lists, names,
+    },
+    Context, listed_confidence, texts,
+};
+use crate::reader::Word;
+
+/// Which of the two providers.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::normalize::fax) enum Who {
+    Referring,
+    ReferredTo,
+}
+
+pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {
+    let Some((name, words)) = context.parsed(label, |words| names::read(&texts(words))) else { return };
+    add_name(found, context.page(), &name, &words, rank, (Field::Family, Field::Given), 1.0);
+    // A birth date that follows the name in a letter's subject line needs no label.
+    let rest = words.get(name.words..).unwrap_or_default();
+    let date = (0..rest.len().min(3)).find_map(|at| {
+        let tail = rest.get(at..)?;
+        Some((dates::read(&texts(tail), context.rules.date_order, context.rules.today)?, tail.to_vec()))
+    });
+    if let Some((read, tail)) = date {
+        let taken = tail.get(..read.words).unwrap_or_default();
+        found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), Rank::Place, 0.93 * read.trust);
+    }
+}
+
+/// Adds the parts of one name as candidates of one mention.
+pub(in crate::normalize::fax) fn add_name(
+    found: &mut Candidates,
+    page: u32,
+    name: &names::ReadName,
+    words: &[Word],
+    rank: Rank,
+    (family, given): (Field, Field),
+    trust: f32,
+) {
+    let mention = found.mention();
+    let pick = |places: &[usize]| places.iter().filter_map(|at| words.get(*at).cloned()).collect::<Vec<_>>();
+    let parts = [(family, &name.name.family, pick(&name.family_at)), (given, &name.name.given, pick(&name.given_at))];
+    for (field, text, words) in parts {
+        if let Some(text) = text {
+            found.add(field, text.clone(), &words, page, rank, trust * name.trust).mention = mention;
+        }
+    }
+    if family == Field::Family {
+        let all = words.get(..name.words).unwrap_or_default();
+        for (field, text) in [(Field::Middle, &name.name.middle), (Field::Suffix, &name.name.suffix)] {
+            if let Some(text) = text {
+                found.add(field, text.clone(), all, page, rank, trust).mention = mention;
+            }
+        }
+    }
+}
+
+pub(super) fn part_of_name(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
+    let read = context.parsed(label, |words| names::single(&texts(words)));
+    if let Some(((text, count), words)) = read {
+        let taken = words.get(..count).unwrap_or_default();
+        // "First name" cells often hold the middle initial too.
+        match text.split_once(' ') {
+            Some((first, middle)) if field == Field::Given && middle.chars().count() <= 2 => {
+                found.add(Field::Given, first.to_owned(), taken, context.page(), rank, 1.0);
+                found.add(Field::Middle, middle.to_owned(), taken, context.page(), rank, 1.0);
+            }
+            _ => {
+                found.add(field, text, taken, context.page(), rank, 1.0);
+            }
+        }
+    }
+}
+
+/// A person, a practice, or both behind one label: `Clinic, Attn: Name`.
+pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Rank, found: &mut Candidates) {
+    let Some((words, trust)) = context.plain(label, 1) else { return };
+    if words.iter().take(2).any(|word| word.text.chars().filter(char::is_ascii_digit).count() > 4) {
+        return;
+    }
+    let (family, given, organization) = match who {
+        Who::Referring => (Field::ReferringFamily, Field::ReferringGiven, Field::ReferringOrganization),
+        Who::ReferredTo => (Field::ReferredFamily, Field::ReferredGiven, Field::ReferredOrganization),
+    };
+    let page = context.page();
+    let text = text_of(&words);
+    let specialties = if who == Who::ReferredTo { lists::specialties_in(&texts(&words)) } else { Vec::new() };
+    for (from, to, listed) in &specialties {
+        let taken = words.get(*from..*to).unwrap_or_default();
+        found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::Place, 1.0).confidence =
+            listed_confidence(listed.likeness) * 0.98;
+    }
+    let practice = lists::looks_like_organization(&text);
+    match names::read(&texts(&words)) {
+        Some(name) if !practice => add_name(found, page, &name, &words, rank, (family, given), trust),
+        _ if practice || label.meaning == Meaning::CoverFrom => {
+            let value = text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+            if !value.is_empty() {
+                found.add(organization, value, &words, page, rank, trust);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn organization(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
+    let Some((words, trust)) = context.plain(label, 1) else { return };
+    let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    if value.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
+        found.add(field, value, &words, context.page(), rank, trust);
+    }
+}
+
+/// A name whose label does not say whose it is.
+pub(super) fn by_subject_name(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::Patient) => patient_name(context, label, Rank::Label, found),
+        Some(Subject::Referring) => provider(context, label, Who::Referring, Rank::Label, found),
+        Some(Subject::ReferredTo) => provider(context, label, Who::ReferredTo, Rank::Label, found),
+        None if !context.cover => patient_name(context, label, Rank::Place, found),
+        None | Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+    }
+}
+
+pub(super) fn by_subject_part(context: &Context<'_>, label: &Label, fields: (Field, Field, Field), found: &mut Candidates) {
+    match context.subject {
+        None | Some(Subject::Patient) => part_of_name(context, label, fields.0, Rank::Label, found),
+        Some(Subject::Referring) => part_of_name(context, label, fields.1, Rank::Label, found),
+        Some(Subject::ReferredTo) => part_of_name(context, label, fields.2, Rank::Label, found),
+        Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+    }
+}
+
+pub(super) fn by_subject_organization(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::Referring) => organization(context, label, Field::ReferringOrganization, Rank::Label, found),
+        Some(Subject::ReferredTo) => organization(context, label, Field::ReferredOrganization, Rank::Label, found),
+        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is asked for: the reason, diagnoses, procedures, and notes.
+
+use super::{
+    super::{
+        candidates::{Candidates, Field, Rank},
+        codes,
+        labels::{Label, Meaning},
+        layout::text_of,
+    },
+    Context,
+};
+use crate::reader::Word;
+
+/// How many lines a reason may run over.
+const REASON_LINES_MAX: usize = 12;
+
+pub(super) fn reason(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if context.cover || (context.letter && !label.colon) {
+        return;
+    }
+    let Some((words, trust)) = context.plain(label, REASON_LINES_MAX) else { return };
+    let value = text_of(&words);
+    if value.chars().filter(|c| c.is_alphabetic()).count() < 4 {
+        return;
+    }
+    let candidate = found.add(Field::Reason, value, &words, context.page(), Rank::OwnLabel, 1.0);
+    candidate.confidence = prose(&words) * trust;
+}
+
+/// How sure running text is: one doubtful word among many does not change what it says.
+pub(in crate::normalize::fax) fn prose(words: &[Word]) -> f32 {
+    let solid: Vec<f32> =
+        words.iter().filter(|word| word.text.chars().any(char::is_alphanumeric)).map(|word| word.confidence).collect();
+    let mean = solid.iter().sum::<f32>() / (solid.len().max(1) as f32);
+    let poor = solid.iter().filter(|confidence| **confidence < 0.5).count() as f32 / (solid.len().max(1) as f32);
+    (0.99 - (0.9 - mean).max(0.0) * 0.5 - poor * 0.5).clamp(0.2, 0.99)
+}
+
+pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if context.cover {
+        return;
+    }
+    let Some((words, trust)) = context.plain(label, 8) else { return };
+    add_codes(found, context.page(), &words, Rank::OwnLabel, trust);
+}
+
+/// Adds every ICD-10-CM code among the words, each with the words that go with it.
+pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, words: &[Word], rank: Rank, trust: f32) {
+    let mut codes: Vec<(usize, codes::ReadCode)> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        // A list without blanks, "I10,E11.65", is several codes.
+        let whole = codes::icd10(&word.text).filter(|_| !glued(&word.text));
+        let begins = at.checked_sub(1).and_then(|at| words.get(at)).is_none_or(|before| before.text.ends_with([',', ';', ':']));
+        if whole.as_ref().is_some_and(|code| code.trust <= codes::BARE_TRUST) && !begins {
+            continue;
+        }
+        match whole {
+            Some(code) => codes.push((at, code)),
+            None => codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, code))),
+        }
+    }
+    for (place, (at, code)) in codes.iter().enumerate() {
+        let word = words.get(*at..=*at).unwrap_or_default();
+        let bracketed = word.first().is_some_and(|word| word.text.starts_with('('));
+        let text = if bracketed {
+            let from = place.checked_sub(1).and_then(|before| codes.get(before)).map_or(0, |(before, _)| before + 1);
+            words.get(from..*at)
+        } else {
+            words.get(at + 1..codes.get(place + 1).map_or(words.len(), |(next, _)| *next))
+        };
+        let text = text_of(text.unwrap_or_default());
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != ')').to_owned();
+        let candidate = found.add(Field::Diagnosis, code.code.clone(), word, page, rank, trust * code.trust);
+        candidate.also = Some(text).filter(|text| text.chars().count() > 2);
+    }
+}
+
+fn glued(text: &str) -> bool {
+    let pieces: Vec<&str> = text.split([',', ';']).filter(|piece| !piece.is_empty()).collect();
+    pieces.len() > 1 && pieces.iter().all(|piece| codes::icd10(piece).is_some_and(|code| code.trust > 0.95))
+}
+
+pub(super) fn procedures(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    let Some((words, trust)) = context.plain(label, 2) else { return };
+    for word in &words {
+        let plain = word.text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        if plain.len() == 5 && plain.chars().take(4).all(|c| c.is_ascii_digit()) {
+            found.add(Field::Procedure, plain.to_owned(), std::slice::from_ref(word), context.page(), Rank::OwnLabel, trust);
+        }
+    }
+}
+
+pub(super) fn note(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if context.cover || context.letter {
+        return;
+    }
+    let Some((words, trust)) = context.plain(label, 6) else { return };
+    let title = if label.meaning == Meaning::Allergies { "Allergies" } else { "Medications" };
+    let value = format!("{title}: {}", text_of(&words));
+    found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, trust);
+}

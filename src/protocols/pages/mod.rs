@@ -5,7 +5,7 @@
 //!
 //! # Design notes
 //! PDFs are parsed, extracted from and rendered by one parser (hayro's). A second one for the extraction alone would give hostile
-//! files two chances, and two answers to "how many pages": a password-protected file, for one, has none in lopdf's eyes.
+//! files two chances, and two answers to "how many pages".
 
 mod pdf;
 mod picture;

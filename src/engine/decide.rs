@@ -87,6 +87,7 @@ pub(super) fn decide(
     for one in found {
         desk.take(one)?;
     }
+    desk.settle_acknowledgement();
     let Desk { message, mut decision, reference, unknown_referral, .. } = desk;
     decision.message = Some(message);
     Ok(Decided { decision, reference, unknown_referral })
@@ -125,9 +126,27 @@ impl Desk<'_> {
             (Kind::Unknown | Kind::Referral, _) => self.hold_message("a person must look: it is not clear what this message is"),
             (Kind::Refused, _) => {
                 self.message.state = State::Failed;
+                let why = self.message.problems.last().map(|problem| problem.message.clone());
+                self.message.reason =
+                    Some(format!("refused: {}", why.as_deref().unwrap_or("it is no message that is taken here")));
                 Ok(())
             }
         }
+    }
+
+    /// Nobody waits for an acknowledgement of a reply, a bounce or a report; of what a person must look at, the person tells.
+    fn settle_acknowledgement(&mut self) {
+        if self.message.protocol == Protocol::Hl7 || self.message.acknowledgement != Acknowledgement::Owed {
+            return;
+        }
+        self.message.acknowledgement = match self.message.kind {
+            // Queued, or settled above.
+            Some(Kind::Referral) => Acknowledgement::Owed,
+            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => Acknowledgement::Undelivered,
+            Some(Kind::Reply | Kind::Report | Kind::AutoReply | Kind::Bounce | Kind::Document | Kind::Acknowledgement) => {
+                Acknowledgement::NotOwed
+            }
+        };
     }
 
     pub(super) fn hold_message(&mut self, why: &str) -> Result<(), StoreError> {

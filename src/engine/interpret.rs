@@ -89,7 +89,8 @@ pub(super) async fn interpret(
                 reader: &context.reader,
                 key: Some(&context.key),
                 settings: &config.settings,
-                hl7: hl7_rules(config, channel, message.received_at),
+                // `senders` of a mailbox are mail addresses; who sent the mail is known from the mail.
+                hl7: Hl7Rules { senders: Vec::new(), ..hl7_rules(config, channel, message.received_at) },
                 now: message.received_at,
             };
             reading.read(body).await

@@ -24,7 +24,19 @@ pub(super) fn reason(context: &Context<'_>, label: &Label, found: &mut Candidate
         return;
     }
     let candidate = found.add(Field::Reason, value, &words, context.page(), Rank::OwnLabel, 1.0);
-    candidate.confidence = prose(&words) * trust;
+    candidate.confidence = prose(&words) * trust * if whole(&words) { 1.0 } else { 0.9 };
+}
+
+/// Whether nothing seems to be missing: several words, and no gap between two of them that a word would fill.
+fn whole(words: &[Word]) -> bool {
+    const GAP_HEIGHTS_MAX: f32 = 2.0;
+    let gap = words.windows(2).any(|pair| {
+        let [one, next] = pair else { return false };
+        let [_, top, right, bottom] = one.bounds.map(|edge| edge as f32);
+        let [left, next_top, _, next_bottom] = next.bounds.map(|edge| edge as f32);
+        next_top < bottom && next_bottom > top && left - right > GAP_HEIGHTS_MAX * (bottom - top).max(next_bottom - next_top)
+    });
+    words.len() > 1 && !gap
 }
 
 /// How sure running text is: one doubtful word among many does not change what it says.

@@ -439,3 +439,30 @@ fn digits_read_with_some_doubt_are_marked_unless_the_page_says_them_twice() {
     assert!(doubted(once).contains(&"referring.phones.0.number".to_owned()));
     assert!(!doubted(&format!("{once}\n\nReferring Phone: (585) 925-6511")).contains(&"referring.phones.0.number".to_owned()));
 }
+
+#[test]
+fn words_of_a_phrase_that_are_labels_elsewhere_cut_nothing_off() {
+    let record = record(
+        "\
+Briar Street Pediatrics
+Phone: (585) 925-6511
+
+Patient Name: Lee, Leslie
+Insurance: Cascade Health Plan
+Refer To: Allergy and Immunology
+Reason for Referral: Poorly controlled asthma in spite of inhaled steroid, new irregular pulse,
+                     allergy testing requested.
+Notes: Mother will bring the diary.",
+    );
+    assert_eq!(record.referring.organization.as_deref(), Some("Briar Street Pediatrics"));
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
+    let reason = "Poorly controlled asthma in spite of inhaled steroid, new irregular pulse, allergy testing requested.";
+    assert_eq!(record.request.reason.as_deref(), Some(reason));
+    assert_eq!(record.notes, ["Mother will bring the diary."]);
+}
+
+#[test]
+fn an_l_that_was_a_capital_i_is_put_right_in_a_reason() {
+    let record = record("Patient Name: Lee, Leslie\nReason for Referral: lron deficiency, evaluate for Gl blood loss of 3 lbs");
+    assert_eq!(record.request.reason.as_deref(), Some("Iron deficiency, evaluate for GI blood loss of 3 lbs"));
+}

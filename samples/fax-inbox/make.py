@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the sample faxes of this folder, and NAME.expected.json beside each: the record that is printed on it.
+"""Makes the sample faxes of this folder. What is printed on each stands at the end of this file; README.md tells of NAME.expected.json.
 
 Every person, practice and number is invented (telephone numbers from the 555-01xx range kept for fiction). The pages are drawn with the
 font that the engine prints with, then made to look faxed: one bit a dot, a little askew, dust, a line of the sender's machine on top.
@@ -8,7 +8,6 @@ Running it again gives the same files. Needs Pillow with libtiff: `pip install p
     samples/fax-inbox/make.py
 """
 
-import json
 import pathlib
 import random
 
@@ -173,34 +172,6 @@ def faxed(page, resolution, sender, number, pages, random_):
     return image.convert("1", dither=Image.Dither.NONE)
 
 
-def expected(f):
-    """What a reader should find: only what is printed."""
-    iso = lambda us: "{2}-{0}-{1}".format(*us.split("/"))
-    digits = lambda text: "+1" + "".join(symbol for symbol in text if symbol.isdigit())
-    record = {
-        "priority": f["priority"].lower(),
-        "authored_at": iso(f["date"]),
-        "patient": {
-            "identifiers": [{"value": f["mrn"]}],
-            "name": {"family": f["family"], "given": f["given"]},
-            "birth_date": iso(f["birth"]),
-            "sex": f["sex"][0],
-            "phones": [{"number": digits(f["patient_phone"])}],
-        },
-        "insurance": [{"payer": f["payer"], "member_id": f["member"]}],
-        "referring": {
-            "name": {"family": f["doctor_family"], "given": f["doctor_given"]},
-            "npi": f["npi"],
-            "organization": f["practice"],
-            "phones": [{"number": digits(f["phone"])}, {"number": digits(f["fax"]), "use": "fax"}],
-        },
-        "referred_to": {"specialty": f["specialty"]},
-        "request": {"reason": f["reason"], "diagnoses": [{"code": f["icd"], "text": f["diagnosis"]}]},
-        "notes": [f["note"]],
-    }
-    return {"kind": "referral", "event": "new", "record": record}
-
-
 def npi(nine):
     """The tenth digit by the Luhn formula over 80840 and the nine. Numbers this low were never given to anybody."""
     digits = [int(symbol) for symbol in "80840" + nine]
@@ -246,8 +217,6 @@ def make(name, f, drawn, resolution):
         images[0].save(HERE / name, dpi=resolution, creationDate=0, modDate=0, **options)
     else:
         images[0].save(HERE / name, dpi=resolution, compression="group4", **options)
-    target = HERE / f"{name.rsplit('.', 1)[0]}.expected.json"
-    target.write_text(json.dumps(expected(f), indent=2) + "\n")
 
 
 make("cedar-form.pdf", CEDAR, [colon_form(CEDAR)], FINE)

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary is reached by nobody")]
 
 mod crash;
+mod fax;
 mod harness;
 mod mail;
 mod main_job;

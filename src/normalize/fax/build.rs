@@ -9,18 +9,6 @@ use crate::referral::{
     Code, Coverage, Evidence, HeldReason, IsoDate, PatientIdentifier, Phone, PhoneUse, Priority, Problem, Record, Sex,
 };
 
-/// Fields that every referral needs: one that is missing is marked for review.
-const REQUIRED: [&str; 8] = [
-    "patient.name.family",
-    "patient.name.given",
-    "patient.birth_date",
-    "patient.phones.0.number",
-    "priority",
-    "referring.name.family",
-    "referred_to.specialty",
-    "request.reason",
-];
-
 /// The fields whose doubt or absence stops the referral.
 const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
 
@@ -73,9 +61,20 @@ impl Builder<'_> {
 
     /// The best reading of a field, its evidence kept under the path.
     fn take(&mut self, field: Field, path: &str) -> Option<String> {
-        let choice = choose::field(self.all, field)?;
+        let Some(choice) = choose::field(self.all, field) else {
+            self.unreadable(field, path);
+            return None;
+        };
         self.evidence(path, &choice);
         Some(choice.candidate.value.clone())
+    }
+
+    /// A field that is on the page and cannot be read at all, like boxes of which none is seen ticked: the place is kept, and it is marked.
+    fn unreadable(&mut self, field: Field, path: &str) {
+        let found = self.all.iter().find(|candidate| candidate.field == field && candidate.failed.is_some());
+        if let Some(candidate) = found {
+            self.evidence(path, &Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() });
+        }
     }
 
     /// Family and given name, of one mention.
@@ -203,16 +202,21 @@ impl Builder<'_> {
         }
     }
 
-    /// Marks what is required and missing.
+    /// Marks what is required and missing. The record itself is asked, so that a reading that came to nothing is missing too.
     fn review(&mut self) {
-        for path in REQUIRED {
-            let missing = match path {
-                "priority" => self.record.priority == Priority::Unknown,
-                _ => !self.record.evidence.contains_key(path),
-            };
-            if missing {
-                self.record.mark(path);
-            }
+        let Record { patient, referring, referred_to, request, priority, .. } = &self.record;
+        let required = [
+            ("patient.name.family", patient.name.family.is_some()),
+            ("patient.name.given", patient.name.given.is_some()),
+            ("patient.birth_date", patient.birth_date.is_some()),
+            ("patient.phones.0.number", !patient.phones.is_empty()),
+            ("priority", *priority != Priority::Unknown),
+            ("referring.name.family", referring.name.family.is_some()),
+            ("referred_to.specialty", referred_to.specialty.is_some()),
+            ("request.reason", request.reason.is_some()),
+        ];
+        for path in required.into_iter().filter(|(_, there)| !there).map(|(path, _)| path) {
+            self.record.mark(path);
         }
     }
 

@@ -92,6 +92,10 @@ pub(super) fn sureness(words: &[Word]) -> f32 {
         .unwrap_or(0.99)
 }
 
+/// How far digits without a check digit are trusted: a wrong one looks as right as any other, so they must be read a little more surely than
+/// words, or twice.
+pub(super) const DIGITS_TRUST: f32 = 0.98;
+
 /// The candidates of a document while they are gathered.
 #[derive(Default)]
 pub(super) struct Candidates {

@@ -10,6 +10,9 @@ pub(super) struct Choice<'a> {
     pub(super) rivals: Vec<String>,
 }
 
+/// How sure a reading is at most that another one contests: under any sensible threshold for review.
+const CONTESTED_MAX: f32 = 0.8;
+
 /// How alike two values must be to be one reading that OCR got differently.
 fn same(a: &Candidate, b: &Candidate) -> bool {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
@@ -38,7 +41,7 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
             rivals.push(other.value.clone());
         }
         if other.confidence > 0.5 * confidence {
-            confidence = confidence.min(0.8);
+            confidence = confidence.min(CONTESTED_MAX);
         }
     }
     Some(Choice { candidate, confidence, rivals })
@@ -60,12 +63,22 @@ pub(super) fn name(all: &[Candidate], family: Field, given: Field) -> (Option<Ch
             if let Some(contest) = field(all, given) {
                 if same(contest.candidate, beside.candidate) {
                     beside.confidence = contest.confidence;
+                } else if contest.candidate.rank >= beside.candidate.rank {
+                    beside.confidence = beside.confidence.min(CONTESTED_MAX);
                 }
                 beside.rivals = contest.rivals;
             }
             (Some(chosen), Some(beside))
         }
-        (chosen, _) => (chosen, field(all, given)),
+        // A given name that stands by itself may be another person's.
+        (Some(chosen), None) => {
+            let mut alone = field(all, given);
+            if let Some(alone) = &mut alone {
+                alone.confidence = alone.confidence.min(CONTESTED_MAX);
+            }
+            (Some(chosen), alone)
+        }
+        (None, _) => (None, field(all, given)),
     }
 }
 

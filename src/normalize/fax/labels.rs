@@ -51,6 +51,8 @@ pub(super) enum Meaning {
     Authorization,
     Allergies,
     Medications,
+    /// What else the sender says: notes, special instructions.
+    Remarks,
     AuthoredAt,
     Name,
     Organization,
@@ -260,7 +262,28 @@ fn labels_in(sheet: &Sheet, at: usize) -> Vec<Label> {
             None => from += 1,
         }
     }
+    let starts: Vec<usize> = found.iter().map(|label: &Label| label.from).collect();
+    let ends: Vec<usize> = found.iter().map(|label: &Label| label.to).collect();
+    found.retain(|label| label.colon || !in_running_text(&segment.words, label, &starts, &ends));
     found
+}
+
+/// Whether the words of a label without a colon are only words of a phrase: "Briar *Street* Pediatrics", "*Allergy* testing requested".
+/// `starts` and `ends` are those of all labels of the segment: labels in a row, as over the columns of a table, are no phrase.
+fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize], ends: &[usize]) -> bool {
+    let next = words.get(label.to);
+    if starts.contains(&label.to) || ends.contains(&label.from) {
+        return false;
+    }
+    let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase());
+    let number = |word: &crate::reader::Word| word.text.chars().any(|c| c.is_ascii_digit()) || word.text.starts_with(['#', '(']);
+    match next {
+        Some(next) if number(next) => false,
+        Some(next) if small(next) => true,
+        Some(_) | None if label.from > 0 => !(label.meaning == Meaning::Sex && next.is_some()),
+        Some(_) => words.get(label.from).is_some_and(small),
+        None => false,
+    }
 }
 
 /// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.

@@ -135,6 +135,15 @@ pub(super) fn looks_like_organization(text: &str) -> bool {
     text.split_whitespace().any(known)
 }
 
+/// Whether the name of a practice breaks off: `Lakeside Medical` is hardly whole, its `Associates` may stand on the next line or be lost.
+pub(super) fn breaks_off(name: &str) -> bool {
+    const ADJECTIVES: [&str; 12] =
+        ["medical", "family", "primary", "internal", "general", "community", "regional", "health", "of", "and", "for", "the"];
+    let last = name.split_whitespace().next_back().unwrap_or_default();
+    let last = last.trim_matches(|c: char| !c.is_alphanumeric() && c != '&').to_lowercase();
+    last == "&" || ADJECTIVES.contains(&last.as_str())
+}
+
 /// Whether a text is a form's or a cover page's title.
 pub(super) fn looks_like_title(text: &str) -> bool {
     text.split_whitespace().any(|word| {

@@ -181,6 +181,7 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         // A form that a specialist hands out bears the specialist's name, and says where to send it.
         let (field, trust) =
             if to_us || own { (Field::ReferredOrganization, 0.8) } else { (Field::ReferringOrganization, 0.985) };
+        let trust = if lists::breaks_off(text) { 0.9 * trust } else { trust };
         found.add(field, text.to_owned(), &words, sheet.page, Rank::Place, trust);
         break;
     }

@@ -76,10 +76,27 @@ fn behind(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word
     if words.is_empty() {
         return words;
     }
-    // What follows after a wide gap on the same row, when it is no label, is the rest of a justified or underlined line.
     if whole && lines > 1 {
+        words.extend(rest_of_row(sheet, marks, label.segment));
         let rest = continuation(sheet, marks, segment, Area::around(&words), lines - 1);
         words.extend(rest);
+    }
+    words
+}
+
+/// What follows on the row behind a gap, when it is no label: the rest of a line that is justified, or of which a part could not be read.
+fn rest_of_row(sheet: &Sheet, marks: &Marks, from: usize) -> Vec<Word> {
+    const GAP_HEIGHTS_MAX: f32 = 5.0;
+    let Some(segment) = sheet.segments.get(from) else { return Vec::new() };
+    let mut right = segment.area.right;
+    let mut words = Vec::new();
+    for (at, next) in sheet.row(segment.row).filter(|(at, _)| *at > from) {
+        let near = next.area.left - right < GAP_HEIGHTS_MAX * sheet.text_height;
+        if !near || marks.begins(at) || marks.headings.iter().any(|heading| heading.segment == at) {
+            break;
+        }
+        words.extend(until_label(marks, next, at, 0));
+        right = next.area.right;
     }
     words
 }
@@ -154,7 +171,14 @@ fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Wo
         });
         cell.truncate(1);
     }
-    let mut words: Vec<Word> = cell.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)).collect();
+    let line = |at: usize, segment: &Segment| {
+        let mut words = until_label(marks, segment, at, 0);
+        if lines > 1 && label.colon && words.len() == segment.words.len() {
+            words.extend(rest_of_row(sheet, marks, at));
+        }
+        words
+    };
+    let mut words: Vec<Word> = cell.iter().flat_map(|(at, segment)| line(*at, segment)).collect();
     if lines == 1
         && let Some((at, segment)) = cell.first()
         && label.colon

@@ -74,6 +74,7 @@ fn sets(meaning: Meaning) -> Option<Subject> {
         | Meaning::Authorization
         | Meaning::Allergies
         | Meaning::Medications
+        | Meaning::Remarks
         | Meaning::AuthoredAt
         | Meaning::Name
         | Meaning::Organization

@@ -340,3 +340,129 @@ fn what_is_required_and_missing_is_marked() {
     }
     assert!(record.held.contains(&HeldReason::BlockingField));
 }
+
+/// What a fax with these lines is held for, and what is marked in it.
+fn marked(drawn: &str) -> (Vec<String>, Vec<HeldReason>) {
+    let record = record(drawn);
+    (record.review, record.held)
+}
+
+#[test]
+fn a_missing_part_of_the_identity_is_marked_and_holds_the_referral() {
+    let rest = "Priority: Routine\nReason for Referral: Recurrent palpitations, please evaluate";
+    for (drawn, missing) in [
+        ("Last name: Lee\nDate of Birth: 11/01/1934", "patient.name.given"),
+        ("First name: Leslie\nDate of Birth: 11/01/1934", "patient.name.family"),
+        ("Patient Name: Lee, Leslie", "patient.birth_date"),
+        ("Patient Name: Lee, Leslie\nDate of Birth: 13/45/1934", "patient.birth_date"),
+        ("Patient Name: Lee, Leslie\nDate of Birth: unknown", "patient.birth_date"),
+        ("Last name: Lee\nFirst name:\nDate of Birth: 11/01/1934", "patient.name.given"),
+    ] {
+        let (review, held) = marked(&format!("{drawn}\n{rest}"));
+        assert!(review.contains(&missing.to_owned()), "{drawn}: {review:?}");
+        assert!(held.contains(&HeldReason::BlockingField), "{drawn}");
+    }
+}
+
+#[test]
+fn a_whole_identity_that_was_read_well_holds_nothing() {
+    let (review, held) = marked("Patient Name: Lee, Leslie\nDate of Birth: 11/01/1934\nPriority: Routine");
+    assert!(!review.iter().any(|path| path.starts_with("patient.name") || path == "patient.birth_date"), "{review:?}");
+    assert!(held.is_empty(), "{held:?}");
+}
+
+#[test]
+fn what_is_missing_beside_identity_and_priority_is_marked_and_holds_nothing() {
+    let (review, held) = marked("Patient Name: Lee, Leslie\nDate of Birth: 11/01/1934\nPriority: Routine");
+    for path in ["patient.phones.0.number", "referring.name.family", "referred_to.specialty", "request.reason"] {
+        assert!(review.contains(&path.to_owned()), "{path}");
+    }
+    assert!(held.is_empty());
+}
+
+#[test]
+fn two_given_names_of_equal_weight_are_marked() {
+    let (review, held) = marked("Patient Name: Lee, Leslie\nDOB: 11/01/1934\n\nPatient Name: Lee, Lester");
+    assert!(review.contains(&"patient.name.given".to_owned()), "{review:?}");
+    assert!(held.contains(&HeldReason::BlockingField));
+}
+
+#[test]
+fn a_row_of_boxes_none_of_which_is_ticked_is_marked_and_a_problem() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nSex: [ ] Male [ ] Female");
+    assert_eq!(record.patient.sex, None);
+    assert!(record.review.contains(&"patient.sex".to_owned()));
+    assert!(record.problems.iter().any(|problem| problem.code == "tick-unclear"));
+}
+
+#[test]
+fn a_number_with_a_gap_is_read_whole_and_marked() {
+    let record = record("Patient Name: Lee, Leslie\nInsurance Company: Aetna\nMember ID: GE368485 323");
+    assert_eq!(record.insurance[0].member_id.as_deref(), Some("GE368485323"));
+    assert!(record.review.contains(&"insurance.0.member_id".to_owned()));
+}
+
+#[test]
+fn a_reason_with_a_hole_in_it_is_read_to_its_end_and_marked() {
+    let record = record("Patient Name: Lee, Leslie\nReason for Referral: Persistent         shoulder weakness after a fall");
+    assert_eq!(record.request.reason.as_deref(), Some("Persistent shoulder weakness after a fall"));
+    assert!(record.review.contains(&"request.reason".to_owned()));
+    let record = self::record("Patient Name: Lee, Leslie\nReason for Referral: Persi");
+    assert!(record.review.contains(&"request.reason".to_owned()), "one word is hardly the whole reason");
+}
+
+#[test]
+fn the_name_of_a_practice_that_breaks_off_is_read_on_in_the_next_line_or_marked() {
+    let wrapped = record(
+        "\
+PATIENT INFORMATION                    REFERRING PROVIDER
+Name: Lee, Leslie                      Name: Jesus Phillips, MD
+DOB: 11/01/1934                        Practice: Lake Oakfield Medical
+                                       Associates
+Phone: (415) 253-7700                  Phone: (585) 925-6511",
+    );
+    assert_eq!(wrapped.referring.organization.as_deref(), Some("Lake Oakfield Medical Associates"));
+    let cut = record("Patient Name: Lee, Leslie\nReferring Physician: Jesus Phillips, MD\nReferring Practice: Oakfield Medical");
+    assert!(cut.referring.organization.is_none() || cut.review.contains(&"referring.organization".to_owned()));
+}
+
+#[test]
+fn digits_read_with_some_doubt_are_marked_unless_the_page_says_them_twice() {
+    let doubted = |drawn: &str| {
+        let mut page = page(1, drawn);
+        for word in page.words.iter_mut().filter(|word| word.text.contains("925-6511")) {
+            word.confidence = 0.83;
+        }
+        normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap().review
+    };
+    let once = "Patient Name: Lee, Leslie\nReferring Physician: Jesus Phillips, MD\nReferring Phone: (585) 925-6511";
+    assert!(doubted(once).contains(&"referring.phones.0.number".to_owned()));
+    assert!(!doubted(&format!("{once}\n\nReferring Phone: (585) 925-6511")).contains(&"referring.phones.0.number".to_owned()));
+}
+
+#[test]
+fn words_of_a_phrase_that_are_labels_elsewhere_cut_nothing_off() {
+    let record = record(
+        "\
+Briar Street Pediatrics
+Phone: (585) 925-6511
+
+Patient Name: Lee, Leslie
+Insurance: Cascade Health Plan
+Refer To: Allergy and Immunology
+Reason for Referral: Poorly controlled asthma in spite of inhaled steroid, new irregular pulse,
+                     allergy testing requested.
+Notes: Mother will bring the diary.",
+    );
+    assert_eq!(record.referring.organization.as_deref(), Some("Briar Street Pediatrics"));
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
+    let reason = "Poorly controlled asthma in spite of inhaled steroid, new irregular pulse, allergy testing requested.";
+    assert_eq!(record.request.reason.as_deref(), Some(reason));
+    assert_eq!(record.notes, ["Mother will bring the diary."]);
+}
+
+#[test]
+fn an_l_that_was_a_capital_i_is_put_right_in_a_reason() {
+    let record = record("Patient Name: Lee, Leslie\nReason for Referral: lron deficiency, evaluate for Gl blood loss of 3 lbs");
+    assert_eq!(record.request.reason.as_deref(), Some("Iron deficiency, evaluate for GI blood loss of 3 lbs"));
+}

@@ -3,7 +3,7 @@
 use super::{
     super::{
         AGE_YEARS_MAX,
-        candidates::{Candidates, Field, Rank},
+        candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         dates,
         labels::{Label, Subject},
     },
@@ -20,7 +20,8 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
     let read = context.parsed(label, |words| dates::read(&texts(words), rules.date_order, rules.today));
     let Some((read, words)) = read else { return };
     let taken = words.get(..read.words).unwrap_or_default();
-    let candidate = found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), rank, trust * read.trust);
+    let candidate =
+        found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), rank, trust * DIGITS_TRUST * read.trust);
     let oldest = rules.today.year() - AGE_YEARS_MAX;
     if read.date > rules.today || read.date.year() < oldest {
         candidate.confidence *= 0.4;

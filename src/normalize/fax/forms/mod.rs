@@ -119,7 +119,7 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::Diagnoses => diagnoses(context, label, found),
         Meaning::Procedures => procedures(context, label, found),
         Meaning::Authorization => number(context, label, Field::AuthorizationNumber, found),
-        Meaning::Allergies | Meaning::Medications => note(context, label, found),
+        Meaning::Allergies | Meaning::Medications | Meaning::Remarks => note(context, label, found),
         Meaning::AuthoredAt => authored_at(context, label, found),
         Meaning::Name => by_subject_name(context, label, found),
         Meaning::Organization => by_subject_organization(context, label, found),

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        candidates::{Candidates, Field, Rank},
+        candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         codes,
         labels::{Label, Subject},
         phones,
@@ -14,7 +14,7 @@ use crate::{reader::Word, referral::PhoneUse};
 pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
     let Some((read, words)) = context.parsed(label, |words| phones::read(&texts(words), &context.rules.region)) else { return };
     let taken = words.get(..read.words).unwrap_or_default();
-    let trust = if read.repaired { 0.96 } else { 1.0 };
+    let trust = if read.repaired { 0.96 } else { DIGITS_TRUST };
     let candidate = found.add(field, read.number, taken, context.page(), rank, trust);
     if !read.sound {
         candidate.confidence *= 0.3;
@@ -44,15 +44,37 @@ pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut C
 }
 
 pub(super) fn number(context: &Context<'_>, label: &Label, field: Field, found: &mut Candidates) {
-    let Some(((value, trust), words)) = context.parsed(label, |words| {
-        let first = words.iter().find(|word| word.text.chars().any(char::is_alphanumeric))?;
-        codes::member_id(&first.text)
-    }) else {
-        return;
-    };
-    let word: Vec<Word> = words.into_iter().find(|word| word.text.chars().any(char::is_alphanumeric)).into_iter().collect();
-    // Digits alone leave letters no place: what looks like one was put right before.
-    found.add(field, value, &word, context.page(), Rank::OwnLabel, trust);
+    let read = context.parsed(label, |words| {
+        let taken = one_number(words);
+        codes::member_id(&texts(&taken).concat()).map(|(value, trust)| (value, trust, taken))
+    });
+    if let Some(((value, trust, taken), _)) = read {
+        // A gap inside a number may be printed, or may hide a character.
+        let trust = if taken.len() > 1 { trust * 0.9 } else { trust * DIGITS_TRUST };
+        found.add(field, value, &taken, context.page(), Rank::OwnLabel, trust);
+    }
+}
+
+/// The first word and what goes on with it: more capitals and digits, no further away than a blank is wide.
+fn one_number(words: &[Word]) -> Vec<Word> {
+    let mut taken: Vec<Word> = Vec::new();
+    for word in words.iter().filter(|word| word.text.chars().any(char::is_alphanumeric)) {
+        let goes_on = taken.last().is_none_or(|last| {
+            let height = last.bounds[3].saturating_sub(last.bounds[1]);
+            let like_a_number =
+                word.text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-') && has_digit(word);
+            like_a_number && has_digit(last) && word.bounds[0] >= last.bounds[2] && word.bounds[0] - last.bounds[2] < height
+        });
+        if !goes_on {
+            break;
+        }
+        taken.push(word.clone());
+    }
+    taken
+}
+
+fn has_digit(word: &Word) -> bool {
+    word.text.chars().any(|c| c.is_ascii_digit())
 }
 
 pub(super) fn npi(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {

@@ -97,14 +97,11 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
         found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::Place, 1.0).confidence =
             listed_confidence(listed.likeness) * 0.98;
     }
-    let practice = lists::looks_like_organization(&text);
+    let is_practice = lists::looks_like_organization(&text);
     match names::read(&texts(&words)) {
-        Some(name) if !practice => add_name(found, page, &name, &words, rank, (family, given), trust),
-        _ if practice || label.meaning == Meaning::CoverFrom => {
-            let value = text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-            if !value.is_empty() {
-                found.add(organization, value, &words, page, rank, trust);
-            }
+        Some(name) if !is_practice => add_name(found, page, &name, &words, rank, (family, given), trust),
+        _ if is_practice || label.meaning == Meaning::CoverFrom => {
+            practice(context, label, words, (organization, rank, trust), found);
         }
         _ => {}
     }
@@ -112,7 +109,25 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
 
 pub(super) fn organization(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
     let Some((words, trust)) = context.plain(label, 1) else { return };
-    let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    practice(context, label, words, (field, rank, trust), found);
+}
+
+/// Adds the name of a practice; one that breaks off is read on in the next line, and marked where it is not whole then either.
+fn practice(
+    context: &Context<'_>,
+    label: &Label,
+    mut words: Vec<Word>,
+    (field, rank, trust): (Field, Rank, f32),
+    found: &mut Candidates,
+) {
+    const MORE_WORDS_MAX: usize = 3;
+    let name = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    if lists::breaks_off(&name(&words)) {
+        let longer = context.plain(label, 2).map(|(longer, _)| longer);
+        words = longer.filter(|longer| longer.len() <= words.len() + MORE_WORDS_MAX).unwrap_or(words);
+    }
+    let value = name(&words);
+    let trust = if lists::breaks_off(&value) { 0.9 * trust } else { trust };
     if value.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
         found.add(field, value, &words, context.page(), rank, trust);
     }

@@ -19,12 +19,34 @@ pub(super) fn reason(context: &Context<'_>, label: &Label, found: &mut Candidate
         return;
     }
     let Some((words, trust)) = context.plain(label, REASON_LINES_MAX) else { return };
-    let value = text_of(&words);
+    let value = words.iter().map(|word| capital_i(&word.text)).collect::<Vec<_>>().join(" ");
     if value.chars().filter(|c| c.is_alphabetic()).count() < 4 {
         return;
     }
     let candidate = found.add(Field::Reason, value, &words, context.page(), Rank::OwnLabel, 1.0);
-    candidate.confidence = prose(&words) * trust;
+    candidate.confidence = prose(&words) * trust * if whole(&words) { 1.0 } else { 0.9 };
+}
+
+/// No English word but "lbs" begins with an l and a consonant: `lron` was printed `Iron`. `Gl` is the abbreviation GI.
+fn capital_i(word: &str) -> String {
+    let consonant = |c: char| c.is_ascii_lowercase() && !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'l');
+    match word.strip_prefix('l') {
+        _ if word == "Gl" => "GI".to_owned(),
+        Some(rest) if rest.starts_with(consonant) && !rest.starts_with("bs") => format!("I{rest}"),
+        Some(_) | None => word.to_owned(),
+    }
+}
+
+/// Whether nothing seems to be missing: several words, and no gap between two of them that a word would fill.
+fn whole(words: &[Word]) -> bool {
+    const GAP_HEIGHTS_MAX: f32 = 2.0;
+    let gap = words.windows(2).any(|pair| {
+        let [one, next] = pair else { return false };
+        let [_, top, right, bottom] = one.bounds.map(|edge| edge as f32);
+        let [left, next_top, _, next_bottom] = next.bounds.map(|edge| edge as f32);
+        next_top < bottom && next_bottom > top && left - right > GAP_HEIGHTS_MAX * (bottom - top).max(next_bottom - next_top)
+    });
+    words.len() > 1 && !gap
 }
 
 /// How sure running text is: one doubtful word among many does not change what it says.
@@ -95,7 +117,11 @@ pub(super) fn note(context: &Context<'_>, label: &Label, found: &mut Candidates)
         return;
     }
     let Some((words, trust)) = context.plain(label, 6) else { return };
-    let title = if label.meaning == Meaning::Allergies { "Allergies" } else { "Medications" };
-    let value = format!("{title}: {}", text_of(&words));
+    let text = text_of(&words);
+    let value = match label.meaning {
+        Meaning::Allergies => format!("Allergies: {text}"),
+        Meaning::Medications => format!("Medications: {text}"),
+        _ => text,
+    };
     found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, trust);
 }

@@ -54,16 +54,17 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// The transition table. `Queued` follows itself when the content is composed. `Dead` goes back to `Queued` by a person's retry; a bounce makes what was sent `Dead`.
+    /// The transition table. `Queued` and `InFlight` follow themselves when the letter is composed or taken away to be composed anew.
+    /// `Dead` goes back to `Queued` by a person's retry; a bounce makes what was sent `Dead`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
             (Self::Queued, Self::Queued | Self::InFlight | Self::Withdrawn | Self::Dead)
-            | (Self::InFlight, Self::Queued | Self::Sent | Self::Dead)
+            | (Self::InFlight, Self::InFlight | Self::Queued | Self::Sent | Self::Dead)
             | (Self::Sent, Self::Dead)
             | (Self::Dead, Self::Queued | Self::Withdrawn) => true,
             (Self::Queued, Self::Sent)
-            | (Self::InFlight, Self::InFlight | Self::Withdrawn)
+            | (Self::InFlight, Self::Withdrawn)
             | (Self::Sent, Self::Queued | Self::InFlight | Self::Sent | Self::Withdrawn)
             | (Self::Withdrawn, _)
             | (Self::Dead, Self::InFlight | Self::Sent | Self::Dead) => false,

@@ -1,6 +1,6 @@
 //! The `loopline` program: an enum of commands and a match.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -87,7 +87,7 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::from(error).context("cannot start the runtime")),
     };
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let done = match command {
             Command::Run => run::run(&settings.sources()).await,
             Command::Try(args) => try_file::run(args, &settings.sources()).await,
@@ -98,7 +98,10 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
             Command::Check(_) | Command::Completions { .. } | Command::ReaderWorker { .. } => Ok(ExitCode::from(USAGE)),
         };
         done.unwrap_or_else(|error| failed(&error))
-    })
+    });
+    // A thread that hangs on a network share does not keep the process from ending.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    exit
 }
 
 /// Runs a command that asks the engine of the data folder in the settings.

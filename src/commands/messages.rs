@@ -19,8 +19,10 @@ pub enum MessagesCommand {
     List(ListArgs),
     /// Show one message: what it is, what became of it, what it was answered.
     Show(ShowArgs),
-    /// Process a message again, as if it had just arrived; it is not acknowledged again.
+    /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
+    /// Take a held message off the list: a person looked, and it asks for nothing.
+    Dismiss(ReplayArgs),
 }
 
 /// `loopline messages list`
@@ -78,6 +80,15 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
                 print::json(&message);
             } else {
                 print::say(&format!("message {} is processed again", print::text(&message, "/id")));
+            }
+        }
+        MessagesCommand::Dismiss(args) => {
+            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let message = ask(data, &Request::Dismiss { id }).await?;
+            if args.json {
+                print::json(&message);
+            } else {
+                print::say(&format!("message {} is off the list", print::text(&message, "/id")));
             }
         }
     }

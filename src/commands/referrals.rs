@@ -69,7 +69,7 @@ pub struct SettleArgs {
 
 #[derive(Debug, Subcommand)]
 enum SettleCommand {
-    /// The fields are right as they were read; none named: all, it is no duplicate, and it may go on.
+    /// The fields are right as they were read; none named: all, it is no duplicate, a waiting reply is set aside, and it may go on.
     Confirm {
         /// Paths as `show` lists them under review.
         fields: Vec<String>,
@@ -104,6 +104,8 @@ enum SettleCommand {
         #[arg(long)]
         reason: String,
     },
+    /// It was cancelled or closed, and is open again.
+    Reopen,
 }
 
 /// Runs it against the engine of this data folder.
@@ -241,6 +243,7 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         SettleCommand::Reply { outcome, at } => Act::Reply { outcome: word("outcome", &outcome)?, at },
         SettleCommand::Merge { into } => Act::Merge { into },
         SettleCommand::Reject { reason } => Act::Reject { reason },
+        SettleCommand::Reopen => Act::Reopen,
     };
     let settled = ask(data, &Request::Settle { id: args.id, act, by: args.by }).await?;
     if args.json {

@@ -266,6 +266,7 @@ pub fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::UnclearReply => "a reply could not be understood",
         HeldReason::WrongRecipient => "the destination says that it is not theirs",
         HeldReason::NotReceived => "the specialist says that it did not arrive, twice",
+        HeldReason::Rejected => "it was rejected before, and sent again",
     }
 }
 

@@ -83,6 +83,11 @@ pub enum Request {
         /// Its id.
         id: MessageId,
     },
+    /// Take a held message off the list.
+    Dismiss {
+        /// Its id.
+        id: MessageId,
+    },
     /// Deliveries, newest first.
     Deliveries {
         /// Only this state.
@@ -90,7 +95,7 @@ pub enum Request {
         /// At most so many; 0: all.
         limit: usize,
     },
-    /// Try a dead delivery again, or a queued one at once.
+    /// Try a dead delivery again.
     RetryDelivery {
         /// Its id.
         id: DeliveryId,
@@ -219,6 +224,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         }
         Request::Message { id, raw } => message(context, id, raw).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
+        Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
         }
@@ -265,6 +271,19 @@ async fn replay(context: &Context, id: MessageId) -> Result<Message, String> {
     message.attempts = 0;
     message.due_at = None;
     message.reason = Some("replayed by a person".to_owned());
+    let decision = Decision { message: Some(message.clone()), ..Decision::default() };
+    context.store.settle(decision).await.map_err(|error| error.to_string())?;
+    Ok(message)
+}
+
+async fn dismiss(context: &Context, id: MessageId) -> Result<Message, String> {
+    let found = context.store.message(id).map_err(|error| error.to_string())?;
+    let mut message = found.ok_or_else(|| format!("there is no message {id}"))?;
+    if message.state != State::Held {
+        return Err(format!("message {id} is {}: only a held one can be dismissed", message.state.as_str()));
+    }
+    message.state = State::Processed;
+    message.reason = Some(format!("dismissed by a person; it was held: {}", message.reason.unwrap_or_default()));
     let decision = Decision { message: Some(message.clone()), ..Decision::default() };
     context.store.settle(decision).await.map_err(|error| error.to_string())?;
     Ok(message)

@@ -3,20 +3,23 @@
 //! It reads the store and writes nothing: the [`Decision`] is handed to one transaction. Where something it read has changed by
 //! then, the store says `Stale` and it is computed again.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::{Context, replies, route, suspension::Suspensions};
+use super::{Context, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, ReferralId},
     message::{Acknowledgement, Message, Protocol, State},
     normalize::{Event, Kind, Outcome},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
+
+/// How many merges are followed from a number to the referral that stays.
+const MERGES_MAX: usize = 8;
 
 /// One outcome, with what the store is asked for it.
 #[derive(Clone)]
@@ -50,7 +53,7 @@ pub(super) struct Desk<'a> {
     decision: Decision,
     reference: Option<Reference>,
     unknown_referral: bool,
-    keys_taken: BTreeSet<String>,
+    keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
 }
@@ -76,7 +79,7 @@ pub(super) fn decide(
         decision: Decision::default(),
         reference: None,
         unknown_referral: false,
-        keys_taken: BTreeSet::new(),
+        keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
     };
     desk.made_before = std::mem::take(&mut desk.message.referrals).into();
@@ -99,18 +102,26 @@ impl Desk<'_> {
         let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
+        let event = event.unwrap_or(Event::New);
+        let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
+        if let (true, Some(doubt)) = (moves_a_known_one, doubt) {
+            return self.hold_message(doubt);
+        }
         match (kind, record) {
-            (Kind::Referral, Some(record)) => match event.unwrap_or(Event::New) {
-                Event::New => self.refer(record, &keys),
-                Event::Change => self.change_known(record, &keys),
-                Event::Cancel => self.cancel(&keys),
-                Event::StatusRequest => self.tell_status(&keys),
+            (Kind::Referral, Some(record)) => match event {
+                Event::New => referring::refer(self, record, &keys),
+                Event::Change => referring::change_known(self, record, &keys),
+                Event::Cancel => referring::cancel(self, &record, &keys),
+                Event::StatusRequest => referring::tell_status(self, &keys),
             },
             (Kind::Reply, _) => match reply {
                 Some(reply) => replies::take(self, reply, &keys, doubt),
                 None => self.hold_message("a reply without content"),
             },
-            (Kind::Report, record) => self.close_loop(record, reply.and_then(|reply| reply.reference), &keys),
+            (Kind::Report, record) => {
+                let reference = reply.and_then(|reply| reply.reference);
+                referring::close_loop(self, record, reference, &keys)
+            }
             (Kind::AutoReply, _) => replies::keep_automatic(self, reply.as_ref()),
             (Kind::Bounce, _) => match bounce {
                 Some(bounce) => replies::bounced(self, &bounce),
@@ -163,14 +174,55 @@ impl Desk<'_> {
         &mut self.decision
     }
 
-    /// The referral that one of these keys names.
+    /// The referral that one of these keys names, as it stands with what this message has changed so far. One that was merged into
+    /// another gives the one that stays.
     pub(super) fn known(&self, keys: &[String]) -> Result<Option<Referral>, StoreError> {
         for key in keys {
-            if let Some(referral) = self.store.referral_by_key(key)? {
-                return Ok(Some(referral));
+            let pending = self.keys_taken.get(key).and_then(|id| self.pending(*id));
+            let found = match pending {
+                Some(pending) => Some(pending.clone()),
+                None => self.store.referral_by_key(key)?,
+            };
+            if let Some(referral) = found {
+                return self.surviving(referral).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// The referral with this reference, likewise.
+    pub(super) fn known_by_reference(&self, reference: &Reference) -> Result<Option<Referral>, StoreError> {
+        match self.store.referral_by_reference(reference)? {
+            Some(referral) => self.surviving(referral).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Follows merges to the referral that stays.
+    fn surviving(&self, mut referral: Referral) -> Result<Referral, StoreError> {
+        for _ in 0..MERGES_MAX {
+            let into = referral.history.iter().rev().find_map(|entry| match &entry.event {
+                HistoryEvent::Merged { into } if *into != referral.reference.as_str() => into.parse::<Reference>().ok(),
+                _ => None,
+            });
+            match into {
+                Some(into) => match self.store.referral_by_reference(&into)? {
+                    Some(stays) => referral = stays,
+                    None => break,
+                },
+                None => break,
+            }
+        }
+        Ok(self.pending(referral.id).cloned().unwrap_or(referral))
+    }
+
+    fn pending(&self, id: ReferralId) -> Option<&Referral> {
+        self.decision.referrals.iter().map(|write| &write.referral).find(|referral| referral.id == id)
+    }
+
+    /// Whether this very message was taken into account before: it is replayed.
+    pub(super) fn is_replayed_on(&self, referral: &Referral) -> bool {
+        referral.sources.iter().any(|source| source.message == self.message.id)
     }
 
     /// A history entry of this message.
@@ -184,15 +236,48 @@ impl Desk<'_> {
         }
     }
 
-    /// Writes a referral that was read from the store and changed since.
-    pub(super) fn write(&mut self, mut referral: Referral, keys: Vec<String>) {
-        let read_version = Some(referral.version);
-        referral.sources.push(self.source());
+    /// Writes a referral that was known and changed by this message.
+    pub(super) fn write(&mut self, mut referral: Referral) {
+        if !self.is_replayed_on(&referral) {
+            referral.sources.push(self.source());
+        }
         self.note(&referral);
-        self.decision.referrals.push(ReferralWrite { referral, read_version, keys });
+        match self.decision.referrals.iter_mut().find(|write| write.referral.id == referral.id) {
+            Some(write) => write.referral = referral,
+            None => {
+                let read_version = Some(referral.version);
+                self.decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
+            }
+        }
     }
 
-    fn source(&self) -> Source {
+    /// Writes a new referral that shall be found by these keys.
+    pub(super) fn write_new(&mut self, referral: Referral, keys: Vec<String>) {
+        self.note(&referral);
+        self.keys_taken.extend(keys.iter().map(|key| (key.clone(), referral.id)));
+        self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys });
+    }
+
+    /// The next of the referrals that this message made when it was processed before.
+    pub(super) fn next_made_before(&mut self) -> Result<Option<Referral>, StoreError> {
+        match self.made_before.pop_front() {
+            Some(id) => self.store.referral(id),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether one of this message's new referrals has the key already.
+    pub(super) fn has_taken(&self, key: &str) -> bool {
+        self.keys_taken.contains_key(key)
+    }
+
+    /// It asks about a referral that is not known.
+    pub(super) fn unknown(&mut self) -> Result<(), StoreError> {
+        self.unknown_referral = true;
+        self.hold_message("it is about a referral that is not known here")
+    }
+
+    pub(super) fn source(&self) -> Source {
         Source { channel: self.channel.name.clone(), message: self.message.id, received_at: self.message.received_at }
     }
 
@@ -201,83 +286,14 @@ impl Desk<'_> {
         self.note(referral);
     }
 
-    fn note(&mut self, referral: &Referral) {
+    pub(super) fn note(&mut self, referral: &Referral) {
         self.reference = Some(referral.reference.clone());
         if !self.message.referrals.contains(&referral.id) {
             self.message.referrals.push(referral.id);
         }
     }
 
-    /// A new referral, or what its sender says of it again.
-    fn refer(&mut self, mut record: Record, keys: &[String]) -> Result<(), StoreError> {
-        if let Some(known) = self.known(keys)? {
-            return self.change(known, record);
-        }
-        // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
-        if let Some(before) = self.made_before.pop_front()
-            && let Some(known) = self.store.referral(before)?
-        {
-            return self.change(known, record);
-        }
-        let mut taken: Vec<String> = keys.iter().filter(|key| !self.keys_taken.contains(*key)).cloned().collect();
-        self.find_twin(&mut record, &mut taken)?;
-        let mut referral = self.new_referral(record);
-        let target = self.destination(&mut referral.record)?;
-        if let (true, Some(target)) = (referral.record.held.is_empty(), target) {
-            self.ask(&target, referral.id);
-        } else {
-            let held = self.entry(HistoryEvent::Held);
-            referral.record_event(held);
-        }
-        self.acknowledge(Some(&referral));
-        self.note(&referral);
-        self.keys_taken.extend(taken.iter().cloned());
-        self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys: taken });
-        Ok(())
-    }
-
-    /// Notices a referral of the same patient to the same specialty that is open already.
-    ///
-    /// An HL7 sender says by its own number which referral is meant, so there only paper and mail are held.
-    fn find_twin(&mut self, record: &mut Record, keys: &mut Vec<String>) -> Result<(), StoreError> {
-        let Some(key) = likeness_key(record) else { return Ok(()) };
-        let twin = self.store.referral_by_key(&key)?;
-        if twin.is_none() && !self.keys_taken.contains(&key) {
-            keys.push(key);
-            return Ok(());
-        }
-        if self.message.protocol != Protocol::Hl7 {
-            record.hold(HeldReason::PossibleDuplicate);
-            let other = twin.map_or_else(|| "in the same message".to_owned(), |twin| twin.reference.to_string());
-            let text =
-                format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
-            record.problems.push(Problem::new("possible-duplicate", text));
-        }
-        Ok(())
-    }
-
-    fn new_referral(&self, record: Record) -> Referral {
-        let mut referral = Referral {
-            id: ReferralId::generate(),
-            reference: Reference::generate(),
-            status: Status::New,
-            version: 0,
-            record,
-            pending_reply: None,
-            sources: vec![self.source()],
-            history: Vec::new(),
-        };
-        let filler = crate::referral::Identifier {
-            value: referral.reference.to_string(),
-            authority: Some("LOOPLINE".to_owned()),
-            found_in: None,
-        };
-        referral.record.identifiers.filler.get_or_insert(filler);
-        referral.record_event(self.entry(HistoryEvent::Received));
-        referral
-    }
-
-    fn owe(&mut self, purpose: Purpose, through: ChannelName, to: String, referral: Option<ReferralId>) {
+    pub(super) fn owe(&mut self, purpose: Purpose, through: ChannelName, to: String, referral: Option<ReferralId>) {
         let mut delivery = Delivery::queued(purpose, through, to, self.now);
         delivery.referral = referral;
         delivery.message = Some(self.message.id);
@@ -285,7 +301,7 @@ impl Desk<'_> {
     }
 
     /// Where the request goes; none: the referral is held, with what to do.
-    fn destination(&self, record: &mut Record) -> Result<Option<RouteTarget>, StoreError> {
+    pub(super) fn destination(&self, record: &mut Record) -> Result<Option<RouteTarget>, StoreError> {
         let target = route::destination(self.config, self.channel, record);
         let advice = match &target {
             None => {
@@ -301,7 +317,7 @@ impl Desk<'_> {
         Ok(None)
     }
 
-    fn ask(&mut self, target: &RouteTarget, referral: ReferralId) {
+    pub(super) fn ask(&mut self, target: &RouteTarget, referral: ReferralId) {
         self.decision.deliveries.extend(route::requests(self.config, target, referral, self.now));
     }
 
@@ -341,93 +357,6 @@ impl Desk<'_> {
             }
         }
     }
-
-    fn change_known(&mut self, record: Record, keys: &[String]) -> Result<(), StoreError> {
-        match self.known(keys)? {
-            Some(known) => self.change(known, record),
-            None => self.unknown(),
-        }
-    }
-
-    fn unknown(&mut self) -> Result<(), StoreError> {
-        self.unknown_referral = true;
-        self.hold_message("it is about a referral that is not known here")
-    }
-
-    /// The sender says something else of a referral that is known: a new version of it.
-    fn change(&mut self, mut known: Referral, record: Record) -> Result<(), StoreError> {
-        let stands = std::mem::take(&mut known.record);
-        let same = same_content(&stands, &record);
-        known.record = merged(stands, record);
-        if same {
-            // Sent again under a new control id: the sender is told again, nothing else follows.
-            self.note(&known);
-            return Ok(());
-        }
-        let event = self.entry(HistoryEvent::Changed);
-        known.record_event(event);
-        if let Some(asked) = asked(self.store, known.id)? {
-            if asked.state == DeliveryState::Sent {
-                self.owe(Purpose::Update, asked.through, asked.to, Some(known.id));
-            }
-        } else if known.record.held.is_empty()
-            && known.status == Status::New
-            && let Some(target) = self.destination(&mut known.record)?
-        {
-            self.ask(&target, known.id);
-        }
-        self.write(known, Vec::new());
-        Ok(())
-    }
-
-    /// Cancel *requested*: what is queued is withdrawn, who was asked is told.
-    fn cancel(&mut self, keys: &[String]) -> Result<(), StoreError> {
-        let Some(mut known) = self.known(keys)? else { return self.unknown() };
-        let event = self.entry(HistoryEvent::CancelRequested);
-        known.record_event(event);
-        if let Some(asked) = asked(self.store, known.id)? {
-            match asked.state {
-                DeliveryState::Sent | DeliveryState::InFlight => {
-                    self.owe(Purpose::Withdrawal, asked.through, asked.to, Some(known.id));
-                }
-                DeliveryState::Queued | DeliveryState::Dead | DeliveryState::Withdrawn => self.decision.withdraw.push(asked.id),
-            }
-        }
-        self.write(known, Vec::new());
-        Ok(())
-    }
-
-    fn tell_status(&mut self, keys: &[String]) -> Result<(), StoreError> {
-        match self.known(keys)? {
-            Some(known) => {
-                self.note(&known);
-                Ok(())
-            }
-            None => self.unknown(),
-        }
-    }
-
-    fn close_loop(&mut self, record: Option<Record>, reference: Option<String>, keys: &[String]) -> Result<(), StoreError> {
-        let by_reference = match reference.and_then(|text| text.parse::<Reference>().ok()) {
-            Some(reference) => self.store.referral_by_reference(&reference)?,
-            None => None,
-        };
-        let known = match by_reference {
-            Some(known) => Some(known),
-            None => self.known(keys)?,
-        };
-        let Some(mut known) = known else {
-            return self.hold_message("a report, but it is not clear for which referral");
-        };
-        if let Some(record) = record {
-            known.record.attachments.extend(record.attachments);
-            known.record.notes.extend(record.notes);
-        }
-        let event = self.entry(HistoryEvent::Reported);
-        known.record_event(event);
-        self.write(known, Vec::new());
-        Ok(())
-    }
 }
 
 /// The delivery by which the specialist was asked, or is about to be.
@@ -448,57 +377,3 @@ pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
 
 /// A delivery's `to` for the address that the message came from.
 pub(super) const SENDER: &str = "sender";
-
-/// The same person referred to the same specialty: a key that a second such referral is noticed by.
-fn likeness_key(record: &Record) -> Option<String> {
-    let patient = &record.patient;
-    let family = fold(patient.name.family.as_deref()?);
-    let given = fold(patient.name.given.as_deref()?);
-    let born = patient.birth_date.as_ref()?.as_str();
-    let target = record.referred_to.specialty.as_deref().or(record.referred_to.organization.as_deref())?;
-    Some(format!("like|{family}|{given}|{born}|{}", fold(target)))
-}
-
-fn fold(text: &str) -> String {
-    text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-/// Whether two records say the same of the referral; how they were read does not count.
-fn same_content(one: &Record, other: &Record) -> bool {
-    let bare = |record: &Record| {
-        let mut bare = record.clone();
-        bare.evidence.clear();
-        bare.problems.clear();
-        bare.review.clear();
-        bare.held.clear();
-        bare.identifiers.filler = None;
-        bare.appointment = None;
-        bare
-    };
-    bare(one) == bare(other)
-}
-
-/// The new record, with what only we or the specialist know of the old one.
-fn merged(old: Record, new: Record) -> Record {
-    let mut merged = new;
-    merged.identifiers.filler = old.identifiers.filler.or(merged.identifiers.filler);
-    merged.appointment = merged.appointment.or(old.appointment);
-    // What holds it for another reason than its content holds it still.
-    for reason in old.held {
-        match reason {
-            HeldReason::BlockingField | HeldReason::PriorityUnknown | HeldReason::NoRoute | HeldReason::Deceased => {}
-            HeldReason::PossibleDuplicate
-            | HeldReason::SecondPatient
-            | HeldReason::DeadDelivery
-            | HeldReason::UnclearReply
-            | HeldReason::WrongRecipient
-            | HeldReason::NotReceived => merged.hold(reason),
-        }
-    }
-    for attachment in old.attachments {
-        if !merged.attachments.contains(&attachment) {
-            merged.attachments.push(attachment);
-        }
-    }
-    merged
-}

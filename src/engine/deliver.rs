@@ -7,8 +7,12 @@
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+use futures::FutureExt;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -30,14 +34,14 @@ use crate::{
         email::{EmailConfig, EmailOutbound},
         fax::FaxOutbound,
     },
-    referral::{HeldReason, HistoryEntry, HistoryEvent},
-    store::{Decision, ReferralWrite, StoreError},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Status},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How many deliveries of one channel are on the way at once.
 const CHANNEL_ON_THE_WAY_MAX: usize = 4;
-/// How often a settlement is computed again when somebody else wrote the referral meanwhile.
-const TRIES_MAX: u32 = 8;
+/// How long a settlement waits for a store that cannot write.
+const STORE_PAUSE_SECONDS: u64 = 2;
 /// How long a channel that is itself at fault rests.
 const CHANNEL_PAUSE_SECONDS: i64 = 60;
 
@@ -101,29 +105,14 @@ impl Work for Delivering {
         let config = self.context.config();
         let Some(delivery) = self.context.store.delivery(id)? else { return Ok(()) };
         let _place = Place::take(self, &delivery);
-        if delivery.state != DeliveryState::Queued {
-            // Interrupted between the send and the settlement by a store that could not write: as after a crash.
-            return self.recover(delivery).await;
-        }
-        if delivery.purpose != Purpose::Acknowledgement
-            && let Some(reference) = self.context.suspensions.of(&self.context.store, &delivery.to)?
-        {
-            return self.give_up(id, &suspended(&delivery.to, &reference)).await;
-        }
-        if let Err(why) = self.compose(&config, delivery).await? {
-            return self.give_up(id, &why).await;
+        if self.is_pointless(&delivery)? {
+            tracing::info!(delivery = %id, purpose = delivery.purpose.as_str(), "withdrawn: the referral was cancelled meanwhile");
+            return self.context.store.settle(Decision { withdraw: vec![id], ..Decision::default() }).await;
         }
         let delivery = self.context.store.claim_delivery(id).await?;
-        let result = match config.outbound.get(&delivery.through) {
-            Some(OutboundConfig::Email(email)) => match self.mailer(&delivery.through, email) {
-                Ok(mailer) => mailer.send(&delivery).await,
-                Err(why) => Err(SendError::Channel(why)),
-            },
-            Some(OutboundConfig::Fax(fax)) => {
-                FaxOutbound::new(delivery.through.clone(), fax, self.context.store.clone()).send(&delivery).await
-            }
-            None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
-        };
+        let sending = AssertUnwindSafe(self.send(&config, &delivery)).catch_unwind().await;
+        let result = sending
+            .unwrap_or_else(|_| Err(SendError::Ambiguous("a defect of loopline: sending broke off; report it".to_owned())));
         self.settle(&delivery, &config, &result).await
     }
 }
@@ -187,66 +176,76 @@ impl Delivering {
         Ok(mailer)
     }
 
-    async fn recover(&self, mut delivery: Delivery) -> Result<(), StoreError> {
-        if delivery.state == DeliveryState::InFlight {
-            delivery.state = DeliveryState::Queued;
-            delivery.due_at = Timestamp::now();
-            self.context.store.settle_delivery(delivery, Decision::default()).await?;
-        }
-        Ok(())
+    /// Whether the referral was cancelled or rejected since this was queued. Its withdrawal goes out all the same.
+    fn is_pointless(&self, delivery: &Delivery) -> Result<bool, StoreError> {
+        let asks = match delivery.purpose {
+            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => true,
+            Purpose::Acknowledgement | Purpose::Withdrawal => false,
+        };
+        let (true, Some(id)) = (asks, delivery.referral) else { return Ok(false) };
+        let referral = self.context.store.referral(id)?;
+        Ok(referral.is_some_and(|referral| matches!(referral.status, Status::CancelRequested | Status::Cancelled)))
     }
 
-    /// Makes sure that the letter exists and still goes where the directory says. The inner error is final, in plain words.
-    async fn compose(&self, config: &Config, mut delivery: Delivery) -> Result<Result<(), String>, StoreError> {
-        if letters::is_current(config, &delivery) {
-            return Ok(Ok(()));
+    /// One attempt at a claimed delivery: the letter, then the way out. A letter that cannot be had counts as an attempt.
+    async fn send(&self, config: &Config, claimed: &Delivery) -> Result<Sent, SendError> {
+        let store = &self.context.store;
+        let unreadable = |error: StoreError| SendError::Transient(format!("the letter cannot be composed now: {error}"));
+        if claimed.purpose != Purpose::Acknowledgement
+            && let Some(reference) = self.context.suspensions.of(store, &claimed.to).map_err(unreadable)?
+        {
+            return Err(SendError::Permanent(suspended(&claimed.to, &reference)));
         }
-        match letters::compose(&self.context, config, &delivery).await? {
-            Ok((content, bodies)) => {
-                delivery.content = Some(content);
-                let decision = Decision { deliveries: vec![delivery], bodies, ..Decision::default() };
-                self.context.store.settle(decision).await?;
-                Ok(Ok(()))
-            }
-            Err(why) => Ok(Err(why)),
-        }
-    }
-
-    async fn settle(&self, claimed: &Delivery, config: &Config, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
         let mut delivery = claimed.clone();
-        self.mark(&mut delivery, config, result);
-        for _ in 0..TRIES_MAX {
-            let consequence = self.consequence(&delivery)?;
-            match self.context.store.settle_delivery(delivery.clone(), consequence).await {
-                Ok(()) => {
-                    log(&delivery, result);
-                    return Ok(());
-                }
-                Err(StoreError::Stale) => {}
-                Err(error) => return Err(error),
-            }
+        if !letters::is_current(config, &delivery) {
+            let composed = letters::compose(&self.context, config, &delivery).await.map_err(unreadable)?;
+            let (content, bodies) = composed.map_err(SendError::Permanent)?;
+            delivery.content = Some(content);
+            let decision = Decision { deliveries: vec![delivery.clone()], bodies, ..Decision::default() };
+            // Durable before the first byte leaves: every further attempt sends these bytes.
+            store.settle(decision).await.map_err(unreadable)?;
         }
-        Err(StoreError::Stale)
+        match config.outbound.get(&delivery.through) {
+            Some(OutboundConfig::Email(email)) => match self.mailer(&delivery.through, email) {
+                Ok(mailer) => mailer.send(&delivery).await,
+                Err(why) => Err(SendError::Channel(why)),
+            },
+            Some(OutboundConfig::Fax(fax)) => {
+                FaxOutbound::new(delivery.through.clone(), fax, store.clone()).send(&delivery).await
+            }
+            None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
+        }
     }
 
-    /// There is no letter and never will be: a person sees why.
-    async fn give_up(&self, id: DeliveryId, why: &str) -> Result<(), StoreError> {
-        for _ in 0..TRIES_MAX {
-            let Some(mut delivery) = self.context.store.delivery(id)? else { return Ok(()) };
-            delivery.state = DeliveryState::Dead;
-            delivery.reason = Some(why.to_owned());
-            let mut decision = self.consequence(&delivery)?;
-            decision.deliveries.push(delivery);
-            match self.context.store.settle(decision).await {
-                Ok(()) => {
-                    tracing::error!(delivery = %id, why, "cannot be composed; the referral is held for a person");
-                    return Ok(());
+    /// Writes how an attempt went. It has happened, so it is written as soon as the store can, however long that takes; if the engine
+    /// stops before, the delivery is found in flight at the next start.
+    async fn settle(&self, claimed: &Delivery, config: &Config, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+        loop {
+            // Read again for the letter that was composed meanwhile; the attempt is the claimed one.
+            let written = match self.context.store.delivery(claimed.id) {
+                Ok(Some(mut delivery)) => {
+                    delivery.attempts = claimed.attempts;
+                    self.mark(&mut delivery, config, result);
+                    self.write(delivery, result).await
                 }
+                Ok(None) => return Ok(()),
+                Err(error) => Err(error),
+            };
+            match written {
                 Err(StoreError::Stale) => {}
-                Err(error) => return Err(error),
+                Err(StoreError::Unavailable(_) | StoreError::Unreadable(_)) => {
+                    tokio::time::sleep(Duration::from_secs(STORE_PAUSE_SECONDS)).await;
+                }
+                done => return done,
             }
         }
-        Err(StoreError::Stale)
+    }
+
+    async fn write(&self, delivery: Delivery, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+        let consequence = self.consequence(&delivery)?;
+        self.context.store.settle_delivery(delivery.clone(), consequence).await?;
+        log(&delivery, result);
+        Ok(())
     }
 
     /// The delivery as it stands after this attempt.
@@ -302,6 +301,8 @@ impl Delivering {
         let Some(mut referral) = self.context.store.referral(id)? else { return Ok(decision) };
         if delivery.state == DeliveryState::Dead {
             referral.record.hold(HeldReason::DeadDelivery);
+        } else if !self.has_other_dead(delivery)? {
+            referral.record.release(HeldReason::DeadDelivery);
         }
         let entry =
             HistoryEntry { at: Timestamp::now(), event, by: "engine".to_owned(), message: None, delivery: Some(delivery.id) };
@@ -309,6 +310,13 @@ impl Delivering {
         let read_version = Some(referral.version);
         decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
         Ok(decision)
+    }
+}
+
+impl Delivering {
+    fn has_other_dead(&self, delivery: &Delivery) -> Result<bool, StoreError> {
+        let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), limit: 0 };
+        Ok(self.context.store.deliveries(&filter)?.iter().any(|dead| dead.id != delivery.id))
     }
 }
 

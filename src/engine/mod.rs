@@ -4,7 +4,7 @@
 //! what is owed. A wake-up between them carries no data: the station looks in the store. So a crash between any two of them
 //! leaves a state from which the next start simply goes on; there is no separate recovery path.
 //!
-//! Beside the path: [`decide`](self) and `replies` say what an outcome means for the store, `route` where a request goes,
+//! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
 //! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands.
 
 pub mod admin;
@@ -15,6 +15,7 @@ pub mod intake;
 pub(crate) mod interpret;
 mod letters;
 pub mod process;
+mod referring;
 mod replies;
 pub mod retry;
 mod route;

@@ -3,8 +3,12 @@
 //! A reply moves a referral only if it is plain, bound to it by our token (or, in HL7, by its number), and from somebody who was
 //! asked. Everything else is held with the engine's best reading beside it; an automatic reply or a bounce never moves a status.
 
-use super::decide::{Desk, asked};
+use super::{
+    decide::{Desk, asked},
+    route,
+};
 use crate::{
+    config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::DeliveryId,
     message::Protocol,
@@ -18,6 +22,13 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
     let Some(mut referral) = referral_of(desk, &reply, keys)? else {
         return desk.hold_message("a reply, but it is not clear to which referral");
     };
+    if desk.is_replayed_on(&referral)
+        && referral.pending_reply.as_ref().is_none_or(|pending| pending.message != desk.message().id)
+    {
+        // Acted on before.
+        desk.link(&referral);
+        return Ok(());
+    }
     match doubt.or(why_unclear(desk, &reply, &referral)?) {
         Some(why) => {
             referral.record.hold(HeldReason::UnclearReply);
@@ -27,17 +38,18 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
         }
         None => {
             let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
-            apply(desk.store, desk.decision(), &mut referral, &reply, entry)?;
+            let (store, config) = (desk.store, desk.config);
+            apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
         }
     }
-    desk.write(referral, Vec::new());
+    desk.write(referral);
     Ok(())
 }
 
 fn referral_of(desk: &Desk<'_>, reply: &Reply, keys: &[String]) -> Result<Option<Referral>, StoreError> {
     let quoted = reply.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
     if let Some(reference) = quoted
-        && let Some(referral) = desk.store.referral_by_reference(&reference)?
+        && let Some(referral) = desk.known_by_reference(&reference)?
     {
         return Ok(Some(referral));
     }
@@ -50,7 +62,7 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
         return Ok(Some("what it says is not plain"));
     }
     match desk.message().protocol {
-        Protocol::Hl7 => Ok(None),
+        Protocol::Hl7 => Ok(unvouched(desk)),
         Protocol::Document => Ok(Some("a page that came back is read by a person")),
         Protocol::Mail if reply.matched_by.as_deref() != Some("token") => {
             Ok(Some("it quotes the reference without the token of our request, so anybody could have written it"))
@@ -62,6 +74,13 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
             Ok((!expected).then_some("it comes from an address that was not asked"))
         }
     }
+}
+
+/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names.
+pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
+    let anybody = desk.message().protocol == Protocol::Hl7 && desk.channel.acknowledge.senders.is_empty();
+    anybody
+        .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
 }
 
 fn was_asked(delivery: &Delivery, from: &str) -> bool {
@@ -82,6 +101,7 @@ fn address(delivery: &Delivery) -> Option<&str> {
 /// Applies a plain reply to a referral: the history, the appointment, what follows from it. `entry` says who brought it.
 pub(super) fn apply(
     store: &Store,
+    config: &Config,
     decision: &mut Decision,
     referral: &mut Referral,
     reply: &Reply,
@@ -98,9 +118,8 @@ pub(super) fn apply(
         ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
         ReplyOutcome::NotReceived => {
             if let Some(asked) = asked(store, referral.id)? {
-                let mut again = Delivery::queued(Purpose::ConfirmationRequest, asked.through, asked.to, now);
-                again.referral = Some(referral.id);
-                decision.deliveries.push(again);
+                let target = RouteTarget { through: asked.through, to: asked.to };
+                decision.deliveries.extend(route::requests(config, &target, referral.id, now));
             }
         }
         ReplyOutcome::WrongRecipient => {
@@ -171,6 +190,6 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     event.delivery = Some(delivery.id);
     referral.record_event(event);
     desk.decision().deliveries.push(delivery);
-    desk.write(referral, Vec::new());
+    desk.write(referral);
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Context, decide::asked, replies, route};
 use crate::{
     config::RouteTarget,
-    delivery::DeliveryState,
+    delivery::{Delivery, DeliveryState, Purpose},
     ids::ReferralId,
     referral::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, Priority, Record, Reference, Referral, Reply, ReplyOutcome,
@@ -58,6 +58,8 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// It was over, and is open again.
+    Reopen,
 }
 
 /// Why it was not done.
@@ -121,7 +123,14 @@ impl<'a> Settlement<'a> {
     }
 
     fn carry_out(mut self, act: &Act) -> Result<Decision, SettleError> {
+        let over = matches!(self.referral.status, Status::Cancelled | Status::Closed);
+        if over != matches!(act, Act::Reopen) {
+            let (reference, status) = (&self.referral.reference, self.referral.status.as_str());
+            let what = if over { "open it again first, by `reopen`" } else { "it is open already" };
+            return Err(SettleError::Refused(format!("{reference} is {status}: {what}")));
+        }
         match act {
+            Act::Reopen => self.happened(HistoryEvent::Reopened),
             Act::Confirm { fields } => self.confirm(fields)?,
             Act::Correct { fields } => self.correct(fields)?,
             Act::Route { to } => self.route(to)?,
@@ -154,9 +163,13 @@ impl<'a> Settlement<'a> {
                 HeldReason::DeadDelivery,
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
+                HeldReason::Rejected,
+                // The waiting reply says nothing that moves the referral; it is set aside.
+                HeldReason::UnclearReply,
             ] {
                 record.release(reason);
             }
+            self.referral.pending_reply = None;
         } else {
             record.review.retain(|path| !fields.contains(path));
         }
@@ -168,10 +181,7 @@ impl<'a> Settlement<'a> {
     fn correct(&mut self, fields: &[(String, String)]) -> Result<(), SettleError> {
         let mut value = serde_json::to_value(&self.referral.record).map_err(|error| SettleError::Refused(error.to_string()))?;
         for (path, text) in fields {
-            set_path(&mut value, path, text).map_err(SettleError::Refused)?;
-            // Checked one by one, so that the message names the path that is wrong.
-            serde_json::from_value::<Record>(value.clone())
-                .map_err(|error| SettleError::Refused(format!("{path} cannot be that: {error}")))?;
+            value = corrected(&value, path, text).map_err(SettleError::Refused)?;
         }
         let paths: Vec<String> = fields.iter().map(|(path, _)| path.clone()).collect();
         let mut record: Record = serde_json::from_value(value).map_err(|error| SettleError::Refused(error.to_string()))?;
@@ -186,6 +196,23 @@ impl<'a> Settlement<'a> {
         release_settled(&mut record);
         self.referral.record = record;
         self.happened(HistoryEvent::Corrected { fields: paths });
+        self.tell_the_asked(Purpose::Update)
+    }
+
+    /// Tells the specialist what was decided, where they were asked; what is still queued is composed anew.
+    fn tell_the_asked(&mut self, purpose: Purpose) -> Result<(), SettleError> {
+        let Some(asked) = asked(&self.context.store, self.referral.id)? else { return Ok(()) };
+        match asked.state {
+            DeliveryState::Sent | DeliveryState::InFlight => {
+                let mut delivery = Delivery::queued(purpose, asked.through, asked.to, self.entry.at);
+                delivery.referral = Some(self.referral.id);
+                self.decision.deliveries.push(delivery);
+            }
+            DeliveryState::Queued if purpose == Purpose::Update => {
+                self.decision.recompose.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
+            }
+            DeliveryState::Queued | DeliveryState::Dead | DeliveryState::Withdrawn => {}
+        }
         Ok(())
     }
 
@@ -201,6 +228,7 @@ impl<'a> Settlement<'a> {
         })?;
         self.referral.record.release(HeldReason::NoRoute);
         self.referral.record.release(HeldReason::WrongRecipient);
+        self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         self.target = Some(RouteTarget { through, to: to.to_owned() });
         self.happened(HistoryEvent::Confirmed { fields: vec!["route".to_owned()] });
         Ok(())
@@ -239,7 +267,8 @@ impl<'a> Settlement<'a> {
             message: pending.map(|pending| pending.message),
             ..self.entry.clone()
         };
-        replies::apply(&self.context.store, &mut self.decision, &mut self.referral, &reply, entry)?;
+        let config = self.context.config();
+        replies::apply(&self.context.store, &config, &mut self.decision, &mut self.referral, &reply, entry)?;
         Ok(())
     }
 
@@ -250,6 +279,11 @@ impl<'a> Settlement<'a> {
         };
         if stays.id == self.referral.id {
             return Err(SettleError::Refused("a referral cannot be merged into itself".to_owned()));
+        }
+        if matches!(stays.status, Status::Cancelled) {
+            return Err(SettleError::Refused(format!(
+                "{reference} is cancelled: merge into one that is open, or reopen it first"
+            )));
         }
         let read_version = Some(stays.version);
         for attachment in &self.referral.record.attachments {
@@ -268,21 +302,26 @@ impl<'a> Settlement<'a> {
     /// Ends a referral: nothing further is sent.
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
+        self.tell_the_asked(Purpose::Withdrawal)?;
         self.referral.record.held.clear();
         self.referral.pending_reply = None;
         self.happened(event);
         Ok(())
     }
 
-    /// Queues the confirmation request of a referral that nothing holds any more, and that nobody was asked about.
+    /// Queues the confirmation request of a referral that nothing holds any more and that nobody is asked about, and wherever a person
+    /// said to whom it goes.
     fn go_on(&mut self) -> Result<(), SettleError> {
-        let waits = matches!(self.referral.status, Status::New | Status::Redirected);
-        if !self.referral.record.held.is_empty() || !waits {
+        if !self.referral.record.held.is_empty() || matches!(self.referral.status, Status::Cancelled | Status::Closed) {
             return Ok(());
         }
-        let asked = asked(&self.context.store, self.referral.id)?;
-        if asked.is_some_and(|asked| self.target.is_none() || asked.state != DeliveryState::Sent) {
-            return Ok(());
+        if self.target.is_none() {
+            let waits = matches!(self.referral.status, Status::New | Status::Redirected);
+            let asked = asked(&self.context.store, self.referral.id)?;
+            let on_the_way = asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight));
+            if !waits || on_the_way {
+                return Ok(());
+            }
         }
         let config = self.context.config();
         let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel));
@@ -298,7 +337,7 @@ impl<'a> Settlement<'a> {
 }
 
 /// Releases what no longer holds: identity that is complete and confirmed, a priority that is known.
-fn release_settled(record: &mut Record) {
+pub(super) fn release_settled(record: &mut Record) {
     let identity = ["patient.name.family", "patient.name.given", "patient.birth_date"];
     let doubtful = record.review.iter().any(|path| identity.contains(&path.as_str()));
     let name = &record.patient.name;
@@ -310,9 +349,48 @@ fn release_settled(record: &mut Record) {
     }
 }
 
+/// What a person can correct: what the sender said, not what the engine keeps about it.
+const CORRECTABLE: [&str; 12] = [
+    "priority",
+    "kind",
+    "identifiers",
+    "authored_at",
+    "expires_at",
+    "patient",
+    "insurance",
+    "authorization",
+    "referring",
+    "referred_to",
+    "request",
+    "appointment",
+];
+
+/// The record with one field corrected: as text, or where that does not fit as a number or a truth value.
+fn corrected(record: &Value, path: &str, text: &str) -> Result<Value, String> {
+    let section = path.split('.').next().unwrap_or_default();
+    if !CORRECTABLE.contains(&section) {
+        return Err(format!("{path} is no field of a referral that can be corrected: {}", CORRECTABLE.join(", ")));
+    }
+    if text.is_empty() {
+        return Err(format!("{path}: say what is right"));
+    }
+    let plain = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_boolean() || value.is_number());
+    let mut why = String::new();
+    for leaf in [Some(Value::String(text.to_owned())), plain].into_iter().flatten() {
+        let mut value = record.clone();
+        set_path(&mut value, path, leaf)?;
+        match serde_json::from_value::<Record>(value.clone()) {
+            Ok(_) => return Ok(value),
+            Err(error) => why = format!("{path} cannot be that: {error}"),
+        }
+    }
+    Err(why)
+}
+
 /// Sets one leaf, making the objects on the way to it. A list grows by one at most.
-fn set_path(root: &mut Value, path: &str, text: &str) -> Result<(), String> {
+fn set_path(root: &mut Value, path: &str, leaf: Value) -> Result<(), String> {
     let mut node = root;
+    let mut leaf = Some(leaf);
     let mut steps = path.split('.').peekable();
     while let Some(step) = steps.next() {
         let last = steps.peek().is_none();
@@ -332,8 +410,8 @@ fn set_path(root: &mut Value, path: &str, text: &str) -> Result<(), String> {
             }
             _ => return Err(format!("{path} is no field of a referral")),
         };
-        if last {
-            *node = Value::String(text.to_owned());
+        if last && let Some(leaf) = leaf.take() {
+            *node = leaf;
         }
     }
     Ok(())
@@ -343,7 +421,7 @@ fn set_path(root: &mut Value, path: &str, text: &str) -> Result<(), String> {
 fn has_path(record: &Record, path: &str) -> bool {
     let Ok(value) = serde_json::to_value(record) else { return false };
     let pointer = format!("/{}", path.replace('.', "/"));
-    value.pointer(&pointer).is_some_and(Value::is_string)
+    value.pointer(&pointer).is_some_and(|leaf| !leaf.is_object() && !leaf.is_array())
 }
 
 #[cfg(test)]
@@ -353,7 +431,7 @@ mod tests {
     fn record_with(fields: &[(&str, &str)]) -> Result<Record, String> {
         let mut value = serde_json::to_value(Record::default()).unwrap();
         for (path, text) in fields {
-            set_path(&mut value, path, text)?;
+            value = corrected(&value, path, text)?;
         }
         serde_json::from_value(value).map_err(|error| error.to_string())
     }
@@ -372,6 +450,9 @@ mod tests {
         assert!(record_with(&[("patient.birth_date", "1980-02-30")]).is_err());
         assert!(record_with(&[("priority", "soonish")]).is_err());
         assert!(record_with(&[("insurance.3.payer", "x")]).is_err());
+        assert!(record_with(&[("held.0", "deceased")]).is_err());
+        assert!(record_with(&[("patient.birth_date", "")]).is_err());
+        assert!(!record_with(&[("request.report_expected", "false")]).unwrap().request.report_expected);
     }
 
     #[test]

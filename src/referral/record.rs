@@ -79,6 +79,8 @@ pub enum HeldReason {
     WrongRecipient,
     /// The specialist says that they did not receive it, twice.
     NotReceived,
+    /// A person had rejected it, and the sender sent it again.
+    Rejected,
 }
 
 /// Something wrong or tolerated, as data.

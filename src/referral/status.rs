@@ -103,6 +103,7 @@ impl Status {
         match event {
             // Over is over: what still comes in is kept in the history, and only a person or a report moves it.
             HistoryEvent::Reported => Self::Closed,
+            HistoryEvent::Reopened => Self::New,
             HistoryEvent::Rejected { .. } => Self::Cancelled,
             HistoryEvent::CancelRequested => match self {
                 Self::Closed | Self::Cancelled | Self::Completed => self,
@@ -179,6 +180,8 @@ pub enum HistoryEvent {
     Reported,
     /// The sender asked to cancel.
     CancelRequested,
+    /// It was over, and is open again: the sender sent it anew, or a person opened it.
+    Reopened,
     /// A person said that fields are right.
     Confirmed {
         /// The paths.

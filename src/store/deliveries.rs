@@ -60,3 +60,11 @@ pub(super) fn withdraw(batch: &mut Batch<'_>, id: DeliveryId) -> Result<(), Stor
         Some(_) | None => Ok(()),
     }
 }
+
+/// Has the letter of a queued delivery composed anew.
+pub(super) fn recompose(batch: &mut Batch<'_>, id: DeliveryId) -> Result<(), StoreError> {
+    match batch.delivery(id)? {
+        Some(delivery) if delivery.state == DeliveryState::Queued => batch.put_delivery(Delivery { content: None, ..delivery }),
+        Some(_) | None => Err(StoreError::Stale),
+    }
+}

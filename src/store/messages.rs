@@ -69,6 +69,11 @@ fn repeat(batch: &mut Batch<'_>, new: &MessageEntry) -> Result<Option<Inserted>,
     let identity = |message: &Message| message.file.as_ref().map(|file| file.identity.clone());
     let same_file = identity(&entry.message).is_some_and(|known| Some(known) == identity(&new.message));
     entry.message.repeats = entry.message.repeats.saturating_add(1);
+    if entry.message.state == State::Failed {
+        // What could not be read is tried again when it comes again: the sender may have been told to send it once more.
+        entry.message = Message { state: State::Received, attempts: 0, due_at: None, reason: None, ..entry.message };
+        batch.message_is_due();
+    }
     batch.put_message(entry)?;
     Ok(Some(Inserted::Repeat { first, same_file }))
 }
@@ -94,7 +99,7 @@ pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<
     for body in &ready.bodies {
         batch.put_body(body)?;
     }
-    let Decision { message, referrals, deliveries, bodies: _, withdraw, acknowledged } = ready.decision;
+    let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, acknowledged } = ready.decision;
     if let Some(message) = message {
         update(batch, message, step)?;
     }
@@ -106,6 +111,9 @@ pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<
     }
     for id in withdraw {
         deliveries::withdraw(batch, id)?;
+    }
+    for id in recompose {
+        deliveries::recompose(batch, id)?;
     }
     for (id, acknowledgement) in acknowledged {
         let entry = existing(batch, id)?;

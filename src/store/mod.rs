@@ -111,6 +111,8 @@ pub struct Decision {
     pub bodies: Vec<Bytes>,
     /// Deliveries to withdraw if they are still queued.
     pub withdraw: Vec<DeliveryId>,
+    /// Deliveries whose letter is composed anew, since what it says has changed. One that has left meanwhile makes the decision stale.
+    pub recompose: Vec<DeliveryId>,
     /// Whether senders were told, for messages whose state does not change with it.
     pub acknowledged: Vec<(MessageId, Acknowledgement)>,
 }

@@ -172,6 +172,7 @@ fn a_delivery_that_cannot_be_sent_is_dead_with_its_reason_and_goes_out_when_retr
         site.json(&["deliveries", "retry", dead["id"].as_str().unwrap(), "--json"]).unwrap();
     }
     assert!(wait_for(|| site.mails_out().len() == 1), "{:#?}", site.deliveries());
+    assert!(wait_for(|| site.referrals()[0].get("held").is_none()), "what went out after all holds nothing");
 }
 
 #[test]
@@ -199,4 +200,124 @@ fn a_desk_that_says_it_is_not_theirs_gets_nothing_further_until_a_person_settles
     settle(&site, &[&reference, "confirm"]);
     settle(&site, &[&other, "route", "cardiology-desk"]);
     assert!(wait_for(|| site.mails_out().len() == 2), "{:#?}", site.deliveries());
+}
+
+/// A fax folder outside the data folder that is not there yet: what is queued stays queued, and goes out within the channel's pause.
+fn with_absent_fax_folder() -> (Site, Running) {
+    let site = Site::new();
+    let folder = site.path("fax-server");
+    site.channel(
+        "fax-out",
+        &format!("[outbound.fax]\npath = {:?}\nreturn_number = \"+15035550100\"\n", folder.display().to_string()),
+    );
+    let running = site.start();
+    (site, running)
+}
+
+fn to_dermatology(control_id: &str, placer: &str) -> String {
+    referral_message(control_id, placer, "Quill").replace("Northside Heart Center", "Harbor Skin Clinic")
+}
+
+#[test]
+fn a_number_used_again_for_another_patient_leaves_the_first_referral_alone() {
+    let (site, _running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
+    let other = referral_message("M2", "P1", "Smith")
+        .replace("Ottoline", "Bob")
+        .replace("19620214", "19481130")
+        .replace("MR-P1", "MR-77");
+    send(&site, &other);
+    assert_eq!(show(&site, &first)["patient"]["name"]["family"], "Quill");
+    let second =
+        site.referrals().into_iter().find(|one| one["reference"] != first.as_str()).expect("it is a referral of its own");
+    assert_eq!(
+        (second["patient"]["name"]["family"].as_str(), second["held"][0].as_str()),
+        (Some("Smith"), Some("second-patient"))
+    );
+    assert!(site.deliveries().iter().all(|one| one["referral"] != second["id"]), "nobody is asked about it");
+}
+
+#[test]
+fn a_cancelled_referral_that_is_sent_anew_is_open_again() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    send(&site, &referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I14"));
+    send(&site, &referral_message("M3", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#}", show(&site, &reference));
+    let asked = site.deliveries().iter().filter(|one| one["purpose"] == "confirmation-request").count();
+    assert_eq!((asked, site.referrals().len()), (2, 1));
+}
+
+#[test]
+fn a_persons_correction_stands_when_the_sender_sends_the_old_value_again() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    settle(&site, &[&reference, "correct", "patient.birth_date=1962-02-15"]);
+    send(&site, &referral_message("M2", "P1", "Quill"));
+    assert_eq!(show(&site, &reference)["patient"]["birth_date"], "1962-02-15");
+    send(&site, &referral_message("M3", "P1", "Quill").replace("REF^I12", "REF^I13").replace("six weeks", "eight weeks"));
+    let changed = show(&site, &reference);
+    assert_eq!(changed["patient"]["birth_date"], "1962-02-15");
+    assert!(changed["review"].as_array().unwrap().iter().any(|path| path == "patient.birth_date"), "the difference is shown");
+    assert!(changed["request"]["reason"].as_str().unwrap().contains("eight weeks"));
+}
+
+#[test]
+fn a_cancel_takes_back_all_that_has_not_left() {
+    let (site, _running) = with_absent_fax_folder();
+    send(&site, &to_dermatology("M1", "P1"));
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    assert!(wait_for(|| site.deliveries()[0]["attempts"] == 1), "{:#?}", site.deliveries());
+    send(&site, &to_dermatology("M2", "P1").replace("REF^I12", "REF^I14"));
+    assert_eq!(show(&site, &reference)["status"], "cancel-requested");
+    assert!(wait_for(|| site.deliveries().iter().all(|one| one["state"] == "withdrawn")), "{:#?}", site.deliveries());
+}
+
+#[test]
+fn a_change_before_the_request_left_is_in_the_request_and_needs_no_update() {
+    let (site, _running) = with_absent_fax_folder();
+    send(&site, &to_dermatology("M1", "P1"));
+    assert!(wait_for(|| site.deliveries()[0]["content"].is_object()), "{:#?}", site.deliveries());
+    send(&site, &to_dermatology("M2", "P1").replace("REF^I12", "REF^I13").replace("R^Routine", "S^Stat"));
+    let deliveries = site.deliveries();
+    assert_eq!(deliveries.len(), 1, "{deliveries:#?}");
+    assert!(deliveries[0].get("content").is_none(), "it is composed anew");
+}
+
+#[test]
+fn a_person_sends_a_referral_elsewhere_after_the_wrong_desk_was_asked_and_rejects_it_after_all() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reply", "wrong-recipient"]);
+    settle(&site, &[&reference, "route", "dermatology-desk"]);
+    let sent = |purpose: &str, to: &str| {
+        site.deliveries().iter().any(|one| one["purpose"] == purpose && one["to"] == to && one["state"] == "sent")
+    };
+    assert!(wait_for(|| sent("confirmation-request", "dermatology-desk")), "{:#?}", site.deliveries());
+
+    settle(&site, &[&reference, "reject", "--reason", "seen elsewhere"]);
+    assert!(wait_for(|| sent("withdrawal", "dermatology-desk")), "who was asked is told: {:#?}", site.deliveries());
+    assert!(refused(&site, &[&reference, "confirm"]).contains("reopen"));
+    assert_eq!(settle(&site, &[&reference, "reopen"])["status"], "new");
+}
+
+#[test]
+fn a_fax_that_failed_is_tried_again_when_it_is_dropped_again() {
+    let site = Site::new();
+    let _running = site.start();
+    let tried = || site.log().matches("it cannot be read; a person must look").count();
+    site.drop_file("fax-in/a.pdf", b"%PDF-1.4\nnothing else\n");
+    assert!(wait_for(|| tried() == 1), "{}", site.log());
+    site.drop_file("fax-in/b.pdf", b"%PDF-1.4\nnothing else\n");
+    assert!(wait_for(|| tried() == 2), "{}", site.log());
+    assert_eq!((site.messages().len(), &site.messages()[0]["repeats"]), (1, &serde_json::json!(1)));
+}
+
+#[test]
+fn a_held_message_is_dismissed_by_a_person_and_only_a_held_one() {
+    let site = Site::new();
+    let _running = site.start();
+    site.drop_mail("m1", "From: someone@elsewhere.example\nTo: referrals@loopline.example\nSubject: hello\nMessage-ID: <1@elsewhere.example>\n\nLunch on Friday?\n");
+    assert!(wait_for(|| site.messages().iter().any(|one| one["state"] == "held")), "{:#?}", site.messages());
+    let id = site.messages()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(site.json(&["messages", "dismiss", &id, "--json"]).unwrap()["state"], "processed");
+    assert_eq!(site.command().args(["messages", "dismiss", &id]).output().unwrap().status.code(), Some(1));
 }

@@ -1,0 +1,359 @@
+//! What a sender says of a referral: a new one, a change, a cancel, a status request, a report.
+//!
+//! # Design notes
+//! A sender's number for a referral may be used again for another patient, and a change may undo what a person corrected. Neither may
+//! pass silently: another patient's message never touches the referral that has the number, and a person's correction stands, with the
+//! sender's other value marked for review.
+
+use serde_json::Value;
+
+use super::{
+    decide::{Desk, asked},
+    replies,
+};
+use crate::{
+    delivery::{DeliveryState, Purpose},
+    ids::ReferralId,
+    message::Protocol,
+    referral::{HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
+    store::StoreError,
+};
+
+/// A new referral, or what its sender says of it again.
+pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
+    if let Some(known) = desk.known(keys)? {
+        if !same_patient(&known.record, &record) {
+            return refer_second_patient(desk, record, &known.reference);
+        }
+        if is_over(known.status) && !desk.is_replayed_on(&known) {
+            return refer_again(desk, known, record);
+        }
+        return change(desk, known, record);
+    }
+    // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
+    if let Some(known) = desk.next_made_before()? {
+        return change(desk, known, record);
+    }
+    let (mut record, mut taken) = (record, keys.to_vec());
+    find_twin(desk, &mut record, &mut taken)?;
+    let mut referral = new_referral(desk, record);
+    ask_or_hold(desk, &mut referral)?;
+    desk.acknowledge(Some(&referral));
+    desk.write_new(referral, taken);
+    Ok(())
+}
+
+/// The number belongs to another patient's referral, which stays as it is: this one is made beside it, and held.
+fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, other: &Reference) -> Result<(), StoreError> {
+    record.hold(HeldReason::SecondPatient);
+    let text =
+        format!("its number is that of {other}, which is about another patient: confirm it, or reject it, and tell the sender");
+    record.problems.push(Problem::new("number-of-another-patient", text));
+    let mut referral = new_referral(desk, record);
+    ask_or_hold(desk, &mut referral)?;
+    desk.acknowledge(Some(&referral));
+    desk.write_new(referral, Vec::new());
+    Ok(())
+}
+
+/// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
+fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
+    let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
+    let stands = std::mem::take(&mut known.record);
+    known.record = merged(&stands, record, &corrected(&known));
+    if ended_by_person {
+        known.record.hold(HeldReason::Rejected);
+        let text = "a person had rejected it, and the sender sent it again: confirm it, or reject it again";
+        known.record.problems.push(Problem::new("rejected-before", text));
+    }
+    let event = desk.entry(HistoryEvent::Reopened);
+    known.record_event(event);
+    ask_or_hold(desk, &mut known)?;
+    desk.write(known);
+    Ok(())
+}
+
+/// Asks the specialist, where nothing holds the referral and a destination fits.
+fn ask_or_hold(desk: &mut Desk<'_>, referral: &mut Referral) -> Result<(), StoreError> {
+    let target = desk.destination(&mut referral.record)?;
+    match target {
+        Some(target) if referral.record.held.is_empty() => desk.ask(&target, referral.id),
+        Some(_) | None => {
+            let held = desk.entry(HistoryEvent::Held);
+            referral.record_event(held);
+        }
+    }
+    Ok(())
+}
+
+fn is_over(status: Status) -> bool {
+    matches!(status, Status::CancelRequested | Status::Cancelled | Status::Closed | Status::Expired)
+}
+
+/// Notices a referral of the same patient to the same specialty that is open already.
+///
+/// An HL7 sender says by its own number which referral is meant, so there only paper and mail are held.
+fn find_twin(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Result<(), StoreError> {
+    let Some(key) = likeness_key(record) else { return Ok(()) };
+    let twin = desk.store.referral_by_key(&key)?;
+    let in_message = desk.has_taken(&key);
+    if twin.is_none() && !in_message {
+        keys.push(key);
+        return Ok(());
+    }
+    let open = in_message || twin.as_ref().is_some_and(|twin| !is_over(twin.status));
+    if open && desk.message().protocol != Protocol::Hl7 {
+        record.hold(HeldReason::PossibleDuplicate);
+        let other = twin.map_or_else(|| "in the same message".to_owned(), |twin| twin.reference.to_string());
+        let text =
+            format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
+        record.problems.push(Problem::new("possible-duplicate", text));
+    }
+    Ok(())
+}
+
+fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
+    let mut referral = Referral {
+        id: ReferralId::generate(),
+        reference: Reference::generate(),
+        status: Status::New,
+        version: 0,
+        record,
+        pending_reply: None,
+        sources: vec![desk.source()],
+        history: Vec::new(),
+    };
+    let filler = Identifier { value: referral.reference.to_string(), authority: Some("LOOPLINE".to_owned()), found_in: None };
+    referral.record.identifiers.filler.get_or_insert(filler);
+    referral.record_event(desk.entry(HistoryEvent::Received));
+    referral
+}
+
+/// REF^I13.
+pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
+    match desk.known(keys)? {
+        Some(known) if same_patient(&known.record, &record) => change(desk, known, record),
+        Some(known) => refer_second_patient(desk, record, &known.reference),
+        None => desk.unknown(),
+    }
+}
+
+/// The sender says something else of a referral that is known: a new version of it.
+fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
+    let stands = std::mem::take(&mut known.record);
+    known.record = merged(&stands, record, &corrected(&known));
+    if same_content(&stands, &known.record) {
+        // Sent again under a new control id: the sender is told again, nothing else follows.
+        desk.link(&known);
+        return Ok(());
+    }
+    let event = desk.entry(HistoryEvent::Changed);
+    known.record_event(event);
+    if let Some(asked) = asked(desk.store, known.id)? {
+        match asked.state {
+            // Not out yet: it is composed anew.
+            DeliveryState::Queued => {
+                let queued = replies::queued_to_specialist(desk.store, &known)?;
+                desk.decision().recompose.extend(queued);
+            }
+            DeliveryState::InFlight | DeliveryState::Sent => desk.owe(Purpose::Update, asked.through, asked.to, Some(known.id)),
+            DeliveryState::Dead | DeliveryState::Withdrawn => {}
+        }
+    } else if known.record.held.is_empty()
+        && known.status == Status::New
+        && let Some(target) = desk.destination(&mut known.record)?
+    {
+        desk.ask(&target, known.id);
+    }
+    desk.write(known);
+    Ok(())
+}
+
+/// Cancel *requested*: what is queued is withdrawn, who was asked is told.
+pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> Result<(), StoreError> {
+    let Some(mut known) = desk.known(keys)? else { return desk.unknown() };
+    if !same_patient(&known.record, record) {
+        return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
+    }
+    if is_over(known.status) || desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    let event = desk.entry(HistoryEvent::CancelRequested);
+    known.record_event(event);
+    let queued = replies::queued_to_specialist(desk.store, &known)?;
+    if let Some(asked) = asked(desk.store, known.id)?
+        && matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)
+    {
+        desk.owe(Purpose::Withdrawal, asked.through, asked.to, Some(known.id));
+    }
+    desk.decision().withdraw.extend(queued);
+    desk.write(known);
+    Ok(())
+}
+
+/// REF^I15: the answer says how it stands.
+pub(super) fn tell_status(desk: &mut Desk<'_>, keys: &[String]) -> Result<(), StoreError> {
+    match desk.known(keys)? {
+        Some(known) => {
+            desk.link(&known);
+            Ok(())
+        }
+        None => desk.unknown(),
+    }
+}
+
+/// The consultation report came back.
+pub(super) fn close_loop(
+    desk: &mut Desk<'_>,
+    record: Option<Record>,
+    reference: Option<String>,
+    keys: &[String],
+) -> Result<(), StoreError> {
+    let by_reference = match reference.and_then(|text| text.parse::<Reference>().ok()) {
+        Some(reference) => desk.known_by_reference(&reference)?,
+        None => None,
+    };
+    let known = match by_reference {
+        Some(known) => Some(known),
+        None => desk.known(keys)?,
+    };
+    let Some(mut known) = known else {
+        return desk.hold_message("a report, but it is not clear for which referral");
+    };
+    if let Some(why) = replies::unvouched(desk) {
+        return desk.hold_message(why);
+    }
+    if desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    if let Some(record) = record {
+        known.record.attachments.extend(record.attachments);
+        known.record.notes.extend(record.notes);
+    }
+    let event = desk.entry(HistoryEvent::Reported);
+    known.record_event(event);
+    desk.write(known);
+    Ok(())
+}
+
+/// Whether two records can be about one person: a common number, or else the same name or the same birth date. Where one of them says
+/// too little to tell, they can.
+fn same_patient(one: &Record, other: &Record) -> bool {
+    let (one, other) = (&one.patient, &other.patient);
+    let number = |record: &crate::referral::PatientIdentifier| (fold(&record.value), record.authority.as_deref().map(fold));
+    if one.identifiers.iter().any(|known| other.identifiers.iter().any(|new| number(new) == number(known))) {
+        return true;
+    }
+    let name = |patient: &crate::referral::Patient| {
+        Some(fold(patient.name.family.as_deref()?) + "|" + &fold(patient.name.given.as_deref()?))
+    };
+    let same_name = name(one).zip(name(other)).map(|(one, other)| one == other);
+    let same_day = one.birth_date.as_ref().zip(other.birth_date.as_ref()).map(|(one, other)| one == other);
+    same_name != Some(false) || same_day == Some(true)
+}
+
+/// The same person referred to the same specialty: a key that a second such referral is noticed by.
+fn likeness_key(record: &Record) -> Option<String> {
+    let patient = &record.patient;
+    let family = fold(patient.name.family.as_deref()?);
+    let given = fold(patient.name.given.as_deref()?);
+    let born = patient.birth_date.as_ref()?.as_str();
+    let target = record.referred_to.specialty.as_deref().or(record.referred_to.organization.as_deref())?;
+    Some(format!("like|{family}|{given}|{born}|{}", fold(target)))
+}
+
+fn fold(text: &str) -> String {
+    text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The paths that a person corrected.
+fn corrected(referral: &Referral) -> Vec<String> {
+    let fields = referral.history.iter().filter_map(|entry| match &entry.event {
+        HistoryEvent::Corrected { fields } => Some(fields),
+        _ => None,
+    });
+    fields.flatten().cloned().collect()
+}
+
+/// Whether two records say the same of the referral; how they were read does not count.
+fn same_content(one: &Record, other: &Record) -> bool {
+    let bare = |record: &Record| {
+        let mut bare = record.clone();
+        bare.evidence.clear();
+        bare.problems.clear();
+        bare.review.clear();
+        bare.held.clear();
+        bare
+    };
+    bare(one) == bare(other)
+}
+
+/// The new record, with what only we, the specialist or a person here know of the old one.
+fn merged(old: &Record, new: Record, corrected: &[String]) -> Record {
+    let mut merged = with_corrections(old, new, corrected);
+    merged.identifiers.filler = old.identifiers.filler.clone().or(merged.identifiers.filler);
+    merged.appointment = merged.appointment.or_else(|| old.appointment.clone());
+    for reason in &old.held {
+        // What holds it for another reason than its content holds it still.
+        match reason {
+            HeldReason::BlockingField | HeldReason::PriorityUnknown | HeldReason::NoRoute | HeldReason::Deceased => {}
+            HeldReason::PossibleDuplicate
+            | HeldReason::SecondPatient
+            | HeldReason::DeadDelivery
+            | HeldReason::UnclearReply
+            | HeldReason::WrongRecipient
+            | HeldReason::Rejected
+            | HeldReason::NotReceived => merged.hold(*reason),
+        }
+    }
+    for attachment in &old.attachments {
+        if !merged.attachments.contains(attachment) {
+            merged.attachments.push(attachment.clone());
+        }
+    }
+    merged
+}
+
+/// A person's correction stands. Where the sender says something else there, it is marked for review.
+fn with_corrections(old: &Record, new: Record, corrected: &[String]) -> Record {
+    if corrected.is_empty() {
+        return new;
+    }
+    let (Ok(old), Ok(mut value)) = (serde_json::to_value(old), serde_json::to_value(&new)) else { return new };
+    let mut other = Vec::new();
+    for path in corrected {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let Some(stands) = old.pointer(&pointer) else { continue };
+        match value.pointer_mut(&pointer) {
+            Some(said) if said == stands => {}
+            Some(said) => {
+                *said = stands.clone();
+                other.push(path.clone());
+            }
+            None => put(&mut value, path, stands),
+        }
+    }
+    let Ok(mut kept) = serde_json::from_value::<Record>(value) else { return new };
+    for path in corrected {
+        kept.review.retain(|marked| marked != path);
+    }
+    for path in other {
+        let text = "the sender now says something else than a person here corrected; the correction stands";
+        kept.problems.push(Problem::at("corrected-here", path.clone(), text));
+        kept.mark(path);
+    }
+    super::settle::release_settled(&mut kept);
+    kept
+}
+
+/// Puts a leaf into an object that lacks it.
+fn put(root: &mut Value, path: &str, leaf: &Value) {
+    let mut node = root;
+    for step in path.split('.') {
+        let Value::Object(fields) = node else { return };
+        node = fields.entry(step.to_owned()).or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    *node = leaf.clone();
+}

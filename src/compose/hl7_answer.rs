@@ -19,7 +19,7 @@ use crate::{
         hl7::{Condition, Header, Hl7Message, Refusal, RefusalLevel, Warning, code_text},
     },
     protocols::hl7::Writer,
-    referral::Reference,
+    referral::{Reference, Status},
     store::Receipt,
 };
 
@@ -87,13 +87,22 @@ impl SealedAnswer {
     }
 }
 
+/// The referral that an RRI speaks of, as it stands here.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Our number for it: RF1-11.
+    pub reference: &'a Reference,
+    /// Its status: RF1-1.
+    pub status: Status,
+}
+
 /// Composes the answer. Pure: the time and the control id of the answer are passed in.
 #[must_use]
 pub fn answer(
     header: &Header,
     verdict: Verdict<'_>,
     settings: &AnswerSettings,
-    reference: Option<&Reference>,
+    standing: Option<Standing<'_>>,
     control_id: &str,
     now: Timestamp,
 ) -> Answer {
@@ -105,12 +114,27 @@ pub fn answer(
         Verdict::Refused(refusal) => Answer::Negative(composer.refused(refusal)),
         Verdict::Accepted { kind, warnings } => {
             let as_referral = kind == Kind::Referral && header.message_type == "REF" && settings.positive == PositiveAnswer::RRI;
-            let bytes = match (level, reference) {
-                (Level::Application, Some(reference)) if as_referral => composer.response(Some(reference)),
+            let bytes = match (level, standing) {
+                (Level::Application, Some(standing)) if as_referral => composer.response(Some(standing)),
                 (Level::Application | Level::Accept, _) => composer.accepted(warnings),
             };
             Answer::Positive(SealedAnswer(bytes.into()))
         }
+    }
+}
+
+/// RF1-1 by HL7 table 0283, which knows no cancelled, scheduled or seen: what the specialist has decided, and nothing the sender asked.
+fn referral_status(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Accepted | Status::Scheduled | Status::NoShow | Status::Completed | Status::Closed => ("A", "Accepted"),
+        Status::Declined | Status::Cancelled => ("R", "Rejected"),
+        Status::Expired => ("E", "Expired"),
+        Status::New
+        | Status::Requested
+        | Status::Confirmed
+        | Status::NeedsInformation
+        | Status::Redirected
+        | Status::CancelRequested => ("P", "Pending"),
     }
 }
 
@@ -216,18 +240,14 @@ impl Composer<'_> {
     }
 
     /// RRI^I1x: the referral's own segments, with our number in RF1-11.
-    fn response(&self, reference: Option<&Reference>) -> Vec<u8> {
+    fn response(&self, standing: Option<Standing<'_>>) -> Vec<u8> {
         let mut writer = self.start("RRI");
         self.msa(&mut writer, "AA", None);
         let echo = &self.header.echo;
         let given = |field: usize| echo.rf1.get(field - 1).map_or("", String::as_str);
         writer.segment("RF1");
-        // A cancel or a status request does not move RF1-1 by itself: the specialist decides.
-        if matches!(self.header.event.as_str(), "I12" | "I13") || given(1).is_empty() {
-            writer.components(1, &["P", "Pending", "HL70283"]);
-        } else {
-            writer.raw(1, given(1));
-        }
+        let (code, text) = standing.map_or(("P", "Pending"), |standing| referral_status(standing.status));
+        writer.components(1, &[code, text, "HL70283"]);
         for field in 2..=5 {
             writer.raw(field, given(field));
         }
@@ -238,7 +258,7 @@ impl Composer<'_> {
         for field in 7..=10 {
             writer.raw(field, given(field));
         }
-        writer.components(11, &[reference.map_or("-", Reference::as_str), "LOOPLINE"]);
+        writer.components(11, &[standing.map_or("-", |standing| standing.reference.as_str()), "LOOPLINE"]);
         for segment in &echo.segments {
             writer.copy(segment);
         }
@@ -327,6 +347,10 @@ mod tests {
         String::from_utf8(bytes).unwrap().split_terminator('\r').map(str::to_owned).collect()
     }
 
+    fn pending(reference: &Reference) -> Standing<'_> {
+        Standing { reference, status: Status::New }
+    }
+
     fn answered(body: &[u8], settings: &AnswerSettings) -> Vec<String> {
         let read = normalize(body, &Hl7Rules::default()).unwrap();
         let reference = Reference::generate();
@@ -334,7 +358,7 @@ mod tests {
             Some(refusal) => Verdict::Refused(refusal),
             None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings },
         };
-        let lines = lines(&answer(&read.header, verdict, settings, Some(&reference), "A1", now()));
+        let lines = lines(&answer(&read.header, verdict, settings, Some(pending(&reference)), "A1", now()));
         lines.into_iter().map(|line| line.replace(reference.as_str(), "LL-REFERENCE")).collect()
     }
 
@@ -430,7 +454,7 @@ mod tests {
         let read = normalize(&body, &Hl7Rules::default()).unwrap();
         let verdict = Verdict::Accepted { kind: Kind::Referral, warnings: &[] };
         let Answer::Positive(sealed) =
-            answer(&read.header, verdict, &AnswerSettings::default(), Some(&Reference::generate()), "A1", now())
+            answer(&read.header, verdict, &AnswerSettings::default(), Some(pending(&Reference::generate())), "A1", now())
         else {
             panic!("a good message is answered")
         };

@@ -14,7 +14,7 @@ use crate::{
     ids::{ChannelName, ReferralId},
     message::{Acknowledgement, Message, Protocol, State},
     normalize::{Event, Kind, Outcome},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
 
@@ -36,8 +36,8 @@ pub(crate) struct Found {
 pub(super) struct Decided {
     /// What the store shall write.
     pub(super) decision: Decision,
-    /// The referral's reference, for the answer.
-    pub(super) reference: Option<Reference>,
+    /// The referral's reference and where it stands then, for the answer.
+    pub(super) standing: Option<(Reference, Status)>,
     /// It asks about a referral that is not known (HL7: AE 204); nothing was decided.
     pub(super) unknown_referral: bool,
 }
@@ -51,7 +51,7 @@ pub(super) struct Desk<'a> {
     pub(super) now: Timestamp,
     message: Message,
     decision: Decision,
-    reference: Option<Reference>,
+    standing: Option<(Reference, Status)>,
     unknown_referral: bool,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
@@ -77,7 +77,7 @@ pub(super) fn decide(
         now: Timestamp::now(),
         message,
         decision: Decision::default(),
-        reference: None,
+        standing: None,
         unknown_referral: false,
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
@@ -91,9 +91,9 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement();
-    let Desk { message, mut decision, reference, unknown_referral, .. } = desk;
+    let Desk { message, mut decision, standing, unknown_referral, .. } = desk;
     decision.message = Some(message);
-    Ok(Decided { decision, reference, unknown_referral })
+    Ok(Decided { decision, standing, unknown_referral })
 }
 
 impl Desk<'_> {
@@ -287,7 +287,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn note(&mut self, referral: &Referral) {
-        self.reference = Some(referral.reference.clone());
+        self.standing = Some((referral.reference.clone(), referral.status));
         if !self.message.referrals.contains(&referral.id) {
             self.message.referrals.push(referral.id);
         }

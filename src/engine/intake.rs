@@ -14,7 +14,7 @@ use super::{
     interpret,
 };
 use crate::{
-    compose::hl7_answer::{self, Answer, AnswerSettings, Verdict},
+    compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
     ids::{BodyId, MessageId},
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
@@ -22,7 +22,7 @@ use crate::{
         Kind,
         hl7::{self, Header, Hl7Message, Refusal},
     },
-    referral::{Problem, Reference},
+    referral::Problem,
     store::{Decision, Insertion, NewMessage, Receipt, StoreError},
 };
 
@@ -272,7 +272,7 @@ struct Answered {
 
 impl Answering<'_> {
     fn answer(&self, decided: Decided) -> Answered {
-        let Decided { mut decision, reference, unknown_referral } = decided;
+        let Decided { mut decision, standing, unknown_referral } = decided;
         let unknown = unknown_referral.then(Refusal::unknown_referral);
         let refusal = self.read.refusal.as_ref().or(unknown.as_ref());
         let mut message = decision.message.take().expect("a decision about a message holds it");
@@ -286,7 +286,8 @@ impl Answering<'_> {
             None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.read.warnings },
         };
         let repeatable = refusal.is_none();
-        let answer = self.compose(verdict, reference.as_ref());
+        let standing = standing.as_ref().map(|(reference, status)| Standing { reference, status: *status });
+        let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
         Answered { decision, message, answer, repeatable }
     }
@@ -299,8 +300,8 @@ impl Answering<'_> {
         }
     }
 
-    fn compose(&self, verdict: Verdict<'_>, reference: Option<&Reference>) -> Answer {
-        hl7_answer::answer(&self.read.header, verdict, &self.settings, reference, &self.id.to_string(), Timestamp::now())
+    fn compose(&self, verdict: Verdict<'_>, standing: Option<Standing<'_>>) -> Answer {
+        hl7_answer::answer(&self.read.header, verdict, &self.settings, standing, &self.id.to_string(), Timestamp::now())
     }
 }
 

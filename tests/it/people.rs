@@ -219,6 +219,21 @@ fn to_dermatology(control_id: &str, placer: &str) -> String {
 }
 
 #[test]
+fn a_status_request_is_answered_with_what_the_specialist_decided() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    let ask = |control_id: &str| {
+        let message = referral_message(control_id, "P1", "Quill").replace("REF^I12", "REF^I15");
+        let answer = Peer::connect(&site.mllp()).send(&message).unwrap();
+        assert_eq!((field(&answer, "MSH", 9), field(&answer, "MSA", 1)), ("RRI^I15^RRI_I12", "AA"), "{answer}");
+        field(&answer, "RF1", 1).split('^').next().unwrap().to_owned()
+    };
+    assert_eq!(ask("M2"), "P");
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reply", "declined"]);
+    assert_eq!(ask("M3"), "R");
+}
+
+#[test]
 fn a_number_used_again_for_another_patient_leaves_the_first_referral_alone() {
     let (site, _running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
     let other = referral_message("M2", "P1", "Smith")

@@ -20,7 +20,7 @@ struct Builder<'a> {
 
 /// The record that the candidates make; `None` when they hold no patient, no birth date and no reason.
 pub(super) fn record(found: &Candidates, rules: &FaxRules) -> Option<Record> {
-    let has = |field: Field| found.all.iter().any(|candidate| candidate.field == field);
+    let has = |field: Field| found.all.iter().any(|candidate| candidate.field == field && !candidate.value.is_empty());
     if !has(Field::Family) && !has(Field::BirthDate) && !has(Field::Reason) && !has(Field::Diagnosis) {
         return None;
     }
@@ -142,9 +142,9 @@ impl Builder<'_> {
         self.record.referring.organization = self.take(Field::ReferringOrganization, "referring.organization");
         for (field, usage) in [(Field::ReferringPhone, PhoneUse::Work), (Field::ReferringFax, PhoneUse::Fax)] {
             let path = format!("referring.phones.{}.number", self.record.referring.phones.len());
-            // The sending machine's number confirms a fax number; alone it may be any machine's.
+            // The sending machine's number, or a cover page's, confirms or contests one; alone it may be anybody's.
             let Some(choice) = choose::field(self.all, field) else { continue };
-            if field == Field::ReferringFax && choice.candidate.rank == Rank::Text {
+            if choice.candidate.rank == Rank::Text {
                 continue;
             }
             self.evidence(&path, &choice);
@@ -176,6 +176,9 @@ impl Builder<'_> {
         };
         self.record.request.reason = self.take(Field::Reason, "request.reason");
         let diagnoses = choose::list(self.all, Field::Diagnosis);
+        if diagnoses.is_empty() {
+            self.unreadable(Field::Diagnosis, "request.diagnoses.0.code");
+        }
         for (place, candidate) in diagnoses.into_iter().enumerate() {
             let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
             self.evidence(&format!("request.diagnoses.{place}.code"), &choice);

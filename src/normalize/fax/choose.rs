@@ -44,7 +44,18 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
             confidence = confidence.min(CONTESTED_MAX);
         }
     }
+    if admitted.iter().any(|other| other.rank < rank && other.confidence > 0.5 && misread(candidate, other)) {
+        confidence = confidence.min(CONTESTED_MAX);
+    }
     Some(Choice { candidate, confidence, rivals })
+}
+
+/// Whether two long numbers are nearly one: a digit of one of them was misread, and which one is for a person to see.
+fn misread(a: &Candidate, b: &Candidate) -> bool {
+    const DIGITS_MIN: usize = 7;
+    let digits = |candidate: &Candidate| candidate.value.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (a, b) = (digits(a), digits(b));
+    a.len() == b.len() && a.len() >= DIGITS_MIN && (1..=2).contains(&strsim::levenshtein(&a, &b))
 }
 
 /// The best reading of one field.
@@ -84,7 +95,7 @@ pub(super) fn name(all: &[Candidate], family: Field, given: Field) -> (Option<Ch
 
 /// Every diagnosis, or procedure, of the highest rank, each once, in the order of the page.
 pub(super) fn list(all: &[Candidate], field: Field) -> Vec<&Candidate> {
-    let of_field = || all.iter().filter(|candidate| candidate.field == field);
+    let of_field = || all.iter().filter(|candidate| candidate.field == field && !candidate.value.is_empty());
     let Some(rank) = of_field().map(|candidate| candidate.rank).max() else { return Vec::new() };
     let rank = rank.max(Rank::Text);
     let mut kept: Vec<&Candidate> = Vec::new();

@@ -466,3 +466,34 @@ fn an_l_that_was_a_capital_i_is_put_right_in_a_reason() {
     let record = record("Patient Name: Lee, Leslie\nReason for Referral: lron deficiency, evaluate for Gl blood loss of 3 lbs");
     assert_eq!(record.request.reason.as_deref(), Some("Iron deficiency, evaluate for GI blood loss of 3 lbs"));
 }
+
+#[test]
+fn a_cover_page_that_prints_the_number_differently_contests_it() {
+    let cover = "\
+Briar Street Pediatrics
+Phone: (503) 925-6511
+
+FAX COVER SHEET
+To: Cardiology referral desk
+From: Briar Street Pediatrics
+Pages: 2";
+    let form = "Briar Street Pediatrics\nPhone: (603) 925-6511\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934";
+    let record = read(&[cover, form]).record.unwrap();
+    assert!(record.review.contains(&"referring.phones.0.number".to_owned()), "{:?}", record.review);
+    let record = read(&[cover, &form.replace("603", "503")]).record.unwrap();
+    assert!(!record.review.contains(&"referring.phones.0.number".to_owned()), "{:?}", record.review);
+}
+
+#[test]
+fn a_diagnosis_code_that_cannot_be_read_is_marked() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nICD-10: \u{a3}05.90");
+    assert!(record.request.diagnoses.is_empty());
+    assert!(record.review.contains(&"request.diagnoses.0.code".to_owned()));
+}
+
+#[test]
+fn a_payer_is_never_replaced_by_one_that_only_begins_alike() {
+    let record = record("Patient Name: Lee, Leslie\nInsurance Company: Cascade Health Plan");
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
+    assert!(record.review.contains(&"insurance.0.payer".to_owned()));
+}

@@ -10,6 +10,9 @@ use super::{
     Context, texts,
 };
 
+/// How like an entry of the list a printed payer must be to be corrected to it.
+const NEAR_MIN: f32 = 0.9;
+
 pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     if context.subject == Some(Subject::SecondaryInsurance) {
         return;
@@ -20,7 +23,11 @@ pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates
     }
     let listed = (1..=words.len()).rev().find_map(|count| {
         let taken = words.get(..count)?;
-        Some((lists::payer(&text_of(taken))?, taken.to_vec()))
+        // Only a name that is on the list to the letter may be followed by something else.
+        // What is only like one keeps what is printed: shared words like "Health Plan" make any two payers alike.
+        let listed = lists::payer(&text_of(taken))
+            .filter(|listed| listed.likeness >= 1.0 || (count == words.len() && listed.likeness >= NEAR_MIN))?;
+        Some((listed, taken.to_vec()))
     });
     match listed {
         Some((listed, taken)) => {

@@ -4,7 +4,7 @@ use super::{
     super::{
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         codes,
-        labels::{Label, Subject},
+        labels::{Label, Meaning, Subject},
         phones,
     },
     Context, texts,
@@ -29,6 +29,8 @@ pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: Phon
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredPhone, Rank::Label, found),
         None if rank == Rank::OwnLabel => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
         None if !context.cover => phone(context, label, Field::ReferringPhone, Rank::Place, found),
+        // A cover page's letterhead may be anybody's: it confirms or contests, no more.
+        None if label.meaning == Meaning::Phone => phone(context, label, Field::ReferringPhone, Rank::Text, found),
         None | Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
     }
 }
@@ -38,8 +40,8 @@ pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut C
         Some(Subject::Referring) => phone(context, label, Field::ReferringFax, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredFax, Rank::Label, found),
         None if !context.cover => phone(context, label, Field::ReferringFax, Rank::Place, found),
-        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
-        }
+        None => phone(context, label, Field::ReferringFax, Rank::Text, found),
+        Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
     }
 }
 

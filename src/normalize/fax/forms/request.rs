@@ -63,7 +63,13 @@ pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candid
         return;
     }
     let Some((words, trust)) = context.plain(label, 8) else { return };
+    let before = found.all.len();
     add_codes(found, context.page(), &words, Rank::OwnLabel, trust);
+    let coded = |word: &Word| word.text.chars().filter(char::is_ascii_digit).count() >= 2;
+    if found.all.len() == before && words.iter().any(coded) {
+        let candidate = found.add(Field::Diagnosis, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
+        candidate.failed = Some(("diagnosis-unreadable", "the diagnosis code cannot be read: check it on the page"));
+    }
 }
 
 /// Adds every ICD-10-CM code among the words, each with the words that go with it.

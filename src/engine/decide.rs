@@ -130,7 +130,7 @@ impl Desk<'_> {
             (Kind::Document | Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
-                    self.take(Found { outcome: item, keys: Vec::new(), doubt: None })?;
+                    self.take(Found { outcome: item, keys: Vec::new(), doubt })?;
                 }
                 Ok(())
             }
@@ -260,10 +260,13 @@ impl Desk<'_> {
 
     /// The next of the referrals that this message made when it was processed before.
     pub(super) fn next_made_before(&mut self) -> Result<Option<Referral>, StoreError> {
-        match self.made_before.pop_front() {
-            Some(id) => self.store.referral(id),
-            None => Ok(None),
+        while let Some(id) = self.made_before.pop_front() {
+            let made_by_it = |known: &Referral| known.sources.first().is_some_and(|first| first.message == self.message.id);
+            if let Some(known) = self.store.referral(id)?.filter(made_by_it) {
+                return Ok(Some(known));
+            }
         }
+        Ok(None)
     }
 
     /// Whether one of this message's new referrals has the key already.

@@ -263,7 +263,8 @@ fn labels_in(sheet: &Sheet, at: usize) -> Vec<Label> {
         }
     }
     let starts: Vec<usize> = found.iter().map(|label: &Label| label.from).collect();
-    let ends: Vec<usize> = found.iter().map(|label: &Label| label.to).collect();
+    // Behind a label with a colon stands its value, not another label of a row.
+    let ends: Vec<usize> = found.iter().filter(|label| !label.colon).map(|label: &Label| label.to).collect();
     found.retain(|label| label.colon || !in_running_text(&segment.words, label, &starts, &ends));
     found
 }

@@ -121,6 +121,8 @@ impl Rules {
             settings: &self.config.settings,
             hl7: self.hl7_rules(),
             now: Timestamp::now(),
+            trusted_sender: false,
+            last_attempt: true,
         };
         let found = reading.read(bytes).await.map_err(|unread| match unread {
             Unread::AtFault(why) | Unread::Broke(why) | Unread::NoMeans(why) => anyhow::anyhow!(why),

@@ -2,24 +2,26 @@
 //!
 //! `loopline try` reads by the same functions, with the documented defaults in place of a channel.
 
+mod mail;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+pub(crate) use self::mail::MailReading;
 use super::{Context, decide::Found};
 use crate::{
     compose::hl7_answer::AnswerSettings,
     config::{Config, InboundChannel, Settings},
     message::{Message, Protocol},
     normalize::{
-        Kind, Outcome,
-        email::{self, Doubt, MailLimits, MailRules, Part},
+        Outcome,
+        email::{self, MailLimits},
         fax::{self, FaxRules},
         hl7::{self, Hl7Rules},
     },
-    reader::{ReadError, ReaderPool, Reading},
-    referral::{Problem, TokenKey},
+    reader::ReadError,
 };
 
 /// Why a message was not read.
@@ -92,10 +94,20 @@ pub(super) async fn interpret(
                 // `senders` of a mailbox are mail addresses; who sent the mail is known from the mail.
                 hl7: Hl7Rules { senders: Vec::new(), ..hl7_rules(config, channel, message.received_at) },
                 now: message.received_at,
+                trusted_sender: is_trusted(config, channel, message.sender.as_deref()),
+                last_attempt: message.attempts >= config.settings.limits.document_attempts_max,
             };
             reading.read(body).await
         }
     }
+}
+
+/// Whether a mail's From is an address that this site wrote into its configuration.
+fn is_trusted(config: &Config, channel: &InboundChannel, sender: Option<&str>) -> bool {
+    let Some(sender) = sender else { return false };
+    let listed = channel.acknowledge.senders.iter().any(|known| known.eq_ignore_ascii_case(sender));
+    let mut entries = config.directory.entries.values();
+    listed || entries.any(|entry| entry.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(sender)))
 }
 
 fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
@@ -134,61 +146,6 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
     match read {
         Ok((sender, message_id, repeat_key)) => MailIdentity { sender, message_id, repeat_key: Some(repeat_key) },
         Err(_) => MailIdentity { sender: None, message_id: None, repeat_key: None },
-    }
-}
-
-/// What a mail is read with.
-pub(crate) struct MailReading<'a> {
-    /// Reads what is attached.
-    pub(crate) reader: &'a ReaderPool,
-    /// Verifies tokens; none: no reply is matched by one.
-    pub(crate) key: Option<&'a TokenKey>,
-    /// The site's region and time zone.
-    pub(crate) settings: &'a Settings,
-    /// How attached HL7 messages are read.
-    pub(crate) hl7: Hl7Rules,
-    /// When the mail came.
-    pub(crate) now: Timestamp,
-}
-
-impl MailReading<'_> {
-    pub(crate) async fn read(&self, body: &[u8]) -> Result<Vec<Found>, Unread> {
-        let time_zone = TimeZone::get(&self.settings.time_zone).unwrap_or(TimeZone::UTC);
-        let mail = guarded(|| {
-            let mail = email::read(body, MailLimits::default());
-            let rules = MailRules { key: self.key, now: self.now, time_zone: &time_zone, region: &self.settings.region };
-            email::normalize(&mail, &rules)
-        })?;
-        let mut found = Vec::new();
-        for part in &mail.hl7 {
-            found.push(read_hl7(&part.content, &self.hl7)?);
-        }
-        let answers = matches!(mail.outcome.kind, Kind::Reply | Kind::AutoReply | Kind::Bounce);
-        if !answers {
-            for part in &mail.documents {
-                found.push(self.attached(part).await?);
-            }
-        }
-        // What is attached says more than the mail around it, unless the mail answers a request of ours.
-        if answers || found.is_empty() {
-            found.insert(0, Found { outcome: mail.outcome, keys: Vec::new(), doubt: mail.doubt.map(Doubt::as_str) });
-        }
-        Ok(found)
-    }
-
-    /// One attached document. One that cannot be read does not lose the others: it is shown to a person with its mail.
-    async fn attached(&self, part: &Part) -> Result<Found, Unread> {
-        let reading: Reading = match self.reader.read(part.content.clone()).await {
-            Ok(reading) => reading,
-            Err(ReadError::Refused { code, message }) => {
-                let mut outcome = Outcome::of(Kind::Unknown);
-                outcome.problems.push(Problem::new(&code, message));
-                return Ok(Found::of(outcome));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let outcome = guarded(|| fax::normalize(&reading, &fax_rules(self.settings, self.now)))?;
-        Ok(Found::of(outcome))
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Bounce {
     /// The enhanced status code, `5.1.1`, where the report has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// The token of the delivery it belongs to, where one was found.
+    /// The referral whose delivery it is, where a token of ours proves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }

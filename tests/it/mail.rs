@@ -191,7 +191,7 @@ async fn a_bounce_of_a_real_mail_server_finds_the_delivery_it_belongs_to() {
     let bounce = found.outcome.bounce.unwrap();
     assert_eq!(bounce.recipient, "latebounce@test.example");
     assert!(bounce.permanent);
-    assert_eq!(bounce.reference.as_deref(), Some(token.as_str()));
+    assert_eq!(bounce.reference.as_deref(), Some(token.reference().as_str()));
 }
 
 #[tokio::test]

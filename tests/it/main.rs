@@ -6,6 +6,7 @@ mod crash;
 mod fax;
 mod harness;
 mod mail;
+mod mail_in;
 mod main_job;
 mod operations;
 mod people;

@@ -7,6 +7,9 @@
 //! A reply is matched by its token, which only this engine can make: in the address it was sent to, the subject, the Message-ID it
 //! answers, or the text. A bare reference can be typed by anybody and so only proposes a match: [`MailOutcome::doubt`] then says why
 //! a person must look, whatever the words say.
+//!
+//! Scanners and fax-to-mail services write as machines do (`Auto-Submitted`, no sender): a mail that brings a document or HL7 is no
+//! automatic answer, whatever its headers say. Only a report (`multipart/report`) brings nothing but what was ours.
 
 mod bounce;
 mod read;
@@ -50,6 +53,8 @@ pub enum Doubt {
     UnexpectedSender,
     /// It names several referrals, and it is not plain which one it is about.
     SeveralReferrals,
+    /// It brings documents or HL7, and they may say something else than its words.
+    BringsDocuments,
 }
 
 impl Doubt {
@@ -60,13 +65,14 @@ impl Doubt {
             Self::ReferenceOnly => "the reply names the reference but carries no token of ours",
             Self::UnexpectedSender => "the reply comes from an address that was not asked",
             Self::SeveralReferrals => "the reply names several referrals",
+            Self::BringsDocuments => "the reply brings documents, and they may say something else than its words",
         }
     }
 }
 
 /// What a mail turned out to be.
 pub struct MailOutcome {
-    /// The outcome. With documents or HL7 attached and kind `unknown`, what is attached decides.
+    /// The outcome of the mail's own words. With documents or HL7 attached and kind `unknown`, what is attached decides.
     pub outcome: Outcome,
     /// The token it carries, verified.
     pub token: Option<Token>,
@@ -136,7 +142,11 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     let mut outcome = classify(mail, &found, rules);
     outcome.problems = mail.problems.clone();
     let mut result = MailOutcome {
-        doubt: if outcome.kind == Kind::Reply { found.doubt() } else { None },
+        doubt: if outcome.kind == Kind::Reply {
+            found.doubt().or_else(|| brings_documents(mail).then_some(Doubt::BringsDocuments))
+        } else {
+            None
+        },
         outcome,
         token: found.token,
         reference: found.reference,
@@ -147,11 +157,14 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         sender: mail.from.as_deref().unwrap_or_default().to_ascii_lowercase(),
     };
     for part in &mail.parts {
-        match part.media_type.as_str() {
-            "application/pdf" | "image/tiff" => result.documents.push(part.clone()),
-            "application/hl7-v2" => result.hl7.push(part.clone()),
-            _ => result.others.push(part.clone()),
-        }
+        let kept = if part.is_document() {
+            &mut result.documents
+        } else if part.is_hl7() {
+            &mut result.hl7
+        } else {
+            &mut result.others
+        };
+        kept.push(part.clone());
     }
     if !result.others.is_empty() {
         let problem =
@@ -161,18 +174,23 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     result
 }
 
+fn brings_documents(mail: &Mail) -> bool {
+    mail.parts.iter().any(|part| part.is_document() || part.is_hl7())
+}
+
 fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
     if let Some(report) = &mail.bounce {
         let bounce = Bounce {
             recipient: report.recipient.clone(),
             permanent: report.permanent,
             status: report.status.clone(),
-            reference: found.token.as_ref().map(|token| token.as_str().to_owned()),
+            // Only a token proves that what came back was ours.
+            reference: found.token.as_ref().map(|token| token.reference().to_string()),
         };
         return Outcome { bounce: Some(bounce), ..Outcome::of(Kind::Bounce) };
     }
     if mail.automatic.is_some() {
-        return Outcome::of(Kind::AutoReply);
+        return Outcome::of(if brings_documents(mail) { Kind::Unknown } else { Kind::AutoReply });
     }
     let today = rules.now.to_zoned(rules.time_zone.clone()).date();
     let order = DateOrder::of_region(rules.region);

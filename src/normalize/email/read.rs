@@ -41,6 +41,24 @@ pub struct Part {
     pub media_type: String,
     /// Its content.
     pub content: Bytes,
+    /// Its place among the attachments, from 1: how it is named where its own name must not be told.
+    pub position: usize,
+    /// Whether it came in a mail within the mail.
+    pub passed_on: bool,
+}
+
+impl Part {
+    /// Whether it is a PDF or TIFF, to be read as faxes are.
+    #[must_use]
+    pub fn is_document(&self) -> bool {
+        ["application/pdf", "image/tiff"].contains(&self.media_type.as_str())
+    }
+
+    /// Whether it is HL7 v2.
+    #[must_use]
+    pub fn is_hl7(&self) -> bool {
+        self.media_type == "application/hl7-v2"
+    }
 }
 
 impl fmt::Debug for Part {
@@ -78,7 +96,8 @@ pub struct Mail {
     pub bounce: Option<Report>,
     /// Its attachments.
     pub parts: Vec<Part>,
-    /// What makes the same mail again the same: Message-ID and the SHA-256 of all below the headers (relays add headers).
+    /// What makes the same mail again the same: Message-ID, and the SHA-256 of From, To, Subject, Date and all below the headers.
+    /// Other headers are not in it, because relays add some.
     pub repeat_key: String,
     /// What was tolerated or left out.
     pub problems: Vec<Problem>,
@@ -98,6 +117,7 @@ pub fn read(raw: &[u8], limits: MailLimits) -> Mail {
         mail.problems.push(Problem::new("not-a-mail", "the mail has no headers that can be read"));
         return mail;
     };
+    mail.repeat_key = repeat_key(&message, &mail.repeat_key);
     headers(&message, &mut mail);
     let mut reader = Reader { mail: &mut mail, limits, parts: 0, report: None, returned: false };
     reader.message(&message, 0);
@@ -108,15 +128,30 @@ pub fn read(raw: &[u8], limits: MailLimits) -> Mail {
     let failed = header(&message, "X-Failed-Recipients");
     mail.bounce =
         report.or_else(|| bounce::plain(mail.from.as_deref(), null_sender, &mail.subject, failed.as_deref(), &mail.all_text));
-    if mail.bounce.is_some() {
-        // What came back is our own: it brings nothing new.
+    // What came back is our own: it brings nothing new. A bounce that is only told by its words may be none, and keeps its own parts.
+    let is_report = message.parts.iter().any(|part| declared(part) == "multipart/report");
+    if is_report {
         mail.parts.clear();
+    } else if mail.bounce.is_some() {
+        mail.parts.retain(|part| !part.passed_on);
     }
-    mail.automatic = automatic(&message, &mail, null_sender);
-    if let Some(id) = &mail.message_id {
-        mail.repeat_key = format!("{id}|{}", mail.repeat_key);
-    }
+    mail.automatic = if is_report { Some("multipart/report") } else { automatic(&message, &mail, null_sender) };
     mail
+}
+
+/// Two mails with the same words are two mails if they were written to somebody else, or of something else, or at another time.
+fn repeat_key(message: &Message<'_>, content_key: &str) -> String {
+    let mut identity = String::new();
+    for name in ["From", "To", "Subject", "Date"] {
+        for (_, value) in message.headers_raw().filter(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            // Relays fold long lines anew.
+            let unfolded = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            identity.push_str(&format!("{name}: {unfolded}\n"));
+        }
+    }
+    identity.push_str(content_key);
+    let key = BodyId::of(identity.as_bytes()).hex().to_owned();
+    message.message_id().map_or(key.clone(), |id| format!("{id}|{key}"))
 }
 
 fn content_key(raw: &[u8]) -> String {
@@ -196,7 +231,9 @@ impl Reader<'_> {
                 PartType::Message(nested) => self.nested(nested, depth),
                 PartType::Multipart(_) => {}
                 PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_)
-                    if media_type == "message/delivery-status" || media_type == "message/global-delivery-status" =>
+                    // One in a mail that is passed on tells of somebody else's delivery.
+                    if depth == 0
+                        && (media_type == "message/delivery-status" || media_type == "message/global-delivery-status") =>
                 {
                     self.report =
                         self.report.take().or_else(|| bounce::delivery_status(&String::from_utf8_lossy(part.contents())));
@@ -212,7 +249,7 @@ impl Reader<'_> {
                     self.text(&whole);
                 }
                 PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
-                    self.attachment(part, &media_type);
+                    self.attachment(part, &media_type, depth);
                 }
             }
         }
@@ -247,7 +284,7 @@ impl Reader<'_> {
             return;
         }
         if is_hl7(text.as_bytes()) {
-            self.keep(None, "application/hl7-v2", text.as_bytes());
+            self.keep(None, "application/hl7-v2", text.as_bytes(), depth);
             return;
         }
         let bounded: String = text.chars().take(self.limits.text_characters_max).collect();
@@ -259,7 +296,7 @@ impl Reader<'_> {
         self.mail.words.push_str(&own.words);
     }
 
-    fn attachment(&mut self, part: &MessagePart<'_>, declared: &str) {
+    fn attachment(&mut self, part: &MessagePart<'_>, declared: &str, depth: u32) {
         let content = part.contents();
         let name = part.attachment_name().map(str::to_owned);
         if self.returned || content.is_empty() {
@@ -276,11 +313,17 @@ impl Reader<'_> {
                 "the attachments are wrapped in a winmail.dat, which is not read; ask for plain attachments",
             );
         }
-        self.keep(name, &media_type, content);
+        self.keep(name, &media_type, content, depth);
     }
 
-    fn keep(&mut self, name: Option<String>, media_type: &str, content: &[u8]) {
-        self.mail.parts.push(Part { name, media_type: media_type.to_owned(), content: Bytes::copy_from_slice(content) });
+    fn keep(&mut self, name: Option<String>, media_type: &str, content: &[u8], depth: u32) {
+        self.mail.parts.push(Part {
+            name,
+            media_type: media_type.to_owned(),
+            content: Bytes::copy_from_slice(content),
+            position: self.mail.parts.len() + 1,
+            passed_on: depth > 0,
+        });
     }
 }
 
@@ -342,7 +385,8 @@ static TICKET: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is fixed and compiles")
 });
 
-/// Whether a machine wrote it (RFC 3834 section 5 and what came before it).
+/// Whether a machine wrote it (RFC 3834 section 5 and what came before it). Scanners and fax servers are machines too: it says nothing
+/// of what is attached.
 ///
 /// `Precedence: list` and `X-Auto-Response-Suppress` are no sign: a shared desk's list server sets them on people's answers too.
 fn automatic(message: &Message<'_>, mail: &Mail, null_sender: bool) -> Option<&'static str> {

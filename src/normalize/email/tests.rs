@@ -116,8 +116,62 @@ fn a_bounce_names_its_delivery_and_brings_no_documents_back() {
     assert_eq!(found.outcome.kind, Kind::Bounce);
     let bounce = found.outcome.bounce.unwrap();
     assert_eq!((bounce.recipient.as_str(), bounce.permanent), ("desk@cardio.example", true));
-    assert_eq!(bounce.reference.as_deref(), Some(token().as_str()));
+    assert_eq!(bounce.reference.as_deref(), Some("LL-0000-0000"), "the referral's, as the engine looks for it");
     assert!(found.documents.is_empty());
+}
+
+#[test]
+fn a_bounce_without_a_token_of_ours_names_no_referral() {
+    let forged = "Return-Path: <>\nFrom: Mailer-Daemon@x.example\nTo: r+b-ll-0000-0000-aaaaaaaaaaaaaaaa@clinic.example\nSubject: Mail delivery failed\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nfailed: LL-0000-0000\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x.example\n\nAction: failed\nFinal-Recipient: rfc822;desk@cardio.example\nStatus: 5.1.1\n\n--b--\n";
+    let found = outcome_of(forged);
+    assert_eq!(found.outcome.kind, Kind::Bounce);
+    assert_eq!(found.outcome.bounce.unwrap().reference, None);
+}
+
+/// A mail that carries a PDF, with further header lines.
+fn with_pdf(headers: &str, words: &str) -> String {
+    format!(
+        "From: scanner@family.example\nTo: referrals@clinic.example\n{headers}MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\n{words}\n--b\nContent-Type: application/pdf; name=scan.pdf\nContent-Disposition: attachment; filename=scan.pdf\n\n%PDF-1.7 x\n--b--\n"
+    )
+}
+
+#[test]
+fn a_scanners_mail_is_no_automatic_answer_and_its_document_is_handed_on() {
+    for headers in [
+        "Auto-Submitted: auto-generated\nSubject: Scan\n",
+        "Precedence: bulk\nSubject: Fax from +15035550142\n",
+        "Return-Path: <>\nSubject: Scan\n",
+        "Subject: Automatic reply: fax\n",
+    ] {
+        let found = outcome_of(&with_pdf(headers, "This is an automated message. LL-0000-0000"));
+        assert_eq!((found.outcome.kind, found.documents.len()), (Kind::Unknown, 1), "{headers}");
+    }
+    // What only looks like a bounce keeps what it brings as well.
+    let robot = with_pdf("Return-Path: <>\nX-Failed-Recipients: desk@cardio.example\nSubject: Mail delivery failed\n", "failed");
+    let found = outcome_of(&robot);
+    assert_eq!((found.outcome.kind, found.documents.len()), (Kind::Bounce, 1));
+    let logo =
+        with_pdf("Auto-Submitted: auto-replied\nSubject: Out of office\n", "I am away").replace("%PDF-1.7", "\u{7f}GIF89a");
+    assert_eq!(outcome_of(&logo).outcome.kind, Kind::AutoReply);
+}
+
+#[test]
+fn a_reply_that_brings_a_document_goes_to_a_person() {
+    let found = outcome_of(&with_pdf("Subject: Re: Referral [TOKEN]\n", "received, booked for 12/14/2026 10:30"));
+    assert_eq!((found.outcome.kind, found.doubt), (Kind::Reply, Some(Doubt::BringsDocuments)));
+    assert_eq!(found.documents.len(), 1);
+}
+
+#[test]
+fn a_read_receipt_is_no_answer_and_a_forwarded_bounce_is_no_bounce() {
+    let receipt = "From: desk@cardio.example\nTo: r+TOKEN@clinic.example\nSubject: Read: Referral\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\nContent-Type: text/plain\n\nYour message was received and displayed.\n--b\nContent-Type: message/disposition-notification\n\nDisposition: manual-action/MDN-sent-manually; displayed\n--b--\n";
+    assert_eq!(outcome_of(receipt).outcome.kind, Kind::AutoReply);
+    let forwarded = with_pdf("Subject: new patient\n", "see the scan; the fax bounced, see below").replace(
+        "--b--",
+        "--b\nContent-Type: message/rfc822\n\nSubject: failure\nContent-Type: multipart/report; boundary=c\n\n--c\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\nFinal-Recipient: rfc822;a@b.example\nStatus: 5.1.1\n--c--\n--b--",
+    );
+    let found = outcome_of(&forwarded);
+    assert_eq!((found.outcome.kind, found.documents.len()), (Kind::Unknown, 1));
 }
 
 #[test]
@@ -152,6 +206,21 @@ fn a_mail_that_came_by_two_ways_is_the_same_mail() {
     let relayed = format!("Received: from relay.example by mx.example\n{PLAIN_REPLY}");
     assert_eq!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&relayed).repeat_key);
     assert_ne!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&PLAIN_REPLY.replace("10:30", "11:30")).repeat_key);
+    let folded = PLAIN_REPLY.replace("Subject: Re: Referral", "Subject: Re:\n Referral");
+    assert_eq!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&folded).repeat_key);
+}
+
+#[test]
+fn the_same_word_to_two_referrals_is_two_mails_even_without_a_message_id() {
+    let plain = PLAIN_REPLY.replace("Message-ID: <1@cardio.example>\n", "");
+    for (header, other) in [
+        ("desk@cardio", "front@cardio"),
+        ("Referrals+TOKEN", "Referrals+ll-0000-0001-aaaaaaaaaaaaaaaa"),
+        ("Re: Referral", "Re: Referral LL-0000-0000"),
+        ("10:00:00", "10:00:01"),
+    ] {
+        assert_ne!(outcome_of(&plain).repeat_key, outcome_of(&plain.replace(header, other)).repeat_key, "{other}");
+    }
 }
 
 #[test]

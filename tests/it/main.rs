@@ -5,6 +5,7 @@
 mod crash;
 mod fax;
 mod harness;
+mod letters;
 mod mail;
 mod main_job;
 mod operations;

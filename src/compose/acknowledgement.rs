@@ -99,7 +99,7 @@ pub fn page(referral: &Referral, face: &PageFace<'_>, received_at: &Zoned) -> Re
         let initials = labels::initials(&record.patient.name).unwrap_or_else(|| "not known".to_owned());
         let sender = face.recipient.map(str::to_owned).or_else(|| labels::provider(&record.referring));
         named_line(sheet, 180.0, TEXT_RIGHT, "To", sender.as_deref().unwrap_or("the referring practice"));
-        named_line(sheet, 202.0, RIGHT, "Received", &time(received_at));
+        named_line(sheet, 202.0, RIGHT, "Received", &labels::time(received_at));
         named_line(sheet, 224.0, RIGHT, "Patient", &format!("{initials} (initials)"));
         if fields.is_empty() {
             certain(sheet, record);
@@ -122,7 +122,7 @@ pub fn unreadable(face: &PageFace<'_>, received_at: &Zoned, pages: Option<u32>, 
     paper.page(|sheet| {
         frame(sheet, face, None);
         sheet.text(TITLE, LEFT, 92.0, RIGHT, "We could not read your fax");
-        named_line(sheet, 130.0, RIGHT, "Received", &time(received_at));
+        named_line(sheet, 130.0, RIGHT, "Received", &labels::time(received_at));
         let count = match pages {
             Some(1) => "1 page".to_owned(),
             Some(pages) => format!("{pages} pages"),
@@ -137,10 +137,6 @@ pub fn unreadable(face: &PageFace<'_>, received_at: &Zoned, pages: Option<u32>, 
         contact(sheet, face);
     });
     paper.finish()
-}
-
-fn time(at: &Zoned) -> String {
-    at.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string()
 }
 
 fn certain(sheet: &mut Sheet<'_>, record: &Record) {

@@ -13,6 +13,11 @@ use lettre::{
     },
 };
 
+use super::{
+    acknowledgement::fields_to_confirm,
+    cover_page::{About, Behind},
+    labels,
+};
 use crate::{
     ids::DeliveryId,
     referral::{PersonName, Priority, Referral, Token},
@@ -91,57 +96,61 @@ pub struct Envelope<'a> {
     pub now: Timestamp,
 }
 
-/// Asks a specialist to confirm receipt and appointment.
+/// Writes to a specialist: asks them to confirm, tells them what changed, or that the sender asks to cancel.
 ///
-/// `document` is the cover page; the referral's pages are behind it (`with_pages`) only where the way is trusted.
+/// `document` is the cover page, with the referral's pages behind it where they are enclosed.
 ///
 /// # Errors
 /// [`ComposeError`]: the configuration holds an address that is none.
-pub fn confirmation_request(
+pub fn to_specialist(
+    about: About,
     referral: &Referral,
     token: &Token,
     envelope: &Envelope<'_>,
     document: &[u8],
-    with_pages: bool,
+    behind: Behind<'_>,
 ) -> Result<ComposedMail, ComposeError> {
-    let subject = format!("Referral {}: please confirm receipt [{}]", referral.reference, token.as_str());
-    let words = request_words(referral, envelope.face, with_pages);
-    build(token, envelope, subject, words, &[cover(document)], None)
+    let (what, words) = match about {
+        About::Request | About::Pages => ("please confirm receipt", request_words(referral, envelope.face, behind)),
+        About::Update => {
+            let documents = documents_line(behind);
+            let notice = format!(
+                "The sender changed a referral that you have from us. It is not a new referral: please replace what you have under\n\
+                 this reference. {documents}"
+            );
+            ("the sender changed it", notice_words(referral, envelope.face, &notice))
+        }
+        About::Withdrawal => {
+            let notice =
+                "The sender asks to cancel a referral that you have from us. Please do not book it, and tell us that you know.";
+            ("the sender asks to cancel it", notice_words(referral, envelope.face, notice))
+        }
+    };
+    let subject = format!("Referral {}: {what} [{}]", referral.reference, token.as_str());
+    build(Some(token), envelope, subject, words, &[cover(document)], None)
 }
 
-/// Tells a specialist that what they were asked about has changed.
+/// Tells who sent a fax or a mail that it could not be read. There is no referral, so nothing of the answer can be matched: it goes to a
+/// person. `reason` is in plain words and completes "because …"; `received_at` is in the site's time zone.
 ///
 /// # Errors
 /// [`ComposeError`]: the configuration holds an address that is none.
-pub fn update(
-    referral: &Referral,
-    token: &Token,
+pub fn unreadable(
     envelope: &Envelope<'_>,
-    document: &[u8],
+    what: &str,
+    received_at: &jiff::Zoned,
+    reason: &str,
+    answered: Option<Answered<'_>>,
 ) -> Result<ComposedMail, ComposeError> {
-    let subject = format!("Referral {}: the sender changed it [{}]", referral.reference, token.as_str());
-    let words =
-        notice_words(referral, envelope.face, "The sender changed a referral that you have from us; this is how it stands now.");
-    build(token, envelope, subject, words, &[cover(document)], None)
-}
-
-/// Tells a specialist that the sender asks to cancel.
-///
-/// # Errors
-/// [`ComposeError`]: the configuration holds an address that is none.
-pub fn withdrawal(
-    referral: &Referral,
-    token: &Token,
-    envelope: &Envelope<'_>,
-    document: &[u8],
-) -> Result<ComposedMail, ComposeError> {
-    let subject = format!("Referral {}: the sender asks to cancel it [{}]", referral.reference, token.as_str());
-    let words = notice_words(
-        referral,
-        envelope.face,
-        "The sender asks to cancel a referral that you have from us. Please tell us that you know.",
+    let words = format!(
+        "Hello,\n\n{site} received a {what} from you on {at}.\nWe could not read it because {reason}.\n\n\
+         Nobody has acted on it. Please send it again: black on white, at the resolution \"fine\", the right way up,\n\
+         and without a password.\n\nThank you,\n{site}\n",
+        site = envelope.face.site_name,
+        at = labels::time(received_at),
+        reason = reason.trim().trim_end_matches('.'),
     );
-    build(token, envelope, subject, words, &[cover(document)], None)
+    build(None, envelope, format!("Your {what} could not be read"), words, &[], answered)
 }
 
 fn cover(document: &[u8]) -> MailAttachment<'_> {
@@ -184,16 +193,23 @@ pub fn acknowledgement(
     let subject = format!("Referral {}: {what} [{}]", referral.reference, token.as_str());
     let words = acknowledgement_words(referral, envelope.face, &fields, cover_page.is_some());
     let cover = cover_page.map(|content| MailAttachment { name: "cover-page.pdf", media_type: "application/pdf", content });
-    build(token, envelope, subject, words, cover.as_slice(), answered)
+    build(Some(token), envelope, subject, words, cover.as_slice(), answered)
 }
 
-fn request_words(referral: &Referral, face: &MailFace<'_>, pages: bool) -> String {
+/// Where the referral's pages are: only what is true of this mail.
+fn documents_line(behind: Behind<'_>) -> &'static str {
+    match behind {
+        Behind::Enclosed(_) => "The cover page and the referral's pages are attached.",
+        Behind::ByFax => "The cover page is attached. The referral's pages come by fax, not by this mail.",
+        Behind::Nothing => {
+            "The cover page is attached. The referral's pages may not go by this mail: please answer with a fax number for them."
+        }
+    }
+}
+
+fn request_words(referral: &Referral, face: &MailFace<'_>, behind: Behind<'_>) -> String {
     let specialty = referral.record.referred_to.specialty.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let documents = if pages {
-        "The cover page and the referral's pages are attached."
-    } else {
-        "The cover page is attached. The referral's pages come by a protected way, not by this mail."
-    };
+    let documents = documents_line(behind);
     format!(
         "Hello,\n\n{site} sent you a patient referral{specialty}.\n\n  Reference: {reference}\n  Patient (initials): {initials}\n{priority}\n\
          {documents}\n\nPlease answer this mail in your own words, above this text. For example:\n\n  \
@@ -208,7 +224,7 @@ fn request_words(referral: &Referral, face: &MailFace<'_>, pages: bool) -> Strin
     )
 }
 
-fn acknowledgement_words(referral: &Referral, face: &MailFace<'_>, fields: &[&'static str], cover_page: bool) -> String {
+fn acknowledgement_words(referral: &Referral, face: &MailFace<'_>, fields: &[String], cover_page: bool) -> String {
     let mut words = format!(
         "Hello,\n\n{} received your referral.\n\n  Reference: {}\n  Patient (initials): {}\n\n",
         face.site_name,
@@ -232,49 +248,19 @@ fn acknowledgement_words(referral: &Referral, face: &MailFace<'_>, fields: &[&'s
     words
 }
 
-/// `L. L.`, or `not known`.
 fn initials(name: &PersonName) -> String {
-    let initials: Vec<String> = [&name.given, &name.family]
-        .into_iter()
-        .flatten()
-        .filter_map(|part| part.chars().find(|c| c.is_alphabetic()))
-        .map(|initial| format!("{}.", initial.to_uppercase()))
-        .collect();
-    if initials.is_empty() { "not known".to_owned() } else { initials.join(" ") }
+    labels::initials(name).unwrap_or_else(|| "not known".to_owned())
 }
 
-/// The labels of what a person must look at, each once, in the order of the record. Never a value.
-fn fields_to_check(referral: &Referral) -> Vec<&'static str> {
-    let mut labels: Vec<&'static str> = Vec::new();
-    for path in &referral.record.review {
-        let label = label(path);
-        if !labels.contains(&label) {
-            labels.push(label);
+/// The labels of what the sender is asked about, each once: the same as on the cover page. Never a value.
+fn fields_to_check(referral: &Referral) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for field in fields_to_confirm(&referral.record) {
+        if !labels.contains(&field.label) {
+            labels.push(field.label);
         }
     }
     labels
-}
-
-fn label(path: &str) -> &'static str {
-    let labels = [
-        ("patient.name", "Patient name"),
-        ("patient.birth_date", "Date of birth"),
-        ("patient.sex", "Sex"),
-        ("patient.phones", "Patient phone"),
-        ("patient.address", "Patient address"),
-        ("patient.identifiers", "Patient number"),
-        ("patient", "Patient details"),
-        ("priority", "Priority"),
-        ("insurance", "Insurance"),
-        ("authorization", "Authorization"),
-        ("referring.npi", "Referring provider's NPI"),
-        ("referring", "Referring provider"),
-        ("referred_to", "Referred to"),
-        ("request.reason", "Reason for referral"),
-        ("request.diagnoses", "Diagnosis"),
-        ("request", "Requested service"),
-    ];
-    labels.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or("Other details", |(_, label)| *label)
 }
 
 #[derive(Clone)]
@@ -295,7 +281,7 @@ impl Header for AutoSubmitted {
 }
 
 fn build(
-    token: &Token,
+    token: Option<&Token>,
     envelope: &Envelope<'_>,
     subject: String,
     words: String,
@@ -307,12 +293,13 @@ fn build(
     let from = address("sender's", face.from)?;
     let to = address("recipient's", envelope.to)?;
     let with_plus = |tag: String| address("sender's", &format!("{}+{tag}@{}", from.user(), from.domain()));
-    let (reply_to, bounces_to) = if face.plus_address {
-        (with_plus(token.as_str().to_owned())?, with_plus(format!("b-{}", token.as_str()))?)
-    } else {
-        (from.clone(), from.clone())
+    let (reply_to, bounces_to) = match token {
+        Some(token) if face.plus_address => (with_plus(token.as_str().to_owned())?, with_plus(format!("b-{}", token.as_str()))?),
+        Some(_) | None => (from.clone(), from.clone()),
     };
-    let message_id = format!("{}.{}@{}", token.as_str(), envelope.delivery.to_string().to_ascii_lowercase(), from.domain());
+    let delivery = envelope.delivery.to_string().to_ascii_lowercase();
+    let local = token.map_or_else(|| delivery.clone(), |token| format!("{}.{delivery}", token.as_str()));
+    let message_id = format!("{local}@{}", from.domain());
     let name = face.from_name.unwrap_or(face.site_name).to_owned();
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(name.clone()), from))
@@ -345,6 +332,7 @@ fn is_plain_id(id: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
+        compose::cover_page::Enclosures,
         ids::ReferralId,
         normalize::email,
         referral::{IsoDate, Record, Status, TokenKey},
@@ -387,10 +375,11 @@ mod tests {
     #[test]
     fn a_request_carries_the_token_everywhere_and_the_name_nowhere() {
         let (face, delivery, token) = (face(), DeliveryId::generate(), token());
-        let compose =
-            |trusted| confirmation_request(&referral(), &token, &envelope(&face, delivery), b"%PDF-1.7 cover", trusted).unwrap();
-        let mail = compose(false);
-        assert_eq!(mail.bytes, compose(false).bytes, "composed twice, the same bytes");
+        let compose = |behind| {
+            to_specialist(About::Request, &referral(), &token, &envelope(&face, delivery), b"%PDF-1.7 cover", behind).unwrap()
+        };
+        let mail = compose(Behind::ByFax);
+        assert_eq!(mail.bytes, compose(Behind::ByFax).bytes, "composed twice, the same bytes");
         let text = String::from_utf8_lossy(&mail.bytes);
         for patient in ["Canaryname", "Zebrina", "1961", "03/09"] {
             assert!(!text.contains(patient), "{patient}");
@@ -402,8 +391,46 @@ mod tests {
         assert_eq!(read.message_id.as_deref(), Some(mail.message_id.as_str()));
         assert!(mail.message_id.starts_with(token.as_str()));
         assert_eq!(read.parts.len(), 1);
-        let with_pages = String::from_utf8_lossy(&compose(true).bytes).into_owned();
-        assert!(with_pages.contains("pages are attached") && !text.contains("pages are attached"));
+        let enclosures = Enclosures::default();
+        let words = |behind| read_words(&compose(behind));
+        assert!(words(Behind::Enclosed(&enclosures)).contains("pages are attached"));
+        assert!(words(Behind::ByFax).contains("come by fax") && !words(Behind::ByFax).contains("pages are attached"));
+        assert!(words(Behind::Nothing).contains("answer with a fax number") && !words(Behind::Nothing).contains("come by"));
+    }
+
+    /// The words of a mail, as its reader sees them.
+    fn read_words(mail: &ComposedMail) -> String {
+        let parsed = mail_parser::MessageParser::default().parse(&mail.bytes).unwrap();
+        parsed.body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn an_update_says_that_it_is_no_new_referral_and_a_withdrawal_asks_for_no_appointment() {
+        let (face, delivery) = (face(), DeliveryId::generate());
+        let words = |about| {
+            let mail = to_specialist(about, &referral(), &token(), &envelope(&face, delivery), b"%PDF-1.7", Behind::Nothing);
+            read_words(&mail.unwrap())
+        };
+        assert!(words(About::Update).contains("not a new referral") && !words(About::Update).contains("booked for"));
+        assert!(words(About::Withdrawal).contains("do not book it") && !words(About::Withdrawal).contains("booked for"));
+    }
+
+    #[test]
+    fn who_sent_what_cannot_be_read_is_told_so_without_a_referral() {
+        let (face, delivery) = (face(), DeliveryId::generate());
+        let at: jiff::Zoned = "2026-11-21T15:04[America/Los_Angeles]".parse().unwrap();
+        let reason = "the document is protected by a password.";
+        let mail = unreadable(&envelope(&face, delivery), "fax", &at, reason, None).unwrap();
+        let read = email::read(&mail.bytes, email::MailLimits::default());
+        assert_eq!(mail.message_id, format!("{}@clinic.example", delivery.to_string().to_ascii_lowercase()));
+        assert_eq!(read.message_id.as_deref(), Some(mail.message_id.as_str()));
+        assert_eq!((read.parts.len(), mail.envelope_from.as_str()), (0, "referrals@clinic.example"));
+        let words = read_words(&mail);
+        for expected in ["Nov 21, 2026, 3:04 PM PST", "because the document is protected by a password. Nobody", "send it again"]
+        {
+            assert!(words.contains(expected), "{expected} is missing: {words}");
+        }
+        assert!(String::from_utf8_lossy(&mail.bytes).contains("Subject: Your fax could not be read"));
     }
 
     #[test]
@@ -413,7 +440,7 @@ mod tests {
         let mail = acknowledgement(&referral(), &token(), &envelope(&face, delivery), Some(b"%PDF-1.7"), Some(answered)).unwrap();
         let text = String::from_utf8_lossy(&mail.bytes);
         assert!(text.contains("- Date of birth") && text.contains("In-Reply-To: <1@family.example>"));
-        assert_eq!(text.matches("- Patient name").count(), 1);
+        assert_eq!(text.matches("- Patient's last name").count(), 1, "as on the cover page");
         assert!(!text.contains("Canaryname") && !text.contains("Re:"));
     }
 

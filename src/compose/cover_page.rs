@@ -3,7 +3,7 @@
 //! # Design notes
 //! The cover page carries the least that finds the referral again: the reference, the patient's initials, the practice that refers and
 //! how soon. It lies on top in a fax tray and is handed back through other people's machines. Everything clinical follows on the pages
-//! behind it, and is left out altogether by [`cover_only`], for destinations that are not trusted with it.
+//! behind it, and is left out altogether for destinations that are not trusted with it ([`Behind`]).
 //!
 //! What comes back is read by [`layout`]: the boxes and the corner marks stand at fixed places on every cover page, whatever is written
 //! on it. Changing a place means that pages already out are misread: give the new page another mark and keep both.
@@ -14,7 +14,7 @@ use super::{
     summary,
     typeset::Style,
 };
-use crate::referral::{Referral, Status};
+use crate::referral::Referral;
 
 /// Where things stand on a page that is returned: points from the top left corner of US Letter, 612 by 792.
 pub mod layout {
@@ -72,18 +72,85 @@ pub(super) const BODY: Style = Style::regular(15.0);
 pub(super) const STRONG: Style = Style::bold(15.0);
 pub(super) const RUNNING: Style = Style::regular(12.0);
 
-/// The request that goes to a destination trusted with the referral: cover page, summary, page images.
+/// What a document for a specialist is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A new referral: please confirm.
+    Request,
+    /// The pages of a referral whose request went by mail.
+    Pages,
+    /// A referral that they have, as it stands now.
+    Update,
+    /// The sender asks to cancel it.
+    Withdrawal,
+}
+
+impl About {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Request => "Referral: please confirm",
+            Self::Pages => "Pages of a referral: see our mail to you",
+            Self::Update => "Update to a referral you have: please replace",
+            Self::Withdrawal => "The sender asks to cancel this referral",
+        }
+    }
+
+    /// What must not be misunderstood, in one line over the boxes: a page taken for a new referral is booked twice.
+    fn notice(self) -> Option<&'static str> {
+        match self {
+            Self::Request | Self::Withdrawal => None,
+            Self::Pages => Some("One referral, sent both ways: please book it once."),
+            Self::Update => Some("Not a new referral: this is how it stands now."),
+        }
+    }
+}
+
+/// What lies behind a cover page, beside the summary.
+#[derive(Clone, Default)]
+pub struct Enclosures {
+    /// The pages of the referral as they came.
+    pub pages: Vec<PageImage>,
+    /// How many attached documents could not be included.
+    pub documents_left_out: usize,
+    /// How many attached documents lack pages.
+    pub documents_incomplete: usize,
+}
+
+/// How the referral's pages get to who reads a cover page.
+#[derive(Clone, Copy)]
+pub enum Behind<'a> {
+    /// They follow it.
+    Enclosed(&'a Enclosures),
+    /// They come by fax, on their own.
+    ByFax,
+    /// They do not come.
+    Nothing,
+}
+
+/// The document for a specialist: the cover page, and behind it the summary and the page images, where they are enclosed. A withdrawal is
+/// its cover page alone.
 ///
 /// # Errors
 /// [`ComposeError`] where the code is too long for its place, or the PDF cannot be written. A page image that cannot be opened is no
 /// error: its page says so.
-pub fn confirmation_request(referral: &Referral, face: &PageFace<'_>, pages: &[PageImage]) -> Result<Document, ComposeError> {
-    let shown = pages.get(..PAGE_IMAGES_MAX).unwrap_or(pages);
-    let summary = summary::pages(referral, pages.len() - shown.len());
-    let total = 1 + summary.len() + shown.len();
+pub fn document(about: About, referral: &Referral, face: &PageFace<'_>, behind: Behind<'_>) -> Result<Document, ComposeError> {
     let qr = face.code.map(QrModules::of).transpose()?;
-    let mut paper = Paper::new("Referral: please confirm", face.site_name);
-    paper.page(|sheet| cover(sheet, referral, face, qr.as_ref(), Some(total)));
+    let mut paper = Paper::new(about.title(), face.site_name);
+    let enclosed = match behind {
+        Behind::Enclosed(enclosures) if about != About::Withdrawal => enclosures,
+        Behind::Enclosed(_) | Behind::ByFax | Behind::Nothing => {
+            let words = match behind {
+                Behind::ByFax => "only this one; the referral's pages come by fax",
+                Behind::Enclosed(_) | Behind::Nothing => "only this one",
+            };
+            paper.page(|sheet| cover(sheet, about, referral, face, qr.as_ref(), words));
+            return paper.finish();
+        }
+    };
+    let shown = enclosed.pages.get(..PAGE_IMAGES_MAX).unwrap_or(&enclosed.pages);
+    let summary = summary::pages(referral, enclosed, enclosed.pages.len() - shown.len());
+    let total = 1 + summary.len() + shown.len();
+    paper.page(|sheet| cover(sheet, about, referral, face, qr.as_ref(), &format!("{total} with this one")));
     let mut number = 1;
     for rows in &summary {
         number += 1;
@@ -102,20 +169,9 @@ pub fn confirmation_request(referral: &Referral, face: &PageFace<'_>, pages: &[P
     paper.finish()
 }
 
-/// The cover page alone, without clinical content: for a destination that is not trusted with more.
-///
-/// # Errors
-/// As [`confirmation_request`].
-pub fn cover_only(referral: &Referral, face: &PageFace<'_>) -> Result<Document, ComposeError> {
-    let qr = face.code.map(QrModules::of).transpose()?;
-    let mut paper = Paper::new("Referral: please confirm", face.site_name);
-    paper.page(|sheet| cover(sheet, referral, face, qr.as_ref(), None));
-    paper.finish()
-}
-
-fn cover(sheet: &mut Sheet<'_>, referral: &Referral, face: &PageFace<'_>, qr: Option<&QrModules>, total: Option<usize>) {
+fn cover(sheet: &mut Sheet<'_>, about: About, referral: &Referral, face: &PageFace<'_>, qr: Option<&QrModules>, pages: &str) {
     frame(sheet, face, qr);
-    sheet.text(TITLE, LEFT, 92.0, TEXT_RIGHT, title(referral.status));
+    heading(sheet, about.title());
     sheet.text(BODY, LEFT, 118.0, TEXT_RIGHT, "Reference");
     sheet.text(REFERENCE, LEFT, 152.0, TEXT_RIGHT, referral.reference.as_str());
 
@@ -124,36 +180,40 @@ fn cover(sheet: &mut Sheet<'_>, referral: &Referral, face: &PageFace<'_>, qr: Op
     let recipient = recipient.or_else(|| record.referred_to.specialty.clone());
     let initials = labels::initials(&record.patient.name).unwrap_or_else(|| "not known".to_owned());
     let from = record.referring.organization.clone().or_else(|| labels::person(&record.referring.name));
-    let pages = match total {
-        Some(total) => format!("{total} with this one"),
-        None => "only this one; the referral itself comes another way".to_owned(),
-    };
     let patient = format!("{initials} (initials) · priority {}", labels::priority(record.priority));
     named_line(sheet, 180.0, TEXT_RIGHT, "To", recipient.as_deref().unwrap_or("the specialist's front desk"));
     named_line(sheet, 202.0, RIGHT, "From", from.as_deref().unwrap_or("a referring practice"));
     named_line(sheet, 224.0, RIGHT, "Patient", &patient);
-    named_line(sheet, 246.0, RIGHT, "Pages", &pages);
+    named_line(sheet, 246.0, RIGHT, "Pages", pages);
     sheet.rule(LEFT, RIGHT, 262.0);
-    questions(sheet);
+    match about {
+        About::Withdrawal => withdrawal(sheet),
+        About::Request | About::Pages | About::Update => {
+            sheet.text(STRONG, LEFT, 281.0, RIGHT, about.notice().unwrap_or_default());
+            questions(sheet);
+        }
+    }
     return_to(sheet, face);
 }
 
-fn title(status: Status) -> &'static str {
-    match status {
-        Status::CancelRequested | Status::Cancelled => "Referral to be cancelled",
-        Status::New
-        | Status::Requested
-        | Status::Confirmed
-        | Status::Accepted
-        | Status::NeedsInformation
-        | Status::Declined
-        | Status::Redirected
-        | Status::Scheduled
-        | Status::NoShow
-        | Status::Completed
-        | Status::Closed
-        | Status::Expired => "Referral: please confirm",
+/// The title, in two smaller lines where it is too long for one, parted at its colon.
+fn heading(sheet: &mut Sheet<'_>, title: &str) {
+    if TITLE.width(title) <= TEXT_RIGHT - LEFT {
+        sheet.text(TITLE, LEFT, 92.0, TEXT_RIGHT, title);
+    } else {
+        sheet.paragraph(Style::bold(20.0), (LEFT, TEXT_RIGHT), 74.0, 2, &title.replacen(": ", ":\n", 1));
     }
+}
+
+/// What is asked of who has the referral already. The one box stands where "received: yes" stands on the other pages: a tick there says
+/// the same; where the other boxes stand, nothing does.
+fn withdrawal(sheet: &mut Sheet<'_>) {
+    sheet.text(HEADING, LEFT, layout::RECEIVED_YES.bottom() - 4.0, 260.0, "Please tick:");
+    ticked(sheet, layout::RECEIVED_YES, "we know");
+    let plea = "Please do not book this referral, and cancel what is booked for it. If the patient has been seen, or you think that it should \
+                not be cancelled, please call the referring practice.";
+    sheet.paragraph(BODY, (layout::APPOINTMENT_YES.right() + 12.0, RIGHT), 350.0, 6, plea);
+    signature(sheet);
 }
 
 /// Where text beside the QR code ends, so that its white margin stays white.
@@ -210,6 +270,10 @@ fn questions(sheet: &mut Sheet<'_>) {
     sheet.rule(reason.left, reason.right(), layout::APPOINTMENT_DECLINED.bottom() - 2.0);
     sheet.rule(layout::APPOINTMENT_DECLINED.right() + 8.0, reason.right(), reason.bottom() - 2.0);
     ticked(sheet, layout::WRONG_RECIPIENT, "not for us: it came to the wrong office");
+    signature(sheet);
+}
+
+fn signature(sheet: &mut Sheet<'_>) {
     sheet.text(BODY, LEFT, layout::SIGNED.bottom() - 6.0, layout::SIGNED.left, "Your name");
     blank(sheet, layout::SIGNED);
 }

@@ -164,6 +164,12 @@ pub fn date(date: &IsoDate) -> String {
     }
 }
 
+/// A moment as it cannot be misread: `Nov 21, 2026, 3:04 PM PST`.
+#[must_use]
+pub fn time(at: &jiff::Zoned) -> String {
+    at.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string()
+}
+
 /// A phone number with spaces, as people read it out; what is no E.164 number stays as it is.
 #[must_use]
 pub fn phone(number: &str) -> String {

@@ -1,6 +1,7 @@
 //! What a referral says, typed out: the same pages for a fax, a mail and an HL7 message.
 
 use super::{
+    cover_page::Enclosures,
     labels,
     paper::{LEFT, RIGHT, Sheet, leading},
     typeset::Style,
@@ -37,11 +38,11 @@ impl Row {
     }
 }
 
-/// The summary in pages; `left_out` is how many page images do not follow it.
-pub(super) fn pages(referral: &Referral, left_out: usize) -> Vec<Vec<Row>> {
+/// The summary in pages; `pages_left_out` is how many page images do not follow it.
+pub(super) fn pages(referral: &Referral, enclosed: &Enclosures, pages_left_out: usize) -> Vec<Vec<Row>> {
     let mut pages: Vec<Vec<Row>> = vec![Vec::new()];
     let mut y = TOP;
-    let mut rows = rows(referral, left_out).into_iter().peekable();
+    let mut rows = rows(referral, enclosed, pages_left_out).into_iter().peekable();
     while let Some(row) = rows.next() {
         // A heading stays with the first line under it.
         let with_next = match (&row, rows.peek()) {
@@ -115,7 +116,7 @@ impl Rows {
     }
 }
 
-fn rows(referral: &Referral, left_out: usize) -> Vec<Row> {
+fn rows(referral: &Referral, enclosed: &Enclosures, pages_left_out: usize) -> Vec<Row> {
     let record = &referral.record;
     let mut rows = Rows(Vec::new());
     rows.section("Referral", |rows| {
@@ -125,9 +126,7 @@ fn rows(referral: &Referral, left_out: usize) -> Vec<Row> {
         rows.add("Written on", record.authored_at.as_ref().map(labels::date));
         rows.add("Valid until", record.expires_at.as_ref().map(labels::date));
         rows.add("Sender's number", record.identifiers.placer.as_ref().map(|number| number.value.clone()));
-        if left_out > 0 {
-            rows.add("Left out", Some(format!("{left_out} further pages of the referral: please ask for them")));
-        }
+        left_out(rows, enclosed, pages_left_out);
     });
     patient(&mut rows, record);
     rows.section("Request", |rows| request(rows, record));
@@ -141,6 +140,21 @@ fn rows(referral: &Referral, left_out: usize) -> Vec<Row> {
         });
     }
     rows.0
+}
+
+/// What the sender sent and who reads this does not get: counted, since a name can be patient data.
+fn left_out(rows: &mut Rows, enclosed: &Enclosures, pages: usize) {
+    if pages > 0 {
+        rows.add("Left out", Some(format!("{pages} further pages of the referral: please ask for them")));
+    }
+    let mut documents = |count: usize, what: &str| {
+        if count > 0 {
+            let noun = if count == 1 { "document" } else { "documents" };
+            rows.add("Left out", Some(format!("{count} attached {noun} could not be included{what}: ask the sender")));
+        }
+    };
+    documents(enclosed.documents_left_out, "");
+    documents(enclosed.documents_incomplete, " as a whole");
 }
 
 fn patient(rows: &mut Rows, record: &Record) {

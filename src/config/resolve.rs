@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     channels::{ChannelFile, Files},
-    document::{Document, Node},
+    document::{Document, Node, Value},
     doors,
     mistake::{Mistake, Place},
     walk::nearest,
@@ -21,6 +21,9 @@ use super::{
 
 /// Where the engine keeps its store, in the data folder.
 const STORE_FOLDERS: [&str; 3] = ["journal", "bodies", "index"];
+
+/// What the engine calls the address that a message came from, where a delivery names an entry of the directory.
+const SENDER_ENTRY: &str = "sender";
 
 /// What a channel file turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,11 +89,47 @@ impl Resolver<'_> {
                 let message = format!("is the same specialty as {first}");
                 self.complain(document.place(&entry.key_span), key.clone(), message, "keep one of the two".to_owned());
             }
-            self.target(document, &entry.node, &key);
+            self.destination(document, &entry.node, &key);
         }
         if let Some(node) = document.root.get(&["route", "default"]) {
-            self.target(document, node, "route.default");
+            self.destination(document, node, "route.default");
         }
+    }
+
+    /// A target that referrals go to: their pages must reach it too.
+    fn destination(&mut self, document: &Document, node: &Node, key: &str) {
+        self.target(document, node, key);
+        let text = |name: &str| node.get(&[name]).and_then(Node::as_text);
+        let (Some(channel), Some(to)) = (text("through"), text("to")) else { return };
+        let Some(directory) = &self.files.directory else { return };
+        let (Some(entry), Some(place)) = (directory.root.get(&[to]), node.get(&["to"])) else { return };
+        let where_to = format!("to [{to}] in {}: ", directory.path.display());
+        if self.ways.get(channel) == Some(&Way::Email) {
+            self.pages_reach(entry, document.place(&place.span), format!("{key}.to"), &where_to);
+        }
+    }
+
+    /// An entry that is asked by mail gets the referral's pages by that mail, where its way is trusted, or by fax.
+    fn pages_reach(&mut self, entry: &Node, place: Place, key: String, where_to: &str) {
+        let is_trusted = entry.get(&["trusted_tls"]).is_some_and(|node| matches!(node.value, Value::Boolean(true)));
+        if is_trusted || entry.get(&["email"]).is_none() {
+            return;
+        }
+        // A channel whose file is wrong may be meant for fax.
+        let can_fax = self.ways.values().any(|way| matches!(way, Way::Fax | Way::Unknown));
+        let (message, help) = match (entry.get(&["fax"]).is_some(), can_fax) {
+            (true, true) => return,
+            (false, _) => (
+                "the referral's pages cannot reach it: it is asked by mail, which is not trusted with them, and it has no fax",
+                format!("add {where_to}fax = \"…\", or trusted_tls = true where the whole way to the address is encrypted and trusted"),
+            ),
+            (true, false) => (
+                "the referral's pages cannot reach it: it is asked by mail, which is not trusted with them, and no channel sends faxes",
+                "add a channel file with [outbound.fax], or trusted_tls = true where the whole way to the address is encrypted and trusted"
+                    .to_owned(),
+            ),
+        };
+        self.complain(place, key, message.to_owned(), help);
     }
 
     /// `[acknowledge]`: `through` and `to`, where they stand.
@@ -151,26 +190,30 @@ impl Resolver<'_> {
         self.ways.iter().filter(|(_, way)| matches!(way, Way::Email | Way::Fax)).map(|(name, _)| *name)
     }
 
+    /// One entry by itself.
+    fn entry(&mut self, name: &str, node: &Node, place: &Place) {
+        if name == SENDER_ENTRY {
+            let message = "is the engine's own word for the address that a message came from".to_owned();
+            self.complain(place.clone(), name.to_owned(), message, "give the entry another name".to_owned());
+        }
+        let has = |key: &str| node.get(&[key]).is_some();
+        if !has("fax") && !has("email") {
+            let help = "add fax = \"…\" or email = \"…\"".to_owned();
+            self.complain(place.clone(), name.to_owned(), "can be sent nothing: it has neither fax nor email".to_owned(), help);
+        }
+        if has("trusted_tls") && !has("email") {
+            let help = "it says how mail gets there: add email = \"…\", or remove it".to_owned();
+            self.complain(place.clone(), format!("{name}.trusted_tls"), "has no meaning without email".to_owned(), help);
+        }
+    }
+
     /// The directory: each entry can be reached, and no name is claimed twice.
     fn directory(&mut self, document: &Document) {
         let mut names: BTreeMap<String, &str> = BTreeMap::new();
         for entry in document.root.entries() {
             let node = &entry.node;
             let place = document.place(&entry.key_span);
-            let has = |key: &str| node.get(&[key]).is_some();
-            if !has("fax") && !has("email") {
-                let help = "add fax = \"…\" or email = \"…\"".to_owned();
-                self.complain(
-                    place.clone(),
-                    entry.key.clone(),
-                    "can be sent nothing: it has neither fax nor email".to_owned(),
-                    help,
-                );
-            }
-            if has("trusted_tls") && !has("email") {
-                let help = "it says how mail gets there: add email = \"…\", or remove it".to_owned();
-                self.complain(place, format!("{}.trusted_tls", entry.key), "has no meaning without email".to_owned(), help);
-            }
+            self.entry(&entry.key, node, &place);
             if let Some(through) = node.get(&["through"])
                 && let Some(channel) = through.as_text()
             {
@@ -179,6 +222,8 @@ impl Resolver<'_> {
                 if let Some(lacking) = way.and_then(|way| lacking(way, node)) {
                     let message = format!("the entry has no {lacking}, which the channel \"{channel}\" needs");
                     self.complain(place, key, message, format!("add {lacking} = …, or name another channel"));
+                } else if way == Some(Way::Email) {
+                    self.pages_reach(node, place, key, "");
                 }
             }
             let aliases = node.get(&["aliases"]).map(Node::items).unwrap_or_default();

@@ -14,8 +14,7 @@ use crate::{inbound::InboundConfig, outbound::OutboundConfig};
 const MLLP: &str = "[inbound.mllp]\nlisten = \"127.0.0.1:2575\"\n";
 const EMAIL_OUT: &str = "[outbound.email]\nfrom = \"referrals@loopline.example\"\nmaildir = \"mail-out\"\n";
 const FAX_OUT: &str = "[outbound.fax]\npath = \"fax-out\"\nreturn_number = \"+1 503 555 0100\"\n";
-const DIRECTORY: &str =
-    "[heart]\nname = \"Heart Desk\"\nemail = \"heart@clinic.example\"\n\n[gut]\nname = \"Gut Desk\"\nfax = \"503-555-0142\"\n";
+const DIRECTORY: &str = "[heart]\nname = \"Heart Desk\"\nemail = \"heart@clinic.example\"\nfax = \"503-555-0141\"\n\n[gut]\nname = \"Gut Desk\"\nfax = \"503-555-0142\"\n";
 
 /// A site's folder.
 struct Site {
@@ -233,6 +232,54 @@ fn the_directory_names_each_desk_once_and_each_can_be_reached() {
     let mistakes = site.mistakes();
     assert_one(&mistakes, &["other: can be sent nothing"]);
     assert_one(&mistakes, &["\"gut desk\" also names the entry \"gut\""]);
+}
+
+#[test]
+fn an_entry_asked_by_mail_must_be_reached_by_the_pages_too() {
+    let site = whole_site();
+    let entry = |lines: &str| format!("[heart]\nname = \"Heart Desk\"\nemail = \"heart@clinic.example\"\n{lines}");
+    let directory = "channels/site/directory.toml";
+    site.write(directory, &entry(""));
+    let mistakes = site.mistakes();
+    assert_one(
+        &mistakes,
+        &[
+            "ehr.toml:4:54: route.specialty.Cardiology.to: the referral's pages cannot reach it",
+            "directory.toml: fax = ",
+            "add to [heart]",
+        ],
+    );
+    assert_eq!(mistakes.len(), 1);
+
+    site.write(directory, &entry("through = \"email-out\"\n"));
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["directory.toml:4:11: heart.through: the referral's pages cannot reach it", "trusted_tls = true"]);
+    assert_eq!(mistakes.len(), 2);
+
+    for enough in ["fax = \"503-555-0141\"\n", "trusted_tls = true\n"] {
+        site.write(directory, &entry(enough));
+        site.load().unwrap();
+    }
+    // Who is only acknowledged gets no pages.
+    site.write("channels/ehr.toml", MLLP);
+    site.write(directory, &entry(""));
+    site.load().unwrap();
+}
+
+#[test]
+fn a_fax_number_is_of_no_use_for_the_pages_where_nothing_sends_faxes() {
+    let site = whole_site();
+    fs::remove_file(site.path("channels/fax-out.toml")).unwrap();
+    assert_one(&site.mistakes(), &["route.specialty.Cardiology.to", "no channel sends faxes", "[outbound.fax]"]);
+}
+
+#[test]
+fn no_entry_is_called_what_the_engine_calls_the_sender_of_a_message() {
+    let site = whole_site();
+    site.write("channels/site/directory.toml", &format!("{DIRECTORY}\n[sender]\nname = \"Other\"\nfax = \"503-555-0143\"\n"));
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["directory.toml:10:2: sender: is the engine's own word", "give the entry another name"]);
+    assert_eq!(mistakes.len(), 1);
 }
 
 #[test]

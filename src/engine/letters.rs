@@ -6,18 +6,26 @@ use jiff::{Zoned, tz::TimeZone};
 use super::{Context, decide::SENDER};
 use crate::{
     compose::{
-        ComposeError, Document, PageFace, PageImage, acknowledgement,
-        confirmation::{self, Answered, ComposedMail, Envelope, MailFace},
-        cover_page,
+        Document, PageFace, PageImage, acknowledgement,
+        confirmation::{self, Answered, ComposeError as MailError, ComposedMail, Envelope, MailFace},
+        cover_page::{self, About, Behind, Enclosures, PAGE_IMAGES_MAX},
     },
     config::{Config, DirectoryEntry, Settings},
-    delivery::{Content, Delivery, EmailContent, FaxContent, Purpose},
+    delivery::{Content, Delivery, DeliveryState, EmailContent, FaxContent, Purpose},
     ids::BodyId,
-    message::Message,
+    message::{Message, Protocol},
     outbound::{OutboundConfig, email::EmailConfig},
-    referral::{Referral, Token},
-    store::StoreError,
+    reader::ReadError,
+    referral::{Problem, Referral, Status},
+    store::{DeliveryFilter, StoreError},
 };
+
+/// The media types of documents that the reader process makes page images of.
+const RENDERED: [&str; 3] = ["application/pdf", "image/tiff", "image/jpeg"];
+/// Problems of a document all of whose pages are shown, as well as they can be.
+const HARMLESS: [&str; 2] = ["blank-page", "page-not-recognized"];
+/// Once so many bytes of page images are enclosed, no further document is opened: a fax of that size takes hours.
+const ENCLOSED_BYTES_MAX: usize = 134_217_728;
 
 /// A composed letter with the content to be stored for it, or why there is none, in plain words.
 type Letter = Result<(Content, Vec<Bytes>), String>;
@@ -36,7 +44,7 @@ pub(super) fn is_current(config: &Config, delivery: &Delivery) -> bool {
 /// Composes the letter of a delivery.
 ///
 /// # Errors
-/// The store cannot be read. The inner error is final: the directory or the channel does not give what is needed.
+/// The store cannot be read. The inner error is final: the directory or the channel does not give what is needed, or a page is gone.
 pub(super) async fn compose(context: &Context, config: &Config, delivery: &Delivery) -> Result<Letter, StoreError> {
     let referral = match delivery.referral {
         Some(id) => context.store.referral(id)?,
@@ -46,12 +54,6 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
         Some(id) => context.store.message(id)?,
         None => None,
     };
-    let pages = match &referral {
-        Some(referral) if matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages) => {
-            page_images(context, referral).await?
-        }
-        _ => Vec::new(),
-    };
     let Some(outbound) = config.outbound.get(&delivery.through) else {
         return Ok(Err(format!("there is no outbound channel {} any more", delivery.through)));
     };
@@ -59,21 +61,115 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
     if entry.is_none() && delivery.to != SENDER {
         return Ok(Err(format!("the directory has no entry {} any more", delivery.to)));
     }
-    let desk = Desk { context, config, delivery, entry, referral: referral.as_ref(), message: message.as_ref(), pages };
+    let about = referral.as_ref().and_then(|referral| about(delivery.purpose, referral.status));
+    // Clinical pages go by fax to a number a person configured, or to a mail address whose whole way a person called safe.
+    let may_carry_pages = matches!(outbound, OutboundConfig::Fax(_)) || entry.is_some_and(|entry| entry.trusted_tls);
+    let enclosures = match (&referral, about) {
+        (Some(referral), Some(About::Request | About::Pages | About::Update)) if may_carry_pages => {
+            match enclosures(context, referral).await? {
+                Ok(enclosures) => Some(enclosures),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        _ => None,
+    };
+    let pages_by_fax = enclosures.is_none() && pages_come_by_fax(context, config, delivery)?;
+    let desk = Desk {
+        context,
+        config,
+        delivery,
+        entry,
+        about,
+        referral: referral.as_ref(),
+        message: message.as_ref(),
+        enclosures,
+        pages_by_fax,
+    };
     Ok(match outbound {
         OutboundConfig::Email(email) => desk.mail(email),
         OutboundConfig::Fax(fax) => desk.fax(&fax.return_number),
     })
 }
 
-async fn page_images(context: &Context, referral: &Referral) -> Result<Vec<PageImage>, StoreError> {
-    let mut pages = Vec::new();
-    for attachment in referral.record.attachments.iter().filter(|attachment| attachment.media_type == "image/png") {
-        if let Some(png) = context.store.body(&attachment.id).await? {
-            pages.push(PageImage { png });
+/// What a delivery to a specialist is about; none: it goes to the sender. Whatever is still to be said of a referral that is to be
+/// cancelled, it is that: nobody shall book it.
+fn about(purpose: Purpose, status: Status) -> Option<About> {
+    let cancelled = matches!(status, Status::CancelRequested | Status::Cancelled);
+    match purpose {
+        Purpose::Acknowledgement => None,
+        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if cancelled => Some(About::Withdrawal),
+        Purpose::ConfirmationRequest => Some(About::Request),
+        Purpose::Pages => Some(About::Pages),
+        Purpose::Update => Some(About::Update),
+        Purpose::Withdrawal => Some(About::Withdrawal),
+    }
+}
+
+/// Whether the pages that this delivery does not carry are under way by fax: asked of the store, so that what is written is true.
+fn pages_come_by_fax(context: &Context, config: &Config, delivery: &Delivery) -> Result<bool, StoreError> {
+    let wanted = match delivery.purpose {
+        Purpose::ConfirmationRequest => Purpose::Pages,
+        Purpose::Update => Purpose::Update,
+        Purpose::Acknowledgement | Purpose::Pages | Purpose::Withdrawal => return Ok(false),
+    };
+    let filter = DeliveryFilter { referral: delivery.referral, ..DeliveryFilter::default() };
+    Ok(delivery.referral.is_some()
+        && context.store.deliveries(&filter)?.iter().any(|other| {
+            other.purpose == wanted
+                && other.to == delivery.to
+                && other.queued_at >= delivery.queued_at
+                && matches!(other.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent)
+                && matches!(config.outbound.get(&other.through), Some(OutboundConfig::Fax(_)))
+        }))
+}
+
+/// The pages of a referral, in order: images as they are, documents as the reader process shows them. The inner error is final: what is
+/// missing is never left out in silence.
+async fn enclosures(context: &Context, referral: &Referral) -> Result<Result<Enclosures, String>, StoreError> {
+    let lost_at_the_door = |problem: &&Problem| matches!(problem.code.as_str(), "attachment-unusable" | "attachments-too-many");
+    let mut enclosures = Enclosures {
+        documents_left_out: referral.record.problems.iter().filter(lost_at_the_door).count(),
+        ..Enclosures::default()
+    };
+    let mut bytes: usize = 0;
+    for (attachment, number) in referral.record.attachments.iter().zip(1..) {
+        let pages_are_enough = enclosures.pages.len() >= PAGE_IMAGES_MAX || bytes >= ENCLOSED_BYTES_MAX;
+        let is_image = attachment.media_type == "image/png";
+        let is_document = RENDERED.contains(&attachment.media_type.as_str());
+        if !is_image && (!is_document || pages_are_enough) {
+            enclosures.documents_left_out += 1;
+            continue;
+        }
+        let content = match context.store.body(&attachment.id).await {
+            Ok(Some(content)) => content,
+            Ok(None) | Err(StoreError::Unreadable(_)) => {
+                return Ok(Err(format!(
+                    "attachment {number} of the referral cannot be read from the store: restore the data folder from a backup, or ask \
+                     the sender for the document"
+                )));
+            }
+            Err(error) => return Err(error),
+        };
+        if is_image {
+            bytes += content.len();
+            enclosures.pages.push(PageImage { png: content });
+            continue;
+        }
+        match context.reader.read(content).await {
+            Ok(reading) if reading.pages.is_empty() => enclosures.documents_left_out += 1,
+            Ok(reading) => {
+                let lacks_pages = |problem: &Problem| !HARMLESS.contains(&problem.code.as_str());
+                enclosures.documents_incomplete += usize::from(reading.problems.iter().any(lacks_pages));
+                bytes += reading.pages.iter().map(|page| page.image.len()).sum::<usize>();
+                enclosures.pages.extend(reading.pages.into_iter().map(|page| PageImage { png: page.image }));
+            }
+            Err(error @ ReadError::Unavailable(_)) => {
+                return Ok(Err(format!("attachment {number} of the referral cannot be opened: {error}; mend it, then retry")));
+            }
+            Err(ReadError::Refused { .. } | ReadError::Crashed(_) | ReadError::Timeout) => enclosures.documents_left_out += 1,
         }
     }
-    Ok(pages)
+    Ok(Ok(enclosures))
 }
 
 /// What a letter is composed from.
@@ -82,9 +178,14 @@ struct Desk<'a> {
     config: &'a Config,
     delivery: &'a Delivery,
     entry: Option<&'a DirectoryEntry>,
+    /// What is said to the specialist; none: it goes to the sender.
+    about: Option<About>,
     referral: Option<&'a Referral>,
     message: Option<&'a Message>,
-    pages: Vec<PageImage>,
+    /// The pages, where they may go along.
+    enclosures: Option<Enclosures>,
+    /// Where they may not: whether they come by fax.
+    pages_by_fax: bool,
 }
 
 impl Desk<'_> {
@@ -92,9 +193,17 @@ impl Desk<'_> {
         &self.config.settings
     }
 
+    fn behind(&self) -> Behind<'_> {
+        match &self.enclosures {
+            Some(enclosures) => Behind::Enclosed(enclosures),
+            None if self.pages_by_fax => Behind::ByFax,
+            None => Behind::Nothing,
+        }
+    }
+
     fn fax(&self, return_number: &str) -> Letter {
         let number = self.entry.and_then(|entry| entry.fax.clone()).ok_or_else(|| self.lacks("fax number"))?;
-        let document = self.document(Some(return_number), None, true)?;
+        let document = self.document(Some(return_number), None)?;
         let content = Content::Fax(FaxContent {
             number,
             document: BodyId::of(&document.bytes),
@@ -109,12 +218,21 @@ impl Desk<'_> {
             Some(entry) => entry.email.clone().ok_or_else(|| self.lacks("mail address"))?,
             None => self.message.and_then(|message| message.sender.clone()).ok_or("the message has no sender to answer")?,
         };
-        // Clinical pages go only to a mail address whose whole way a person called safe.
-        let trusted = self.entry.is_some_and(|entry| entry.trusted_tls);
-        let document = self.document(self.return_fax().as_deref(), Some(&email.from), trusted)?;
-        let referral = self.referral.ok_or("there is no referral to write about")?;
-        let token = self.context.key.token(&referral.reference);
-        let composed = self.letter(email, referral, &token, &to, &document.bytes)?;
+        let face = MailFace {
+            from: &email.from,
+            from_name: email.from_name.as_deref(),
+            plus_address: email.plus_address,
+            site_name: &self.settings().site_name,
+        };
+        let envelope = Envelope { face: &face, to: &to, delivery: self.delivery.id, now: jiff::Timestamp::now() };
+        let composed = match self.referral {
+            Some(referral) => {
+                let document = self.document(self.return_fax().as_deref(), Some(&email.from))?;
+                self.about_referral(referral, &envelope, &document.bytes)
+            }
+            None => self.about_nothing(&envelope),
+        };
+        let composed = composed.map_err(|error| error.to_string())?;
         let content = Content::Email(EmailContent {
             to: composed.to,
             mail: BodyId::of(&composed.bytes),
@@ -123,44 +241,30 @@ impl Desk<'_> {
         Ok((content, vec![composed.bytes.into()]))
     }
 
-    fn letter(
-        &self,
-        email: &EmailConfig,
-        referral: &Referral,
-        token: &Token,
-        to: &str,
-        pdf: &[u8],
-    ) -> Result<ComposedMail, String> {
-        let face = MailFace {
-            from: &email.from,
-            from_name: email.from_name.as_deref(),
-            plus_address: email.plus_address,
-            site_name: &self.settings().site_name,
+    fn about_referral(&self, referral: &Referral, envelope: &Envelope<'_>, pdf: &[u8]) -> Result<ComposedMail, MailError> {
+        let token = self.context.key.token(&referral.reference);
+        match self.about {
+            Some(about) => confirmation::to_specialist(about, referral, &token, envelope, pdf, self.behind()),
+            None => confirmation::acknowledgement(referral, &token, envelope, Some(pdf), self.answered()),
+        }
+    }
+
+    /// To the sender of what could not be read, so that no referral came of it.
+    fn about_nothing(&self, envelope: &Envelope<'_>) -> Result<ComposedMail, MailError> {
+        let what = match self.message.map(|message| message.protocol) {
+            Some(Protocol::Document) => "fax",
+            Some(Protocol::Hl7 | Protocol::Mail) | None => "message",
         };
-        let envelope = Envelope { face: &face, to, delivery: self.delivery.id, now: jiff::Timestamp::now() };
-        let composed = match self.delivery.purpose {
-            Purpose::Acknowledgement => {
-                let message_id = self.message.and_then(|message| message.control_id.as_ref()).map(|id| id.0.as_str());
-                confirmation::acknowledgement(
-                    referral,
-                    token,
-                    &envelope,
-                    Some(pdf),
-                    message_id.map(|id| Answered { message_id: Some(id) }),
-                )
-            }
-            Purpose::ConfirmationRequest | Purpose::Pages => {
-                let trusted = self.entry.is_some_and(|entry| entry.trusted_tls);
-                confirmation::confirmation_request(referral, token, &envelope, pdf, trusted)
-            }
-            Purpose::Update => confirmation::update(referral, token, &envelope, pdf),
-            Purpose::Withdrawal => confirmation::withdrawal(referral, token, &envelope, pdf),
-        };
-        composed.map_err(|error| error.to_string())
+        confirmation::unreadable(envelope, what, &self.received_at(), self.why_unreadable(), self.answered())
+    }
+
+    fn answered(&self) -> Option<Answered<'_>> {
+        let message_id = self.message.and_then(|message| message.control_id.as_ref())?;
+        Some(Answered { message_id: Some(&message_id.0) })
     }
 
     /// The PDF: what is faxed, or attached to a mail.
-    fn document(&self, return_fax: Option<&str>, return_email: Option<&str>, trusted: bool) -> Result<Document, String> {
+    fn document(&self, return_fax: Option<&str>, return_email: Option<&str>) -> Result<Document, String> {
         let code = self.referral.map(|referral| self.context.key.token(&referral.reference).as_str().to_uppercase());
         let face = PageFace {
             site_name: &self.settings().site_name,
@@ -169,25 +273,20 @@ impl Desk<'_> {
             return_email,
             code: code.as_deref(),
         };
-        self.page(&face, trusted).map_err(|error| error.to_string())
+        let document = match (self.referral, self.about) {
+            (None, _) => acknowledgement::unreadable(&face, &self.received_at(), None, self.why_unreadable()),
+            (Some(referral), None) => acknowledgement::page(referral, &face, &self.received_at()),
+            (Some(referral), Some(about)) => cover_page::document(about, referral, &face, self.behind()),
+        };
+        document.map_err(|error| error.to_string())
     }
 
-    fn page(&self, face: &PageFace<'_>, trusted: bool) -> Result<Document, ComposeError> {
-        let received_at = self.message.map_or(self.delivery.queued_at, |message| message.received_at);
-        let received_at = self.zoned(received_at);
-        let Some(referral) = self.referral else {
-            let why = self.message.and_then(|message| message.reason.as_deref()).unwrap_or("it could not be opened");
-            return acknowledgement::unreadable(face, &received_at, None, why);
-        };
-        match self.delivery.purpose {
-            Purpose::Acknowledgement => acknowledgement::page(referral, face, &received_at),
-            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if trusted => {
-                cover_page::confirmation_request(referral, face, &self.pages)
-            }
-            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal => {
-                cover_page::cover_only(referral, face)
-            }
-        }
+    fn why_unreadable(&self) -> &str {
+        self.message.and_then(|message| message.reason.as_deref()).unwrap_or("it could not be opened")
+    }
+
+    fn received_at(&self) -> Zoned {
+        self.zoned(self.message.map_or(self.delivery.queued_at, |message| message.received_at))
     }
 
     /// The number that a page attached to a mail can be faxed back to.

@@ -65,6 +65,7 @@ const DIRECTORY: &str = r#"
 [cardiology-desk]
 name = "Northside Heart Center"
 email = "desk@northside-heart.example"
+fax = "+15035550141"
 specialties = ["Cardiology"]
 [dermatology-desk]
 name = "Harbor Skin Clinic"

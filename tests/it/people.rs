@@ -98,7 +98,7 @@ fn replaying_a_message_makes_no_second_referral_and_asks_nobody_twice() {
     site.json(&["messages", "replay", &id, "--json"]).unwrap();
     assert!(wait_for(|| site.messages()[0]["state"] == "processed"), "{:#?}", site.messages());
     assert_eq!(site.referrals().len(), 1);
-    assert_eq!(site.deliveries().len(), 1, "{:#?}", site.deliveries());
+    assert_eq!(site.deliveries().len(), 2, "the request by mail and its pages by fax: {:#?}", site.deliveries());
 }
 
 #[test]

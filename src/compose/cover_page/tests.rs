@@ -15,6 +15,19 @@ use crate::{
     referral::{HeldReason, Priority, Reference, TokenKey},
 };
 
+fn enclosed(about: About, referral: &Referral, face: &PageFace<'_>, pages: &[PageImage]) -> Result<Document, ComposeError> {
+    let enclosures = Enclosures { pages: pages.to_vec(), ..Enclosures::default() };
+    document(about, referral, face, Behind::Enclosed(&enclosures))
+}
+
+fn confirmation_request(referral: &Referral, face: &PageFace<'_>, pages: &[PageImage]) -> Result<Document, ComposeError> {
+    enclosed(About::Request, referral, face, pages)
+}
+
+fn cover_only(referral: &Referral, face: &PageFace<'_>) -> Result<Document, ComposeError> {
+    document(About::Request, referral, face, Behind::ByFax)
+}
+
 /// The page as a fax machine at standard resolution sees it (204 by 98 dots an inch, black or white), squared again as a reader does.
 fn faxed(document: &Document, folder: &Path, dusty: bool) -> GrayImage {
     std::fs::write(folder.join("sent.pdf"), &document.bytes).unwrap();
@@ -130,6 +143,68 @@ fn the_cover_names_nobody_and_the_pages_behind_it_say_everything() {
     assert!(!pdftotext(&alone, 1).contains("Quarterstone"));
 }
 
+fn pdf_title(document: &Document) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("page.pdf"), &document.bytes).unwrap();
+    let output = Command::new("pdfinfo").arg(folder.path().join("page.pdf")).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn an_update_is_not_taken_for_a_new_referral_and_brings_what_stands_now() {
+    let referral = referral();
+    let update = enclosed(About::Update, &referral, &face("LL"), &[]).unwrap();
+    let cover = pdftotext(&update, 1);
+    assert!(!cover.contains("please confirm") && cover.contains("Not a new referral"), "{cover}");
+    assert!(cover.contains("Update to a referral you have:") && cover.contains("please replace"), "{cover}");
+    assert!(cover.contains("Appointment:") && cover.contains(referral.reference.as_str()));
+    assert!(pdftotext(&update, 2).contains("GI blood loss"));
+    assert!(pdf_title(&update).contains("Update to a referral you have: please replace"), "{}", pdf_title(&update));
+}
+
+#[test]
+fn a_withdrawal_asks_for_no_appointment_and_comes_back_as_any_other_page() {
+    let referral = referral();
+    let withdrawal = enclosed(About::Withdrawal, &referral, &face("LL-CODE"), &[]).unwrap();
+    assert_eq!(withdrawal.pages, 1);
+    let cover = pdftotext(&withdrawal, 1);
+    for expected in ["asks to cancel", "we know", referral.reference.as_str(), "+1 415-555-0199", "only this one"] {
+        assert!(cover.contains(expected), "{expected} is missing");
+    }
+    for unwanted in ["please confirm", "Appointment", "declined", "not yet", "wrong office", "comes another way"] {
+        assert!(!cover.contains(unwanted), "{unwanted} has no place on a withdrawal");
+    }
+    assert!(pdf_title(&withdrawal).contains("asks to cancel"));
+    let folder = tempfile::tempdir().unwrap();
+    let page = faxed(&withdrawal, folder.path(), false);
+    assert!(layout::CORNER_MARKS.into_iter().all(|mark| ink(&page, mark) > 0.9));
+    assert!(ink(&page, layout::RECEIVED_YES) > 0.15, "the box stands where a reader looks for received");
+    for (what, area) in layout::BOXES.into_iter().filter(|(what, _)| *what != "received-yes" && *what != "received-no") {
+        assert!(ink(&page, area) < 0.01, "where {what} stands on other pages is nothing");
+    }
+    assert_eq!(qr_in(&page).as_deref(), Some("LL-CODE"));
+}
+
+#[test]
+fn a_cover_page_says_how_the_pages_come_and_only_what_is_true() {
+    let referral = referral();
+    let cover = |behind| pdftotext(&document(About::Request, &referral, &face("LL"), behind).unwrap(), 1);
+    assert!(cover(Behind::ByFax).contains("pages come by fax"));
+    assert!(!cover(Behind::Nothing).contains("come"), "nothing comes");
+    let pages = pdftotext(&enclosed(About::Pages, &referral, &face("LL"), &[]).unwrap(), 1);
+    assert!(pages.contains("Pages of a referral:") && pages.contains("see our mail to you"), "{pages}");
+    assert!(pages.contains("book it once"));
+}
+
+#[test]
+fn documents_that_are_not_included_are_counted_on_the_summary() {
+    let enclosures = Enclosures { documents_left_out: 2, documents_incomplete: 1, ..Enclosures::default() };
+    let document = document(About::Request, &referral(), &face("LL"), Behind::Enclosed(&enclosures)).unwrap();
+    let summary = pdftotext(&document, 2).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(summary.contains("2 attached documents could not be included: ask the sender"), "{summary}");
+    assert!(summary.contains("1 attached document could not be included as a whole: ask the sender"), "{summary}");
+}
+
 #[test]
 fn page_images_follow_and_a_damaged_one_costs_only_its_own_page() {
     let referral = referral();
@@ -197,6 +272,10 @@ fn pages_to_look_at() {
     let scans: Vec<PageImage> = scans.map(|path| PageImage { png: std::fs::read(path).unwrap().into() }).collect();
     write("request.pdf", confirmation_request(&referral, &face, &scans).unwrap());
     write("cover.pdf", cover_only(&referral, &face).unwrap());
+    let enclosures = Enclosures { pages: scans.clone(), documents_left_out: 2, documents_incomplete: 1 };
+    for (name, about) in [("pages.pdf", About::Pages), ("update.pdf", About::Update), ("withdrawal.pdf", About::Withdrawal)] {
+        write(name, document(about, &referral, &face, Behind::Enclosed(&enclosures)).unwrap());
+    }
     write("received.pdf", acknowledgement::page(&referral, &face, &received).unwrap());
     referral.record.review = vec!["patient.name.family".into(), "insurance.0.member_id".into(), "request.reason".into()];
     referral.record.patient.birth_date = None;

@@ -321,7 +321,13 @@ impl Desk<'_> {
     }
 
     pub(super) fn ask(&mut self, target: &RouteTarget, referral: ReferralId) {
-        self.decision.deliveries.extend(route::requests(self.config, target, referral, self.now));
+        self.decision.deliveries.extend(route::to_specialist(
+            self.config,
+            Purpose::ConfirmationRequest,
+            target,
+            referral,
+            self.now,
+        ));
     }
 
     /// Queues the acknowledgement to a sender by fax or mail. HL7 is answered on its own connection.

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::{
     decide::{Desk, asked},
-    replies,
+    replies, route,
 };
 use crate::{
+    config::RouteTarget,
     delivery::{DeliveryState, Purpose},
     ids::ReferralId,
     message::Protocol,
@@ -156,7 +157,11 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
                 let queued = replies::queued_to_specialist(desk.store, &known)?;
                 desk.decision().recompose.extend(queued);
             }
-            DeliveryState::InFlight | DeliveryState::Sent => desk.owe(Purpose::Update, asked.through, asked.to, Some(known.id)),
+            DeliveryState::InFlight | DeliveryState::Sent => {
+                let target = RouteTarget { through: asked.through, to: asked.to };
+                let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
+                desk.decision().deliveries.extend(updates);
+            }
             DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
     } else if known.record.held.is_empty()

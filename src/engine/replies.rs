@@ -119,7 +119,7 @@ pub(super) fn apply(
         ReplyOutcome::NotReceived => {
             if let Some(asked) = asked(store, referral.id)? {
                 let target = RouteTarget { through: asked.through, to: asked.to };
-                decision.deliveries.extend(route::requests(config, &target, referral.id, now));
+                decision.deliveries.extend(route::to_specialist(config, Purpose::ConfirmationRequest, &target, referral.id, now));
             }
         }
         ReplyOutcome::WrongRecipient => {

@@ -38,7 +38,8 @@ fn by_directory(config: &Config, provider: &Provider) -> Option<RouteTarget> {
     ];
     ways.iter().find_map(|fits| {
         let name = only(config.directory.entries.iter().filter(|(_, entry)| fits(entry)).map(|(name, _)| name))?;
-        let through = way_out(config, &config.directory.entries[name])?;
+        // An entry without `through` is only ever chosen by a route or a person.
+        let through = config.directory.entries[name].through.clone()?;
         Some(RouteTarget { through, to: name.clone() })
     })
 }
@@ -61,7 +62,7 @@ pub(super) fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'
     )
 }
 
-/// The outbound channel an entry is reached through: its own, else the first that can reach it.
+/// The outbound channel an entry is reached through when a person chooses it: its own, else the first that can reach it.
 #[must_use]
 pub(super) fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<ChannelName> {
     entry.through.clone().or_else(|| {
@@ -76,23 +77,32 @@ pub(super) fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<Channel
     })
 }
 
-/// The deliveries by which a specialist is asked: the request, and the referral's pages by fax where the request goes by a mail
-/// that may not carry them and the entry has a fax number.
+/// The deliveries by which a specialist is asked, or told of a change: by the target's channel, and beside it by fax what a mail may not
+/// carry, where the entry has a fax number.
 #[must_use]
-pub(super) fn requests(config: &Config, target: &RouteTarget, referral: ReferralId, now: Timestamp) -> Vec<Delivery> {
+pub(super) fn to_specialist(
+    config: &Config,
+    purpose: Purpose,
+    target: &RouteTarget,
+    referral: ReferralId,
+    now: Timestamp,
+) -> Vec<Delivery> {
     let about = |purpose, through| {
         let mut delivery = Delivery::queued(purpose, through, target.to.clone(), now);
         delivery.referral = Some(referral);
         delivery
     };
-    let mut requests = vec![about(Purpose::ConfirmationRequest, target.through.clone())];
+    let beside = match purpose {
+        Purpose::ConfirmationRequest | Purpose::Pages => Some(Purpose::Pages),
+        Purpose::Update => Some(Purpose::Update),
+        Purpose::Acknowledgement | Purpose::Withdrawal => None,
+    };
     let by_mail = matches!(config.outbound.get(&target.through), Some(OutboundConfig::Email(_)));
     let entry = config.directory.entries.get(&target.to);
-    if by_mail && entry.is_some_and(|entry| !entry.trusted_tls && entry.fax.is_some()) {
-        let fax = config.outbound.iter().find(|(_, outbound)| matches!(outbound, OutboundConfig::Fax(_)));
-        requests.extend(fax.map(|(name, _)| about(Purpose::Pages, name.clone())));
-    }
-    requests
+    let bare = by_mail && entry.is_some_and(|entry| !entry.trusted_tls && entry.fax.is_some());
+    let fax = config.outbound.iter().find(|(_, outbound)| matches!(outbound, OutboundConfig::Fax(_))).map(|(name, _)| name);
+    let beside = beside.filter(|_| bare).zip(fax).map(|(purpose, fax)| about(purpose, fax.clone()));
+    std::iter::once(about(purpose, target.through.clone())).chain(beside).collect()
 }
 
 fn has_fax(provider: &Provider, number: &str) -> bool {

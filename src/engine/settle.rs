@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Context, decide::asked, replies, route};
 use crate::{
     config::RouteTarget,
-    delivery::{Delivery, DeliveryState, Purpose},
+    delivery::{DeliveryState, Purpose},
     ids::ReferralId,
     referral::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, Priority, Record, Reference, Referral, Reply, ReplyOutcome,
@@ -204,9 +204,9 @@ impl<'a> Settlement<'a> {
         let Some(asked) = asked(&self.context.store, self.referral.id)? else { return Ok(()) };
         match asked.state {
             DeliveryState::Sent | DeliveryState::InFlight => {
-                let mut delivery = Delivery::queued(purpose, asked.through, asked.to, self.entry.at);
-                delivery.referral = Some(self.referral.id);
-                self.decision.deliveries.push(delivery);
+                let target = RouteTarget { through: asked.through, to: asked.to };
+                let config = self.context.config();
+                self.decision.deliveries.extend(route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at));
             }
             DeliveryState::Queued if purpose == Purpose::Update => {
                 self.decision.recompose.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
@@ -328,7 +328,13 @@ impl<'a> Settlement<'a> {
         let found = channel.and_then(|channel| route::destination(&config, channel, &self.referral.record));
         match self.target.take().or(found) {
             Some(target) => {
-                self.decision.deliveries.extend(route::requests(&config, &target, self.referral.id, self.entry.at));
+                self.decision.deliveries.extend(route::to_specialist(
+                    &config,
+                    Purpose::ConfirmationRequest,
+                    &target,
+                    self.referral.id,
+                    self.entry.at,
+                ));
             }
             None => self.referral.record.hold(HeldReason::NoRoute),
         }

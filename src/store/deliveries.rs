@@ -21,7 +21,7 @@ fn refused(delivery: &Delivery) -> StoreError {
 /// Marks a delivery in flight and counts the attempt, before its first byte leaves.
 pub(super) fn claim(batch: &mut Batch<'_>, id: DeliveryId) -> Result<Delivery, StoreError> {
     let mut delivery = existing(batch, id)?;
-    if !delivery.state.may_become(DeliveryState::InFlight) {
+    if delivery.state != DeliveryState::Queued {
         return Err(refused(&delivery));
     }
     delivery.state = DeliveryState::InFlight;

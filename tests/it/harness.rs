@@ -63,11 +63,13 @@ return_number = "+15035550100"
 "#;
 const DIRECTORY: &str = r#"
 [cardiology-desk]
+through = "email-out"
 name = "Northside Heart Center"
 email = "desk@northside-heart.example"
 fax = "+15035550141"
 specialties = ["Cardiology"]
 [dermatology-desk]
+through = "fax-out"
 name = "Harbor Skin Clinic"
 fax = "+15035550142"
 specialties = ["Dermatology"]

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 
 /// How long anything may take before a test gives up on it.
@@ -212,15 +214,15 @@ impl Running {
         self.child.wait().unwrap();
     }
 
-    /// Sends a signal by its number.
-    pub fn signal(&self, name: &str) {
-        let done = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
-        assert!(done.success());
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let process = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(process, signal).unwrap();
     }
 
     /// SIGTERM, and the exit status; none where it took longer than ten seconds.
     pub fn stop(mut self) -> Option<i32> {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < Duration::from_secs(10) {
             if let Some(status) = self.child.try_wait().unwrap() {

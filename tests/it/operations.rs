@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Peer, Site, field, referral_message, wait_for};
+use crate::harness::{Peer, Signal, Site, field, referral_message, wait_for};
 
 #[test]
 fn sigterm_drains_and_exits_0() {
@@ -20,12 +20,12 @@ fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() 
     let site = Site::new();
     let running = site.start();
     site.channel("email-out", "[outbound.email]\nform = \"x@loopline.example\"\nmaildir = \"mail-out\"\n");
-    running.signal("HUP");
+    running.signal(Signal::HUP);
     assert!(wait_for(|| site.log().contains("the configuration has mistakes")), "{}", site.log());
     assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
 
     site.channel("email-out", "[outbound.email]\nfrom = \"other@loopline.example\"\nmaildir = \"mail-out\"\n");
-    running.signal("HUP");
+    running.signal(Signal::HUP);
     assert!(wait_for(|| site.log().contains("the new configuration is in force")), "{}", site.log());
     assert!(wait_for(|| !site.mails_out().is_empty()));
     Peer::connect(&site.mllp()).send(&referral_message("M2", "P2", "Quall")).unwrap();

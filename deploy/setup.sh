@@ -14,7 +14,7 @@ packages_to_run=(
 )
 # What the tests drive besides: a real mail server, and independent readers of PDF and TIFF.
 # shellcheck disable=SC2034
-packages_to_test=(exim4-daemon-light libtiff-tools openssl poppler-utils)
+packages_to_test=(exim4-daemon-light libtiff-tools openssl poppler-utils tesseract-ocr)
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() {

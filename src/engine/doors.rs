@@ -45,14 +45,18 @@ impl Doors {
             .filter(|(name, door)| config.inbound.get(name).is_none_or(|channel| channel.inbound != door.config))
             .map(|(name, _)| name.clone())
             .collect();
+        let mut failures = Vec::new();
         for name in gone {
-            if let Some(door) = self.open.remove(&name) {
-                self.context.note_address(&name, None);
-                door.close(Duration::from_secs(super::DOORS_DRAIN_SECONDS_MAX)).await;
-                tracing::info!(channel = %name, "closed, as its configuration changed");
+            let Some(old) = self.open.remove(&name) else { continue };
+            self.context.note_address(&name, None);
+            let changed = config.inbound.get(&name);
+            if let Some(channel) = changed {
+                failures.extend(self.replace(old, channel).await);
+            } else {
+                old.close(Duration::from_secs(super::DOORS_DRAIN_SECONDS_MAX)).await;
+                tracing::info!(channel = %name, "closed, as it is not configured any more");
             }
         }
-        let mut failures = Vec::new();
         for channel in config.inbound.values() {
             if !self.open.contains_key(&channel.name)
                 && let Err(error) = self.open(channel)
@@ -62,6 +66,24 @@ impl Doors {
         }
         anyhow::ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())
+    }
+
+    /// Opens a door anew. Where the new one cannot be opened, the old one stays: a wrong port must not leave senders before a closed door.
+    async fn replace(&mut self, old: Door, channel: &InboundChannel) -> Option<String> {
+        let drain = Duration::from_secs(super::DOORS_DRAIN_SECONDS_MAX);
+        // A listener on another port opens beside the old one. Two doors at one folder or Maildir would take the same files.
+        let beside = matches!(channel.inbound, InboundConfig::Mllp(_)) && self.open(channel).is_ok();
+        let before = InboundChannel { inbound: old.config.clone(), ..channel.clone() };
+        old.close(drain).await;
+        if beside {
+            return None;
+        }
+        let error = self.open(channel).err()?;
+        let stays = match self.open(&before) {
+            Ok(()) => "it stays open as it was before",
+            Err(_) => "it is closed",
+        };
+        Some(format!("{error:#}; {stays}"))
     }
 
     pub(super) async fn close_all(&mut self, within: Duration) {

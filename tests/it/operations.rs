@@ -33,6 +33,23 @@ fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() 
 }
 
 #[test]
+fn a_door_that_cannot_be_opened_anew_stays_as_it_was() {
+    let site = Site::new();
+    let running = site.start();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = std::fs::read_to_string(site.path("channels/hl7-in.toml")).unwrap();
+    site.channel("hl7-in", &text.replace("127.0.0.1:0", &taken.local_addr().unwrap().to_string()));
+    running.signal(Signal::HUP);
+    assert!(wait_for(|| site.log().contains("it stays open as it was before")), "{}", site.log());
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
+
+    drop(taken);
+    running.signal(Signal::HUP);
+    assert!(wait_for(|| site.log().contains("the new configuration is in force")), "{}", site.log());
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M2", "P2", "Quall")).unwrap(), "MSA", 1), "AA");
+}
+
+#[test]
 fn a_second_engine_on_the_same_folder_is_told_so() {
     let site = Site::new();
     let _running = site.start();

@@ -15,8 +15,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, filter::FilterFn, layer::Su
 use crate::config::{LogFormat, Settings};
 
 /// Starts logging for this process as the settings say. A second call changes nothing.
+///
+/// From then on a panic is one log line with its place in the code: its message can quote what was being read.
 pub fn start(settings: &Settings) {
     start_with(settings.log, &settings.log_filter);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(place, "a defect of loopline: the code broke off there; report it");
+    }));
 }
 
 /// Starts logging in a format, with a filter; one that is none falls back to `info`, as configuration was checked before.

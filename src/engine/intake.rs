@@ -20,7 +20,7 @@ use crate::{
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
         Kind,
-        hl7::{self, Header, Hl7Message, Refusal},
+        hl7::{self, Header, Hl7Message, Refusal, Warning},
     },
     referral::Problem,
     store::{Decision, Insertion, NewMessage, Receipt, StoreError},
@@ -148,7 +148,7 @@ impl Intake {
                 done => return done,
             }
         }
-        let answering = Answering { settings: interpret::answer_settings(channel), read: &read, id: MessageId::generate() };
+        let answering = Answering::new(channel, &read);
         Err(IntakeError::Unavailable { answer: answering.busy(), source: StoreError::Stale })
     }
 
@@ -160,18 +160,20 @@ impl Intake {
         read: &Hl7Message,
     ) -> Result<Accepted, IntakeError> {
         let store = &self.context.store;
-        let answering = Answering { settings: interpret::answer_settings(channel), read, id: MessageId::generate() };
-        let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
+        let mut answering = Answering::new(channel, read);
         let mut message = Message { id: answering.id, ..Message::received(arrival) };
         message.sender = Some(read.sender.clone());
         message.control_id = read.control_id.clone().map(ControlId);
-        if let Some(key) = &read.control_key
-            && let Some(other) = store.message_by_key(key).map_err(unavailable)?
-            && other.body != message.body
-        {
-            let text = "MSH-10 was used before for another message; taken as a new one";
-            message.problems.push(Problem::at("control-id-reused", "MSH-10", text));
+        match self.is_reused(read.control_key.as_deref(), &message.body) {
+            Ok(false) => {}
+            Ok(true) => {
+                let warning = Warning::reused_control_id();
+                message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
+                answering.warnings.push(warning);
+            }
+            Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
+        let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
         let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
         let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
         let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
@@ -199,6 +201,12 @@ impl Intake {
                 Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
             }
         }
+    }
+
+    /// Whether the sender used this control id before, for other content.
+    fn is_reused(&self, control_key: Option<&str>, body: &BodyId) -> Result<bool, StoreError> {
+        let Some(key) = control_key else { return Ok(false) };
+        Ok(self.context.store.message_by_key(key)?.is_some_and(|other| other.body != *body))
     }
 
     /// The answer that a message got before: it is given again.
@@ -259,6 +267,8 @@ struct Answering<'a> {
     read: &'a Hl7Message,
     /// Our message id is the MSH-10 of our answer: unique, and found again in the listings.
     id: MessageId,
+    /// What the sender should mend.
+    warnings: Vec<Warning>,
 }
 
 /// A message with its answer.
@@ -270,7 +280,12 @@ struct Answered {
     repeatable: bool,
 }
 
-impl Answering<'_> {
+impl<'a> Answering<'a> {
+    fn new(channel: &InboundChannel, read: &'a Hl7Message) -> Self {
+        let settings = interpret::answer_settings(channel);
+        Self { settings, read, id: MessageId::generate(), warnings: read.warnings.clone() }
+    }
+
     fn answer(&self, decided: Decided) -> Answered {
         let Decided { mut decision, standing, unknown_referral } = decided;
         let unknown = unknown_referral.then(Refusal::unknown_referral);
@@ -283,7 +298,7 @@ impl Answering<'_> {
                 decision = Decision::default();
                 Verdict::Refused(refusal)
             }
-            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.read.warnings },
+            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings },
         };
         let repeatable = refusal.is_none();
         let standing = standing.as_ref().map(|(reference, status)| Standing { reference, status: *status });

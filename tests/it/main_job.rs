@@ -103,6 +103,19 @@ fn frames_split_and_joined_anywhere_are_answered_one_by_one_in_order() {
 }
 
 #[test]
+fn a_control_id_used_again_for_another_message_is_taken_as_new_with_a_warning() {
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\npositive = \"ACK\"\n");
+    let _running = site.start();
+    let mut peer = Peer::connect(&site.mllp());
+    assert!(!peer.send(&referral_message("M1", "P1", "Quill")).unwrap().contains("ERR|"));
+    let answer = peer.send(&referral_message("M1", "P2", "Quall")).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    assert_eq!((field(&answer, "ERR", 3).starts_with("205^"), field(&answer, "ERR", 4)), (true, "W"), "{answer}");
+    assert_eq!(site.referrals().len(), 2);
+}
+
+#[test]
 fn a_message_without_a_patient_is_refused_and_kept_and_evaluated_afresh() {
     let site = Site::new();
     let _running = site.start();

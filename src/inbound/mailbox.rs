@@ -1,13 +1,20 @@
 //! A mailbox as a Maildir: mails move from `new/` to `cur/` with the flag S once they are durable.
 //!
 //! # Design notes
-//! Nothing is ever deleted, and nothing leaves `new/` before its receipt. A mail that is larger than is taken, or that cannot be read,
-//! stays in `new/` and is reported once (by its size, never its name). A mail that is stored but will not move is remembered by its
-//! inode, time and length and not read again; after a restart the store knows it as the same file. When the store cannot write, all
-//! wait: the next attempt comes after a growing pause. Which mail comes first in `new/` decides nothing else, so a mail that is left
-//! does not keep the ones behind it from being taken.
+//! Nothing is ever deleted, and nothing leaves `new/` before its receipt. A mail that stays in `new/` is reported once, by its size,
+//! never its name, and remembered by its inode, time and length: one that is larger than is taken is not looked at again; one that
+//! cannot be read, or that is stored and will not move, is tried again at each look, as what is in its way (rights, mostly) can be
+//! mended without a restart. One that is stored is not read again; after a restart the store knows it as the same file. When the
+//! store cannot write, all wait: the next attempt comes after a growing pause. Which mail comes first in `new/` decides nothing else,
+//! so a mail that is left does not keep the ones behind it from being taken.
 
-use std::{collections::HashSet, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -124,7 +131,7 @@ where
     let changed = Arc::new(Notify::new());
     let _watcher = watcher(&maildir, Arc::clone(&changed), &door.channel);
     let poll = Duration::from_secs_f64(door.config.poll_seconds.clamp(0.05, 3_600.0));
-    let mut taker = Taker { door, maildir, left: HashSet::new() };
+    let mut taker = Taker { door, maildir, left: HashMap::new() };
     let mut backoff = BACKOFF_SECONDS;
     loop {
         let pause = match taker.look(&shutdown, &accept).await {
@@ -176,8 +183,19 @@ fn watcher(maildir: &Maildir, changed: Arc<Notify>, channel: &ChannelName) -> Op
 struct Taker {
     door: MailboxInbound,
     maildir: Maildir,
-    /// The identities of mails that stay in `new/`: too large, unreadable, or stored and not moved.
-    left: HashSet<String>,
+    /// The identities of the mails that stay in `new/`, and what is left to do with each.
+    left: HashMap<String, Left>,
+}
+
+/// Why a mail stays in `new/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// It is not taken at all.
+    ForGood,
+    /// It could not be read.
+    Unread,
+    /// It is stored, and could not be moved.
+    Stored,
 }
 
 impl Taker {
@@ -199,14 +217,19 @@ impl Taker {
         };
         let there: HashSet<&String> = listing.entries.iter().map(|entry| &entry.identity).collect();
         if !listing.more {
-            self.left.retain(|identity| there.contains(identity));
+            self.left.retain(|identity, _| there.contains(identity));
         }
         for entry in &listing.entries {
             if shutdown.is_cancelled() {
                 return Look::Stop;
             }
-            if self.left.contains(&entry.identity) {
-                continue;
+            match self.left.get(&entry.identity) {
+                Some(Left::ForGood) => continue,
+                Some(Left::Stored) => {
+                    self.put_away(entry).await;
+                    continue;
+                }
+                Some(Left::Unread) | None => {}
             }
             let Some(arrival) = self.arrival(entry).await else { continue };
             match accept(arrival).await {
@@ -215,7 +238,7 @@ impl Taker {
                     tracing::warn!(%channel, "the store cannot take a mail now; it stays and is tried again");
                     return Look::Later;
                 }
-                Verdict::Never => self.leave(entry, "the intake refused it"),
+                Verdict::Never => self.leave(entry, Left::ForGood, "the intake refused it"),
                 Verdict::Stop => return Look::Stop,
             }
         }
@@ -224,7 +247,7 @@ impl Taker {
 
     async fn arrival(&mut self, entry: &Entry) -> Option<Arrival> {
         if entry.bytes > self.door.config.mail_bytes_max {
-            self.leave(entry, "it is larger than mail_bytes_max");
+            self.leave(entry, Left::ForGood, "it is larger than mail_bytes_max");
             return None;
         }
         let (path, limit) = (entry.path.clone(), self.door.config.mail_bytes_max);
@@ -238,33 +261,35 @@ impl Taker {
                 file: Some(SourceFile { name: entry.name.clone(), identity: entry.identity.clone() }),
             }),
             Ok(Ok(None)) => {
-                self.leave(entry, "it is larger than mail_bytes_max");
+                self.leave(entry, Left::ForGood, "it is larger than mail_bytes_max");
                 None
             }
             // Somebody else took it.
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
             Ok(Err(error)) => {
-                self.leave(entry, &format!("it cannot be read: {}", error.kind()));
+                self.leave(entry, Left::Unread, &format!("it cannot be read: {}", error.kind()));
                 None
             }
             Err(_) => None,
         }
     }
 
-    /// Moves a stored mail to `cur/`. One that will not move is stored all the same, and is not read again.
+    /// Moves a stored mail to `cur/`. One that will not move is stored all the same: it is not read again, only moved.
     async fn put_away(&mut self, entry: &Entry) {
         let (maildir, name) = (self.maildir.clone(), entry.name.clone());
         match tokio::task::spawn_blocking(move || maildir.take(&name, "S")).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => self.leave(entry, &format!("it is stored, but cannot be moved to cur/: {}", error.kind())),
-            Err(_) => self.leave(entry, "it is stored, but moving it to cur/ was interrupted"),
+            Ok(Err(error)) => {
+                self.leave(entry, Left::Stored, &format!("it is stored, but cannot be moved to cur/: {}", error.kind()))
+            }
+            Err(_) => self.leave(entry, Left::Stored, "it is stored, but moving it to cur/ was interrupted"),
         }
     }
 
     /// Leaves a mail in `new/` and says so, once.
-    fn leave(&mut self, entry: &Entry, why: &str) {
-        if self.left.insert(entry.identity.clone()) {
+    fn leave(&mut self, entry: &Entry, left: Left, why: &str) {
+        if self.left.insert(entry.identity.clone(), left) != Some(left) {
             let channel = &self.door.channel;
             tracing::warn!(%channel, bytes = entry.bytes, why, "a mail stays in new/ of the Maildir; a person must look");
         }

@@ -100,7 +100,7 @@ async fn while_the_store_cannot_write_mails_wait_in_new() {
 }
 
 #[tokio::test]
-async fn a_mail_that_will_not_move_is_not_read_twice() {
+async fn a_mail_that_will_not_move_is_not_read_twice_and_moves_when_it_can() {
     // Without cur/, nothing can be moved there; unlike permissions this holds for root too.
     let running = Running::start(1_000, |_| ());
     running.until(|running| running.folder.path().join("cur").exists()).await;
@@ -113,5 +113,8 @@ async fn a_mail_that_will_not_move_is_not_read_twice() {
     running.until(|running| running.taken.lock().unwrap().len() == 2).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(running.names("new"), ["1", "2"]);
+    std::fs::remove_file(running.folder.path().join("cur")).unwrap();
+    std::fs::create_dir(running.folder.path().join("cur")).unwrap();
+    running.until(|running| running.names("cur") == ["1:2,S", "2:2,S"]).await;
     assert_eq!(running.stop().await, [b"stuck".to_vec(), b"also".to_vec()]);
 }

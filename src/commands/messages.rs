@@ -21,7 +21,7 @@ pub enum MessagesCommand {
     Show(ShowArgs),
     /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
-    /// Take a held message off the list: a person looked, and it asks for nothing.
+    /// Take a held or failed message off the list: a person looked, and it asks for nothing.
     Dismiss(ReplayArgs),
 }
 

@@ -69,7 +69,9 @@ pub struct SettleArgs {
 
 #[derive(Debug, Subcommand)]
 enum SettleCommand {
-    /// The fields are right as they were read; none named: all, it is no duplicate, a waiting reply is set aside, and it may go on.
+    /// The fields are right as they were read; none named: all, it is no duplicate, and it may go on.
+    ///
+    /// Not while a reply waits: say what that means first, by `reply`, or put it aside, by `set-aside`.
     Confirm {
         /// Paths as `show` lists them under review.
         fields: Vec<String>,
@@ -93,6 +95,8 @@ enum SettleCommand {
         #[arg(long)]
         at: Option<String>,
     },
+    /// The reply that waits longest says nothing that moves the referral.
+    SetAside,
     /// It is the same referral as another one, which stays.
     Merge {
         /// The reference of the one that stays.
@@ -104,7 +108,7 @@ enum SettleCommand {
         #[arg(long)]
         reason: String,
     },
-    /// It was cancelled or closed, and is open again.
+    /// It was cancelled or closed, or shall be cancelled, and is open again.
     Reopen,
 }
 
@@ -190,11 +194,15 @@ fn show(found: &Value) {
         rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new()]);
     }
     print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");
-    if let Some(pending) = referral.get("pending_reply") {
+    for pending in referral["pending_replies"].as_array().into_iter().flatten() {
+        let at = print::text(pending, "/reading/appointment/at");
+        let at = if at.is_empty() { at } else { format!(" for {at}") };
         print::say(&format!(
-            "\na reply waits: {} (best reading: {}: {})",
+            "\na reply waits, message {}: {}; read as {}{}\n  {}\n  settle it: `reply OUTCOME`, or `set-aside`",
+            print::text(pending, "/message"),
             print::text(pending, "/why"),
             print::text(pending, "/reading/outcome"),
+            at,
             print::text(pending, "/reading/quote")
         ));
     }
@@ -202,10 +210,10 @@ fn show(found: &Value) {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
     }
     let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
-        let outcome = print::text(entry, "/outcome");
+        let detail = ["/outcome", "/fields", "/to", "/into", "/reason"].map(|pointer| print::text(entry, pointer)).concat();
         vec![
             print::time(entry, "/at"),
-            format!("{} {outcome}", print::text(entry, "/event")),
+            format!("{} {detail}", print::text(entry, "/event")).trim().to_owned(),
             print::text(entry, "/by"),
             print::text(entry, "/message"),
         ]
@@ -241,6 +249,7 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         },
         SettleCommand::Route { to } => Act::Route { to },
         SettleCommand::Reply { outcome, at } => Act::Reply { outcome: word("outcome", &outcome)?, at },
+        SettleCommand::SetAside => Act::SetAside,
         SettleCommand::Merge { into } => Act::Merge { into },
         SettleCommand::Reject { reason } => Act::Reject { reason },
         SettleCommand::Reopen => Act::Reopen,

@@ -153,7 +153,11 @@ impl Desk<'_> {
         self.message.acknowledgement = match self.message.kind {
             // Queued, or settled above.
             Some(Kind::Referral) => Acknowledgement::Owed,
-            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => Acknowledgement::Undelivered,
+            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => {
+                let text = "its sender was told nothing, as it is not clear what it is: call them, if they wait for an answer";
+                self.message.problems.push(Problem::new("not-acknowledged", text));
+                Acknowledgement::Undelivered
+            }
             Some(Kind::Reply | Kind::Report | Kind::AutoReply | Kind::Bounce | Kind::Document | Kind::Acknowledgement) => {
                 Acknowledgement::NotOwed
             }
@@ -164,6 +168,11 @@ impl Desk<'_> {
         self.message.state = State::Held;
         self.message.reason = Some(why.to_owned());
         Ok(())
+    }
+
+    /// Says beside the message why nothing followed from it.
+    pub(super) fn explain(&mut self, why: &str) {
+        self.message.reason = Some(why.to_owned());
     }
 
     pub(super) fn message(&self) -> &Message {

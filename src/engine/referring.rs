@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::RouteTarget,
     delivery::{DeliveryState, Purpose},
-    ids::ReferralId,
+    ids::{MessageId, ReferralId},
     message::Protocol,
     referral::{HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
     store::StoreError,
@@ -120,7 +120,7 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
         status: Status::New,
         version: 0,
         record,
-        pending_reply: None,
+        pending_replies: Vec::new(),
         sources: vec![desk.source()],
         history: Vec::new(),
     };
@@ -141,6 +141,12 @@ pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[String])
 
 /// The sender says something else of a referral that is known: a new version of it.
 fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
+    let replayed = desk.is_replayed_on(&known);
+    if replayed && last_said_by(&known) != Some(desk.message().id) {
+        desk.explain("replayed; nothing was changed, as a later message says how the referral stands");
+        desk.link(&known);
+        return Ok(());
+    }
     let stands = std::mem::take(&mut known.record);
     known.record = merged(&stands, record, &corrected(&known));
     if same_content(&stands, &known.record) {
@@ -148,7 +154,10 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
         desk.link(&known);
         return Ok(());
     }
-    let event = desk.entry(HistoryEvent::Changed);
+    let mut event = desk.entry(HistoryEvent::Changed);
+    if replayed {
+        event.by.push_str(", replayed by a person");
+    }
     known.record_event(event);
     if let Some(asked) = asked(desk.store, known.id)? {
         match asked.state {
@@ -172,6 +181,12 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
     }
     desk.write(known);
     Ok(())
+}
+
+/// The message that said last what the referral is.
+fn last_said_by(referral: &Referral) -> Option<MessageId> {
+    let says = |event: &HistoryEvent| matches!(event, HistoryEvent::Received | HistoryEvent::Changed | HistoryEvent::Reopened);
+    referral.history.iter().rev().find_map(|entry| entry.message.filter(|_| says(&entry.event)))
 }
 
 /// Cancel *requested*: what is queued is withdrawn, who was asked is told.

@@ -22,9 +22,9 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
     let Some(mut referral) = referral_of(desk, &reply, keys)? else {
         return desk.hold_message("a reply, but it is not clear to which referral");
     };
-    if desk.is_replayed_on(&referral)
-        && referral.pending_reply.as_ref().is_none_or(|pending| pending.message != desk.message().id)
-    {
+    let message = desk.message().id;
+    let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
+    if desk.is_replayed_on(&referral) && !waited {
         // Acted on before.
         desk.link(&referral);
         return Ok(());
@@ -32,11 +32,16 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
     match doubt.or(why_unclear(desk, &reply, &referral)?) {
         Some(why) => {
             referral.record.hold(HeldReason::UnclearReply);
-            referral.pending_reply = Some(PendingReply { message: desk.message().id, reading: reply, why: why.to_owned() });
+            referral.pending_replies.retain(|pending| pending.message != message);
+            referral.pending_replies.push(PendingReply { message, reading: reply, why: why.to_owned() });
             let event = desk.entry(HistoryEvent::Unclear);
             referral.record_event(event);
         }
         None => {
+            referral.pending_replies.retain(|pending| pending.message != message);
+            if referral.pending_replies.is_empty() {
+                referral.record.release(HeldReason::UnclearReply);
+            }
             let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
             let (store, config) = (desk.store, desk.config);
             apply(store, config, desk.decision(), &mut referral, &reply, entry)?;

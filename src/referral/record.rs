@@ -216,9 +216,9 @@ pub struct Referral {
     /// What is known.
     #[serde(flatten)]
     pub record: Record,
-    /// A reply that was not plain, as the engine read it: a person decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_reply: Option<PendingReply>,
+    /// Replies that were not plain, as the engine read them, oldest first: a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_replies: Vec<PendingReply>,
     /// Every message that fed it.
     #[serde(default)]
     pub sources: Vec<Source>,

@@ -120,6 +120,8 @@ impl Status {
             | HistoryEvent::Confirmed { .. }
             | HistoryEvent::Corrected { .. }
             | HistoryEvent::Merged { .. }
+            | HistoryEvent::Routed { .. }
+            | HistoryEvent::ReplySetAside
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead
             | HistoryEvent::Unclear => self,
@@ -197,6 +199,13 @@ pub enum HistoryEvent {
         /// The reference of the one that stays.
         into: String,
     },
+    /// A person said to whom it goes.
+    Routed {
+        /// The entry of the directory.
+        to: String,
+    },
+    /// A person read a waiting reply, and it says nothing that moves the referral.
+    ReplySetAside,
     /// A person rejected it.
     Rejected {
         /// Why.

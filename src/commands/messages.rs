@@ -1,4 +1,4 @@
-//! `loopline messages list | show | replay`: where every message is, and why.
+//! `loopline messages list | show | replay | dismiss`: where every message is, and why.
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
@@ -117,7 +117,9 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
         ]
     });
     let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
-    print::table(&head, &rows.collect::<Vec<_>>(), "no messages");
+    let rows: Vec<_> = rows.collect();
+    print::table(&head, &rows, "no messages");
+    print::more(rows.len(), args.limit);
     Ok(())
 }
 

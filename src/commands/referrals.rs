@@ -8,9 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::print;
-use crate::engine::{
-    admin::{Request, ask},
-    settle::Act,
+use crate::{
+    engine::{
+        admin::{Request, ask},
+        settle::Act,
+    },
+    referral::{HeldReason, Status},
 };
 
 /// `loopline referrals`
@@ -27,7 +30,7 @@ pub enum ReferralsCommand {
 /// `loopline referrals list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only those a person must act on.
+    /// Only those that wait for a person: held, or declined, or lacking something, or to be cancelled.
     #[arg(long)]
     held: bool,
     /// Only this status: new, requested, confirmed, scheduled, …
@@ -146,6 +149,7 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
         &rows,
         "no referrals",
     );
+    print::more(rows.len(), args.limit);
     Ok(())
 }
 
@@ -174,6 +178,9 @@ fn show(found: &Value) {
     let held = print::text(referral, "/held");
     if !held.is_empty() {
         print::say(&format!("held for a person: {held}"));
+    }
+    for step in next_steps(referral) {
+        print::say(&format!("  next: {step}"));
     }
     let mut leaves = Vec::new();
     for section in
@@ -225,6 +232,14 @@ fn show(found: &Value) {
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
 }
 
+/// What a person does about it, by what holds it and where it stands.
+fn next_steps(referral: &Value) -> Vec<&'static str> {
+    let held = referral["held"].as_array().into_iter().flatten();
+    let reasons = held.filter_map(|reason| serde_json::from_value::<HeldReason>(reason.clone()).ok());
+    let status = serde_json::from_value::<Status>(referral["status"].clone()).ok();
+    reasons.map(HeldReason::next_step).chain(status.and_then(Status::next_step)).collect()
+}
+
 fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| flatten(&format!("{path}.{name}"), value, into)),
@@ -261,6 +276,9 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         let held = print::text(&settled, "/held");
         let rest = if held.is_empty() { "nothing holds it".to_owned() } else { format!("still held: {held}") };
         print::say(&format!("{} is {}; {rest}", print::text(&settled, "/reference"), print::text(&settled, "/status")));
+        for step in next_steps(&settled) {
+            print::say(&format!("  next: {step}"));
+        }
     }
     Ok(())
 }

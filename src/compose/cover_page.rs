@@ -149,7 +149,7 @@ impl Withdrawn {
                 let stays = stays.unwrap_or("another referral");
                 format!("A referral that you have from us is the same as {stays}. Please go on with {stays} only.")
             }
-            Self::Rejected => "A referral that you have from us was sent to you in error and is withdrawn.".to_owned(),
+            Self::Rejected => "A referral that you have from us is withdrawn.".to_owned(),
             Self::SentElsewhere => "A referral that you have from us now goes to another practice.".to_owned(),
         }
     }

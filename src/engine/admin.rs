@@ -206,7 +206,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             Ok(json!({"healthy": true, "channels": context.channel_addresses()}))
         }
         Request::Referrals { status, held, limit } => {
-            let filter = ReferralFilter { status, held: held.then_some(true), limit };
+            let filter = ReferralFilter { status, waiting: held, limit, ..ReferralFilter::default() };
             to_value(&store.referrals(&filter).map_err(plain)?)
         }
         Request::Referral { id } => {

@@ -87,7 +87,7 @@ fn ask_or_hold(desk: &mut Desk<'_>, referral: &mut Referral) -> Result<(), Store
     Ok(())
 }
 
-fn is_over(status: Status) -> bool {
+pub(super) fn is_over(status: Status) -> bool {
     matches!(status, Status::CancelRequested | Status::Cancelled | Status::Closed | Status::Expired)
 }
 
@@ -104,13 +104,16 @@ fn find_twin(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Re
     }
     let open = in_message || twin.as_ref().is_some_and(|twin| !is_over(twin.status));
     if open && desk.message().protocol != Protocol::Hl7 {
-        record.hold(HeldReason::PossibleDuplicate);
-        let other = twin.map_or_else(|| "in the same message".to_owned(), |twin| twin.reference.to_string());
-        let text =
-            format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
-        record.problems.push(Problem::new("possible-duplicate", text));
+        hold_as_twin(record, twin.as_ref().map_or("in the same message", |twin| twin.reference.as_str()));
     }
     Ok(())
+}
+
+/// Holds a referral that may be one that is known already; `other` says which.
+pub(super) fn hold_as_twin(record: &mut Record, other: &str) {
+    record.hold(HeldReason::PossibleDuplicate);
+    let text = format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
+    record.problems.push(Problem::new("possible-duplicate", text));
 }
 
 fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
@@ -275,7 +278,7 @@ fn same_patient(one: &Record, other: &Record) -> bool {
 }
 
 /// The same person referred to the same specialty: a key that a second such referral is noticed by.
-fn likeness_key(record: &Record) -> Option<String> {
+pub(super) fn likeness_key(record: &Record) -> Option<String> {
     let patient = &record.patient;
     let family = fold(patient.name.family.as_deref()?);
     let given = fold(patient.name.given.as_deref()?);

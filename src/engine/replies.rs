@@ -74,9 +74,14 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
         }
         Protocol::Mail => {
             let from = desk.message().sender.as_deref().unwrap_or_default();
-            let asked = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
-            let expected = asked.iter().any(|delivery| was_asked(delivery, from));
-            Ok((!expected).then_some("it comes from an address that was not asked"))
+            let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
+            let now_with = asked(desk.store, referral.id)?.map(|asked| asked.to);
+            let mut answering = sent.iter().filter(|delivery| was_asked(delivery, from)).peekable();
+            if answering.peek().is_none() {
+                return Ok(Some("it comes from an address that was not asked"));
+            }
+            let asked_last = answering.any(|delivery| now_with.as_ref().is_none_or(|now_with| delivery.to == *now_with));
+            Ok((!asked_last).then_some("it comes from a desk that the referral was taken from since"))
         }
     }
 }

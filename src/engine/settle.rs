@@ -11,6 +11,7 @@ use super::{
     corrections::{corrected, has_path},
     decide::asked,
     interpret::today,
+    referring::{hold_as_twin, is_over, likeness_key},
     replies, route,
 };
 use crate::{
@@ -26,6 +27,9 @@ use crate::{
 
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
 const TRIES_MAX: u32 = 8;
+
+/// What tells a patient from others: nothing goes out without it.
+const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
 
 /// What a person does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +114,8 @@ struct Settlement<'a> {
     decision: Decision,
     entry: HistoryEntry,
     target: Option<RouteTarget>,
+    /// What the referral shall be found by from now on, too.
+    keys: Vec<String>,
 }
 
 impl<'a> Settlement<'a> {
@@ -121,7 +127,15 @@ impl<'a> Settlement<'a> {
             message: None,
             delivery: None,
         };
-        Self { context, read_version: referral.version, referral, decision: Decision::default(), entry, target: None }
+        Self {
+            context,
+            read_version: referral.version,
+            referral,
+            decision: Decision::default(),
+            entry,
+            target: None,
+            keys: Vec::new(),
+        }
     }
 
     fn happened(&mut self, event: HistoryEvent) {
@@ -132,7 +146,7 @@ impl<'a> Settlement<'a> {
     fn carry_out(mut self, act: &Act) -> Result<Decision, SettleError> {
         self.fits(act)?;
         match act {
-            Act::Reopen => self.happened(HistoryEvent::Reopened),
+            Act::Reopen => self.reopen(),
             Act::Confirm { fields } => self.confirm(fields)?,
             Act::Correct { fields } => self.correct(fields)?,
             Act::Route { to } => self.route(to)?,
@@ -145,7 +159,7 @@ impl<'a> Settlement<'a> {
         self.decision.referrals.push(ReferralWrite {
             referral: self.referral,
             read_version: Some(self.read_version),
-            keys: Vec::new(),
+            keys: self.keys,
         });
         Ok(self.decision)
     }
@@ -172,6 +186,8 @@ impl<'a> Settlement<'a> {
     }
 
     fn confirm(&mut self, fields: &[String]) -> Result<(), SettleError> {
+        let record = &self.referral.record;
+        let missing: Vec<String> = IDENTITY.into_iter().filter(|path| !has_path(record, path)).map(str::to_owned).collect();
         if let (Some(pending), true) = (self.referral.pending_replies.first(), fields.is_empty()) {
             return Err(SettleError::Refused(format!(
                 "a reply waits ({}): say what it means, by `reply`, or put it aside, by `set-aside`",
@@ -185,7 +201,8 @@ impl<'a> Settlement<'a> {
             return Err(SettleError::Refused(format!("{other} is not marked for review; marked are: {known}")));
         }
         if fields.is_empty() {
-            record.review.clear();
+            // Without these it goes nowhere, so they stay marked.
+            record.review.retain(|path| missing.contains(path));
             for reason in [
                 HeldReason::PossibleDuplicate,
                 HeldReason::SecondPatient,
@@ -223,9 +240,24 @@ impl<'a> Settlement<'a> {
             record.evidence.remove(path);
         }
         release_settled(&mut record);
+        self.find_twin(&mut record)?;
         self.referral.record = record;
         self.happened(HistoryEvent::Corrected { fields: paths });
         self.tell_the_asked(Purpose::Update)
+    }
+
+    /// A correction may show that the patient was referred to the same specialty before.
+    fn find_twin(&mut self, record: &mut Record) -> Result<(), SettleError> {
+        let Some(key) = likeness_key(record) else { return Ok(()) };
+        if likeness_key(&self.referral.record).as_ref() == Some(&key) {
+            return Ok(());
+        }
+        match self.context.store.referral_by_key(&key)? {
+            Some(twin) if twin.id != self.referral.id && !is_over(twin.status) => hold_as_twin(record, twin.reference.as_str()),
+            Some(twin) if twin.id == self.referral.id => {}
+            Some(_) | None => self.keys.push(key),
+        }
+        Ok(())
     }
 
     /// Tells the specialist what was decided, where they were asked; what is still queued is composed anew.
@@ -311,6 +343,18 @@ impl<'a> Settlement<'a> {
         let config = self.context.config();
         replies::apply(&self.context.store, &config, &mut self.decision, &mut self.referral, &reply, entry)?;
         Ok(())
+    }
+
+    /// What was merged into another referral is held as its duplicate again: it may not go out beside it unseen.
+    fn reopen(&mut self) {
+        if self.referral.history.iter().any(|entry| self.is_merge_away(&entry.event)) {
+            self.referral.record.hold(HeldReason::PossibleDuplicate);
+        }
+        self.happened(HistoryEvent::Reopened);
+    }
+
+    fn is_merge_away(&self, event: &HistoryEvent) -> bool {
+        matches!(event, HistoryEvent::Merged { into } if *into != self.referral.reference.as_str())
     }
 
     fn set_aside(&mut self) -> Result<(), SettleError> {
@@ -407,8 +451,7 @@ impl<'a> Settlement<'a> {
 
 /// Releases what no longer holds: identity that is complete and confirmed, a priority that is known.
 pub(super) fn release_settled(record: &mut Record) {
-    let identity = ["patient.name.family", "patient.name.given", "patient.birth_date"];
-    let doubtful = record.review.iter().any(|path| identity.contains(&path.as_str()));
+    let doubtful = record.review.iter().any(|path| IDENTITY.contains(&path.as_str()));
     let name = &record.patient.name;
     if !doubtful && name.family.is_some() && name.given.is_some() && record.patient.birth_date.is_some() {
         record.release(HeldReason::BlockingField);

@@ -7,13 +7,16 @@
 //! mended without a restart. One that is stored is not read again; after a restart the store knows it as the same file. When the
 //! store cannot write, all wait: the next attempt comes after a growing pause. Which mail comes first in `new/` decides nothing else,
 //! so a mail that is left does not keep the ones behind it from being taken.
+//!
+//! By the rules of Maildir a mail is whole once it is in `new/`; not every program that drops one there keeps them. So one is taken only
+//! when it has not changed for a moment, is not empty, and has the length that the listing said.
 
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -45,6 +48,9 @@ const BACKOFF_SECONDS_MAX: f64 = 30.0;
 pub struct MailboxConfig {
     /// The Maildir: the folder that holds `new`, `cur` and `tmp`.
     pub maildir: PathBuf,
+    /// How long a mail must not have changed before it is taken: some programs write straight into `new/`.
+    #[serde(default = "defaults::stable_after_seconds")]
+    pub stable_after_seconds: f64,
     /// How often `new/` is read even when no file event comes.
     #[serde(default = "defaults::poll_seconds")]
     pub poll_seconds: f64,
@@ -54,6 +60,9 @@ pub struct MailboxConfig {
 }
 
 mod defaults {
+    pub(super) fn stable_after_seconds() -> f64 {
+        1.0
+    }
     pub(super) fn poll_seconds() -> f64 {
         5.0
     }
@@ -113,6 +122,8 @@ enum Look {
     Done,
     /// There is more.
     More,
+    /// Some are still being written, perhaps: look again soon.
+    Soon,
     /// The store or the folder cannot be used now.
     Later,
     /// The engine is stopping.
@@ -131,7 +142,8 @@ where
     let changed = Arc::new(Notify::new());
     let _watcher = watcher(&maildir, Arc::clone(&changed), &door.channel);
     let poll = Duration::from_secs_f64(door.config.poll_seconds.clamp(0.05, 3_600.0));
-    let mut taker = Taker { door, maildir, left: HashMap::new() };
+    let stable_after = Duration::from_secs_f64(door.config.stable_after_seconds.clamp(0.0, 3_600.0));
+    let mut taker = Taker { door, maildir, stable_after, fresh: HashMap::new(), left: HashMap::new() };
     let mut backoff = BACKOFF_SECONDS;
     loop {
         let pause = match taker.look(&shutdown, &accept).await {
@@ -141,6 +153,7 @@ where
                 backoff = BACKOFF_SECONDS;
                 poll
             }
+            Look::Soon => poll.min(stable_after).max(Duration::from_millis(50)),
             Look::Later => {
                 let pause = Duration::from_secs_f64(backoff);
                 backoff = (backoff * 2.0).min(BACKOFF_SECONDS_MAX);
@@ -183,6 +196,9 @@ fn watcher(maildir: &Maildir, changed: Arc<Notify>, channel: &ChannelName) -> Op
 struct Taker {
     door: MailboxInbound,
     maildir: Maildir,
+    stable_after: Duration,
+    /// Since when each mail that may still be written is as it is, by its identity.
+    fresh: HashMap<String, Instant>,
     /// The identities of the mails that stay in `new/`, and what is left to do with each.
     left: HashMap<String, Left>,
 }
@@ -219,6 +235,8 @@ impl Taker {
         if !listing.more {
             self.left.retain(|identity, _| there.contains(identity));
         }
+        self.fresh.retain(|identity, _| there.contains(identity));
+        let mut unfinished = false;
         for entry in &listing.entries {
             if shutdown.is_cancelled() {
                 return Look::Stop;
@@ -231,6 +249,10 @@ impl Taker {
                 }
                 Some(Left::Unread) | None => {}
             }
+            if !self.is_stable(entry) {
+                unfinished = true;
+                continue;
+            }
             let Some(arrival) = self.arrival(entry).await else { continue };
             match accept(arrival).await {
                 Verdict::Durable => self.put_away(entry).await,
@@ -242,7 +264,17 @@ impl Taker {
                 Verdict::Stop => return Look::Stop,
             }
         }
-        if listing.more { Look::More } else { Look::Done }
+        match (listing.more && !unfinished, unfinished) {
+            (true, _) => Look::More,
+            (false, true) => Look::Soon,
+            (false, false) => Look::Done,
+        }
+    }
+
+    /// Whether a mail has been as it is for long enough, by our own clock: that of a network share may be another.
+    fn is_stable(&mut self, entry: &Entry) -> bool {
+        let since = self.fresh.entry(entry.identity.clone()).or_insert_with(Instant::now);
+        since.elapsed() >= self.stable_after
     }
 
     async fn arrival(&mut self, entry: &Entry) -> Option<Arrival> {
@@ -250,8 +282,16 @@ impl Taker {
             self.leave(entry, Left::ForGood, "it is larger than mail_bytes_max");
             return None;
         }
+        if entry.bytes == 0 {
+            self.leave(entry, Left::Unread, "it is empty, or still to be written");
+            return None;
+        }
         let (path, limit) = (entry.path.clone(), self.door.config.mail_bytes_max);
         match tokio::task::spawn_blocking(move || read(&path, limit)).await {
+            Ok(Ok(Some(body))) if body.len() as u64 != entry.bytes => {
+                self.leave(entry, Left::Unread, "it is still being written");
+                None
+            }
             Ok(Ok(Some(body))) => Some(Arrival {
                 channel: self.door.channel.clone(),
                 protocol: Protocol::Mail,

@@ -83,6 +83,32 @@ pub enum HeldReason {
     Rejected,
 }
 
+impl HeldReason {
+    /// What a person does about it: a `loopline referrals settle` act, mostly.
+    #[must_use]
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::BlockingField => {
+                "compare name and birth date with the original: `confirm` what is right, `correct` what is missing or wrong"
+            }
+            Self::PriorityUnknown => "find out how urgent it is: `correct priority=routine`, or urgent, asap, stat",
+            Self::NoRoute => "say to whom it goes: `route ENTRY`, an entry of channels/site/directory.toml",
+            Self::PossibleDuplicate => "compare the two: `merge` it into the other, or `confirm` that it is another one",
+            Self::SecondPatient => "check whose it is: `confirm`, or `reject`, and tell the sender",
+            Self::Deceased => "call the referring practice: `confirm` that it goes on, or `reject`",
+            Self::DeadDelivery => {
+                "mend what the delivery's reason says, then `loopline deliveries retry`, or `route` it elsewhere; then `confirm`"
+            }
+            Self::UnclearReply => "read the reply below: `reply OUTCOME` says what it means, `set-aside` that it means nothing",
+            Self::WrongRecipient => {
+                "correct the directory, then `route` it to the right desk; until then nothing is sent to that entry"
+            }
+            Self::NotReceived => "call the specialist: mend the directory and `route` it again, or `confirm`",
+            Self::Rejected => "it was rejected before and sent again: `confirm` it, or `reject` it again",
+        }
+    }
+}
+
 /// Something wrong or tolerated, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -225,4 +251,12 @@ pub struct Referral {
     /// What happened, append-only.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
+}
+
+impl Referral {
+    /// Whether it rests until a person acts: it is held, or its status waits for the coordinator or the sender.
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> bool {
+        !self.record.held.is_empty() || self.status.next_step().is_some()
+    }
 }

@@ -76,6 +76,27 @@ impl Status {
         }
     }
 
+    /// What a person does about it, where the engine waits for one.
+    #[must_use]
+    pub fn next_step(self) -> Option<&'static str> {
+        match self {
+            Self::NeedsInformation => Some("ask the sender for what the specialist's answer names; what they send moves it on"),
+            Self::Declined => Some("find another specialist: `route ENTRY`; or tell the sender, and `reject`"),
+            Self::NoShow => Some("ask the patient and the practice: `reply scheduled --at …` for a new appointment, or `reject`"),
+            Self::Redirected => Some("say to whom it goes now: `route ENTRY`"),
+            Self::CancelRequested => Some("the specialist was told where they had it: `reject` cancels it, `reopen` keeps it"),
+            Self::Expired => Some("ask the sender: `reopen`, or `reject`"),
+            Self::New
+            | Self::Requested
+            | Self::Confirmed
+            | Self::Accepted
+            | Self::Scheduled
+            | Self::Completed
+            | Self::Closed
+            | Self::Cancelled => None,
+        }
+    }
+
     /// The word used in listings and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

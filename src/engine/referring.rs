@@ -144,33 +144,42 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
     let stands = std::mem::take(&mut known.record);
     known.record = merged(&stands, record, &corrected(&known));
     if same_content(&stands, &known.record) {
-        // Sent again under a new control id: the sender is told again, nothing else follows.
+        // Some give every retransmission a new control id: the sender is told again, nothing else follows.
+        desk.problem("repeat-delivery", "the same was sent before under another control id: nothing follows from it");
         desk.link(&known);
         return Ok(());
     }
     let event = desk.entry(HistoryEvent::Changed);
     known.record_event(event);
-    if let Some(asked) = asked(desk.store, known.id)? {
-        match asked.state {
-            // Not out yet: it is composed anew.
-            DeliveryState::Queued => {
-                let queued = replies::queued_to_specialist(desk.store, &known)?;
-                desk.decision().recompose.extend(queued);
-            }
-            DeliveryState::InFlight | DeliveryState::Sent => {
-                let target = RouteTarget { through: asked.through, to: asked.to };
-                let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
-                desk.decision().deliveries.extend(updates);
-            }
-            DeliveryState::Dead | DeliveryState::Withdrawn => {}
-        }
-    } else if known.record.held.is_empty()
-        && known.status == Status::New
-        && let Some(target) = desk.destination(&mut known.record)?
-    {
-        desk.ask(&target, known.id);
+    if is_over(known.status) {
+        desk.say(format!("the referral is {}: the change was kept, nobody is told", known.status.as_str()));
+    } else {
+        tell_of_change(desk, &mut known)?;
     }
     desk.write(known);
+    Ok(())
+}
+
+/// The specialist gets what changed: in the letter that is still to leave, or in one of its own.
+fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral) -> Result<(), StoreError> {
+    let Some(asked) = asked(desk.store, known.id)? else {
+        if known.record.held.is_empty()
+            && known.status == Status::New
+            && let Some(target) = desk.destination(&mut known.record)?
+        {
+            desk.ask(&target, known.id);
+        }
+        return Ok(());
+    };
+    // What is not out yet is composed anew, and says it all: one letter for several changes.
+    let queued = replies::queued_to_specialist(desk.store, known)?;
+    let waits = !queued.is_empty();
+    desk.decision().recompose.extend(queued);
+    if !waits && matches!(asked.state, DeliveryState::InFlight | DeliveryState::Sent) {
+        let target = RouteTarget { through: asked.through, to: asked.to };
+        let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
+        desk.decision().deliveries.extend(updates);
+    }
     Ok(())
 }
 
@@ -180,12 +189,18 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     if !same_patient(&known.record, record) {
         return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
     }
-    if is_over(known.status) || desk.is_replayed_on(&known) {
+    if desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    if let Some(no) = cannot_be_cancelled(known.status) {
+        desk.say(no);
         desk.link(&known);
         return Ok(());
     }
     let event = desk.entry(HistoryEvent::CancelRequested);
     known.record_event(event);
+    desk.say("the cancellation is requested: it stands once the specialist has confirmed it");
     let queued = replies::queued_to_specialist(desk.store, &known)?;
     if let Some(asked) = asked(desk.store, known.id)?
         && matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)
@@ -197,10 +212,35 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     Ok(())
 }
 
+/// The answer to a cancel that changes nothing any more: a matter of business, and no error of the message.
+fn cannot_be_cancelled(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Completed => Some("the referral was not cancelled: the visit has taken place"),
+        Status::Closed => Some("the referral was not cancelled: the visit has taken place and the report is back"),
+        Status::Cancelled => Some("the referral is cancelled already"),
+        Status::CancelRequested => Some("the cancellation was requested before: the specialist has not confirmed it yet"),
+        Status::New
+        | Status::Requested
+        | Status::Confirmed
+        | Status::Accepted
+        | Status::NeedsInformation
+        | Status::Declined
+        | Status::Redirected
+        | Status::Scheduled
+        | Status::NoShow
+        | Status::Expired => None,
+    }
+}
+
 /// REF^I15: the answer says how it stands.
-pub(super) fn tell_status(desk: &mut Desk<'_>, keys: &[String]) -> Result<(), StoreError> {
-    match desk.known(keys)? {
+pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> Result<(), StoreError> {
+    match desk.known(keys)?.filter(|known| same_patient(&known.record, record)) {
         Some(known) => {
+            let status = known.status.as_str();
+            desk.say(match &known.record.appointment {
+                Some(appointment) => format!("status: {status}, appointment {}", appointment.at.as_str()),
+                None => format!("status: {status}"),
+            });
             desk.link(&known);
             Ok(())
         }
@@ -226,6 +266,9 @@ pub(super) fn close_loop(
     let Some(mut known) = known else {
         return desk.hold_message("a report, but it is not clear for which referral");
     };
+    if record.as_ref().is_some_and(|record| !same_patient(&known.record, record)) {
+        return desk.hold_message("a report with the number of one referral and the name of another patient: ask its sender");
+    }
     if let Some(why) = replies::unvouched(desk) {
         return desk.hold_message(why);
     }
@@ -234,8 +277,7 @@ pub(super) fn close_loop(
         return Ok(());
     }
     if let Some(record) = record {
-        known.record.attachments.extend(record.attachments);
-        known.record.notes.extend(record.notes);
+        enclose(&mut known, record);
     }
     let event = desk.entry(HistoryEvent::Reported);
     known.record_event(event);
@@ -243,9 +285,30 @@ pub(super) fn close_loop(
     Ok(())
 }
 
+/// Keeps with a referral the words and documents that somebody sent about it.
+pub(super) fn enclose(referral: &mut Referral, brought: Record) {
+    for attachment in brought.attachments {
+        if !referral.record.attachments.contains(&attachment) {
+            referral.record.attachments.push(attachment);
+        }
+    }
+    referral.record.notes.extend(brought.notes);
+}
+
+/// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names.
+pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<&Record>, keys: &[String]) -> Result<(), StoreError> {
+    let known = desk.known(keys)?;
+    if let (Some(known), Some(record)) = (known, record)
+        && same_patient(&known.record, record)
+    {
+        desk.link(&known);
+    }
+    Ok(())
+}
+
 /// Whether two records can be about one person: a common number, or else the same name or the same birth date. Where one of them says
 /// too little to tell, they can.
-fn same_patient(one: &Record, other: &Record) -> bool {
+pub(super) fn same_patient(one: &Record, other: &Record) -> bool {
     let (one, other) = (&one.patient, &other.patient);
     let number = |record: &crate::referral::PatientIdentifier| (fold(&record.value), record.authority.as_deref().map(fold));
     if one.identifiers.iter().any(|known| other.identifiers.iter().any(|new| number(new) == number(known))) {
@@ -286,6 +349,8 @@ fn corrected(referral: &Referral) -> Vec<String> {
 fn same_content(one: &Record, other: &Record) -> bool {
     let bare = |record: &Record| {
         let mut bare = record.clone();
+        // Without RF1-7 and RF1-9 it is the time of the message, which every retransmission has anew.
+        bare.authored_at = None;
         bare.evidence.clear();
         bare.problems.clear();
         bare.review.clear();

@@ -19,7 +19,7 @@ use crate::{
     ids::{BodyId, MessageId},
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
-        Kind,
+        Event, Kind,
         hl7::{self, Header, Hl7Message, Refusal, Warning},
     },
     referral::Problem,
@@ -169,6 +169,8 @@ impl Intake {
             Ok(true) => {
                 let warning = Warning::reused_control_id();
                 message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
+                let strict = interpret::hl7_rules(config, channel, arrival.received_at).strict;
+                answering.refusal = strict.then(Refusal::reused_control_id);
                 answering.warnings.push(warning);
             }
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
@@ -269,6 +271,8 @@ struct Answering<'a> {
     id: MessageId,
     /// What the sender should mend.
     warnings: Vec<Warning>,
+    /// Why it is refused though it reads well.
+    refusal: Option<Refusal>,
 }
 
 /// A message with its answer.
@@ -276,20 +280,21 @@ struct Answered {
     decision: Decision,
     message: Message,
     answer: Answer,
-    /// Whether a repeat gets the same answer: refused messages are evaluated afresh, the configuration may have been mended.
+    /// Whether a repeat gets the same answer. Refused messages are evaluated afresh, as the configuration may have been mended, and
+    /// so are status requests.
     repeatable: bool,
 }
 
 impl<'a> Answering<'a> {
     fn new(channel: &InboundChannel, read: &'a Hl7Message) -> Self {
         let settings = interpret::answer_settings(channel);
-        Self { settings, read, id: MessageId::generate(), warnings: read.warnings.clone() }
+        Self { settings, read, id: MessageId::generate(), warnings: read.warnings.clone(), refusal: None }
     }
 
     fn answer(&self, decided: Decided) -> Answered {
         let Decided { mut decision, standing, unknown_referral } = decided;
         let unknown = unknown_referral.then(Refusal::unknown_referral);
-        let refusal = self.read.refusal.as_ref().or(unknown.as_ref());
+        let refusal = self.read.refusal.as_ref().or(self.refusal.as_ref()).or(unknown.as_ref());
         let mut message = decision.message.take().expect("a decision about a message holds it");
         let verdict = match refusal {
             Some(refusal) => {
@@ -300,8 +305,11 @@ impl<'a> Answering<'a> {
             }
             None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings },
         };
-        let repeatable = refusal.is_none();
-        let standing = standing.as_ref().map(|(reference, status)| Standing { reference, status: *status });
+        // A status is asked afresh every time.
+        let asks = self.read.outcome.event == Some(Event::StatusRequest);
+        let repeatable = refusal.is_none() && !asks;
+        let standing =
+            standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
         let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
         Answered { decision, message, answer, repeatable }

@@ -20,6 +20,7 @@ mod referring;
 mod replies;
 pub mod retry;
 mod route;
+mod sameness;
 pub mod settle;
 mod station;
 mod suspension;

@@ -5,7 +5,7 @@
 
 use super::{
     decide::{Desk, asked},
-    route,
+    referring, route, sameness,
 };
 use crate::{
     config::{Config, RouteTarget},
@@ -13,15 +13,25 @@ use crate::{
     ids::DeliveryId,
     message::Protocol,
     normalize::{Bounce, email},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Reference, Referral, Reply, ReplyOutcome},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status},
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
 
-/// Takes a reply to a confirmation request.
-pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Option<&'static str>) -> Result<(), StoreError> {
+/// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
+pub(super) fn take(
+    desk: &mut Desk<'_>,
+    reply: Reply,
+    record: Option<Record>,
+    keys: &[String],
+    doubt: Option<&'static str>,
+) -> Result<(), StoreError> {
     let Some(mut referral) = referral_of(desk, &reply, keys)? else {
         return desk.hold_message("a reply, but it is not clear to which referral");
     };
+    let brought = record.filter(|_| desk.message().protocol == Protocol::Hl7);
+    if brought.as_ref().is_some_and(|record| !sameness::same_patient(&referral.record, record)) {
+        return desk.hold_message("it answers with the number of one referral and the name of another patient: ask its sender");
+    }
     let message = desk.message().id;
     let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
     if desk.is_replayed_on(&referral) && !waited {
@@ -45,6 +55,11 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
             let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
             let (store, config) = (desk.store, desk.config);
             apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
+            if let Some(brought) = brought {
+                referring::enclose(&mut referral, brought);
+                // The number that the other side gave it: later messages may quote nothing else.
+                return desk.write_known_as(referral, keys);
+            }
         }
     }
     desk.write(referral);
@@ -125,6 +140,7 @@ pub(super) fn apply(
         referral.record.appointment = Some(appointment.clone());
     }
     match reply.outcome {
+        ReplyOutcome::AppointmentCancelled => referral.record.appointment = None,
         ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
         ReplyOutcome::NotReceived => {
             if let Some(asked) = asked(store, referral.id)? {
@@ -137,10 +153,12 @@ pub(super) fn apply(
             decision.withdraw.extend(queued_to_specialist(store, referral)?);
         }
         // Somebody must say to whom it goes now.
-        ReplyOutcome::Redirected => referral.record.hold(HeldReason::NoRoute),
-        ReplyOutcome::Received
+        ReplyOutcome::Redirected if referral.status == Status::Redirected => referral.record.hold(HeldReason::NoRoute),
+        ReplyOutcome::Redirected
+        | ReplyOutcome::Received
         | ReplyOutcome::Accepted
         | ReplyOutcome::Scheduled
+        | ReplyOutcome::Cancelled
         | ReplyOutcome::Declined
         | ReplyOutcome::NeedsInformation
         | ReplyOutcome::Completed

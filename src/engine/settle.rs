@@ -11,8 +11,8 @@ use super::{
     corrections::{corrected, has_path},
     decide::asked,
     interpret::today,
-    referring::{hold_as_twin, is_over, likeness_key},
     replies, route,
+    sameness::{hold_as_twin, likeness_key, twin},
 };
 use crate::{
     config::RouteTarget,
@@ -22,7 +22,7 @@ use crate::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, PendingReply, Priority, Record, Reference, Referral, Reply,
         ReplyOutcome, Status,
     },
-    store::{Decision, ReferralWrite, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
@@ -243,7 +243,7 @@ impl<'a> Settlement<'a> {
         self.find_twin(&mut record)?;
         self.referral.record = record;
         self.happened(HistoryEvent::Corrected { fields: paths });
-        self.tell_the_asked(Purpose::Update)
+        Ok(())
     }
 
     /// A correction may show that the patient was referred to the same specialty before.
@@ -252,25 +252,29 @@ impl<'a> Settlement<'a> {
         if likeness_key(&self.referral.record).as_ref() == Some(&key) {
             return Ok(());
         }
-        match self.context.store.referral_by_key(&key)? {
-            Some(twin) if twin.id != self.referral.id && !is_over(twin.status) => hold_as_twin(record, twin.reference.as_str()),
-            Some(twin) if twin.id == self.referral.id => {}
-            Some(_) | None => self.keys.push(key),
+        let twin = twin(&self.context.store, &key)?;
+        if let Some(open) = twin.open.filter(|open| open.id != self.referral.id) {
+            hold_as_twin(record, open.reference.as_str());
         }
+        self.keys.extend(twin.free);
         Ok(())
     }
 
     /// Tells the specialist what was decided, where they were asked; what is still queued is composed anew.
     fn tell_the_asked(&mut self, purpose: Purpose) -> Result<(), SettleError> {
         let Some(asked) = asked(&self.context.store, self.referral.id)? else { return Ok(()) };
+        let queued = replies::queued_to_specialist(&self.context.store, &self.referral)?;
         match asked.state {
+            // What has not left yet says it all when it leaves.
+            DeliveryState::Sent | DeliveryState::InFlight | DeliveryState::Queued
+                if purpose == Purpose::Update && !queued.is_empty() =>
+            {
+                self.decision.recompose.extend(queued);
+            }
             DeliveryState::Sent | DeliveryState::InFlight => {
                 let target = RouteTarget { through: asked.through, to: asked.to };
                 let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at));
-            }
-            DeliveryState::Queued if purpose == Purpose::Update => {
-                self.decision.recompose.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
             }
             DeliveryState::Queued | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
@@ -287,9 +291,8 @@ impl<'a> Settlement<'a> {
         let through = route::way_out(&config, entry).ok_or_else(|| {
             SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
         })?;
-        self.referral.record.release(HeldReason::NoRoute);
+        self.no_longer_without_route();
         self.referral.record.release(HeldReason::WrongRecipient);
-        self.referral.record.problems.retain(|problem| problem.code != "no-route");
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         // Who was asked before must not book it as well.
         if asked(&self.context.store, self.referral.id)?.is_some_and(|asked| asked.to != to) {
@@ -416,10 +419,58 @@ impl<'a> Settlement<'a> {
         Ok(())
     }
 
+    /// A destination may fit now: the specialty was corrected, or the directory.
+    fn find_route(&mut self) -> Result<(), SettleError> {
+        if self.target.is_some()
+            || self.referral.status != Status::New
+            || !self.referral.record.held.contains(&HeldReason::NoRoute)
+        {
+            return Ok(());
+        }
+        if let Some(target) = self.destination()
+            && self.context.suspensions.of(&self.context.store, &target.to)?.is_none()
+        {
+            self.no_longer_without_route();
+        }
+        Ok(())
+    }
+
+    fn destination(&self) -> Option<RouteTarget> {
+        let config = self.context.config();
+        let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
+        route::destination(&config, channel, &self.referral.record)
+    }
+
+    fn no_longer_without_route(&mut self) {
+        let record = &mut self.referral.record;
+        record.release(HeldReason::NoRoute);
+        record.problems.retain(|problem| problem.code != "no-route");
+    }
+
+    /// Whether the specialist has a letter that says less than the record does now.
+    fn owes_update(&self) -> Result<bool, SettleError> {
+        let changed = |entry: &&HistoryEntry| matches!(entry.event, HistoryEvent::Changed | HistoryEvent::Corrected { .. });
+        let Some(changed) = self.referral.history.iter().rev().find(changed) else { return Ok(false) };
+        let filter = DeliveryFilter { referral: Some(self.referral.id), ..DeliveryFilter::default() };
+        let letters = self.context.store.deliveries(&filter)?;
+        let letters = letters.iter().filter(|letter| matches!(letter.purpose, Purpose::ConfirmationRequest | Purpose::Update));
+        // What has not left yet says all there is when it leaves.
+        let told =
+            letters.map(|letter| if letter.state == DeliveryState::Queued { Some(Timestamp::MAX) } else { letter.sent_at });
+        Ok(told.max().flatten().is_some_and(|told| told < changed.at || told == Timestamp::MAX))
+    }
+
     /// Queues the confirmation request of a referral that nothing holds any more and that nobody is asked about, and wherever a person
     /// said to whom it goes.
     fn go_on(&mut self) -> Result<(), SettleError> {
-        if !self.referral.record.held.is_empty() || matches!(self.referral.status, Status::Cancelled | Status::Closed) {
+        if matches!(self.referral.status, Status::Cancelled | Status::Closed) {
+            return Ok(());
+        }
+        self.find_route()?;
+        if !self.referral.record.stops_letters() && self.target.is_none() && self.owes_update()? {
+            self.tell_the_asked(Purpose::Update)?;
+        }
+        if !self.referral.record.held.is_empty() {
             return Ok(());
         }
         if self.target.is_none() {
@@ -430,11 +481,9 @@ impl<'a> Settlement<'a> {
                 return Ok(());
             }
         }
-        let config = self.context.config();
-        let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel));
-        let found = channel.and_then(|channel| route::destination(&config, channel, &self.referral.record));
-        match self.target.take().or(found) {
+        match self.target.take().or_else(|| self.destination()) {
             Some(target) => {
+                let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(
                     &config,
                     Purpose::ConfirmationRequest,

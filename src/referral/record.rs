@@ -84,6 +84,22 @@ pub enum HeldReason {
 }
 
 impl HeldReason {
+    /// Whether nothing may be sent to a specialist meanwhile: it is not plain who the patient is, how urgent it is, or who shall have it.
+    #[must_use]
+    pub fn stops_letters(self) -> bool {
+        match self {
+            Self::BlockingField
+            | Self::PriorityUnknown
+            | Self::NoRoute
+            | Self::PossibleDuplicate
+            | Self::SecondPatient
+            | Self::Deceased
+            | Self::WrongRecipient
+            | Self::Rejected => true,
+            Self::DeadDelivery | Self::UnclearReply | Self::NotReceived => false,
+        }
+    }
+
     /// What a person does about it: a `loopline referrals settle` act, mostly.
     #[must_use]
     pub fn next_step(self) -> &'static str {
@@ -201,6 +217,12 @@ impl Record {
         if !self.review.contains(&path) {
             self.review.push(path);
         }
+    }
+
+    /// Whether it is held for something that nothing may be sent to a specialist with.
+    #[must_use]
+    pub fn stops_letters(&self) -> bool {
+        self.held.iter().any(|reason| reason.stops_letters())
     }
 
     /// Holds the referral for a reason, once.

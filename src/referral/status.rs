@@ -154,6 +154,21 @@ impl Status {
         let over = matches!(self, Self::Closed | Self::Cancelled);
         match outcome {
             _ if over => self,
+            // What the sender asked to cancel moves on only by what ends it.
+            ReplyOutcome::Received
+            | ReplyOutcome::Accepted
+            | ReplyOutcome::NotReceived
+            | ReplyOutcome::Scheduled
+            | ReplyOutcome::Declined
+            | ReplyOutcome::PatientDeclined
+            | ReplyOutcome::PatientUnreachable
+            | ReplyOutcome::NeedsInformation
+            | ReplyOutcome::Redirected
+            | ReplyOutcome::NoShow
+                if self == Self::CancelRequested =>
+            {
+                self
+            }
             ReplyOutcome::Received if early => Self::Confirmed,
             ReplyOutcome::Accepted if early || self == Self::Confirmed => Self::Accepted,
             ReplyOutcome::Received | ReplyOutcome::Accepted => self,
@@ -165,6 +180,13 @@ impl Status {
                 Self::Completed | Self::CancelRequested => self,
                 _ => Self::Scheduled,
             },
+            ReplyOutcome::AppointmentCancelled => match self {
+                Self::Scheduled | Self::NoShow => Self::Accepted,
+                _ => self,
+            },
+            // Cancelled is what the sender asked for. Unasked, it is the specialist's way to say no.
+            ReplyOutcome::Cancelled if self == Self::CancelRequested => Self::Cancelled,
+            ReplyOutcome::Cancelled => Self::Declined,
             ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::PatientUnreachable => Self::Declined,
             ReplyOutcome::NeedsInformation => Self::NeedsInformation,
             ReplyOutcome::Redirected => Self::Redirected,
@@ -293,6 +315,16 @@ mod tests {
             assert_eq!(status.after(&HistoryEvent::Unclear), status);
             assert_eq!(status.after(&replied(ReplyOutcome::Unclear)), status);
         }
+    }
+
+    #[test]
+    fn a_cancel_stands_once_it_is_confirmed_and_an_appointment_that_is_off_leaves_the_referral_accepted() {
+        let requested = derive(&[HistoryEvent::Requested, HistoryEvent::CancelRequested]);
+        assert_eq!(requested, Status::CancelRequested);
+        assert_eq!(requested.after(&replied(ReplyOutcome::Cancelled)), Status::Cancelled);
+        assert_eq!(Status::Requested.after(&replied(ReplyOutcome::Cancelled)), Status::Declined);
+        assert_eq!(Status::Scheduled.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Accepted);
+        assert_eq!(Status::Closed.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Closed);
     }
 
     #[test]

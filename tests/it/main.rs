@@ -5,6 +5,7 @@
 mod crash;
 mod fax;
 mod harness;
+mod hl7;
 mod interop;
 mod letters;
 mod mail;

@@ -96,6 +96,8 @@ fn word(outcome: ReplyOutcome) -> &'static str {
         ReplyOutcome::NotReceived => "not-received",
         ReplyOutcome::Accepted => "accepted",
         ReplyOutcome::Scheduled => "scheduled",
+        ReplyOutcome::AppointmentCancelled => "appointment-cancelled",
+        ReplyOutcome::Cancelled => "cancelled",
         ReplyOutcome::Declined => "declined",
         ReplyOutcome::NeedsInformation => "needs-information",
         ReplyOutcome::Redirected => "redirected",

@@ -34,6 +34,12 @@ pub fn run(args: CheckArgs, sources: &SettingsSources) -> ExitCode {
         (Ok((config, _)), false) => (summary(config), false),
         (Err(errors), false) => (format!("{errors}\n"), true),
     };
+    if let (Ok((_, effective)), false) = (&result, args.json) {
+        for warning in &effective.warnings {
+            // A terminal that is gone is no reason to fail a check.
+            writeln!(std::io::stderr(), "warning: {warning}").ok();
+        }
+    }
     let written =
         if is_error { std::io::stderr().write_all(text.as_bytes()) } else { std::io::stdout().write_all(text.as_bytes()) };
     match (result, written) {
@@ -54,8 +60,10 @@ fn summary(config: &Config) -> String {
 
 fn json_of(result: &Result<(Config, Effective), ConfigErrors>, print: bool) -> String {
     let value = match result {
-        Ok((_, effective)) if print => json!({ "ok": true, "mistakes": [], "effective": effective.entries }),
-        Ok(_) => json!({ "ok": true, "mistakes": [] }),
+        Ok((_, effective)) if print => {
+            json!({ "ok": true, "mistakes": [], "warnings": effective.warnings, "effective": effective.entries })
+        }
+        Ok((_, effective)) => json!({ "ok": true, "mistakes": [], "warnings": effective.warnings }),
         Err(errors) => json!({ "ok": false, "mistakes": errors.mistakes() }),
     };
     format!("{value:#}\n")

@@ -1,10 +1,13 @@
 //! `loopline send`: sends HL7 files over MLLP, waits for the answers, prints what came back. With `--for` it is the load
 //! generator: it repeats the files with fresh numbers over several connections.
 
+mod line;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,11 +17,11 @@ use clap::Args;
 use serde::Serialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 use tokio_util::codec::Decoder;
 
+use self::line::{Line, Target, TlsArgs};
 use super::print;
 use crate::protocols::{
     hl7::{RawHeader, split_messages},
@@ -27,8 +30,6 @@ use crate::protocols::{
 
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 16_777_216;
-/// Some brokers keep a connection open and say nothing; so long an answer is waited for.
-const CONNECT_SECONDS_MAX: u64 = 10;
 
 /// `loopline send FILE… --to HOST:PORT`
 #[derive(Args, Clone, Debug)]
@@ -39,6 +40,9 @@ pub struct SendArgs {
     /// Where to send them
     #[arg(long, value_name = "HOST:PORT")]
     pub to: String,
+    /// Whether and how the connections are encrypted
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Connections, each with one message in flight
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub connections: usize,
@@ -111,12 +115,13 @@ struct Report {
 /// A file cannot be read, or holds no message.
 pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     let messages = read_files(&args.files).await?;
+    let target = Arc::new(Target::new(&args.to, &args.tls)?);
     let connections = args.connections.clamp(1, 4_096);
     let began = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..connections {
         let messages = messages.clone();
-        let (to, wait, until) = (args.to.clone(), args.timeout, args.repeat_for.map(|time| began + time));
+        let (to, wait, until) = (Arc::clone(&target), args.timeout, args.repeat_for.map(|time| began + time));
         tasks.spawn(async move {
             let mine: Vec<Bytes> = match until {
                 Some(_) => messages,
@@ -175,7 +180,7 @@ fn unframed(bytes: &Bytes) -> anyhow::Result<Vec<Bytes>> {
 
 /// One connection: a message, its answer, the next message.
 async fn converse(
-    to: &str,
+    to: &Target,
     messages: &[Bytes],
     connection: usize,
     until: Option<Instant>,
@@ -185,12 +190,7 @@ async fn converse(
     if messages.is_empty() {
         return Ok(());
     }
-    let connect = timeout(Duration::from_secs(CONNECT_SECONDS_MAX), TcpStream::connect(to));
-    let mut stream = connect
-        .await
-        .with_context(|| format!("cannot connect to {to}: no answer"))?
-        .with_context(|| format!("cannot connect to {to}"))?;
-    stream.set_nodelay(true).context("cannot set up the connection")?;
+    let mut stream = to.connect().await?;
     let mut codec = MllpCodec::new(ANSWER_BYTES_MAX);
     let mut buffer = BytesMut::new();
     for round in 0_u64.. {
@@ -202,8 +202,9 @@ async fn converse(
             };
             let began = Instant::now();
             stream.write_all(&framed(&fresh)).await.context("the connection broke while sending")?;
+            stream.flush().await.context("the connection broke while sending")?;
             report.sent += 1;
-            let answer = timeout(wait, answer(&mut stream, &mut codec, &mut buffer))
+            let answer = timeout(wait, answer(&mut *stream, &mut codec, &mut buffer))
                 .await
                 .with_context(|| format!("no answer within {} seconds", wait.as_secs()))??;
             report.latencies.push(began.elapsed());
@@ -229,7 +230,7 @@ fn run_tag() -> &'static str {
     TAG.get_or_init(|| format!("{:06X}X", rand::random::<u32>() & 0x00FF_FFFF))
 }
 
-async fn answer(stream: &mut TcpStream, codec: &mut MllpCodec, buffer: &mut BytesMut) -> anyhow::Result<Bytes> {
+async fn answer(stream: &mut dyn Line, codec: &mut MllpCodec, buffer: &mut BytesMut) -> anyhow::Result<Bytes> {
     loop {
         match codec.decode(buffer).context("cannot read the answer")? {
             Some(Frame::Message(body) | Frame::Truncated(body)) => return Ok(body),
@@ -393,6 +394,7 @@ mod tests {
             files: vec![file],
             to: acknowledging().await,
             connections: 2,
+            tls: TlsArgs::default(),
             repeat_for: None,
             timeout: Duration::from_secs(10),
             json: true,
@@ -407,7 +409,16 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
         let messages = [Bytes::from_static(MESSAGE)];
-        let error = converse(&address, &messages, 0, None, Duration::from_secs(5), &mut report).await.unwrap_err();
+        let error = converse(
+            &Target::new(&address, &TlsArgs::default()).unwrap(),
+            &messages,
+            0,
+            None,
+            Duration::from_secs(5),
+            &mut report,
+        )
+        .await
+        .unwrap_err();
         assert_eq!(error.to_string(), format!("cannot connect to {address}"));
     }
 }

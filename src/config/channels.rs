@@ -14,7 +14,7 @@ use super::{
     keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, Shape},
     mistake::{Mistake, Place},
     model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route},
-    resolve, settings,
+    resolve, settings, tls,
     walk::{Walker, nearest, plain},
 };
 use crate::{ids::ChannelName, inbound::InboundConfig, outbound::OutboundConfig};
@@ -30,6 +30,7 @@ pub(super) struct Loaded {
     pub(super) outbound: BTreeMap<ChannelName, OutboundConfig>,
     pub(super) directory: Directory,
     pub(super) entries: Vec<EffectiveEntry>,
+    pub(super) warnings: Vec<Mistake>,
 }
 
 /// One file of the folder: its name, and its tree unless it is not TOML.
@@ -158,11 +159,17 @@ fn is_channel_name(name: &str) -> bool {
 /// The typed configuration of files without a mistake.
 fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
     let data = &settings.settings.data;
-    let mut loaded =
-        Loaded { inbound: BTreeMap::new(), outbound: BTreeMap::new(), directory: Directory::default(), entries: Vec::new() };
+    let mut loaded = Loaded {
+        inbound: BTreeMap::new(),
+        outbound: BTreeMap::new(),
+        directory: Directory::default(),
+        entries: Vec::new(),
+        warnings: Vec::new(),
+    };
     for file in &files.channels {
         let document = file.document.as_ref()?;
         let name = ChannelName::new(&file.name);
+        loaded.warnings.extend(tls::warnings(document, data));
         let (shape, prefix) = (Shape::Table(CHANNEL), format!("channel.{}", file.name));
         if document.root.get(&["inbound"]).is_some() {
             let InboundFile { inbound, acknowledge, route } = deserialize(document, &shape, data, mistakes)?;

@@ -87,6 +87,17 @@ pub(super) fn host(text: &str, _: Site) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// SHA-256 of a certificate.
+pub(super) fn fingerprint(text: &str, _: Site) -> Result<(), Complaint> {
+    match text.parse::<crate::protocols::tls::Fingerprint>() {
+        Ok(_) => Ok(()),
+        Err(why) => complain(
+            format!("is no SHA-256 fingerprint: {why}"),
+            "write what openssl x509 -noout -fingerprint -sha256 -in FILE prints behind the =",
+        ),
+    }
+}
+
 /// A mail address.
 pub(super) fn email(text: &str, _: Site) -> Result<(), Complaint> {
     match text.parse::<lettre::Address>() {

@@ -76,11 +76,19 @@ impl Rules<'_> {
             .root
             .get(&["inbound", "mllp", "plaintext"])
             .is_some_and(|node| matches!(node.value, Value::Boolean(true)));
-        if address.is_some_and(|address| !address.ip().is_loopback()) && !is_plaintext {
+        let is_tls = self.has(&["inbound", "mllp", "tls"]);
+        if address.is_some_and(|address| !address.ip().is_loopback()) && !is_plaintext && !is_tls {
             self.complain(
                 &listen,
                 "other machines can reach this address, and patient data would cross the network in the clear",
-                "listen on 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+                "add [inbound.mllp.tls], listen on 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+            );
+        }
+        if is_plaintext && is_tls {
+            self.complain(
+                &["inbound", "mllp", "plaintext"],
+                "says in the clear, and [inbound.mllp.tls] says encrypted",
+                "remove one of the two",
             );
         }
         for key in ["through", "to"] {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     document::{Document, Node},
     keys::{Need, Shape},
-    mistake::Place,
+    mistake::{Mistake, Place},
     walk::{join, plain},
 };
 
@@ -16,6 +16,8 @@ use super::{
 pub struct Effective {
     /// The values.
     pub entries: Vec<EffectiveEntry>,
+    /// What is right and should be looked at nevertheless: a certificate that ends soon.
+    pub warnings: Vec<Mistake>,
 }
 
 /// One value.

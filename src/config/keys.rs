@@ -117,8 +117,35 @@ const MLLP: &[Key] = &[
     default("plaintext", Shape::Boolean, "false"),
     default("frame_bytes_max", Shape::Integer(1_024, 1 << 30), "33_554_432"),
     default("connections_max", Shape::Integer(1, 65_536), "256"),
+    default("connections_per_peer_max", Shape::Integer(1, 65_536), "128"),
+    default("messages_in_flight_max", Shape::Integer(1, 65_536), "256"),
     default("idle_seconds_max", SECONDS, "86_400"),
     default("frame_seconds_max", SECONDS, "120"),
+    default("answer_seconds_max", SECONDS, "30"),
+    default("batch_messages_max", Shape::Integer(1, 100_000), "1_000"),
+    default("batch_answers", Shape::OneOf(&["each", "batch"]), "\"each\""),
+    default("commit_blocks", Shape::Boolean, "false"),
+    optional("tls", Shape::Table(SERVER_TLS)),
+];
+
+/// `[….tls]` of what listens.
+pub(super) const SERVER_TLS: &[Key] = &[
+    required("certificate_file", Shape::Path),
+    required("key_file", Shape::Path),
+    optional("client_ca_file", Shape::Path),
+    default("client_fingerprints", Shape::List(&Shape::Checked(checks::fingerprint)), "[]"),
+    default("client_names", TEXTS, "[]"),
+    default("handshake_seconds_max", SECONDS, "10"),
+];
+
+/// `[….tls]` of what connects.
+pub(super) const CLIENT_TLS: &[Key] = &[
+    optional("ca_file", Shape::Path),
+    optional("server_name", Shape::Checked(checks::host)),
+    default("server_fingerprints", Shape::List(&Shape::Checked(checks::fingerprint)), "[]"),
+    optional("certificate_file", Shape::Path),
+    optional("key_file", Shape::Path),
+    default("handshake_seconds_max", SECONDS, "10"),
 ];
 
 const FOLDER: &[Key] = &[

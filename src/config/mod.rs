@@ -25,6 +25,7 @@ mod mistake;
 mod model;
 mod resolve;
 mod settings;
+mod tls;
 mod walk;
 
 #[cfg(test)]
@@ -68,11 +69,11 @@ impl Config {
         let (loaded, mut mistakes) = settings::load(sources);
         let channels = channels::load(&loaded, &mut mistakes);
         ConfigErrors::none_of(mistakes)?;
-        let channels::Loaded { inbound, outbound, directory, entries: channel_entries } =
+        let channels::Loaded { inbound, outbound, directory, entries: channel_entries, warnings } =
             channels.expect("channels are there when there was no mistake");
         let mut entries = loaded.entries;
         entries.extend(channel_entries);
-        Ok((Self { settings: loaded.settings, inbound, outbound, directory }, Effective { entries }))
+        Ok((Self { settings: loaded.settings, inbound, outbound, directory }, Effective { entries, warnings }))
     }
 
     /// The documented defaults without any channel, for what needs no channels folder.

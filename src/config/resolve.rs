@@ -16,6 +16,7 @@ use super::{
     document::{Document, Node, Value},
     doors,
     mistake::{Mistake, Place},
+    tls,
     walk::nearest,
 };
 
@@ -47,6 +48,7 @@ pub(super) fn check(files: &Files, channels_folder: &Path, data: &Path, mistakes
     let ways = files.channels.iter().map(|file| (file.name.as_str(), way(file))).collect();
     for document in documents(files) {
         doors::check(document, mistakes);
+        tls::check(document, data, mistakes);
     }
     ports(files, mistakes);
     folders(files, data, mistakes);

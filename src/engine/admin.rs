@@ -203,7 +203,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
     match request {
         Request::Health => {
             store.health()?;
-            Ok(json!({"healthy": true, "channels": context.channel_addresses()}))
+            Ok(json!({"healthy": true, "channels": context.channel_addresses(), "turned_away": context.turned_away()}))
         }
         Request::Referrals { status, held, limit } => {
             let filter = ReferralFilter { status, waiting: held, limit, ..ReferralFilter::default() };

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
-    ids::{BodyId, MessageId},
+    ids::{BodyId, ChannelName, MessageId},
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
         Event, Kind,
@@ -104,6 +104,20 @@ impl Intake {
         if let Err(error) = self.context.store.settle(decision).await {
             tracing::warn!(%message, %error, "cannot note that an answer was not delivered");
         }
+    }
+
+    /// The answer to what never became a message (cut off, too large, unreadable); none: it cannot be answered at all.
+    #[must_use]
+    pub fn refuse_fragment(&self, channel: &ChannelName, body: &[u8], refusal: &Refusal) -> Option<Bytes> {
+        let config = self.context.config();
+        let settings = interpret::answer_settings(config.inbound.get(channel)?);
+        let id = MessageId::generate().to_string();
+        hl7_answer::refuse_fragment(body, refusal, &settings, &id, Timestamp::now()).map(Bytes::from)
+    }
+
+    /// Counts that somebody was not served at a door.
+    pub fn count_turned_away(&self, channel: &ChannelName, why: &'static str) {
+        self.context.count_turned_away(channel, why);
     }
 
     /// Stores bytes to be processed later.

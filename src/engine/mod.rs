@@ -65,6 +65,7 @@ pub struct Context {
     suspensions: suspension::Suspensions,
     config: Arc<RwLock<Arc<Config>>>,
     addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
+    turned_away: Arc<Mutex<BTreeMap<ChannelName, BTreeMap<&'static str, u64>>>>,
 }
 
 impl Context {
@@ -82,6 +83,17 @@ impl Context {
     #[must_use]
     pub fn channel_addresses(&self) -> BTreeMap<ChannelName, String> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often each channel turned somebody away since the start, by reason: an HTTP request, a failed TLS handshake, a limit.
+    #[must_use]
+    pub fn turned_away(&self) -> BTreeMap<ChannelName, BTreeMap<&'static str, u64>> {
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count_turned_away(&self, channel: &ChannelName, why: &'static str) {
+        let mut counts = self.turned_away.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(channel.clone()).or_default().entry(why).or_default() += 1;
     }
 
     fn note_address(&self, channel: &ChannelName, address: Option<String>) {
@@ -121,6 +133,7 @@ impl Engine {
             suspensions: suspension::Suspensions::default(),
             config: Arc::new(RwLock::new(Arc::new(config))),
             addresses: Arc::default(),
+            turned_away: Arc::default(),
         };
         deliver::requeue_interrupted(&context).await.context("cannot queue again what was being sent at the last stop")?;
         let socket = admin::socket_path(&data);

@@ -19,6 +19,11 @@ pub const END: u8 = 0x1C;
 /// The byte after [`END`].
 pub const END_CR: u8 = 0x0D;
 
+/// Alone in a frame, the commit acknowledgement of MLLP release 2: the frame is stored.
+pub const COMMIT_ACK: u8 = 0x06;
+/// The negative one: it is not stored, send it again.
+pub const COMMIT_NAK: u8 = 0x15;
+
 /// How much of a message that is too large is kept, so that it can still be answered.
 const HEAD_BYTES_MAX: usize = 65_536;
 /// How much may come before the first frame, or between frames, before the peer is given up.
@@ -53,7 +58,7 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// In words, for a log line.
+    /// In words, for a person.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,13 +87,15 @@ pub struct MllpCodec {
     state: State,
     /// Whether nothing but junk has come so far: only then can the first bytes tell another protocol.
     fresh: bool,
+    /// Whether a frame ever began.
+    framed: bool,
 }
 
 impl MllpCodec {
     /// A codec that takes messages of up to so many bytes.
     #[must_use]
     pub fn new(frame_bytes_max: usize) -> Self {
-        Self { frame_bytes_max, state: State::Between { junk: 0 }, fresh: true }
+        Self { frame_bytes_max, state: State::Between { junk: 0 }, fresh: true, framed: false }
     }
 
     /// Whether a frame has begun and not ended: it must end within the time for a frame, not within the idle time.
@@ -98,6 +105,12 @@ impl MllpCodec {
             State::Between { .. } => false,
             State::Inside { .. } | State::Draining { .. } => true,
         }
+    }
+
+    /// Whether the peer has sent only bytes that begin no frame: it must begin one within the time for a frame.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        !self.framed && matches!(self.state, State::Between { junk } if junk > 0)
     }
 
     fn between(&mut self, source: &mut BytesMut, junk: usize) -> Step {
@@ -121,6 +134,7 @@ impl MllpCodec {
         };
         source.advance(at + 1);
         self.fresh = false;
+        self.framed = true;
         self.state = State::Inside { scanned: 0 };
         Step::Again
     }
@@ -141,7 +155,7 @@ impl MllpCodec {
         if ended {
             self.state = State::Between { junk: 0 };
             return Step::Found(match *body {
-                [byte @ (0x06 | 0x15)] => Frame::CommitBlock(byte),
+                [byte @ (COMMIT_ACK | COMMIT_NAK)] => Frame::CommitBlock(byte),
                 _ => Frame::Message(body),
             });
         }
@@ -177,18 +191,31 @@ enum Guess {
     NeedMore,
 }
 
+/// What protocol the first bytes of a connection are, if it is a known one that is not MLLP.
+#[must_use]
+pub fn foreign_protocol(first: &[u8]) -> Option<Foreign> {
+    match foreign(first) {
+        Guess::Yes(foreign) => Some(foreign),
+        Guess::No | Guess::NeedMore => None,
+    }
+}
+
 /// Guesses from the first bytes of a connection. A guess that a longer beginning could still turn waits for it.
 fn foreign(source: &[u8]) -> Guess {
-    const KNOWN: [(&[u8], Foreign); 9] = [
+    const KNOWN: [(&[u8], Foreign); 13] = [
         (b"GET ", Foreign::Http),
         (b"POST ", Foreign::Http),
         (b"HEAD ", Foreign::Http),
         (b"PUT ", Foreign::Http),
         (b"OPTIONS ", Foreign::Http),
         (b"CONNECT ", Foreign::Http),
+        (b"DELETE ", Foreign::Http),
+        (b"PATCH ", Foreign::Http),
         (b"PRI * HTTP", Foreign::Http),
         (&[0x16, 0x03], Foreign::Tls),
         (b"MSH", Foreign::UnframedHl7),
+        (b"FHS", Foreign::UnframedHl7),
+        (b"BHS", Foreign::UnframedHl7),
     ];
     if source.is_empty() {
         return Guess::NeedMore;
@@ -251,6 +278,12 @@ impl Encoder<&[u8]> for MllpCodec {
         target.put_u8(END_CR);
         Ok(())
     }
+}
+
+/// A commit block of MLLP release 2: [`COMMIT_ACK`] or [`COMMIT_NAK`] in its frame, without a carriage return.
+#[must_use]
+pub fn commit_block(byte: u8) -> [u8; 4] {
+    [START, byte, END, END_CR]
 }
 
 /// A message in its frame.

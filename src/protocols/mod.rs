@@ -6,3 +6,4 @@ pub mod maildir;
 pub mod mllp;
 pub mod ocr;
 pub mod pages;
+pub mod tls;

@@ -1,6 +1,7 @@
 //! HL7 v2 as text: reading, escapes, dates, character sets, writing. Knows the encoding rules (chapter 2), no message.
 //!
 //! ```text
+//! frame ─▶ batch.rs  the messages of a batch, and the batch that answers it
 //! bytes ─▶ text.rs   character set, delimiters, terminators, limits ─▶ one normalised text
 //!            └─▶ message.rs  segments, fields, repetitions, components, over that text (hl7-parser behind guards)
 //! leaf  ─▶ escape.rs text without escapes      date.rs  ISO 8601 with the precision sent
@@ -13,6 +14,7 @@
 //! and date reader can panic, so neither is used. Writing is our own, because an answer repeats bytes of the sender's
 //! (MSH-10, MSH-3 to 6) exactly as they came, which need not be valid text.
 
+mod batch;
 mod charset;
 mod date;
 mod escape;
@@ -20,9 +22,10 @@ mod message;
 mod text;
 mod write;
 
+pub use batch::{Envelope, split_messages};
 pub use charset::Charset;
 pub use date::{DateProblem, HlDate, Precision, read_date};
 pub use escape::{decode, encode};
 pub use message::{Component, Field, Message, Repetition, Segment};
-pub use text::{Delimiters, RawHeader, ReadLimits, Text, Tolerance, Unreadable, split_messages};
+pub use text::{Delimiters, RawHeader, ReadLimits, Text, Tolerance, Unreadable};
 pub use write::Writer;

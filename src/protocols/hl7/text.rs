@@ -252,7 +252,7 @@ fn is_wide(body: &[u8]) -> bool {
     starts.iter().any(|start| body.starts_with(start))
 }
 
-fn strip_junk(body: &[u8]) -> &[u8] {
+pub(super) fn strip_junk(body: &[u8]) -> &[u8] {
     let mut body = body;
     loop {
         body = match body {
@@ -347,44 +347,4 @@ fn with_full_msh2(content: String, delimiters: &Delimiters, tolerances: &mut Vec
     // A header that ends behind MSH-2 gets one empty field: the parser wants it.
     let separator = if rest.starts_with('\r') { delimiters.field.to_string() } else { String::new() };
     format!("MSH{}{}{separator}{rest}", delimiters.field, plain.encoding_characters())
-}
-
-/// Splits bytes that may hold several messages (a batch with FHS and BHS, or messages in a row) at each MSH that begins a line.
-/// Gives the messages and the count that BTS-1 claims, where there is one. Bytes without any MSH give themselves.
-#[must_use]
-pub fn split_messages(body: &[u8]) -> (Vec<&[u8]>, Option<usize>) {
-    let mut starts = Vec::new();
-    let mut claimed = None;
-    let mut envelope = Vec::new();
-    let mut at = body.len() - strip_junk(body).len();
-    while let Some(line) = body.get(at..).filter(|rest| !rest.is_empty()) {
-        let separated = line.get(3).is_some_and(u8::is_ascii_punctuation);
-        match line.get(..3) {
-            Some(b"MSH") if separated => starts.push(at),
-            Some(b"FHS" | b"BHS" | b"BTS" | b"FTS") if separated => {
-                envelope.push(at);
-                if line.starts_with(b"BTS") {
-                    claimed = line.get(4..).and_then(leading_number);
-                }
-            }
-            _ => {}
-        }
-        match line.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
-            Some(end) => at += end + 1,
-            None => break,
-        }
-    }
-    if starts.is_empty() {
-        return (vec![body], claimed);
-    }
-    let ends = |from: usize| {
-        let next = starts.iter().chain(&envelope).copied().filter(|at| *at > from).min();
-        next.unwrap_or(body.len())
-    };
-    (starts.iter().filter_map(|from| body.get(*from..ends(*from))).collect(), claimed)
-}
-
-fn leading_number(text: &[u8]) -> Option<usize> {
-    let digits: Vec<u8> = text.iter().copied().take_while(u8::is_ascii_digit).take(9).collect();
-    std::str::from_utf8(&digits).ok()?.parse().ok()
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::{Context, referring, replies, route, suspension::Suspensions};
+use super::{Context, forward, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
@@ -91,7 +91,8 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement();
-    let Desk { message, mut decision, standing, unknown_referral, .. } = desk;
+    let Desk { message, mut decision, standing, unknown_referral, now, .. } = desk;
+    forward::follow(&context.store, config, &mut decision, now)?;
     decision.message = Some(message);
     Ok(Decided { decision, standing, unknown_referral })
 }

@@ -11,9 +11,12 @@ pub mod admin;
 mod decide;
 pub mod deliver;
 mod doors;
+mod forward;
+mod hl7_letters;
 pub mod intake;
 pub(crate) mod interpret;
 mod letters;
+mod lines;
 pub mod process;
 mod referring;
 mod replies;
@@ -21,6 +24,7 @@ pub mod retry;
 mod route;
 pub mod settle;
 mod station;
+mod stuck;
 mod suspension;
 
 use std::{

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Context, decide::asked, replies, route};
+use super::{Context, decide::asked, forward, replies, route};
 use crate::{
     config::RouteTarget,
     delivery::{DeliveryState, Purpose},
@@ -144,6 +144,7 @@ impl<'a> Settlement<'a> {
             read_version: Some(self.read_version),
             keys: Vec::new(),
         });
+        forward::follow(&self.context.store, &self.context.config(), &mut self.decision, self.entry.at)?;
         Ok(self.decision)
     }
 

@@ -5,6 +5,7 @@
 //!            └─▶ message.rs  segments, fields, repetitions, components, over that text (hl7-parser behind guards)
 //! leaf  ─▶ escape.rs text without escapes      date.rs  ISO 8601 with the precision sent
 //! write.rs           segments with the sender's delimiters and character set
+//! answer.rs          MSA and ERR of an answer to us
 //! ```
 //!
 //! # Design notes
@@ -13,6 +14,7 @@
 //! and date reader can panic, so neither is used. Writing is our own, because an answer repeats bytes of the sender's
 //! (MSH-10, MSH-3 to 6) exactly as they came, which need not be valid text.
 
+mod answer;
 mod charset;
 mod date;
 mod escape;
@@ -20,6 +22,7 @@ mod message;
 mod text;
 mod write;
 
+pub use answer::{Answer, AnswerCode};
 pub use charset::Charset;
 pub use date::{DateProblem, HlDate, Precision, read_date};
 pub use escape::{decode, encode};

@@ -255,7 +255,8 @@ fn xtn(phone: &Phone, version: Version) -> Vec<String> {
     };
     // Country, area and local number only where their lengths are known: in the North American plan.
     let plan = phone.number.strip_prefix("+1").filter(|rest| rest.len() == 10 && rest.bytes().all(|byte| byte.is_ascii_digit()));
-    let [country, area, local] = plan.map_or(["", "", ""], |rest| ["1", &rest[..3], &rest[3..]]);
+    let (area, local) = plan.and_then(|rest| rest.split_at_checked(3)).unwrap_or_default();
+    let country = if area.is_empty() { "" } else { "1" };
     // The number as one text is in component 1 until 2.6, and in 12 from 2.7 on.
     let whole = phone.number.as_str();
     let (old, new) = if version < Version::V2_7 { (whole, "") } else { ("", whole) };

@@ -13,7 +13,7 @@ use super::{
     effective::{EffectiveEntry, entries_of},
     keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, Shape},
     mistake::{Mistake, Place},
-    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route},
+    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route, RouteTarget},
     resolve, settings, tls,
     walk::{Walker, nearest, plain},
 };
@@ -55,6 +55,8 @@ struct InboundFile {
     acknowledge: Acknowledge,
     #[serde(default)]
     route: Route,
+    #[serde(default)]
+    forward: Vec<RouteTarget>,
 }
 
 /// The body of an outbound channel file.
@@ -172,8 +174,9 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         loaded.warnings.extend(tls::warnings(document, data));
         let (shape, prefix) = (Shape::Table(CHANNEL), format!("channel.{}", file.name));
         if document.root.get(&["inbound"]).is_some() {
-            let InboundFile { inbound, acknowledge, route } = deserialize(document, &shape, data, mistakes)?;
-            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route });
+            let InboundFile { inbound, acknowledge, mut route, mut forward } = deserialize(document, &shape, data, mistakes)?;
+            route.specialty.values_mut().chain(&mut route.default).chain(&mut forward).for_each(RouteTarget::complete);
+            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route, forward });
             loaded.entries.extend(entries_of(document, &Shape::Table(INBOUND_CHANNEL), &prefix, data));
         } else {
             let OutboundFile { outbound } = deserialize(document, &shape, data, mistakes)?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, interpret::hl7_rules, referring, replies, route, suspension::Suspensions};
+use super::{Context, forward, interpret::hl7_rules, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
@@ -104,8 +104,9 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement();
-    let Desk { message, mut decision, standing, remark, unknown_referral, .. } = desk;
+    let Desk { message, mut decision, standing, remark, unknown_referral, now, .. } = desk;
     let standing = standing.map(|(reference, status)| Standing { reference, status, remark });
+    forward::follow(&context.store, config, &mut decision, now)?;
     decision.message = Some(message);
     Ok(Decided { decision, standing, unknown_referral })
 }

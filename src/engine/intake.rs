@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use super::{
     Context,
     decide::{self, Decided, Found},
-    interpret,
+    hl7_letters, interpret,
 };
 use crate::{
     compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
+    delivery::{Content, Delivery, Hl7Content, Purpose},
     ids::{BodyId, ChannelName, MessageId},
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
@@ -283,6 +284,8 @@ struct Answering<'a> {
     read: &'a Hl7Message,
     /// Our message id is the MSH-10 of our answer: unique, and found again in the listings.
     id: MessageId,
+    /// The outbound channel that an application acknowledgement follows through.
+    through: Option<&'a ChannelName>,
     /// What the sender should mend.
     warnings: Vec<Warning>,
     /// Why it is refused though it reads well.
@@ -300,9 +303,10 @@ struct Answered {
 }
 
 impl<'a> Answering<'a> {
-    fn new(channel: &InboundChannel, read: &'a Hl7Message) -> Self {
+    fn new(channel: &'a InboundChannel, read: &'a Hl7Message) -> Self {
         let settings = interpret::answer_settings(channel);
-        Self { settings, read, id: MessageId::generate(), warnings: read.warnings.clone(), refusal: None }
+        let through = channel.acknowledge.through.as_ref();
+        Self { settings, read, id: MessageId::generate(), through, warnings: read.warnings.clone(), refusal: None }
     }
 
     fn answer(&self, decided: Decided) -> Answered {
@@ -326,7 +330,30 @@ impl<'a> Answering<'a> {
             standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
         let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
+        self.follow_up(verdict, standing, &mut message, &mut decision);
         Answered { decision, message, answer, repeatable }
+    }
+
+    /// Queues the application acknowledgement that follows an accept acknowledgement. Its bytes are stored with the message, as the
+    /// answer is: what a message was found to be does not change.
+    fn follow_up(&self, verdict: Verdict<'_>, standing: Option<Standing<'_>>, message: &mut Message, decision: &mut Decision) {
+        let (Some(through), now) = (self.through, Timestamp::now()) else { return };
+        let control_id = hl7_letters::control_id();
+        let answer = hl7_answer::application(&self.read.header, verdict, &self.settings, standing, &control_id, now);
+        let Some(answer) = answer.map(Bytes::from) else { return };
+        let mut delivery = Delivery::queued(Purpose::Acknowledgement, through.clone(), through.as_str(), now);
+        delivery.message = Some(message.id);
+        delivery.referral = message.referrals.first().copied().filter(|_| message.state != State::Failed);
+        delivery.content = Some(Content::Hl7(Hl7Content {
+            message: BodyId::of(&answer),
+            control_id,
+            receiver: None,
+            says: None,
+            edited: false,
+        }));
+        message.acknowledgement = Acknowledgement::Owed;
+        decision.bodies.push(answer);
+        decision.deliveries.push(delivery);
     }
 
     /// "Try later": never AA, never AE.

@@ -65,7 +65,13 @@ pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: 
 
 /// How HL7 messages of a channel are answered.
 pub(crate) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
-    AnswerSettings { mode: channel.acknowledge.mode, positive: channel.acknowledge.positive, ..AnswerSettings::default() }
+    let acknowledge = &channel.acknowledge;
+    AnswerSettings {
+        mode: acknowledge.mode,
+        positive: acknowledge.positive,
+        can_follow: acknowledge.through.is_some(),
+        ..AnswerSettings::default()
+    }
 }
 
 /// Reads a stored message.

@@ -12,9 +12,12 @@ mod corrections;
 mod decide;
 pub mod deliver;
 mod doors;
+mod forward;
+mod hl7_letters;
 pub mod intake;
 pub(crate) mod interpret;
 mod letters;
+mod lines;
 pub mod process;
 mod referring;
 mod replies;
@@ -23,6 +26,7 @@ mod route;
 mod sameness;
 pub mod settle;
 mod station;
+mod stuck;
 mod suspension;
 
 use std::{

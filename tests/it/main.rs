@@ -12,6 +12,7 @@ mod letters;
 mod mail;
 mod mail_in;
 mod main_job;
+mod mllp_out;
 mod operations;
 mod people;
 mod privacy;

@@ -93,7 +93,9 @@ fn keys(header: &Header, identity: &Identity, candidates: &[Identifier], purpose
         return identity.placer.iter().map(|placer| key(&sender, placer)).chain(own).collect();
     }
     let receiver = facility(6, 5);
-    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id)]).collect();
+    // A referral that was handed on bears its first sender's number, whose authority is mostly that sender's facility.
+    let first = |id: &Identifier| key(id.authority.as_deref().unwrap_or(&receiver), id);
+    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id), first(id)]).collect();
     let mut seen = std::collections::BTreeSet::new();
     keys.retain(|key| seen.insert(key.clone()));
     keys

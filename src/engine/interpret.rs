@@ -4,7 +4,10 @@
 
 mod mail;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -49,7 +52,7 @@ impl From<ReadError> for Unread {
 pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
     let defaults = Hl7Rules::default();
     let acknowledge = &channel.acknowledge;
-    Hl7Rules {
+    let mut rules = Hl7Rules {
         region: config.settings.region.clone(),
         time_zone: config.settings.time_zone.clone(),
         accept_processing_ids: if acknowledge.processing_ids.is_empty() {
@@ -58,9 +61,12 @@ pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: 
             acknowledge.processing_ids.clone()
         },
         senders: acknowledge.senders.clone(),
+        profiles: Arc::clone(&channel.profiles),
         received_at,
         ..defaults
-    }
+    };
+    rules.settle();
+    rules
 }
 
 /// How HL7 messages of a channel are answered.

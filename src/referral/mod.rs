@@ -1,5 +1,6 @@
 //! The referral: its record, its status table, its reference number, what a reply says. No I/O here.
 
+mod fields;
 mod record;
 mod reference;
 mod reply;
@@ -7,6 +8,7 @@ mod status;
 mod token;
 mod values;
 
+pub(crate) use fields::set_path;
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};

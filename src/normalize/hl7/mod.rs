@@ -14,8 +14,12 @@
 mod draft;
 mod header;
 mod identity;
+mod mapping;
+mod numbers;
+mod paths;
 mod patient;
 mod payload;
+mod profile;
 mod provider;
 mod reply;
 mod request;
@@ -23,7 +27,14 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+
+pub use mapping::{FieldKind, Mapping};
+pub use numbers::NumberCheck;
+pub use paths::{Path, PathError};
+pub use profile::{Filter, Profile, Profiles, SenderPattern, UnknownReferral};
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
 
@@ -44,6 +55,8 @@ pub struct Hl7Rules {
     pub accept_processing_ids: Vec<String>,
     /// The senders taken, each `MSH-3|MSH-4` (whole or first components); empty: everyone.
     pub senders: Vec<String>,
+    /// What differs per sender.
+    pub profiles: Arc<Profiles>,
     /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
     pub received_at: Timestamp,
     /// What one message may hold.
@@ -62,6 +75,7 @@ impl Default for Hl7Rules {
             time_zone: "UTC".to_owned(),
             accept_processing_ids: vec!["P".to_owned()],
             senders: Vec::new(),
+            profiles: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
             limits: ReadLimits::default(),
             attachment_bytes_max: 50_331_648,
@@ -97,6 +111,8 @@ pub struct Hl7Message {
     pub referral_keys: Vec<String>,
     /// Our own reference, where the message quotes it.
     pub reference: Option<Reference>,
+    /// What its sender does differently.
+    pub profile: Arc<Profile>,
 }
 
 /// Reads one message. Pure: the same bytes and rules give the same result.
@@ -118,11 +134,15 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
         read.outcome = Outcome::of(Kind::Acknowledgement);
         return Ok(read);
     }
-    if let Some(refusal) = screen::refusal(&read.header, &message, rules) {
+    let rules = &*rules.for_sender(&read.header);
+    read.follow(rules.profile());
+    if let Some(refusal) =
+        screen::refusal(&read.header, &message, rules).or_else(|| rules.profile().accept.refusal(&read.header, &message))
+    {
         read.refuse(refusal);
         return Ok(read);
     }
-    let identity = identity::resolve(&read.header, &message);
+    let identity = identity::resolve(&read.header, &message, rules.profile());
     read.reference.clone_from(&identity.reference);
     read.referral_keys.clone_from(&identity.keys);
     read.header.echo.placer = identity.placer.as_ref().map(|placer| placer.value.clone());
@@ -140,13 +160,17 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
 
 fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, rules: &Hl7Rules) {
     let draft = draft::read(message, &read.header, identity, rules);
+    let problems = draft.outcome.record.as_ref().map_or(&[][..], |record| &record.problems);
+    if let Some(refusal) = rules.profile().strict_refusal(message, problems, &draft.warnings) {
+        return read.refuse(refusal);
+    }
     read.warnings = draft.warnings;
     read.outcome = draft.outcome;
     let event = match read.header.event.as_str() {
         "I13" => Event::Change,
         "I14" => Event::Cancel,
         "I15" => Event::StatusRequest,
-        _ => Event::New,
+        _ => rules.profile().codes.event(message).unwrap_or(Event::New),
     };
     if event == Event::New && draft.is_document {
         read.outcome.kind = Kind::Document;
@@ -177,7 +201,16 @@ impl Hl7Message {
             control_id,
             referral_keys: Vec::new(),
             reference: None,
+            profile: Arc::default(),
             header,
+        }
+    }
+
+    /// Takes what is known of its sender.
+    fn follow(&mut self, profile: &Arc<Profile>) {
+        self.profile = Arc::clone(profile);
+        if !profile.control_ids_unique {
+            self.control_key = None;
         }
     }
 

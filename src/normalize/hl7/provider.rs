@@ -193,7 +193,7 @@ fn is_specialty(name: &str) -> bool {
 }
 
 /// The check digit of an NPI: Luhn over `80840` and the number.
-fn npi_is_sound(text: &str) -> bool {
+pub(super) fn npi_is_sound(text: &str) -> bool {
     if text.len() != 10 || !text.starts_with(['1', '2']) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }

@@ -15,14 +15,14 @@ fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Refusal> {
         let text = "this kind of message is not taken here: REF and RRI are";
         return Some(Refusal::reject(200, "MSH^1^9^1^1", text));
     }
-    if !matches!(header.event.as_str(), "I12" | "I13" | "I14" | "I15") {
+    if !matches!(header.event.as_str(), "I12" | "I13" | "I14" | "I15") && !rules.profile().takes(&header.event) {
         return Some(Refusal::reject(201, "MSH^1^9^1^2", "this event is not taken here: I12, I13, I14 and I15 are"));
     }
     if !header.version.supported {
         return Some(Refusal::reject(203, "MSH^1^12", "this version is not taken here: 2.2 to 2.9 are"));
     }
     let id = header.first_component(11);
-    let id = if id.is_empty() { "P" } else { id.as_str() };
+    let id = if id.is_empty() { rules.profile().blank_processing_id.as_str() } else { id.as_str() };
     if !rules.accept_processing_ids.iter().any(|taken| taken.eq_ignore_ascii_case(id)) {
         let taken = rules.accept_processing_ids.join(", ");
         return Some(Refusal::reject(202, "MSH^1^11", format!("this processing id is not taken here: {taken} is")));

@@ -13,7 +13,7 @@ fn read(profile: &str, lines: &[&str]) -> Hl7Message {
 }
 
 const MSH: &str = "MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120101500||REF^I12^REF_I12|C1|P|2.4";
-const RF1: &str = "RF1|A|7^^L||||REF-1^CEDAR|20261120|||||EXT-9";
+const RF1: &str = "RF1|A|7^^L||||REF-1^CEDAR|20261120||||EXT-9";
 const PID: &str = "PID|1||7^^^CEDAR^MR~9434765919^^^NHS^NHS||Lee^Leslie||19341101|9||||||020 7946 0018";
 
 fn refused(read: &Hl7Message) -> String {

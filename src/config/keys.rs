@@ -5,7 +5,10 @@
 //! first mistake and knows neither ranges nor what to suggest; the test `the_description_and_the_types_agree` fails when one of
 //! the two is changed alone. A new connector adds its table here.
 
-use super::checks::{self, Check};
+use super::{
+    checks::{self, Check},
+    profiles,
+};
 
 /// What a value must be.
 pub(super) enum Shape {
@@ -33,6 +36,8 @@ pub(super) enum Shape {
     Table(&'static [Key]),
     /// A table with any keys and such values.
     Map(&'static Shape),
+    /// Anything; what it should be, in words. Its own check looks into it.
+    Free(&'static str),
     /// A table with exactly one of these keys.
     Choice(&'static [Key]),
 }
@@ -57,10 +62,10 @@ pub(super) enum Need {
 const fn required(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, need: Need::Required }
 }
-const fn optional(name: &'static str, shape: Shape) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, need: Need::Optional }
 }
-const fn default(name: &'static str, shape: Shape, value: &'static str) -> Key {
+pub(super) const fn default(name: &'static str, shape: Shape, value: &'static str) -> Key {
     Key { name, shape, need: Need::Default(value) }
 }
 
@@ -101,6 +106,9 @@ pub(super) const CHANNEL: &[Key] = &[
     optional("acknowledge", Shape::Table(ACKNOWLEDGE)),
     optional("route", Shape::Table(ROUTE)),
     default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("profile", profiles::CHANNEL_PROFILE),
+    optional("map", profiles::MAP),
+    optional("accept", profiles::ACCEPT),
 ];
 
 /// The same for an inbound channel in effect: what it leaves out holds by default.
@@ -109,6 +117,9 @@ pub(super) const INBOUND_CHANNEL: &[Key] = &[
     default("acknowledge", Shape::Table(ACKNOWLEDGE), "{}"),
     default("route", Shape::Table(ROUTE), "{}"),
     default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("profile", profiles::CHANNEL_PROFILE),
+    optional("map", profiles::MAP),
+    optional("accept", profiles::ACCEPT),
 ];
 
 const INBOUND: &[Key] =

@@ -3,11 +3,11 @@
 //! Which keys a file may have, and their defaults, is described a second time in [`super::keys`], so that every mistake can be shown at
 //! its line; a test holds the two together.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::{ids::ChannelName, inbound::InboundConfig, outbound::OutboundConfig};
+use crate::{ids::ChannelName, inbound::InboundConfig, normalize::hl7::Profiles, outbound::OutboundConfig};
 
 /// Everything a site configured, checked: every name resolves.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ pub struct InboundChannel {
     pub route: Route,
     /// Where every referral of the channel is handed on to, whoever is asked about it.
     pub forward: Vec<RouteTarget>,
+    /// HL7: what its senders do differently.
+    pub profiles: Arc<Profiles>,
 }
 
 /// `[acknowledge]`

@@ -170,6 +170,7 @@ const FOLDER: &[Key] = &[
 
 const MAILBOX: &[Key] = &[
     required("maildir", Shape::Path),
+    default("stable_after_seconds", FRACTIONAL_SECONDS, "1.0"),
     default("poll_seconds", FRACTIONAL_SECONDS, "5.0"),
     default("mail_bytes_max", BYTES, "67_108_864"),
 ];

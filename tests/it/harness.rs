@@ -45,6 +45,7 @@ default = { through = "fax-out", to = "dermatology-desk" }
 const MAIL_IN: &str = r#"
 [inbound.mailbox]
 maildir = "mail-in"
+stable_after_seconds = 0.1
 poll_seconds = 0.3
 [acknowledge]
 through = "email-out"

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test that cannot go on fails where it stands")]
 #![expect(unreachable_pub, reason = "a test binary is reached by nobody")]
 
+mod acts;
 mod certificates;
 mod crash;
 mod fax;

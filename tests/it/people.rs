@@ -4,26 +4,26 @@ use serde_json::Value;
 
 use crate::harness::{Peer, Running, Site, field, referral_message, wait_for};
 
-fn settle(site: &Site, arguments: &[&str]) -> Value {
+pub fn settle(site: &Site, arguments: &[&str]) -> Value {
     let all: Vec<&str> =
         ["referrals", "settle"].into_iter().chain(arguments.iter().copied()).chain(["--by", "mira", "--json"]).collect();
     site.json(&all)
         .unwrap_or_else(|| panic!("{:?}", String::from_utf8_lossy(&site.command().args(&all).output().unwrap().stderr)))
 }
 
-fn refused(site: &Site, arguments: &[&str]) -> String {
+pub fn refused(site: &Site, arguments: &[&str]) -> String {
     let output = site.command().args(["referrals", "settle"]).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn send(site: &Site, message: &str) {
+pub fn send(site: &Site, message: &str) {
     let answer = Peer::connect(&site.mllp()).send(message).unwrap();
     assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
 }
 
 /// A site with one referral by HL7; gives its reference.
-fn with_referral(message: &str) -> (Site, Running, String) {
+pub fn with_referral(message: &str) -> (Site, Running, String) {
     let site = Site::new();
     let running = site.start();
     send(&site, message);
@@ -31,7 +31,7 @@ fn with_referral(message: &str) -> (Site, Running, String) {
     (site, running, reference)
 }
 
-fn show(site: &Site, reference: &str) -> Value {
+pub fn show(site: &Site, reference: &str) -> Value {
     site.json(&["referrals", "show", reference, "--json"]).unwrap()["referral"].clone()
 }
 

@@ -86,5 +86,5 @@ fn identity_obr_3() {
 fn identity_sch_26() {
     let sch = format!("SCH|A-1|B-2{}REF-26^GP", "|".repeat(24));
     let booking = read(&[&HEAD.replace("REF^I12^REF_I12", "SIU^S12"), &sch, PID]);
-    assert_eq!(booking.referral_keys, ["referral|DESK|GP|REF-26", "referral|CEDAR|GP|REF-26"]);
+    assert_eq!(booking.referral_keys, ["referral|DESK|GP|REF-26", "referral|CEDAR|GP|REF-26", "referral|GP|GP|REF-26"]);
 }

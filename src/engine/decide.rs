@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, interpret::hl7_rules, referring, replies, route, suspension::Suspensions};
+use super::{Context, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
@@ -33,6 +33,8 @@ pub(crate) struct Found {
     pub(super) keys: Vec<String>,
     /// Why a reply must not be acted on without a person; absent: it may.
     pub(super) doubt: Option<&'static str>,
+    /// How long it may wait for a referral that is not known yet, in seconds from its arrival.
+    pub(super) wait_seconds: u32,
 }
 
 /// What was decided of one message.
@@ -65,6 +67,7 @@ pub(super) struct Desk<'a> {
     standing: Option<(Reference, Status)>,
     remark: Option<String>,
     unknown_referral: bool,
+    wait_seconds: u32,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
@@ -92,6 +95,7 @@ pub(super) fn decide(
         standing: None,
         remark: None,
         unknown_referral: false,
+        wait_seconds: 0,
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
     };
@@ -112,7 +116,8 @@ pub(super) fn decide(
 
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
-        let Found { outcome, keys, doubt } = found;
+        let Found { outcome, keys, doubt, wait_seconds } = found;
+        self.wait_seconds = wait_seconds;
         let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
@@ -145,7 +150,7 @@ impl Desk<'_> {
             (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
-                    self.take(Found { outcome: item, keys: Vec::new(), doubt })?;
+                    self.take(Found { outcome: item, keys: Vec::new(), doubt, wait_seconds: 0 })?;
                 }
                 Ok(())
             }
@@ -312,10 +317,8 @@ impl Desk<'_> {
     /// It asks about a referral that is not known. Messages overtake each other: where the channel says so it waits for the referral
     /// for a while, is taken meanwhile, and in the end a person looks.
     pub(super) fn unknown(&mut self) -> Result<(), StoreError> {
-        let received_at = self.message.received_at;
-        let wait = hl7_rules(self.config, self.channel, received_at).unknown_referral_wait_seconds;
-        let until = received_at + SignedDuration::from_secs(i64::from(wait));
-        if self.message.protocol == Protocol::Hl7 && self.now < until {
+        let until = self.message.received_at + SignedDuration::from_secs(i64::from(self.wait_seconds));
+        if self.now < until {
             self.message.state = State::Received;
             self.message.due_at = Some(until.min(self.now + SignedDuration::from_secs(LOOK_AGAIN_SECONDS)));
             self.message.attempts = 0;
@@ -436,6 +439,20 @@ pub(super) fn asked(store: &Store, referral: ReferralId) -> Result<Option<Delive
     }))
 }
 
+/// Every desk that was asked about it, or is about to be, once.
+pub(super) fn asked_desks(store: &Store, referral: ReferralId) -> Result<Vec<Delivery>, StoreError> {
+    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
+    let mut desks: Vec<Delivery> = Vec::new();
+    for delivery in store.deliveries(&filter)? {
+        let asks = delivery.purpose == Purpose::ConfirmationRequest
+            && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent);
+        if asks && !desks.iter().any(|desk| desk.to == delivery.to && desk.through == delivery.through) {
+            desks.push(delivery);
+        }
+    }
+    Ok(desks)
+}
+
 /// Why nothing is sent to an entry, and what to do.
 pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
     format!(
@@ -445,3 +462,6 @@ pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
 
 /// A delivery's `to` for the address that the message came from.
 pub(super) const SENDER: &str = "sender";
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use crate::{
         Outcome,
         email::{self, MailLimits},
         fax::{self, FaxRules},
-        hl7::{self, Hl7Rules},
+        hl7::{self, Hl7Message, Hl7Rules},
     },
     reader::ReadError,
 };
@@ -112,7 +112,7 @@ fn is_trusted(config: &Config, channel: &InboundChannel, sender: Option<&str>) -
 
 fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
     let read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
-    Ok(Found { outcome: read.outcome, keys: read.referral_keys, doubt: None })
+    Ok(Found::of_hl7(&read))
 }
 
 /// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
@@ -151,6 +151,11 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 
 impl Found {
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, keys: Vec::new(), doubt: None }
+        Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0 }
+    }
+
+    pub(super) fn of_hl7(read: &Hl7Message) -> Self {
+        let (outcome, keys) = (read.outcome.clone(), read.referral_keys.clone());
+        Self { outcome, keys, doubt: None, wait_seconds: read.waits_for_referral_seconds }
     }
 }

@@ -116,6 +116,10 @@ pub struct Hl7Message {
     pub referral_keys: Vec<String>,
     /// Our own reference, where the message quotes it.
     pub reference: Option<Reference>,
+    /// Whether it is refused if its MSH-10 was used before for other content ([`Hl7Rules::strict`]).
+    pub refuses_reused_control_id: bool,
+    /// [`Hl7Rules::unknown_referral_wait_seconds`].
+    pub waits_for_referral_seconds: u32,
 }
 
 /// Reads one message. Pure: the same bytes and rules give the same result.
@@ -204,6 +208,8 @@ impl Hl7Message {
             control_id,
             referral_keys: Vec::new(),
             reference: None,
+            refuses_reused_control_id: rules.strict,
+            waits_for_referral_seconds: rules.unknown_referral_wait_seconds,
             header,
         }
     }

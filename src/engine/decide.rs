@@ -33,8 +33,8 @@ pub(crate) struct Found {
     pub(super) keys: Vec<String>,
     /// Why a reply must not be acted on without a person; absent: it may.
     pub(super) doubt: Option<&'static str>,
-    /// How long it may wait for a referral that is not known yet, in seconds.
-    pub(super) referral_wait_seconds: u32,
+    /// How long it may wait for a referral that is not known yet, in seconds from its arrival.
+    pub(super) wait_seconds: u32,
 }
 
 /// What was decided of one message.
@@ -66,8 +66,8 @@ pub(super) struct Desk<'a> {
     decision: Decision,
     standing: Option<(Reference, Status)>,
     remark: Option<String>,
-    referral_wait_seconds: u32,
     unknown_referral: bool,
+    wait_seconds: u32,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
@@ -94,8 +94,8 @@ pub(super) fn decide(
         decision: Decision::default(),
         standing: None,
         remark: None,
-        referral_wait_seconds: 0,
         unknown_referral: false,
+        wait_seconds: 0,
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
     };
@@ -117,8 +117,8 @@ pub(super) fn decide(
 
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
-        let Found { outcome, keys, doubt, referral_wait_seconds } = found;
-        self.referral_wait_seconds = referral_wait_seconds;
+        let Found { outcome, keys, doubt, wait_seconds } = found;
+        self.wait_seconds = wait_seconds;
         let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
@@ -151,7 +151,7 @@ impl Desk<'_> {
             (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
-                    self.take(Found { outcome: item, keys: Vec::new(), doubt, referral_wait_seconds })?;
+                    self.take(Found { outcome: item, keys: Vec::new(), doubt, wait_seconds: 0 })?;
                 }
                 Ok(())
             }
@@ -329,10 +329,8 @@ impl Desk<'_> {
     /// It asks about a referral that is not known. Messages overtake each other: where the channel says so it waits for the referral
     /// for a while, is taken meanwhile, and in the end a person looks.
     pub(super) fn unknown(&mut self) -> Result<(), StoreError> {
-        let received_at = self.message.received_at;
-        let wait = self.referral_wait_seconds;
-        let until = received_at + SignedDuration::from_secs(i64::from(wait));
-        if self.message.protocol == Protocol::Hl7 && self.now < until {
+        let until = self.message.received_at + SignedDuration::from_secs(i64::from(self.wait_seconds));
+        if self.now < until {
             self.message.state = State::Received;
             self.message.due_at = Some(until.min(self.now + SignedDuration::from_secs(LOOK_AGAIN_SECONDS)));
             self.message.attempts = 0;
@@ -453,6 +451,29 @@ pub(super) fn asked(store: &Store, referral: ReferralId) -> Result<Option<Delive
     }))
 }
 
+/// Every desk that was asked about it, or is about to be, once; without those that were told since not to act on it.
+pub(super) fn asked_desks(store: &Store, referral: ReferralId) -> Result<Vec<Delivery>, StoreError> {
+    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
+    let deliveries = store.deliveries(&filter)?;
+    let taken_back = |asked: &Delivery| {
+        deliveries.iter().any(|told| {
+            told.purpose == Purpose::Withdrawal
+                && told.state != DeliveryState::Withdrawn
+                && told.to == asked.to
+                && told.queued_at >= asked.queued_at
+        })
+    };
+    let mut desks: Vec<Delivery> = Vec::new();
+    for delivery in deliveries.iter().filter(|delivery| !taken_back(delivery)).cloned() {
+        let asks = delivery.purpose == Purpose::ConfirmationRequest
+            && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent);
+        if asks && !desks.iter().any(|desk| desk.to == delivery.to && desk.through == delivery.through) {
+            desks.push(delivery);
+        }
+    }
+    Ok(desks)
+}
+
 /// Why nothing is sent to an entry, and what to do.
 pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
     format!(
@@ -462,3 +483,6 @@ pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
 
 /// A delivery's `to` for the address that the message came from.
 pub(super) const SENDER: &str = "sender";
+
+#[cfg(test)]
+mod tests;

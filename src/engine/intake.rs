@@ -184,13 +184,13 @@ impl Intake {
             Ok(true) => {
                 let warning = Warning::reused_control_id();
                 message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
-                answering.refusal = read.profile.strict.control_id_reuse.then(Refusal::reused_control_id);
+                answering.refusal = read.refuses_reused_control_id.then(Refusal::reused_control_id);
                 answering.warnings.push(warning);
             }
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let found = Found::of_hl7(read.outcome.clone(), read.referral_keys.clone(), &read.profile);
+        let found = Found::of_hl7(read);
         let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
         let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
         let mut stored = message.clone();

@@ -22,7 +22,7 @@ use crate::{
         Outcome,
         email::{self, MailLimits},
         fax::{self, FaxRules},
-        hl7::{self, Hl7Rules},
+        hl7::{self, Hl7Message, Hl7Rules},
     },
     reader::ReadError,
 };
@@ -124,7 +124,7 @@ fn is_trusted(config: &Config, channel: &InboundChannel, sender: Option<&str>) -
 
 fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
     let read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
-    Ok(Found::of_hl7(read.outcome, read.referral_keys, &read.profile))
+    Ok(Found::of_hl7(&read))
 }
 
 /// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
@@ -162,13 +162,14 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 }
 
 impl Found {
-    /// What one HL7 message holds.
-    pub(super) fn of_hl7(outcome: Outcome, keys: Vec<String>, profile: &hl7::Profile) -> Self {
-        Self { outcome, keys, doubt: None, referral_wait_seconds: profile.referral_wait_seconds() }
-    }
-
     /// What asks for nothing but to be kept or looked at.
     pub(super) fn of(outcome: Outcome) -> Self {
-        Self { outcome, keys: Vec::new(), doubt: None, referral_wait_seconds: 0 }
+        Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0 }
+    }
+
+    /// What one HL7 message holds.
+    pub(super) fn of_hl7(read: &Hl7Message) -> Self {
+        let (outcome, keys) = (read.outcome.clone(), read.referral_keys.clone());
+        Self { outcome, keys, doubt: None, wait_seconds: read.waits_for_referral_seconds }
     }
 }

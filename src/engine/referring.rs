@@ -8,17 +8,17 @@
 use serde_json::Value;
 
 use super::{
-    decide::{Desk, asked},
+    decide::{Desk, asked_desks},
     replies, route,
     sameness::{self, same_patient},
 };
 use crate::{
     config::RouteTarget,
-    delivery::{DeliveryState, Purpose},
+    delivery::{Delivery, DeliveryState, Purpose},
     ids::{MessageId, ReferralId},
     message::Protocol,
     referral::{HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
-    store::StoreError,
+    store::{DeliveryFilter, StoreError},
 };
 
 /// A new referral, or what its sender says of it again.
@@ -28,14 +28,14 @@ pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Res
         if is_over(known.status) && !desk.is_replayed_on(&known) {
             return refer_again(desk, known, record);
         }
-        return change(desk, known, record);
+        return change(desk, known, record, OtherDesk::TooAsked);
     }
     if let Some(other) = other {
         return refer_second_patient(desk, record, keys, &other);
     }
     // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
     if let Some(known) = desk.next_made_before()? {
-        return change(desk, known, record);
+        return change(desk, known, record, OtherDesk::TooAsked);
     }
     let (mut record, mut taken) = (record, keys.to_vec());
     find_twin(desk, &mut record, &mut taken)?;
@@ -150,14 +150,23 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
 /// REF^I13.
 pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
     match known_of_patient(desk, keys, &record)? {
-        (Some(known), _) => change(desk, known, record),
+        (Some(known), _) => change(desk, known, record, OtherDesk::AskedInstead),
         (None, Some(other)) => refer_second_patient(desk, record, keys, &other),
         (None, None) => desk.unknown(),
     }
 }
 
+/// What it means that a referral which somebody was asked about names another specialist.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OtherDesk {
+    /// Sent again as a new one (REF^I12): a copy for a second specialist.
+    TooAsked,
+    /// Changed (REF^I13): it goes to another specialist.
+    AskedInstead,
+}
+
 /// The sender says something else of a referral that is known: a new version of it.
-fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
+fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: OtherDesk) -> Result<(), StoreError> {
     let replayed = desk.is_replayed_on(&known);
     if replayed && last_said_by(&known) != Some(desk.message().id) {
         desk.explain("replayed; nothing was changed, as a later message says how the referral stands");
@@ -181,7 +190,8 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
     if is_over(known.status) {
         desk.say(format!("the referral is {}: the change was kept, nobody is told", known.status.as_str()));
     } else {
-        tell_of_change(desk, &mut known)?;
+        let moved = stands.referred_to != known.record.referred_to;
+        tell_of_change(desk, &mut known, Some(other).filter(|_| moved))?;
     }
     desk.acknowledge(Some(&known));
     desk.write(known);
@@ -189,8 +199,9 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<()
 }
 
 /// The specialist gets what changed: in the letter that is still to leave, or in one of its own.
-fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral) -> Result<(), StoreError> {
-    let Some(asked) = asked(desk.store, known.id)? else {
+fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<OtherDesk>) -> Result<(), StoreError> {
+    let asked = asked_desks(desk.store, known.id)?;
+    if asked.is_empty() {
         if known.record.held.is_empty()
             && known.status == Status::New
             && let Some(target) = desk.destination(&mut known.record)?
@@ -198,23 +209,59 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral) -> Result<(), Store
             desk.ask(&target, known.id);
         }
         return Ok(());
-    };
+    }
+    if let Some(other) = other
+        && let Some(target) = route::destination(desk.config, desk.channel, &known.record)
+        && asked.iter().all(|desk| desk.to != target.to)
+    {
+        return ask_other_desk(desk, known, &asked, other);
+    }
     // What is not out yet is composed anew, and says it all: one letter for several changes.
-    let queued = replies::queued_to_specialist(desk.store, known)?;
+    let filter = DeliveryFilter { referral: Some(known.id), state: Some(DeliveryState::Queued), limit: 0 };
+    let mut queued = desk.store.deliveries(&filter)?;
+    queued.retain(|delivery| delivery.purpose != Purpose::Acknowledgement);
     if known.record.stops_letters() {
         // Whoever settles it has it sent.
         let held = desk.entry(HistoryEvent::Held);
         known.record_event(held);
-        desk.decision().withdraw.extend(queued);
+        desk.decision().withdraw.extend(queued.iter().map(|delivery| delivery.id));
         return Ok(());
     }
-    let waits = !queued.is_empty();
-    desk.decision().recompose.extend(queued);
-    if !waits && matches!(asked.state, DeliveryState::InFlight | DeliveryState::Sent) {
+    let waiting = |to: &str| queued.iter().any(|delivery| delivery.to == to);
+    for asked in asked.into_iter().filter(|asked| !waiting(&asked.to)) {
         let target = RouteTarget { through: asked.through, to: asked.to };
         let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
         desk.decision().deliveries.extend(updates);
     }
+    desk.decision().recompose.extend(queued.into_iter().map(|delivery| delivery.id));
+    Ok(())
+}
+
+/// The sender names another specialist than the ones who were asked.
+fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, asked: &[Delivery], other: OtherDesk) -> Result<(), StoreError> {
+    match other {
+        OtherDesk::TooAsked => {
+            let text = "the sender sent the same referral to another specialist too: both are asked";
+            known.record.problems.push(Problem::new("copy-to-another", text));
+        }
+        OtherDesk::AskedInstead => {
+            withdraw(desk, known, asked)?;
+            // Whatever the first one said of it, the second has said nothing yet.
+            known.record.appointment = None;
+            let event = desk.entry(HistoryEvent::Reopened);
+            known.record_event(event);
+        }
+    }
+    ask_or_hold(desk, known)
+}
+
+/// Takes back what is queued, and tells every desk that was asked.
+fn withdraw(desk: &mut Desk<'_>, known: &Referral, asked: &[Delivery]) -> Result<(), StoreError> {
+    let queued = replies::queued_to_specialist(desk.store, known)?;
+    for asked in asked.iter().filter(|asked| matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)) {
+        desk.owe(Purpose::Withdrawal, asked.through.clone(), asked.to.clone(), Some(known.id));
+    }
+    desk.decision().withdraw.extend(queued);
     Ok(())
 }
 
@@ -242,13 +289,8 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     let event = desk.entry(HistoryEvent::CancelRequested);
     known.record_event(event);
     desk.say("the cancellation is requested: it stands once the specialist has confirmed it");
-    let queued = replies::queued_to_specialist(desk.store, &known)?;
-    if let Some(asked) = asked(desk.store, known.id)?
-        && matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)
-    {
-        desk.owe(Purpose::Withdrawal, asked.through, asked.to, Some(known.id));
-    }
-    desk.decision().withdraw.extend(queued);
+    let asked = asked_desks(desk.store, known.id)?;
+    withdraw(desk, &known, &asked)?;
     desk.write(known);
     Ok(())
 }

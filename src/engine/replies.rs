@@ -4,7 +4,7 @@
 //! asked. Everything else is held with the engine's best reading beside it; an automatic reply or a bounce never moves a status.
 
 use super::{
-    decide::{Desk, asked},
+    decide::{Desk, asked, asked_desks},
     referring, route, sameness,
 };
 use crate::{
@@ -90,13 +90,13 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
         Protocol::Mail => {
             let from = desk.message().sender.as_deref().unwrap_or_default();
             let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
-            let now_with = asked(desk.store, referral.id)?.map(|asked| asked.to);
+            let now_with = asked_desks(desk.store, referral.id)?;
             let mut answering = sent.iter().filter(|delivery| was_asked(delivery, from)).peekable();
             if answering.peek().is_none() {
                 return Ok(Some("it comes from an address that was not asked"));
             }
-            let asked_last = answering.any(|delivery| now_with.as_ref().is_none_or(|now_with| delivery.to == *now_with));
-            Ok((!asked_last).then_some("it comes from a desk that the referral was taken from since"))
+            let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
+            Ok((!has_it).then_some("it comes from a desk that the referral was taken from since"))
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context,
     corrections::{corrected, has_path},
-    decide::asked,
+    decide::asked_desks,
     forward,
     interpret::today,
     replies, route,
@@ -25,7 +25,7 @@ use crate::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, PendingReply, Priority, Record, Reference, Referral, Reply,
         ReplyOutcome, Status,
     },
-    store::{Decision, ReferralWrite, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
@@ -264,23 +264,25 @@ impl<'a> Settlement<'a> {
         Ok(())
     }
 
-    /// Tells the specialist what was decided, where they were asked; what is still queued is composed anew.
-    fn tell_the_asked(&mut self, purpose: Purpose) -> Result<(), SettleError> {
-        let Some(asked) = asked(&self.context.store, self.referral.id)? else { return Ok(()) };
-        let queued = replies::queued_to_specialist(&self.context.store, &self.referral)?;
-        match asked.state {
-            // What has not left yet says it all when it leaves.
-            DeliveryState::Sent | DeliveryState::InFlight | DeliveryState::Queued
-                if purpose == Purpose::Update && !queued.is_empty() =>
-            {
-                self.decision.recompose.extend(queued);
-            }
-            DeliveryState::Sent | DeliveryState::InFlight => {
+    /// Tells every desk that was asked what was decided, except one; what is still queued is composed anew, and says it all.
+    fn tell_the_asked(&mut self, purpose: Purpose, except: Option<&str>) -> Result<(), SettleError> {
+        let store = &self.context.store;
+        let queued = store.deliveries(&DeliveryFilter {
+            referral: Some(self.referral.id),
+            state: Some(DeliveryState::Queued),
+            limit: 0,
+        })?;
+        let config = self.context.config();
+        for asked in asked_desks(store, self.referral.id)?.into_iter().filter(|asked| Some(asked.to.as_str()) != except) {
+            let waiting =
+                queued.iter().filter(|delivery| delivery.to == asked.to && delivery.purpose != Purpose::Acknowledgement);
+            let waiting: Vec<_> = waiting.map(|delivery| delivery.id).collect();
+            if purpose == Purpose::Update && !waiting.is_empty() {
+                self.decision.recompose.extend(waiting);
+            } else if matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight) {
                 let target = RouteTarget { through: asked.through, to: asked.to };
-                let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at));
             }
-            DeliveryState::Queued | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
         Ok(())
     }
@@ -299,9 +301,7 @@ impl<'a> Settlement<'a> {
         self.referral.record.release(HeldReason::WrongRecipient);
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         // Who was asked before must not book it as well.
-        if asked(&self.context.store, self.referral.id)?.is_some_and(|asked| asked.to != to) {
-            self.tell_the_asked(Purpose::Withdrawal)?;
-        }
+        self.tell_the_asked(Purpose::Withdrawal, Some(to))?;
         self.target = Some(RouteTarget { through, to: to.to_owned() });
         self.happened(HistoryEvent::Routed { to: to.to_owned() });
         Ok(())
@@ -415,7 +415,7 @@ impl<'a> Settlement<'a> {
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         // Who was told that the sender asks to cancel knows already.
         if self.referral.status != Status::CancelRequested {
-            self.tell_the_asked(Purpose::Withdrawal)?;
+            self.tell_the_asked(Purpose::Withdrawal, None)?;
         }
         self.referral.record.held.clear();
         self.referral.pending_replies.clear();

@@ -3,7 +3,9 @@
 pub mod codes;
 pub mod hl7;
 pub mod maildir;
+pub mod markup;
 pub mod mllp;
 pub mod ocr;
 pub mod pages;
+pub mod rtf;
 pub mod tls;

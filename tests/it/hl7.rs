@@ -74,6 +74,11 @@ impl Asked {
         found
     }
 
+    /// How many letters of this purpose have left.
+    fn sent(&self, purpose: &str) -> usize {
+        self.deliveries("sent").iter().filter(|sent| *sent == purpose).count()
+    }
+
     fn reply(&self, outcome: &str, at: &[&str]) {
         let mut arguments = vec!["referrals", "settle", &self.reference, "reply", outcome];
         arguments.extend(at);
@@ -237,6 +242,35 @@ fn duplicate_retransmission_under_a_new_control_id_is_a_repeat_and_a_changed_one
     assert_eq!(asked.site.referrals().len(), 1);
 }
 
+/// The message for the other desk of the site.
+fn for_the_skin_clinic(message: &str) -> String {
+    message.replace("Northside Heart Center", "Harbor Skin Clinic")
+}
+
+#[test]
+fn duplicate_copy_to_a_second_recipient_is_one_referral_and_a_delivery_of_its_own() {
+    let mut asked = Asked::new();
+    let answer = asked.send(&for_the_skin_clinic(&referral_message("M2", "P1", "Quillfeather")));
+    assert!(field(&answer, "RF1", 11).starts_with(&asked.reference), "{answer}");
+    assert!(wait_for(|| asked.sent("confirmation-request") == 2), "{:#?}", asked.site.deliveries());
+    let cancel = for_the_skin_clinic(&asked.event("I14", "M3"));
+    asked.send(&cancel);
+    assert!(wait_for(|| asked.sent("withdrawal") == 2), "both are told: {:#?}", asked.site.deliveries());
+}
+
+#[test]
+fn a_change_of_the_specialist_asks_the_new_one_and_withdraws_from_the_old_one() {
+    let mut asked = Asked::new();
+    let moved = for_the_skin_clinic(&asked.event("I13", "M2"));
+    asked.send(&moved);
+    let done = || asked.sent("confirmation-request") == 2 && asked.sent("withdrawal") == 1;
+    assert!(wait_for(done), "{:#?}", asked.site.deliveries());
+    let all = asked.site.deliveries();
+    let withdrawn: Vec<&Value> = all.iter().filter(|delivery| delivery["purpose"] == "withdrawal").map(|it| &it["to"]).collect();
+    assert_eq!(withdrawn, ["cardiology-desk"]);
+    assert!(wait_for(|| asked.status() == "requested"));
+}
+
 #[test]
 fn duplicate_i12_after_a_cancel_is_real() {
     let mut asked = Asked::new();
@@ -270,6 +304,26 @@ fn reject_utf_16_is_answered_and_the_connection_goes_on() {
     assert_eq!((field(&answer, "ERR", 2), field(&answer, "ERR", 3).split('^').next()), ("MSH^1^18", Some("102")), "{answer}");
     peer.write(&framed(&referral_message("M2", "P1", "Quillfeather"))).unwrap();
     assert_eq!(field(&peer.read().unwrap(), "MSA", 1), "AA");
+}
+
+#[test]
+fn a_forty_megabyte_message_is_taken_in_bounded_memory() {
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\nframe_bytes_max = 50_000_000\n");
+    let running = site.start();
+    // Not to be compressed away.
+    let noise = (0..30_000_000_u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8);
+    let pdf: Vec<u8> = b"%PDF-1.7 ".iter().copied().chain(noise).collect();
+    let document = data_encoding::BASE64.encode(&pdf);
+    let message = referral_message("M1", "P1", "Quillfeather")
+        + &format!("OBX|1|ED|PDF^Echo^L||^application^pdf^Base64^{document}||||||F\r");
+    assert!(message.len() > 40_000_000);
+    let answer = Peer::connect(&site.mllp()).send(&message).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    let bytes = site.referrals()[0]["attachments"][0]["bytes"].as_u64().unwrap();
+    assert_eq!(bytes, pdf.len() as u64);
+    let peak = running.memory_peak_bytes();
+    assert!(peak < 10 * message.len() as u64, "{peak} bytes");
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl MailReading<'_> {
         };
         // Without its keys it can only be a referral of its own, never another one's next version.
         let keys = if self.trusted_sender { referral_keys } else { Vec::new() };
-        Found { outcome: placed(outcome, part), keys, doubt, referral_wait_seconds: 0 }
+        Found { outcome: placed(outcome, part), keys, doubt, wait_seconds: 0 }
     }
 
     async fn document(&self, part: &Part) -> Result<Found, Unread> {
@@ -118,7 +118,7 @@ impl MailReading<'_> {
             Err(unread) => return self.given_up(part, unread),
         };
         let doubt = (outcome.kind == Kind::Reply).then_some("a page that came back is read by a person");
-        Ok(Found { outcome: placed(outcome, part), keys: Vec::new(), doubt, referral_wait_seconds: 0 })
+        Ok(Found { outcome: placed(outcome, part), keys: Vec::new(), doubt, wait_seconds: 0 })
     }
 
     /// A part at which the reading broke off. Another attempt may help; after the last, the other parts are taken without it.

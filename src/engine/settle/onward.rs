@@ -63,7 +63,7 @@ impl Settlement<'_> {
         }
         self.find_route()?;
         if !self.referral.record.stops_letters() && self.target.is_none() && self.owes_update()? {
-            self.tell_the_asked(Purpose::Update)?;
+            self.tell_the_asked(Purpose::Update, None)?;
         }
         if !self.referral.record.held.is_empty() {
             return Ok(());

@@ -6,13 +6,14 @@
 //!                           purpose.rs what it is for
 //!                           screen.rs  refused? with which code
 //!                           identity.rs  whose number is whose; repeats
-//!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs   the record
+//!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs content.rs   the record
 //!                           reply.rs   what the specialist's side says
 //! ```
 //!
 //! Strict in what is sent, loose in what is read, honest in what is acknowledged: every tolerance becomes a problem of the
 //! record, and what a sender should mend becomes a [`Warning`] of the answer.
 
+mod content;
 mod draft;
 mod header;
 mod identity;
@@ -119,6 +120,10 @@ pub struct Hl7Message {
     pub reference: Option<Reference>,
     /// What its sender does differently.
     pub profile: Arc<Profile>,
+    /// Whether it is refused if its MSH-10 was used before for other content.
+    pub refuses_reused_control_id: bool,
+    /// How long it may wait for a referral that is not known yet, in seconds; 0: it is refused at once.
+    pub waits_for_referral_seconds: u32,
 }
 
 /// Reads one message. Pure: the same bytes and rules give the same result.
@@ -210,6 +215,8 @@ impl Hl7Message {
             referral_keys: Vec::new(),
             reference: None,
             profile: Arc::clone(rules.profile()),
+            refuses_reused_control_id: rules.profile().strict.control_id_reuse,
+            waits_for_referral_seconds: rules.profile().referral_wait_seconds(),
             header,
         }
     }

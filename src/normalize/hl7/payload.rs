@@ -1,72 +1,58 @@
 //! OBX: documents that travel in the message, and results as text.
 //!
-//! What a document is, its first bytes tell; what the sender calls it is only asked where they say nothing. A document that
-//! does not decode is left out with a warning: the message itself is taken.
+//! What a document is, its first bytes tell; what the sender calls it is only asked where they say nothing. A document that does not
+//! decode, or would run when it is opened, stays in the message as it came and goes no further: the message itself is taken, with a
+//! warning. The words of letters (RTF, HTML, C-CDA, plain text) become notes, so that they are read where the referral is.
 
 use std::borrow::Cow;
 
-use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use bytes::Bytes;
 
-use super::draft::{Draft, location, some};
-use crate::protocols::hl7::{Segment, decode};
+use super::{
+    content::{self, Unusable},
+    draft::{Draft, location, some},
+};
+use crate::{
+    protocols::hl7::{Segment, decode},
+    referral::Problem,
+};
 
-/// Takes Base64 with or without padding, and with loose last bits.
-const LOOSE: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// Why a document is left out.
-enum Unusable {
-    Encoding,
-    TooLarge,
-    Empty,
-}
-
-impl Unusable {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Encoding => "does not decode",
-            Self::TooLarge => "is larger than is taken",
-            Self::Empty => "is empty",
-        }
-    }
-}
+/// How many characters of a letter become a note; the letter itself is kept whole.
+const NOTE_CHARS_MAX: usize = 20_000;
 
 impl<'t, 'm> Draft<'t, 'm> {
     pub(super) fn payload(&mut self) {
-        for (obx, occurrence) in self.message.all("OBX").zip(1..) {
-            let kind = obx.value(2, 1).to_ascii_uppercase();
+        let all: Vec<(Segment<'t, 'm>, usize)> = self.message.all("OBX").zip(1..).collect();
+        let mut rest = all.as_slice();
+        while let Some(((obx, occurrence), after)) = rest.split_first() {
+            rest = after;
             let value = obx.field(5);
             if value.is_empty() {
                 if !obx.field(3).is_empty() {
-                    self.record.problems.push(crate::referral::Problem::new("obx-empty", format!("OBX^{occurrence}^5 is empty")));
+                    self.record.problems.push(Problem::new("obx-empty", format!("OBX^{occurrence}^5 is empty")));
                 }
-                continue;
-            }
-            let first = value.first();
-            let embedded = first.component(4).raw().trim().eq_ignore_ascii_case("Base64") && !first.component(5).raw().is_empty();
-            if kind == "RP" {
-                let place = location("OBX", occurrence, 5);
+            } else if obx.value(2, 1).eq_ignore_ascii_case("RP") {
+                let place = location("OBX", *occurrence, 5);
                 let message = "a document is only pointed at, not sent: ask the sender for it";
                 self.note("attachment-by-reference", &format!("notes.{}", self.record.notes.len()), message);
                 self.seen(format!("notes.{}", self.record.notes.len()), &place);
-                self.record.notes.push(format!("document at {}", first.component(1).text()));
-            } else if kind == "ED" || embedded {
-                self.document(&obx, occurrence);
+                self.record.notes.push(format!("document at {}", value.first().component(1).text()));
+            } else if is_document(obx) {
+                let further = further_parts(obx, after);
+                let (parts, others) = after.split_at(further);
+                rest = others;
+                self.document(obx, parts, *occurrence);
             } else {
-                self.observation(&obx, occurrence);
+                self.observation(obx, *occurrence);
             }
         }
     }
 
-    fn document(&mut self, obx: &Segment<'_, '_>, occurrence: usize) {
-        let place = location("OBX", occurrence, 5);
+    /// A document in one OBX, or cut into several.
+    fn document(&mut self, obx: &Segment<'t, 'm>, further: &[(Segment<'t, 'm>, usize)], occurrence: usize) {
         let first = obx.field(5).first();
         let encoding = first.component(4).raw().trim().to_ascii_uppercase();
-        // A document may be cut into repetitions; some leave only the data in the later ones.
-        let mut parts = obx.field(5).repetitions().map(|part| part.component(if part.len() >= 5 { 5 } else { 1 }).raw());
+        let mut parts = std::iter::once(obx).chain(further.iter().map(|(obx, _)| obx)).flat_map(data);
         // One part is the rule, and it may be large: only several are copied together.
         let mut data = Cow::Borrowed(parts.next().unwrap_or_default());
         for part in parts {
@@ -74,45 +60,71 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let limit = self.rules.attachment_bytes_max;
         let content = match encoding.as_str() {
-            "HEX" => hexadecimal(&data, limit),
-            "A" => within(decode(&data, self.message.delimiters()).into_owned().into_bytes(), limit),
-            _ => base64(&data, limit),
+            "HEX" => content::hexadecimal(&data, limit),
+            "A" => content::within(decode(&data, self.message.delimiters()).into_owned().into_bytes(), limit),
+            _ => content::base64(&data, limit),
         };
         let declared = (first.component(2).text().into_owned(), first.component(3).text().into_owned());
         match content {
             Ok(content) => self.keep(obx, occurrence, content, &declared),
-            Err(why) => {
-                let message = format!("the document in {place} {}: it was left out", why.as_str());
-                self.record.problems.push(crate::referral::Problem::new("attachment-unusable", message));
-                self.warn(102, &place, format!("the embedded document {}; it was left out", why.as_str()));
-            }
+            Err(why) => self.leave_out(occurrence, &why),
         }
+    }
+
+    fn leave_out(&mut self, occurrence: usize, why: &Unusable) {
+        let place = location("OBX", occurrence, 5);
+        let message = format!("the document in {place} {}: it stays in the message and goes no further", why.as_str());
+        self.record.problems.push(Problem::new("attachment-unusable", message));
+        self.warn(102, &place, format!("the embedded document {}; it was left out", why.as_str()));
     }
 
     fn keep(&mut self, obx: &Segment<'_, '_>, occurrence: usize, content: Vec<u8>, declared: &(String, String)) {
         let at = self.record.attachments.len();
         if at >= self.rules.attachments_max {
             let message = format!("the message holds more than {at} documents: OBX^{occurrence} was left out");
-            self.record.problems.push(crate::referral::Problem::new("attachments-too-many", message));
+            self.record.problems.push(Problem::new("attachments-too-many", message));
             return;
         }
+        if content::is_unsafe(&content, declared) {
+            return self.leave_out(occurrence, &Unusable::Unsafe);
+        }
         let place = location("OBX", occurrence, 5);
-        let (media_type, extension) = sniff(&content).unwrap_or_else(|| by_declaration(declared, &content));
-        let claimed = claimed_type(declared);
+        let (media_type, extension) = content::sniff(&content).unwrap_or_else(|| content::by_declaration(declared, &content));
+        let claimed = content::claimed_type(declared);
         let path = format!("attachments.{at}.media_type");
         if claimed.is_some_and(|claimed| claimed != media_type) {
             self.note("attachment-type", &path, format!("the document in {place} is not of the type that OBX-5 names"));
             self.warn(102, &place, "the embedded document is not of the type that it is said to be");
         }
         let label = [obx.value(3, 2), obx.value(3, 1)].into_iter().find_map(some);
-        let name = label.map(|label| {
+        let name = label.as_ref().map(|label| {
             let plain: String =
                 label.chars().map(|symbol| if symbol.is_alphanumeric() { symbol } else { '-' }).take(60).collect();
             format!("{}.{extension}", plain.trim_matches('-'))
         });
+        if let Some(words) = content::words(&content, media_type) {
+            self.letter(label, &words, &place);
+        }
         self.seen(format!("attachments.{at}.id"), &place);
         let attachment = self.outcome.attach(name, media_type, Bytes::from(content));
         self.record.attachments.push(attachment);
+    }
+
+    /// The words of a document, as a note.
+    fn letter(&mut self, label: Option<String>, words: &str, place: &str) {
+        let path = format!("notes.{}", self.record.notes.len());
+        let mut text: String = words.chars().take(NOTE_CHARS_MAX).collect();
+        if text.len() < words.len() {
+            text.push('…');
+            let message =
+                format!("the text of the document in {place} is shown as far as {NOTE_CHARS_MAX} characters: see the document");
+            self.note("note-shortened", &path, message);
+        }
+        self.seen(path, place);
+        self.record.notes.push(match label {
+            Some(label) => format!("{label}: {text}"),
+            None => text,
+        });
     }
 
     /// A result or a text: one note, headed by what it is.
@@ -141,98 +153,26 @@ impl<'t, 'm> Draft<'t, 'm> {
     }
 }
 
-/// Base64 in its broken forms: line ends plain or escaped, a `data:` prefix, the URL alphabet, missing padding.
-fn base64(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
-    let data = data.trim_start();
-    let data = match data.split_once("base64,") {
-        Some((prefix, rest)) if prefix.starts_with("data:") => rest,
-        _ => data,
+/// Whether an OBX carries a document: by OBX-2, or by the shape of what it holds.
+fn is_document(obx: &Segment<'_, '_>) -> bool {
+    let first = obx.field(5).first();
+    let embedded = first.component(4).raw().trim().eq_ignore_ascii_case("Base64") && !first.component(5).raw().is_empty();
+    obx.value(2, 1).eq_ignore_ascii_case("ED") || embedded
+}
+
+/// The data of a document's OBX: a document may be cut into repetitions, and some leave only the data in the later ones.
+fn data<'t>(obx: &Segment<'t, '_>) -> impl Iterator<Item = &'t str> {
+    obx.field(5).repetitions().map(|part| part.component(if part.len() >= 5 { 5 } else { 1 }).raw())
+}
+
+/// How many of the next OBX go on with the document of this one: the same OBX-3, the next sub-id, and no beginning of their own.
+fn further_parts(obx: &Segment<'_, '_>, after: &[(Segment<'_, '_>, usize)]) -> usize {
+    let sub_id = |obx: &Segment<'_, '_>| obx.value(4, 1).parse::<u32>().ok();
+    let begins = |obx: &Segment<'_, '_>| data(obx).next().is_some_and(content::begins_document);
+    let Some(first) = sub_id(obx).filter(|_| begins(obx)) else { return 0 };
+    let expected = (1..).map_while(|step| first.checked_add(step));
+    let goes_on = |next: &Segment<'_, '_>, expected: u32| {
+        is_document(next) && sub_id(next) == Some(expected) && next.field(3).raw() == obx.field(3).raw() && !begins(next)
     };
-    if data.len() / 4 * 3 > limit.saturating_add(limit / 8) {
-        return Err(Unusable::TooLarge);
-    }
-    let mut plain = Vec::with_capacity(data.len());
-    // What stands between two escape characters is a line end: the Base64 alphabet has no backslash, full stop or colon.
-    for (at, part) in data.split('\\').enumerate() {
-        let sequence = at % 2 == 1 && (part.starts_with('.') || part.starts_with('X'));
-        if !sequence {
-            plain.extend(part.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').map(|byte| match byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => other,
-            }));
-        }
-    }
-    within(LOOSE.decode(&plain).map_err(|_| Unusable::Encoding)?, limit)
-}
-
-fn hexadecimal(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
-    let plain: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if plain.len() / 2 > limit {
-        return Err(Unusable::TooLarge);
-    }
-    within(data_encoding::HEXUPPER_PERMISSIVE.decode(&plain).map_err(|_| Unusable::Encoding)?, limit)
-}
-
-fn within(content: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unusable> {
-    match content.len() {
-        0 => Err(Unusable::Empty),
-        bytes if bytes > limit => Err(Unusable::TooLarge),
-        _ => Ok(content),
-    }
-}
-
-/// Text that was sent as Base64 where plain text belongs: only if it decodes to readable text and cannot be words.
-pub(super) fn base64_text(text: &str) -> Option<String> {
-    if text.len() < 16 || !text.len().is_multiple_of(4) || text.contains(char::is_whitespace) {
-        return None;
-    }
-    let decoded = String::from_utf8(base64(text, 1_048_576).ok()?).ok()?;
-    let readable = decoded.chars().all(|symbol| !symbol.is_control() || symbol.is_whitespace());
-    readable.then(|| decoded.replace("\r\n", "\n"))
-}
-
-/// What the first bytes tell: media type and file extension.
-fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
-    let starts: [(&[u8], &str, &str); 10] = [
-        (b"%PDF", "application/pdf", "pdf"),
-        (b"{\\rtf", "application/rtf", "rtf"),
-        (b"II*\0", "image/tiff", "tif"),
-        (b"MM\0*", "image/tiff", "tif"),
-        (b"\x89PNG\r\n\x1A\n", "image/png", "png"),
-        (b"\xFF\xD8\xFF", "image/jpeg", "jpg"),
-        (b"GIF8", "image/gif", "gif"),
-        (b"<?xml", "application/xml", "xml"),
-        (b"<ClinicalDocument", "application/xml", "xml"),
-        (b"PK\x03\x04", "application/zip", "zip"),
-    ];
-    let body = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content).trim_ascii_start();
-    if let Some((_, media_type, extension)) = starts.iter().find(|(start, ..)| body.starts_with(start)) {
-        return Some((media_type, extension));
-    }
-    let head: Vec<u8> = body.iter().take(14).map(u8::to_ascii_lowercase).collect();
-    let html =
-        [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<div", b"<p>"].iter().any(|start| head.starts_with(start));
-    html.then_some(("text/html", "html"))
-}
-
-fn claimed_type(declared: &(String, String)) -> Option<&'static str> {
-    match declared.1.to_ascii_lowercase().as_str() {
-        "pdf" => Some("application/pdf"),
-        "rtf" | "x-rtf" => Some("application/rtf"),
-        "tif" | "tiff" => Some("image/tiff"),
-        "png" => Some("image/png"),
-        "jpg" | "jpeg" => Some("image/jpeg"),
-        "html" => Some("text/html"),
-        _ => None,
-    }
-}
-
-fn by_declaration(declared: &(String, String), content: &[u8]) -> (&'static str, &'static str) {
-    let text = std::str::from_utf8(content).is_ok_and(|text| !text.contains('\0'));
-    match claimed_type(declared) {
-        Some("text/html") if text => ("text/html", "html"),
-        _ if text => ("text/plain", "txt"),
-        _ => ("application/octet-stream", "bin"),
-    }
+    after.iter().zip(expected).take_while(|((next, _), expected)| goes_on(next, *expected)).count()
 }

@@ -123,7 +123,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             }
             let section = [nte.value(4, 2), nte.value(4, 1)].into_iter().find_map(some).unwrap_or_default();
             if !section.is_empty()
-                && let Some(decoded) = super::payload::base64_text(&text)
+                && let Some(decoded) = super::content::base64_text(&text)
             {
                 let message = format!("NTE^{occurrence}^3 was Base64; it was decoded");
                 self.note("note-base64", &format!("notes.{}", self.record.notes.len()), message);

@@ -41,6 +41,22 @@ fn quirk_1_05_character_sets_that_are_not_declared() {
 }
 
 #[test]
+fn quirk_1_05_character_sets_that_are_declared_wrongly() {
+    for (declared, bytes, name) in [
+        ("UNICODE UTF-8", &b"M\xFCller"[..], "Müller"),
+        ("8859/1", "Müller".as_bytes(), "Müller"),
+        ("8859/1", b"O\x92Brien", "O’Brien"),
+        ("KLINGON", b"M\xFCller", "Müller"),
+        ("8859/2", b"\xA3\xF3d\xBC", "Łódź"),
+    ] {
+        let mut body = format!("{HEAD}||||||{declared}\r{RF1}\r{RP}\r{RT}\rPID|1||7||").into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"^Jo||19700101\r");
+        assert_eq!(read_bytes(&body).outcome.record.unwrap().patient.name.family.as_deref(), Some(name), "{declared}");
+    }
+}
+
+#[test]
 fn quirk_1_06_delimiters_of_the_senders_own() {
     let body = "MSH|^_\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I12|C1|P|2.4\rRF1|P|R||||REF-1\r\
                 PRD|RT_IR|Ames^Dora\rPRD|RP|Phillips^Jesus\rPID|1||7^^^CEDAR^MR_8^^^STATE^HC||Lee^Leslie||19341101\r";
@@ -60,7 +76,9 @@ fn quirk_1_07_escapes_and_unescaped_delimiters_in_text() {
 fn quirk_1_08_names_and_types_in_lower_case() {
     let head = HEAD.replace("REF^I12^REF_I12", "ref^i12");
     let pid = PID.replace("PID", "Pid");
-    assert_eq!(record(&[&head, RF1, RP, RT, &pid]).patient.sex, Some(Sex::F));
+    let record = record(&[&head, &RF1.replace("A^ASAP", "s^stat"), &RP.replace("|RP|", "|rp|"), RT, &pid.replace("|F|", "|f|")]);
+    assert_eq!((record.patient.sex, record.priority), (Some(Sex::F), Priority::Stat));
+    assert_eq!(record.referring.name.family.as_deref(), Some("Phillips"));
 }
 
 #[test]
@@ -98,6 +116,22 @@ fn quirk_1_13_impossible_and_placeholder_birth_dates_are_unknown() {
     let partial = record(&[HEAD, RF1, RP, RT, &PID.replace("19341101", "193411")]);
     assert_eq!(partial.patient.birth_date.unwrap().as_str(), "1934-11");
     assert_eq!(partial.review, ["patient.birth_date"]);
+}
+
+#[test]
+fn quirk_1_13_times_of_every_precision_are_kept_as_they_are() {
+    for (sent, expected) in [
+        ("20261120", "2026-11-20"),
+        ("202611201015", "2026-11-20T10:15+00:00"),
+        ("20261120101500.123+0000", "2026-11-20T10:15:00+00:00"),
+        ("2026", "2026"),
+    ] {
+        let record = record(&[HEAD, &RF1.replace("20261120", sent), RP, RT, PID]);
+        assert_eq!(record.authored_at.unwrap().as_str(), expected);
+    }
+    let bad = read(&[HEAD, &RF1.replace("20261120", "20261345"), RP, RT, PID]);
+    assert_eq!((bad.warnings[0].code, bad.warnings[0].location.as_str()), (102, "RF1^1^7"));
+    assert_eq!(bad.outcome.record.unwrap().authored_at, None);
 }
 
 #[test]

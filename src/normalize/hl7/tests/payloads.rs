@@ -23,3 +23,79 @@ fn quirk_1_21_embedded_documents_in_their_broken_forms() {
     let unescaped = "OBX|1|XX|L^Letter^L||^TEXT^HTML^Base64^PHA+SGVsbG8uPC9wPg==";
     assert_eq!(record(&[HEAD, RF1, RP, RT, PID, unescaped]).attachments[0].media_type, "text/html");
 }
+
+/// The outcome of a referral with these OBX.
+fn with(obx: &[&str]) -> Hl7Message {
+    read(&[&[HEAD, RF1, RP, RT, PID], obx].concat())
+}
+
+fn ed(id: &str, sub_id: &str, subtype: &str, content: &[u8]) -> String {
+    format!("OBX|1|ED|{id}^Letter^L|{sub_id}|^application^{subtype}^Base64^{}||||||F", data_encoding::BASE64.encode(content))
+}
+
+#[test]
+fn quirk_1_21_a_document_cut_into_several_obx_is_one() {
+    let pdf: Vec<u8> = b"%PDF-1.7 ".iter().copied().chain((0..=255).cycle().take(3_000)).collect();
+    // Each part encoded and padded by itself, as a sender does that cuts before it encodes.
+    let parts: Vec<String> = pdf.chunks(1_000).zip(1..).map(|(part, n)| ed("PDF", &n.to_string(), "pdf", part)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let outcome = with(&parts).outcome;
+    assert_eq!(outcome.contents.iter().map(|it| it.to_vec()).collect::<Vec<_>>(), [pdf]);
+    let two = [ed("PDF", "1", "pdf", b"%PDF-1.4 a"), ed("PDF", "2", "pdf", b"%PDF-1.4 b"), ed("TXT", "3", "pdf", b"%PDF-1.4 c")];
+    assert_eq!(with(&[&two[0], &two[1], &two[2]]).outcome.contents.len(), 3, "each begins anew");
+}
+
+#[test]
+fn quirk_1_21_hexadecimal_and_plain_text() {
+    let hex = format!("OBX|1|ED|D^Letter^L||^application^pdf^Hex^{}", data_encoding::HEXLOWER.encode(b"%PDF-1.4 x"));
+    assert_eq!(with(&[&hex]).outcome.record.unwrap().attachments[0].media_type, "application/pdf");
+    let plain = with(&["OBX|1|ED|D^Letter^L||^TEXT^PLAIN^A^Dear colleague\\T\\friend"]).outcome.record.unwrap();
+    assert_eq!(
+        (plain.attachments[0].media_type.as_str(), plain.notes[0].as_str()),
+        ("text/plain", "Letter: Dear colleague&friend")
+    );
+}
+
+#[test]
+fn letters_are_shown_as_text() {
+    let cda = "<?xml version='1.0'?><ClinicalDocument xmlns='urn:hl7-org:v3'><title>Note</title><component><section>\
+               <text><paragraph>No ischaemia.</paragraph></text></section></component></ClinicalDocument>";
+    for (subtype, content, media_type, note) in [
+        ("rtf", &b"{\\rtf1\\ansi Dear Dr M\\'fcller\\par}"[..], "application/rtf", "Letter: Dear Dr Müller"),
+        ("HTML", b"<html><style>p{}</style><p>Seen today.<p>Plan", "text/html", "Letter: Seen today.\nPlan"),
+        ("xml", cda.as_bytes(), "application/xml", "Letter: Note\nNo ischaemia."),
+    ] {
+        let record = with(&[&ed("L", "", subtype, content)]).outcome.record.unwrap();
+        assert_eq!((record.attachments[0].media_type.as_str(), record.notes[0].as_str()), (media_type, note));
+    }
+    let long = "word ".repeat(10_000);
+    let record = with(&[&ed("L", "", "plain", long.as_bytes())]).outcome.record.unwrap();
+    assert!(has(&record, "note-shortened") && record.notes[0].chars().count() < 20_020);
+    assert_eq!(record.attachments[0].bytes, 50_000, "the document itself is whole");
+}
+
+#[test]
+fn a_pointer_is_noted() {
+    let record = with(&["OBX|1|RP|D^Scan^L||https://pacs.example/1?a=b\\T\\c"]).outcome.record.unwrap();
+    assert!(has(&record, "attachment-by-reference"));
+    assert_eq!(record.notes, ["document at https://pacs.example/1?a=b&c"]);
+}
+
+#[test]
+fn reject_what_would_run_stays_in_the_message() {
+    for (subtype, content) in
+        [("pdf", &b"MZ\x90\0"[..]), ("octet-stream", b"\x7FELF\x02"), ("x-msdownload", b"anything"), ("js", b"x()")]
+    {
+        let read = with(&[&ed("L", "", subtype, content)]);
+        assert!(read.refusal.is_none() && read.outcome.contents.is_empty());
+        assert_eq!((read.warnings[0].code, read.warnings[0].location.as_str()), (102, "OBX^1^5"));
+        assert!(has(&read.outcome.record.unwrap(), "attachment-unusable"));
+    }
+}
+
+#[test]
+fn quirk_1_21_a_wrong_subtype_is_told_by_the_first_bytes() {
+    let read = with(&[&ed("L", "", "pdf", b"II*\0 tiff")]);
+    assert_eq!(read.outcome.record.unwrap().attachments[0].media_type, "image/tiff");
+    assert_eq!(read.warnings[0].code, 102);
+}

@@ -1,0 +1,192 @@
+//! What a document in a message is: its encoding undone, its type by its first bytes, its words.
+
+use std::borrow::Cow;
+
+use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
+use encoding_rs::WINDOWS_1252;
+
+use crate::protocols::{
+    markup::{self, Markup},
+    rtf,
+};
+
+/// Takes Base64 with or without padding, and with loose last bits.
+const LOOSE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// How much of a document is read for its words.
+const READABLE_BYTES_MAX: usize = 4_194_304;
+
+/// Why a document is left out.
+pub(super) enum Unusable {
+    Encoding,
+    TooLarge,
+    Empty,
+    Unsafe,
+}
+
+impl Unusable {
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Encoding => "does not decode",
+            Self::TooLarge => "is larger than is taken",
+            Self::Empty => "is empty",
+            Self::Unsafe => "is a program",
+        }
+    }
+}
+
+/// Base64 in its broken forms: line ends plain or escaped, a `data:` prefix, the URL alphabet, missing padding.
+pub(super) fn base64(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
+    let data = data.trim_start();
+    let data = match data.split_once("base64,") {
+        Some((prefix, rest)) if prefix.starts_with("data:") => rest,
+        _ => data,
+    };
+    if data.len() / 4 * 3 > limit.saturating_add(limit / 8) {
+        return Err(Unusable::TooLarge);
+    }
+    let plain = cleaned(data);
+    let mut content = Vec::with_capacity(plain.len() / 4 * 3 + 3);
+    // Parts that were encoded one by one are each padded.
+    for part in plain.split(|byte| *byte == b'=').filter(|part| !part.is_empty()) {
+        LOOSE.decode_vec(part, &mut content).map_err(|_| Unusable::Encoding)?;
+    }
+    within(content, limit)
+}
+
+/// Base64 without blanks and line ends, in the usual alphabet. Clean data, the rule, is not copied: it may be large.
+fn cleaned(data: &str) -> Cow<'_, [u8]> {
+    if data.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')) {
+        return Cow::Borrowed(data.as_bytes());
+    }
+    let mut plain = Vec::with_capacity(data.len());
+    // What stands between two escape characters is a line end: the Base64 alphabet has no backslash, full stop or colon.
+    for (at, part) in data.split('\\').enumerate() {
+        let sequence = at % 2 == 1 && (part.starts_with('.') || part.starts_with('X'));
+        if !sequence {
+            plain.extend(part.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => other,
+            }));
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// Whether Base64 begins as a document does that is known by its first bytes.
+pub(super) fn begins_document(data: &str) -> bool {
+    let head: String = data.trim_start().chars().take(32).collect();
+    base64(&head, 64).is_ok_and(|content| sniff(&content).is_some())
+}
+
+pub(super) fn hexadecimal(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
+    let plain: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if plain.len() / 2 > limit {
+        return Err(Unusable::TooLarge);
+    }
+    within(data_encoding::HEXUPPER_PERMISSIVE.decode(&plain).map_err(|_| Unusable::Encoding)?, limit)
+}
+
+pub(super) fn within(content: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unusable> {
+    match content.len() {
+        0 => Err(Unusable::Empty),
+        bytes if bytes > limit => Err(Unusable::TooLarge),
+        _ => Ok(content),
+    }
+}
+
+/// Text that was sent as Base64 where plain text belongs: only if it decodes to readable text and cannot be words.
+pub(super) fn base64_text(text: &str) -> Option<String> {
+    if text.len() < 16 || !text.len().is_multiple_of(4) || text.contains(char::is_whitespace) {
+        return None;
+    }
+    let decoded = String::from_utf8(base64(text, 1_048_576).ok()?).ok()?;
+    let readable = decoded.chars().all(|symbol| !symbol.is_control() || symbol.is_whitespace());
+    readable.then(|| decoded.replace("\r\n", "\n"))
+}
+
+/// What the first bytes tell: media type and file extension.
+pub(super) fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
+    let starts: [(&[u8], &str, &str); 10] = [
+        (b"%PDF", "application/pdf", "pdf"),
+        (b"{\\rtf", "application/rtf", "rtf"),
+        (b"II*\0", "image/tiff", "tif"),
+        (b"MM\0*", "image/tiff", "tif"),
+        (b"\x89PNG\r\n\x1A\n", "image/png", "png"),
+        (b"\xFF\xD8\xFF", "image/jpeg", "jpg"),
+        (b"GIF8", "image/gif", "gif"),
+        (b"<?xml", "application/xml", "xml"),
+        (b"<ClinicalDocument", "application/xml", "xml"),
+        (b"PK\x03\x04", "application/zip", "zip"),
+    ];
+    let body = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content).trim_ascii_start();
+    if let Some((_, media_type, extension)) = starts.iter().find(|(start, ..)| body.starts_with(start)) {
+        return Some((media_type, extension));
+    }
+    let head: Vec<u8> = body.iter().take(14).map(u8::to_ascii_lowercase).collect();
+    let html =
+        [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<div", b"<p>"].iter().any(|start| head.starts_with(start));
+    html.then_some(("text/html", "html"))
+}
+
+pub(super) fn claimed_type(declared: &(String, String)) -> Option<&'static str> {
+    match declared.1.to_ascii_lowercase().as_str() {
+        "pdf" => Some("application/pdf"),
+        "rtf" | "x-rtf" => Some("application/rtf"),
+        "tif" | "tiff" => Some("image/tiff"),
+        "png" => Some("image/png"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "html" => Some("text/html"),
+        _ => None,
+    }
+}
+
+pub(super) fn by_declaration(declared: &(String, String), content: &[u8]) -> (&'static str, &'static str) {
+    let text = std::str::from_utf8(content).is_ok_and(|text| !text.contains('\0'));
+    match claimed_type(declared) {
+        Some("text/html") if text => ("text/html", "html"),
+        _ if text => ("text/plain", "txt"),
+        _ => ("application/octet-stream", "bin"),
+    }
+}
+
+/// Whether it is something that runs when it is opened: such a document goes no further.
+pub(super) fn is_unsafe(content: &[u8], declared: &(String, String)) -> bool {
+    let starts: [&[u8]; 8] = [
+        b"MZ",
+        b"\x7FELF",
+        b"#!",
+        b"\xCA\xFE\xBA\xBE",
+        b"\xCF\xFA\xED\xFE",
+        b"\xFE\xED\xFA",
+        b"L\0\0\0\x01\x14\x02\0",
+        // What virus scanners are tried with.
+        b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR",
+    ];
+    let named = declared.1.to_ascii_lowercase();
+    let programs =
+        ["exe", "msdownload", "msdos-program", "bat", "cmd", "com", "scr", "msi", "js", "javascript", "vbs", "ps1", "jar"];
+    starts.iter().any(|start| content.starts_with(start))
+        || programs.contains(&named.trim_start_matches("x-").trim_start_matches('.'))
+}
+
+/// The words of a document of this type, where they can be had without opening it as its program would.
+pub(super) fn words(content: &[u8], media_type: &str) -> Option<String> {
+    let content = content.get(..content.len().min(READABLE_BYTES_MAX)).unwrap_or_default();
+    let decoded = || match std::str::from_utf8(content) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => WINDOWS_1252.decode_without_bom_handling(content).0,
+    };
+    let text = match media_type {
+        "application/rtf" => rtf::text(content),
+        "text/html" => markup::text(&decoded(), Markup::Html),
+        "application/xml" if markup::is_cda(content) => markup::text(&decoded(), Markup::Cda),
+        "text/plain" => decoded().replace("\r\n", "\n").trim().to_owned(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}

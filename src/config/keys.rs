@@ -125,6 +125,7 @@ const MLLP: &[Key] = &[
     default("batch_messages_max", Shape::Integer(1, 100_000), "1_000"),
     default("batch_answers", Shape::OneOf(&["each", "batch"]), "\"each\""),
     default("commit_blocks", Shape::Boolean, "false"),
+    default("sequence_numbers", Shape::Boolean, "false"),
     optional("tls", Shape::Table(SERVER_TLS)),
 ];
 

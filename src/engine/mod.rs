@@ -19,6 +19,7 @@ mod referring;
 mod replies;
 pub mod retry;
 mod route;
+mod sequence;
 pub mod settle;
 mod station;
 mod suspension;

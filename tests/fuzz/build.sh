@@ -17,7 +17,7 @@ cp "$root/Cargo.lock" "$here/Cargo.lock"
 cargo build --manifest-path "$here/Cargo.toml"
 
 if [ "${1:-}" = run ]; then
-    target=${2:?which target: mllp_frames, hl7_bytes_to_answer}
+    target=${2:?which target: mllp_frames, hl7_batches, hl7_bytes_to_answer}
     shift 2
     mkdir -p "$here/corpus/$target" "$here/artifacts/$target"
     # Found inputs go to corpus/ (not kept in git); seeds/ is kept: inputs that once failed, and good ones to begin with.

@@ -248,6 +248,16 @@ fn check_says_what_is_wrong_with_a_certificate_at_its_line() {
     let (ok, text) = check();
     assert!(!ok && text.contains("client_fingerprints.0: is no SHA-256 fingerprint"), "{text}");
 
+    for (plaintext, expected) in [(false, true), (true, false)] {
+        tls.channel("");
+        let path = tls.site.path("channels/hl7-in.toml");
+        let open = format!("listen = \"0.0.0.0:2575\"\nplaintext = {plaintext}");
+        let text = fs::read_to_string(&path).unwrap().replace("listen = \"127.0.0.1:0\"", &open);
+        fs::write(&path, text).unwrap();
+        let (ok, text) = check();
+        assert_eq!(ok, expected, "TLS is enough for other machines, and plaintext contradicts it: {text}");
+    }
+
     ours.sign_until("server", "loopline.example", "20200102000000Z");
     tls.channel("");
     let (ok, text) = check();

@@ -27,9 +27,15 @@ mod server;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use client::ClientTls;
 pub use server::ServerTls;
+
+/// Bytes both ways: a TCP connection, or a TLS one. For what is written once for both and cannot be generic.
+pub trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
 /// `[….tls]` of what listens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -12,9 +12,9 @@ packages_to_run=(
     ca-certificates gcc g++ libc6-dev libleptonica-dev libtesseract-dev pkg-config
     tesseract-ocr-eng tesseract-ocr-osd tzdata
 )
-# What the tests drive besides: a real mail server, and independent readers of PDF and TIFF.
+# What the tests drive besides: a real mail server, independent readers of PDF and TIFF, and other people's HL7 programs.
 # shellcheck disable=SC2034
-packages_to_test=(exim4-daemon-light libtiff-tools openssl poppler-utils tesseract-ocr)
+packages_to_test=(exim4-daemon-light libtiff-tools openssl poppler-utils python3-venv tesseract-ocr)
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() {

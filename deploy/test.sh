@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 step_fmt() { cargo fmt --check; }
 step_clippy() { cargo clippy --locked --all-targets -- --deny warnings; }
 step_doc() { RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps; }
-step_test() { cargo test --locked; }
+step_test() { tests/interop/install.sh && cargo test --locked; }
 step_fuzz() { tests/fuzz/build.sh; }
 
 # CI shows one collapsible group a step where it can; a person sees a heading.

@@ -19,7 +19,7 @@ pub enum Purpose {
     Pages,
     /// Tells the specialist what changed since they were asked.
     Update,
-    /// Tells the specialist that the sender asks to cancel.
+    /// Tells the specialist not to act on it any more: the sender asks to cancel, or a person ended it or sent it elsewhere.
     Withdrawal,
 }
 

@@ -58,6 +58,7 @@ pub async fn run(command: DeliveriesCommand, data: &Path) -> anyhow::Result<Exit
             } else {
                 let rows: Vec<Vec<String>> = found.as_array().into_iter().flatten().map(row).collect();
                 print::table(&HEAD, &rows, "no deliveries");
+                print::more(rows.len(), args.limit);
             }
         }
         DeliveriesCommand::Retry(args) => {

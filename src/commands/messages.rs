@@ -1,4 +1,4 @@
-//! `loopline messages list | show | replay`: where every message is, and why.
+//! `loopline messages list | show | replay | dismiss`: where every message is, and why.
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
@@ -21,7 +21,7 @@ pub enum MessagesCommand {
     Show(ShowArgs),
     /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
-    /// Take a held message off the list: a person looked, and it asks for nothing.
+    /// Take a held or failed message off the list: a person looked, and it asks for nothing.
     Dismiss(ReplayArgs),
 }
 
@@ -117,7 +117,9 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
         ]
     });
     let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
-    print::table(&head, &rows.collect::<Vec<_>>(), "no messages");
+    let rows: Vec<_> = rows.collect();
+    print::table(&head, &rows, "no messages");
+    print::more(rows.len(), args.limit);
     Ok(())
 }
 

@@ -43,6 +43,13 @@ pub(super) fn say(text: &str) {
     }
 }
 
+/// Says that there may be more than was asked for.
+pub(super) fn more(printed: usize, limit: usize) {
+    if limit > 0 && printed == limit {
+        say(&format!("the newest {limit}; `--limit 0` lists all"));
+    }
+}
+
 /// A string at a JSON pointer, or nothing.
 pub(super) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {

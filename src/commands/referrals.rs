@@ -8,9 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::print;
-use crate::engine::{
-    admin::{Request, ask},
-    settle::Act,
+use crate::{
+    engine::{
+        admin::{Request, ask},
+        settle::Act,
+    },
+    referral::{HeldReason, Status},
 };
 
 /// `loopline referrals`
@@ -27,7 +30,7 @@ pub enum ReferralsCommand {
 /// `loopline referrals list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only those a person must act on.
+    /// Only those that wait for a person: held, or declined, or lacking something, or to be cancelled.
     #[arg(long)]
     held: bool,
     /// Only this status: new, requested, confirmed, scheduled, …
@@ -69,7 +72,9 @@ pub struct SettleArgs {
 
 #[derive(Debug, Subcommand)]
 enum SettleCommand {
-    /// The fields are right as they were read; none named: all, it is no duplicate, a waiting reply is set aside, and it may go on.
+    /// The fields are right as they were read; none named: all, it is no duplicate, and it may go on.
+    ///
+    /// Not while a reply waits: say what that means first, by `reply`, or put it aside, by `set-aside`.
     Confirm {
         /// Paths as `show` lists them under review.
         fields: Vec<String>,
@@ -93,6 +98,8 @@ enum SettleCommand {
         #[arg(long)]
         at: Option<String>,
     },
+    /// The reply that waits longest says nothing that moves the referral.
+    SetAside,
     /// It is the same referral as another one, which stays.
     Merge {
         /// The reference of the one that stays.
@@ -104,7 +111,7 @@ enum SettleCommand {
         #[arg(long)]
         reason: String,
     },
-    /// It was cancelled or closed, and is open again.
+    /// It was cancelled or closed, or shall be cancelled, and is open again.
     Reopen,
 }
 
@@ -142,6 +149,7 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
         &rows,
         "no referrals",
     );
+    print::more(rows.len(), args.limit);
     Ok(())
 }
 
@@ -171,6 +179,9 @@ fn show(found: &Value) {
     if !held.is_empty() {
         print::say(&format!("held for a person: {held}"));
     }
+    for step in next_steps(referral) {
+        print::say(&format!("  next: {step}"));
+    }
     let mut leaves = Vec::new();
     for section in
         ["priority", "patient", "insurance", "authorization", "referring", "referred_to", "request", "appointment", "notes"]
@@ -190,11 +201,15 @@ fn show(found: &Value) {
         rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new()]);
     }
     print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");
-    if let Some(pending) = referral.get("pending_reply") {
+    for pending in referral["pending_replies"].as_array().into_iter().flatten() {
+        let at = print::text(pending, "/reading/appointment/at");
+        let at = if at.is_empty() { at } else { format!(" for {at}") };
         print::say(&format!(
-            "\na reply waits: {} (best reading: {}: {})",
+            "\na reply waits, message {}: {}; read as {}{}\n  {}\n  settle it: `reply OUTCOME`, or `set-aside`",
+            print::text(pending, "/message"),
             print::text(pending, "/why"),
             print::text(pending, "/reading/outcome"),
+            at,
             print::text(pending, "/reading/quote")
         ));
     }
@@ -202,10 +217,10 @@ fn show(found: &Value) {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
     }
     let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
-        let outcome = print::text(entry, "/outcome");
+        let detail = ["/outcome", "/fields", "/to", "/into", "/reason"].map(|pointer| print::text(entry, pointer)).concat();
         vec![
             print::time(entry, "/at"),
-            format!("{} {outcome}", print::text(entry, "/event")),
+            format!("{} {detail}", print::text(entry, "/event")).trim().to_owned(),
             print::text(entry, "/by"),
             print::text(entry, "/message"),
         ]
@@ -215,6 +230,14 @@ fn show(found: &Value) {
     let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
     print::say("");
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+/// What a person does about it, by what holds it and where it stands.
+fn next_steps(referral: &Value) -> Vec<&'static str> {
+    let held = referral["held"].as_array().into_iter().flatten();
+    let reasons = held.filter_map(|reason| serde_json::from_value::<HeldReason>(reason.clone()).ok());
+    let status = serde_json::from_value::<Status>(referral["status"].clone()).ok();
+    reasons.map(HeldReason::next_step).chain(status.and_then(Status::next_step)).collect()
 }
 
 fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
@@ -241,6 +264,7 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         },
         SettleCommand::Route { to } => Act::Route { to },
         SettleCommand::Reply { outcome, at } => Act::Reply { outcome: word("outcome", &outcome)?, at },
+        SettleCommand::SetAside => Act::SetAside,
         SettleCommand::Merge { into } => Act::Merge { into },
         SettleCommand::Reject { reason } => Act::Reject { reason },
         SettleCommand::Reopen => Act::Reopen,
@@ -252,6 +276,9 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         let held = print::text(&settled, "/held");
         let rest = if held.is_empty() { "nothing holds it".to_owned() } else { format!("still held: {held}") };
         print::say(&format!("{} is {}; {rest}", print::text(&settled, "/reference"), print::text(&settled, "/status")));
+        for step in next_steps(&settled) {
+            print::say(&format!("  next: {step}"));
+        }
     }
     Ok(())
 }

@@ -115,15 +115,14 @@ pub fn to_specialist(
         About::Update => {
             let documents = documents_line(behind);
             let notice = format!(
-                "The sender changed a referral that you have from us. It is not a new referral: please replace what you have under\n\
+                "A referral that you have from us has changed. It is not a new referral: please replace what you have under\n\
                  this reference. {documents}"
             );
-            ("the sender changed it", notice_words(referral, envelope.face, &notice))
+            ("it has changed", notice_words(referral, envelope.face, &notice))
         }
-        About::Withdrawal => {
-            let notice =
-                "The sender asks to cancel a referral that you have from us. Please do not book it, and tell us that you know.";
-            ("the sender asks to cancel it", notice_words(referral, envelope.face, notice))
+        About::Withdrawal(why) => {
+            let notice = format!("{} Please do not book it, and tell us that you know.", why.sentence(referral));
+            (why.in_short(), notice_words(referral, envelope.face, &notice))
         }
     };
     let subject = format!("Referral {}: {what} [{}]", referral.reference, token.as_str());
@@ -330,7 +329,7 @@ fn is_plain_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::cover_page::Withdrawn, *};
     use crate::{
         compose::cover_page::Enclosures,
         ids::ReferralId,
@@ -354,7 +353,7 @@ mod tests {
             status: Status::New,
             version: 0,
             record,
-            pending_reply: None,
+            pending_replies: Vec::new(),
             sources,
             history,
         }
@@ -412,7 +411,10 @@ mod tests {
             read_words(&mail.unwrap())
         };
         assert!(words(About::Update).contains("not a new referral") && !words(About::Update).contains("booked for"));
-        assert!(words(About::Withdrawal).contains("do not book it") && !words(About::Withdrawal).contains("booked for"));
+        assert!(
+            words(About::Withdrawal(Withdrawn::BySender)).contains("do not book it")
+                && !words(About::Withdrawal(Withdrawn::Rejected)).contains("booked for")
+        );
     }
 
     #[test]

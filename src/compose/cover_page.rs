@@ -14,7 +14,7 @@ use super::{
     summary,
     typeset::Style,
 };
-use crate::referral::Referral;
+use crate::referral::{HistoryEvent, Referral, Status};
 
 /// Where things stand on a page that is returned: points from the top left corner of US Letter, 612 by 792.
 pub mod layout {
@@ -81,8 +81,78 @@ pub enum About {
     Pages,
     /// A referral that they have, as it stands now.
     Update,
+    /// They shall not act on it any more.
+    Withdrawal(Withdrawn),
+}
+
+/// Why a specialist shall not act on a referral any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
     /// The sender asks to cancel it.
-    Withdrawal,
+    BySender,
+    /// It is the same as another one, which stays.
+    Merged,
+    /// A person here ended it.
+    Rejected,
+    /// A person here sent it to another practice.
+    SentElsewhere,
+}
+
+impl Withdrawn {
+    /// What happened last to the referral that took it away from who has it.
+    #[must_use]
+    pub fn of(referral: &Referral) -> Self {
+        let merged = referral
+            .history
+            .iter()
+            .any(|entry| matches!(&entry.event, HistoryEvent::Merged { into } if *into != referral.reference.as_str()));
+        match referral.status {
+            Status::CancelRequested => Self::BySender,
+            Status::Cancelled if merged => Self::Merged,
+            Status::Cancelled => Self::Rejected,
+            Status::New
+            | Status::Requested
+            | Status::Confirmed
+            | Status::Accepted
+            | Status::NeedsInformation
+            | Status::Declined
+            | Status::Redirected
+            | Status::Scheduled
+            | Status::NoShow
+            | Status::Completed
+            | Status::Closed
+            | Status::Expired => Self::SentElsewhere,
+        }
+    }
+
+    /// In a subject line, after the reference.
+    #[must_use]
+    pub fn in_short(self) -> &'static str {
+        match self {
+            Self::BySender => "the sender asks to cancel it",
+            Self::Merged => "it was sent twice",
+            Self::Rejected => "it is withdrawn",
+            Self::SentElsewhere => "it goes to another practice",
+        }
+    }
+
+    /// What happened, in a sentence.
+    #[must_use]
+    pub fn sentence(self, referral: &Referral) -> String {
+        match self {
+            Self::BySender => "The sender asks to cancel a referral that you have from us.".to_owned(),
+            Self::Merged => {
+                let stays = referral.history.iter().rev().find_map(|entry| match &entry.event {
+                    HistoryEvent::Merged { into } if *into != referral.reference.as_str() => Some(into.as_str()),
+                    _ => None,
+                });
+                let stays = stays.unwrap_or("another referral");
+                format!("A referral that you have from us is the same as {stays}. Please go on with {stays} only.")
+            }
+            Self::Rejected => "A referral that you have from us is withdrawn.".to_owned(),
+            Self::SentElsewhere => "A referral that you have from us now goes to another practice.".to_owned(),
+        }
+    }
 }
 
 impl About {
@@ -91,14 +161,17 @@ impl About {
             Self::Request => "Referral: please confirm",
             Self::Pages => "Pages of a referral: see our mail to you",
             Self::Update => "Update to a referral you have: please replace",
-            Self::Withdrawal => "The sender asks to cancel this referral",
+            Self::Withdrawal(Withdrawn::BySender) => "The sender asks to cancel this referral",
+            Self::Withdrawal(Withdrawn::Merged) => "This referral was sent twice",
+            Self::Withdrawal(Withdrawn::Rejected) => "This referral is withdrawn",
+            Self::Withdrawal(Withdrawn::SentElsewhere) => "This referral goes to another practice",
         }
     }
 
     /// What must not be misunderstood, in one line over the boxes: a page taken for a new referral is booked twice.
     fn notice(self) -> Option<&'static str> {
         match self {
-            Self::Request | Self::Withdrawal => None,
+            Self::Request | Self::Withdrawal(_) => None,
             Self::Pages => Some("One referral, sent both ways: please book it once."),
             Self::Update => Some("Not a new referral: this is how it stands now."),
         }
@@ -137,7 +210,7 @@ pub fn document(about: About, referral: &Referral, face: &PageFace<'_>, behind: 
     let qr = face.code.map(QrModules::of).transpose()?;
     let mut paper = Paper::new(about.title(), face.site_name);
     let enclosed = match behind {
-        Behind::Enclosed(enclosures) if about != About::Withdrawal => enclosures,
+        Behind::Enclosed(enclosures) if !matches!(about, About::Withdrawal(_)) => enclosures,
         Behind::Enclosed(_) | Behind::ByFax | Behind::Nothing => {
             let words = match behind {
                 Behind::ByFax => "only this one; the referral's pages come by fax",
@@ -187,7 +260,7 @@ fn cover(sheet: &mut Sheet<'_>, about: About, referral: &Referral, face: &PageFa
     named_line(sheet, 246.0, RIGHT, "Pages", pages);
     sheet.rule(LEFT, RIGHT, 262.0);
     match about {
-        About::Withdrawal => withdrawal(sheet),
+        About::Withdrawal(why) => withdrawal(sheet, why, referral),
         About::Request | About::Pages | About::Update => {
             sheet.text(STRONG, LEFT, 281.0, RIGHT, about.notice().unwrap_or_default());
             questions(sheet);
@@ -207,12 +280,16 @@ fn heading(sheet: &mut Sheet<'_>, title: &str) {
 
 /// What is asked of who has the referral already. The one box stands where "received: yes" stands on the other pages: a tick there says
 /// the same; where the other boxes stand, nothing does.
-fn withdrawal(sheet: &mut Sheet<'_>) {
+fn withdrawal(sheet: &mut Sheet<'_>, why: Withdrawn, referral: &Referral) {
     sheet.text(HEADING, LEFT, layout::RECEIVED_YES.bottom() - 4.0, 260.0, "Please tick:");
     ticked(sheet, layout::RECEIVED_YES, "we know");
     let plea = "Please do not book this referral, and cancel what is booked for it. If the patient has been seen, or you think that it should \
                 not be cancelled, please call the referring practice.";
-    sheet.paragraph(BODY, (layout::APPOINTMENT_YES.right() + 12.0, RIGHT), 350.0, 6, plea);
+    let plea = match why {
+        Withdrawn::BySender => plea.to_owned(),
+        Withdrawn::Merged | Withdrawn::Rejected | Withdrawn::SentElsewhere => format!("{} {plea}", why.sentence(referral)),
+    };
+    sheet.paragraph(BODY, (layout::APPOINTMENT_YES.right() + 12.0, RIGHT), 350.0, 8, &plea);
     signature(sheet);
 }
 

@@ -97,6 +97,8 @@ pub struct Standing<'a> {
     pub reference: &'a Reference,
     /// Its status: RF1-1.
     pub status: Status,
+    /// What RF1-1 has no code for, in plain words: NTE-3.
+    pub remark: Option<&'a str>,
 }
 
 /// Composes the answer. Pure: the time and the control id of the answer are passed in.
@@ -116,14 +118,19 @@ pub fn answer(
     match verdict {
         Verdict::Refused(refusal) => Answer::Negative(composer.refused(refusal)),
         Verdict::Accepted { kind, warnings } => {
-            let as_referral = kind == Kind::Referral && header.message_type == "REF" && settings.positive == PositiveAnswer::RRI;
             let bytes = match (level, standing) {
-                (Level::Application, Some(standing)) if as_referral => composer.response(Some(standing)),
-                (Level::Application | Level::Accept, _) => composer.accepted(warnings),
+                (Level::Application, Some(standing)) if has_response(header, kind, settings) => composer.response(Some(standing)),
+                (Level::Application | Level::Accept, _) => composer.accepted(warnings, standing.and_then(|it| it.remark)),
             };
             Answer::Positive(SealedAnswer(bytes.into()))
         }
     }
+}
+
+/// Whether it is answered by an RRI. A status request always is: an ACK cannot say the status.
+fn has_response(header: &Header, kind: Kind, settings: &AnswerSettings) -> bool {
+    let wanted = settings.positive == PositiveAnswer::RRI || header.event == "I15";
+    kind == Kind::Referral && header.message_type == "REF" && wanted
 }
 
 /// RF1-1 by HL7 table 0283, which knows no cancelled, scheduled or seen: what the specialist has decided, and nothing the sender asked.
@@ -148,11 +155,10 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
     let success = message.refusal.is_none();
     let level = level(header, settings.mode, success)?;
     let composer = Composer { header, settings, level, control_id: "-", time: "-" };
-    let as_referral = message.outcome.kind == Kind::Referral && settings.positive == PositiveAnswer::RRI;
     let bytes = match &message.refusal {
         Some(refusal) => composer.refused(refusal),
-        None if as_referral && level == Level::Application => composer.response(None),
-        None => composer.accepted(&message.warnings),
+        None if level == Level::Application && has_response(header, message.outcome.kind, settings) => composer.response(None),
+        None => composer.accepted(&message.warnings, None),
     };
     let text = String::from_utf8_lossy(&bytes).replace('\r', "\n");
     Some(text.trim_end().to_owned())
@@ -215,13 +221,17 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    fn accepted(&self, warnings: &[Warning]) -> Vec<u8> {
+    fn accepted(&self, warnings: &[Warning], remark: Option<&str>) -> Vec<u8> {
         let mut writer = self.start("ACK");
-        self.msa(&mut writer, if self.level == Level::Application { "AA" } else { "CA" }, None);
+        let remark = remark.filter(|_| self.level == Level::Application);
+        self.msa(&mut writer, if self.level == Level::Application { "AA" } else { "CA" }, remark);
         // Before 2.5 ERR has no severity: a warning could only be read as an error.
         if self.level == Level::Application && self.header.version.minor >= 5 {
             for warning in warnings.iter().take(20) {
                 self.err(&mut writer, warning.code, &warning.location, "W", &warning.text);
+            }
+            if let Some(remark) = remark {
+                self.err(&mut writer, 207, "RF1^1^1", "W", remark);
             }
         }
         writer.finish()
@@ -264,6 +274,9 @@ impl Composer<'_> {
         writer.components(11, &[standing.map_or("-", |standing| standing.reference.as_str()), "LOOPLINE"]);
         for segment in &echo.segments {
             writer.copy(segment);
+        }
+        if let Some(remark) = standing.and_then(|standing| standing.remark) {
+            writer.segment("NTE").text(1, "1").text(3, remark);
         }
         writer.finish()
     }
@@ -354,7 +367,7 @@ mod tests {
     }
 
     fn pending(reference: &Reference) -> Standing<'_> {
-        Standing { reference, status: Status::New }
+        Standing { reference, status: Status::New, remark: None }
     }
 
     fn answered(body: &[u8], settings: &AnswerSettings) -> Vec<String> {

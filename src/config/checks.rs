@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use phonenumber::{Mode, country};
 
+use crate::referral::checks::npi_is_sound;
+
 /// What a check may need to know of the site.
 #[derive(Clone, Copy)]
 pub(super) struct Site {
@@ -126,18 +128,7 @@ pub(super) fn npi(text: &str, _: Site) -> Result<(), Complaint> {
     if text.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return complain("is not an NPI", "an NPI has ten digits");
     }
-    // 24 is what the prefix 80840 adds to the sum.
-    let sum: u32 = text
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(position, byte)| {
-            let digit = u32::from(byte - b'0');
-            if position % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
-        })
-        .sum::<u32>()
-        + 24;
-    if !sum.is_multiple_of(10) {
+    if !npi_is_sound(text) {
         return complain("is an NPI whose check digit is wrong", "compare it with the NPI registry: two digits may be swapped");
     }
     Ok(())

@@ -206,7 +206,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             Ok(json!({"healthy": true, "channels": context.channel_addresses(), "turned_away": context.turned_away()}))
         }
         Request::Referrals { status, held, limit } => {
-            let filter = ReferralFilter { status, held: held.then_some(true), limit };
+            let filter = ReferralFilter { status, waiting: held, limit, ..ReferralFilter::default() };
             to_value(&store.referrals(&filter).map_err(plain)?)
         }
         Request::Referral { id } => {
@@ -279,11 +279,12 @@ async fn replay(context: &Context, id: MessageId) -> Result<Message, String> {
 async fn dismiss(context: &Context, id: MessageId) -> Result<Message, String> {
     let found = context.store.message(id).map_err(|error| error.to_string())?;
     let mut message = found.ok_or_else(|| format!("there is no message {id}"))?;
-    if message.state != State::Held {
-        return Err(format!("message {id} is {}: only a held one can be dismissed", message.state.as_str()));
+    if !matches!(message.state, State::Held | State::Failed) {
+        return Err(format!("message {id} is {}: only a held or a failed one can be dismissed", message.state.as_str()));
     }
+    let was = message.state.as_str();
     message.state = State::Processed;
-    message.reason = Some(format!("dismissed by a person; it was held: {}", message.reason.unwrap_or_default()));
+    message.reason = Some(format!("dismissed by a person; it was {was}: {}", message.reason.unwrap_or_default()));
     let decision = Decision { message: Some(message.clone()), ..Decision::default() };
     context.store.settle(decision).await.map_err(|error| error.to_string())?;
     Ok(message)

@@ -5,18 +5,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, referring, replies, route, suspension::Suspensions};
+use super::{Context, interpret::hl7_rules, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, ReferralId},
     message::{Acknowledgement, Message, Protocol, State},
-    normalize::{Event, Kind, Outcome},
+    normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
     referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
+
+/// How often a message looks again whether the referral that it is about has come.
+const LOOK_AGAIN_SECONDS: i64 = 15;
 
 /// How many merges are followed from a number to the referral that stays.
 const MERGES_MAX: usize = 8;
@@ -36,10 +39,18 @@ pub(crate) struct Found {
 pub(super) struct Decided {
     /// What the store shall write.
     pub(super) decision: Decision,
-    /// The referral's reference and where it stands then, for the answer.
-    pub(super) standing: Option<(Reference, Status)>,
+    /// How the referral stands then, for the answer.
+    pub(super) standing: Option<Standing>,
     /// It asks about a referral that is not known (HL7: AE 204); nothing was decided.
     pub(super) unknown_referral: bool,
+}
+
+/// What the answer says of a referral.
+pub(super) struct Standing {
+    pub(super) reference: Reference,
+    pub(super) status: Status,
+    /// What the status does not say, in plain words and without patient data.
+    pub(super) remark: Option<String>,
 }
 
 /// The message at hand and what it is decided by.
@@ -52,6 +63,7 @@ pub(super) struct Desk<'a> {
     message: Message,
     decision: Decision,
     standing: Option<(Reference, Status)>,
+    remark: Option<String>,
     unknown_referral: bool,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
@@ -78,6 +90,7 @@ pub(super) fn decide(
         message,
         decision: Decision::default(),
         standing: None,
+        remark: None,
         unknown_referral: false,
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
@@ -91,7 +104,8 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement();
-    let Desk { message, mut decision, standing, unknown_referral, .. } = desk;
+    let Desk { message, mut decision, standing, remark, unknown_referral, .. } = desk;
+    let standing = standing.map(|(reference, status)| Standing { reference, status, remark });
     decision.message = Some(message);
     Ok(Decided { decision, standing, unknown_referral })
 }
@@ -112,10 +126,10 @@ impl Desk<'_> {
                 Event::New => referring::refer(self, record, &keys),
                 Event::Change => referring::change_known(self, record, &keys),
                 Event::Cancel => referring::cancel(self, &record, &keys),
-                Event::StatusRequest => referring::tell_status(self, &keys),
+                Event::StatusRequest => referring::tell_status(self, &record, &keys),
             },
-            (Kind::Reply, _) => match reply {
-                Some(reply) => replies::take(self, reply, &keys, doubt),
+            (Kind::Reply, record) => match reply {
+                Some(reply) => replies::take(self, reply, record, &keys, doubt),
                 None => self.hold_message("a reply without content"),
             },
             (Kind::Report, record) => {
@@ -127,7 +141,8 @@ impl Desk<'_> {
                 Some(bounce) => replies::bounced(self, &bounce),
                 None => self.hold_message("a bounce that names no recipient"),
             },
-            (Kind::Document | Kind::Acknowledgement, _) => Ok(()),
+            (Kind::Document, record) => referring::keep_document(self, record.as_ref(), &keys),
+            (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
                     self.take(Found { outcome: item, keys: Vec::new(), doubt })?;
@@ -153,7 +168,11 @@ impl Desk<'_> {
         self.message.acknowledgement = match self.message.kind {
             // Queued, or settled above.
             Some(Kind::Referral) => Acknowledgement::Owed,
-            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => Acknowledgement::Undelivered,
+            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => {
+                let text = "its sender was told nothing, as it is not clear what it is: call them, if they wait for an answer";
+                self.message.problems.push(Problem::new("not-acknowledged", text));
+                Acknowledgement::Undelivered
+            }
             Some(Kind::Reply | Kind::Report | Kind::AutoReply | Kind::Bounce | Kind::Document | Kind::Acknowledgement) => {
                 Acknowledgement::NotOwed
             }
@@ -164,6 +183,11 @@ impl Desk<'_> {
         self.message.state = State::Held;
         self.message.reason = Some(why.to_owned());
         Ok(())
+    }
+
+    /// Says beside the message why nothing followed from it.
+    pub(super) fn explain(&mut self, why: &str) {
+        self.message.reason = Some(why.to_owned());
     }
 
     pub(super) fn message(&self) -> &Message {
@@ -179,9 +203,11 @@ impl Desk<'_> {
     pub(super) fn known(&self, keys: &[String]) -> Result<Option<Referral>, StoreError> {
         for key in keys {
             let pending = self.keys_taken.get(key).and_then(|id| self.pending(*id));
-            let found = match pending {
-                Some(pending) => Some(pending.clone()),
-                None => self.store.referral_by_key(key)?,
+            let own = key.strip_prefix(OWN_NUMBER_KEY).and_then(|number| number.parse::<Reference>().ok());
+            let found = match (pending, own) {
+                (Some(pending), _) => Some(pending.clone()),
+                (None, Some(reference)) => self.store.referral_by_reference(&reference)?,
+                (None, None) => self.store.referral_by_key(key)?,
             };
             if let Some(referral) = found {
                 return self.surviving(referral).map(Some);
@@ -201,11 +227,13 @@ impl Desk<'_> {
     /// Follows merges to the referral that stays.
     fn surviving(&self, mut referral: Referral) -> Result<Referral, StoreError> {
         for _ in 0..MERGES_MAX {
-            let into = referral.history.iter().rev().find_map(|entry| match &entry.event {
-                HistoryEvent::Merged { into } if *into != referral.reference.as_str() => into.parse::<Reference>().ok(),
+            // One that was opened again stands for itself.
+            let last = referral.history.iter().rev().find_map(|entry| match &entry.event {
+                HistoryEvent::Merged { into } if *into != referral.reference.as_str() => Some(into.parse::<Reference>().ok()),
+                HistoryEvent::Reopened => Some(None),
                 _ => None,
             });
-            match into {
+            match last.flatten() {
                 Some(into) => match self.store.referral_by_reference(&into)? {
                     Some(stays) => referral = stays,
                     None => break,
@@ -251,8 +279,26 @@ impl Desk<'_> {
         }
     }
 
+    /// Writes a referral likewise, which shall be found by these keys too, as far as they are nobody else's.
+    pub(super) fn write_known_as(&mut self, referral: Referral, keys: &[String]) -> Result<(), StoreError> {
+        let mut free = Vec::new();
+        for key in keys.iter().filter(|key| !self.keys_taken.contains_key(*key)) {
+            if self.store.referral_by_key(key)?.is_none() {
+                free.push(key.clone());
+            }
+        }
+        let id = referral.id;
+        self.keys_taken.extend(free.iter().map(|key| (key.clone(), id)));
+        self.write(referral);
+        if let Some(write) = self.decision.referrals.iter_mut().find(|write| write.referral.id == id) {
+            write.keys.extend(free);
+        }
+        Ok(())
+    }
+
     /// Writes a new referral that shall be found by these keys.
-    pub(super) fn write_new(&mut self, referral: Referral, keys: Vec<String>) {
+    pub(super) fn write_new(&mut self, referral: Referral, mut keys: Vec<String>) {
+        keys.retain(|key| !key.starts_with(OWN_NUMBER_KEY));
         self.note(&referral);
         self.keys_taken.extend(keys.iter().map(|key| (key.clone(), referral.id)));
         self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys });
@@ -274,14 +320,38 @@ impl Desk<'_> {
         self.keys_taken.contains_key(key)
     }
 
-    /// It asks about a referral that is not known.
+    /// It asks about a referral that is not known. Messages overtake each other: where the channel says so it waits for the referral
+    /// for a while, is taken meanwhile, and in the end a person looks.
     pub(super) fn unknown(&mut self) -> Result<(), StoreError> {
+        let received_at = self.message.received_at;
+        let wait = hl7_rules(self.config, self.channel, received_at).unknown_referral_wait_seconds;
+        let until = received_at + SignedDuration::from_secs(i64::from(wait));
+        if self.message.protocol == Protocol::Hl7 && self.now < until {
+            self.message.state = State::Received;
+            self.message.due_at = Some(until.min(self.now + SignedDuration::from_secs(LOOK_AGAIN_SECONDS)));
+            self.message.attempts = 0;
+            self.message.reason = Some("it waits for the referral that it is about".to_owned());
+            self.problem("referral-not-known-yet", "it came before the referral that it is about, and waits for it");
+            return Ok(());
+        }
         self.unknown_referral = true;
         self.hold_message("it is about a referral that is not known here")
     }
 
     pub(super) fn source(&self) -> Source {
         Source { channel: self.channel.name.clone(), message: self.message.id, received_at: self.message.received_at }
+    }
+
+    /// Has the answer say something that no status code says.
+    pub(super) fn say(&mut self, remark: impl Into<String>) {
+        self.remark = Some(remark.into());
+    }
+
+    /// Notes something about the message itself.
+    pub(super) fn problem(&mut self, code: &str, text: &str) {
+        if !self.message.problems.iter().any(|known| known.code == code) {
+            self.message.problems.push(Problem::new(code, text));
+        }
     }
 
     /// Notes that the message is about this referral, without a change to it.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context,
-    decide::suspended,
+    decide::{asked, suspended},
     letters, retry,
     station::{self, Work},
 };
@@ -176,15 +176,21 @@ impl Delivering {
         Ok(mailer)
     }
 
-    /// Whether the referral was cancelled or rejected since this was queued. Its withdrawal goes out all the same.
+    /// Whether this says what does not hold any more: the referral was cancelled or rejected since, or a withdrawal waited until the same
+    /// desk was asked anew.
     fn is_pointless(&self, delivery: &Delivery) -> Result<bool, StoreError> {
-        let asks = match delivery.purpose {
-            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => true,
-            Purpose::Acknowledgement | Purpose::Withdrawal => false,
-        };
-        let (true, Some(id)) = (asks, delivery.referral) else { return Ok(false) };
-        let referral = self.context.store.referral(id)?;
-        Ok(referral.is_some_and(|referral| matches!(referral.status, Status::CancelRequested | Status::Cancelled)))
+        let Some(id) = delivery.referral else { return Ok(false) };
+        let Some(referral) = self.context.store.referral(id)? else { return Ok(false) };
+        let cancelled = matches!(referral.status, Status::CancelRequested | Status::Cancelled);
+        match delivery.purpose {
+            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => Ok(cancelled),
+            Purpose::Withdrawal if cancelled => Ok(false),
+            Purpose::Withdrawal => {
+                let asked = asked(&self.context.store, id)?;
+                Ok(asked.is_some_and(|asked| asked.to == delivery.to && asked.queued_at > delivery.queued_at))
+            }
+            Purpose::Acknowledgement => Ok(false),
+        }
     }
 
     /// One attempt at a claimed delivery: the letter, then the way out. A letter that cannot be had counts as an attempt.

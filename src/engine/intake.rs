@@ -25,7 +25,7 @@ use crate::{
     inbound::InboundConfig,
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
-        Kind,
+        Event, Kind,
         hl7::{self, Header, Hl7Message, Refusal, Warning},
     },
     referral::Problem,
@@ -202,6 +202,8 @@ impl Intake {
             Ok(true) => {
                 let warning = Warning::reused_control_id();
                 message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
+                let strict = interpret::hl7_rules(config, channel, arrival.received_at).strict;
+                answering.refusal = strict.then(Refusal::reused_control_id);
                 answering.warnings.push(warning);
             }
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
@@ -371,7 +373,8 @@ struct Answered {
     decision: Decision,
     message: Message,
     answer: Answer,
-    /// Whether a repeat gets the same answer: refused messages are evaluated afresh, the configuration may have been mended.
+    /// Whether a repeat gets the same answer. Refused messages are evaluated afresh, as the configuration may have been mended, and
+    /// so are status requests.
     repeatable: bool,
 }
 
@@ -395,8 +398,11 @@ impl<'a> Answering<'a> {
             }
             None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings },
         };
-        let repeatable = refusal.is_none();
-        let standing = standing.as_ref().map(|(reference, status)| Standing { reference, status: *status });
+        // A status is asked afresh every time.
+        let asks = self.read.outcome.event == Some(Event::StatusRequest);
+        let repeatable = refusal.is_none() && !asks;
+        let standing =
+            standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
         let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
         Answered { decision, message, answer, repeatable }

@@ -126,7 +126,7 @@ pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules
     FaxRules { region: settings.region.clone(), ..FaxRules::on(today(settings, received_at)) }
 }
 
-fn today(settings: &Settings, at: Timestamp) -> Date {
+pub(super) fn today(settings: &Settings, at: Timestamp) -> Date {
     at.to_zoned(TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC)).date()
 }
 

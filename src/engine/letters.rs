@@ -8,7 +8,7 @@ use crate::{
     compose::{
         Document, PageFace, PageImage, acknowledgement,
         confirmation::{self, Answered, ComposeError as MailError, ComposedMail, Envelope, MailFace},
-        cover_page::{self, About, Behind, Enclosures, PAGE_IMAGES_MAX},
+        cover_page::{self, About, Behind, Enclosures, PAGE_IMAGES_MAX, Withdrawn},
     },
     config::{Config, DirectoryEntry, Settings},
     delivery::{Content, Delivery, DeliveryState, EmailContent, FaxContent, Purpose},
@@ -61,7 +61,7 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
     if entry.is_none() && delivery.to != SENDER {
         return Ok(Err(format!("the directory has no entry {} any more", delivery.to)));
     }
-    let about = referral.as_ref().and_then(|referral| about(delivery.purpose, referral.status));
+    let about = referral.as_ref().and_then(|referral| about(delivery.purpose, referral));
     // Clinical pages go by fax to a number a person configured, or to a mail address whose whole way a person called safe.
     let may_carry_pages = matches!(outbound, OutboundConfig::Fax(_)) || entry.is_some_and(|entry| entry.trusted_tls);
     let enclosures = match (&referral, about) {
@@ -93,15 +93,16 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
 
 /// What a delivery to a specialist is about; none: it goes to the sender. Whatever is still to be said of a referral that is to be
 /// cancelled, it is that: nobody shall book it.
-fn about(purpose: Purpose, status: Status) -> Option<About> {
-    let cancelled = matches!(status, Status::CancelRequested | Status::Cancelled);
+fn about(purpose: Purpose, referral: &Referral) -> Option<About> {
+    let withdrawal = About::Withdrawal(Withdrawn::of(referral));
+    let cancelled = matches!(referral.status, Status::CancelRequested | Status::Cancelled);
     match purpose {
         Purpose::Acknowledgement => None,
-        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if cancelled => Some(About::Withdrawal),
+        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if cancelled => Some(withdrawal),
         Purpose::ConfirmationRequest => Some(About::Request),
         Purpose::Pages => Some(About::Pages),
         Purpose::Update => Some(About::Update),
-        Purpose::Withdrawal => Some(About::Withdrawal),
+        Purpose::Withdrawal => Some(withdrawal),
     }
 }
 

@@ -8,6 +8,7 @@
 //! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands.
 
 pub mod admin;
+mod corrections;
 mod decide;
 pub mod deliver;
 mod doors;
@@ -19,6 +20,7 @@ mod referring;
 mod replies;
 pub mod retry;
 mod route;
+mod sameness;
 mod sequence;
 pub mod settle;
 mod station;

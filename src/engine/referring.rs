@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::{
     decide::{Desk, asked},
     replies, route,
+    sameness::{self, same_patient},
 };
 use crate::{
     config::RouteTarget,
     delivery::{DeliveryState, Purpose},
-    ids::ReferralId,
+    ids::{MessageId, ReferralId},
     message::Protocol,
     referral::{HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
     store::StoreError,
@@ -22,14 +23,15 @@ use crate::{
 
 /// A new referral, or what its sender says of it again.
 pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
-    if let Some(known) = desk.known(keys)? {
-        if !same_patient(&known.record, &record) {
-            return refer_second_patient(desk, record, &known.reference);
-        }
+    let (known, other) = known_of_patient(desk, keys, &record)?;
+    if let Some(known) = known {
         if is_over(known.status) && !desk.is_replayed_on(&known) {
             return refer_again(desk, known, record);
         }
         return change(desk, known, record);
+    }
+    if let Some(other) = other {
+        return refer_second_patient(desk, record, keys, &other);
     }
     // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
     if let Some(known) = desk.next_made_before()? {
@@ -45,7 +47,8 @@ pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Res
 }
 
 /// The number belongs to another patient's referral, which stays as it is: this one is made beside it, and held.
-fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, other: &Reference) -> Result<(), StoreError> {
+fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, keys: &[String], other: &Reference) -> Result<(), StoreError> {
+    let keys = sameness::patients_own(keys, &record);
     record.hold(HeldReason::SecondPatient);
     let text =
         format!("its number is that of {other}, which is about another patient: confirm it, or reject it, and tell the sender");
@@ -53,8 +56,22 @@ fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, other: &Referen
     let mut referral = new_referral(desk, record);
     ask_or_hold(desk, &mut referral)?;
     desk.acknowledge(Some(&referral));
-    desk.write_new(referral, Vec::new());
+    desk.write_new(referral, keys);
     Ok(())
+}
+
+/// The referral with one of these keys that is about this patient; or else the reference of another patient's that has the key.
+fn known_of_patient(
+    desk: &Desk<'_>,
+    keys: &[String],
+    record: &Record,
+) -> Result<(Option<Referral>, Option<Reference>), StoreError> {
+    let Some(known) = desk.known(keys)? else { return Ok((None, None)) };
+    if same_patient(&known.record, record) {
+        return Ok((Some(known), None));
+    }
+    let own = desk.known(&sameness::patients_own(keys, record))?;
+    Ok((own.filter(|own| same_patient(&own.record, record)), Some(known.reference)))
 }
 
 /// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
@@ -70,6 +87,7 @@ fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Resu
     let event = desk.entry(HistoryEvent::Reopened);
     known.record_event(event);
     ask_or_hold(desk, &mut known)?;
+    desk.acknowledge(Some(&known));
     desk.write(known);
     Ok(())
 }
@@ -87,7 +105,7 @@ fn ask_or_hold(desk: &mut Desk<'_>, referral: &mut Referral) -> Result<(), Store
     Ok(())
 }
 
-fn is_over(status: Status) -> bool {
+pub(super) fn is_over(status: Status) -> bool {
     matches!(status, Status::CancelRequested | Status::Cancelled | Status::Closed | Status::Expired)
 }
 
@@ -95,20 +113,19 @@ fn is_over(status: Status) -> bool {
 ///
 /// An HL7 sender says by its own number which referral is meant, so there only paper and mail are held.
 fn find_twin(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Result<(), StoreError> {
-    let Some(key) = likeness_key(record) else { return Ok(()) };
-    let twin = desk.store.referral_by_key(&key)?;
-    let in_message = desk.has_taken(&key);
-    if twin.is_none() && !in_message {
-        keys.push(key);
-        return Ok(());
-    }
-    let open = in_message || twin.as_ref().is_some_and(|twin| !is_over(twin.status));
-    if open && desk.message().protocol != Protocol::Hl7 {
-        record.hold(HeldReason::PossibleDuplicate);
-        let other = twin.map_or_else(|| "in the same message".to_owned(), |twin| twin.reference.to_string());
-        let text =
-            format!("the same patient was referred to the same specialty before ({other}): merge them, or confirm this one");
-        record.problems.push(Problem::new("possible-duplicate", text));
+    let Some(key) = sameness::likeness_key(record) else { return Ok(()) };
+    let twin = sameness::twin(desk.store, &key)?;
+    let in_message = desk.has_taken(twin.free.as_ref().unwrap_or(&key));
+    let other = match (&twin.open, in_message) {
+        (Some(open), _) => open.reference.as_str(),
+        (None, true) => "in the same message",
+        (None, false) => {
+            keys.extend(twin.free);
+            return Ok(());
+        }
+    };
+    if desk.message().protocol != Protocol::Hl7 {
+        sameness::hold_as_twin(record, other);
     }
     Ok(())
 }
@@ -120,7 +137,7 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
         status: Status::New,
         version: 0,
         record,
-        pending_reply: None,
+        pending_replies: Vec::new(),
         sources: vec![desk.source()],
         history: Vec::new(),
     };
@@ -132,46 +149,79 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
 
 /// REF^I13.
 pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
-    match desk.known(keys)? {
-        Some(known) if same_patient(&known.record, &record) => change(desk, known, record),
-        Some(known) => refer_second_patient(desk, record, &known.reference),
-        None => desk.unknown(),
+    match known_of_patient(desk, keys, &record)? {
+        (Some(known), _) => change(desk, known, record),
+        (None, Some(other)) => refer_second_patient(desk, record, keys, &other),
+        (None, None) => desk.unknown(),
     }
 }
 
 /// The sender says something else of a referral that is known: a new version of it.
 fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
-    let stands = std::mem::take(&mut known.record);
-    known.record = merged(&stands, record, &corrected(&known));
-    if same_content(&stands, &known.record) {
-        // Sent again under a new control id: the sender is told again, nothing else follows.
+    let replayed = desk.is_replayed_on(&known);
+    if replayed && last_said_by(&known) != Some(desk.message().id) {
+        desk.explain("replayed; nothing was changed, as a later message says how the referral stands");
         desk.link(&known);
         return Ok(());
     }
-    let event = desk.entry(HistoryEvent::Changed);
-    known.record_event(event);
-    if let Some(asked) = asked(desk.store, known.id)? {
-        match asked.state {
-            // Not out yet: it is composed anew.
-            DeliveryState::Queued => {
-                let queued = replies::queued_to_specialist(desk.store, &known)?;
-                desk.decision().recompose.extend(queued);
-            }
-            DeliveryState::InFlight | DeliveryState::Sent => {
-                let target = RouteTarget { through: asked.through, to: asked.to };
-                let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
-                desk.decision().deliveries.extend(updates);
-            }
-            DeliveryState::Dead | DeliveryState::Withdrawn => {}
-        }
-    } else if known.record.held.is_empty()
-        && known.status == Status::New
-        && let Some(target) = desk.destination(&mut known.record)?
-    {
-        desk.ask(&target, known.id);
+    let stands = std::mem::take(&mut known.record);
+    known.record = merged(&stands, record, &corrected(&known));
+    if same_content(&stands, &known.record) {
+        // Some give every retransmission a new control id: the sender is told again, nothing else follows.
+        desk.problem("repeat-delivery", "the same was sent before under another control id: nothing follows from it");
+        desk.acknowledge(Some(&known));
+        desk.link(&known);
+        return Ok(());
     }
+    let mut event = desk.entry(HistoryEvent::Changed);
+    if replayed {
+        event.by.push_str(", replayed by a person");
+    }
+    known.record_event(event);
+    if is_over(known.status) {
+        desk.say(format!("the referral is {}: the change was kept, nobody is told", known.status.as_str()));
+    } else {
+        tell_of_change(desk, &mut known)?;
+    }
+    desk.acknowledge(Some(&known));
     desk.write(known);
     Ok(())
+}
+
+/// The specialist gets what changed: in the letter that is still to leave, or in one of its own.
+fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral) -> Result<(), StoreError> {
+    let Some(asked) = asked(desk.store, known.id)? else {
+        if known.record.held.is_empty()
+            && known.status == Status::New
+            && let Some(target) = desk.destination(&mut known.record)?
+        {
+            desk.ask(&target, known.id);
+        }
+        return Ok(());
+    };
+    // What is not out yet is composed anew, and says it all: one letter for several changes.
+    let queued = replies::queued_to_specialist(desk.store, known)?;
+    if known.record.stops_letters() {
+        // Whoever settles it has it sent.
+        let held = desk.entry(HistoryEvent::Held);
+        known.record_event(held);
+        desk.decision().withdraw.extend(queued);
+        return Ok(());
+    }
+    let waits = !queued.is_empty();
+    desk.decision().recompose.extend(queued);
+    if !waits && matches!(asked.state, DeliveryState::InFlight | DeliveryState::Sent) {
+        let target = RouteTarget { through: asked.through, to: asked.to };
+        let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
+        desk.decision().deliveries.extend(updates);
+    }
+    Ok(())
+}
+
+/// The message that said last what the referral is.
+fn last_said_by(referral: &Referral) -> Option<MessageId> {
+    let says = |event: &HistoryEvent| matches!(event, HistoryEvent::Received | HistoryEvent::Changed | HistoryEvent::Reopened);
+    referral.history.iter().rev().find_map(|entry| entry.message.filter(|_| says(&entry.event)))
 }
 
 /// Cancel *requested*: what is queued is withdrawn, who was asked is told.
@@ -180,12 +230,18 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     if !same_patient(&known.record, record) {
         return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
     }
-    if is_over(known.status) || desk.is_replayed_on(&known) {
+    if desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    if let Some(no) = cannot_be_cancelled(known.status) {
+        desk.say(no);
         desk.link(&known);
         return Ok(());
     }
     let event = desk.entry(HistoryEvent::CancelRequested);
     known.record_event(event);
+    desk.say("the cancellation is requested: it stands once the specialist has confirmed it");
     let queued = replies::queued_to_specialist(desk.store, &known)?;
     if let Some(asked) = asked(desk.store, known.id)?
         && matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)
@@ -197,10 +253,35 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     Ok(())
 }
 
+/// The answer to a cancel that changes nothing any more: a matter of business, and no error of the message.
+fn cannot_be_cancelled(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Completed => Some("the referral was not cancelled: the visit has taken place"),
+        Status::Closed => Some("the referral was not cancelled: the visit has taken place and the report is back"),
+        Status::Cancelled => Some("the referral is cancelled already"),
+        Status::CancelRequested => Some("the cancellation was requested before: the specialist has not confirmed it yet"),
+        Status::New
+        | Status::Requested
+        | Status::Confirmed
+        | Status::Accepted
+        | Status::NeedsInformation
+        | Status::Declined
+        | Status::Redirected
+        | Status::Scheduled
+        | Status::NoShow
+        | Status::Expired => None,
+    }
+}
+
 /// REF^I15: the answer says how it stands.
-pub(super) fn tell_status(desk: &mut Desk<'_>, keys: &[String]) -> Result<(), StoreError> {
-    match desk.known(keys)? {
+pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> Result<(), StoreError> {
+    match desk.known(keys)?.filter(|known| same_patient(&known.record, record)) {
         Some(known) => {
+            let status = known.status.as_str();
+            desk.say(match &known.record.appointment {
+                Some(appointment) => format!("status: {status}, appointment {}", appointment.at.as_str()),
+                None => format!("status: {status}"),
+            });
             desk.link(&known);
             Ok(())
         }
@@ -226,6 +307,9 @@ pub(super) fn close_loop(
     let Some(mut known) = known else {
         return desk.hold_message("a report, but it is not clear for which referral");
     };
+    if record.as_ref().is_some_and(|record| !same_patient(&known.record, record)) {
+        return desk.hold_message("a report with the number of one referral and the name of another patient: ask its sender");
+    }
     if let Some(why) = replies::unvouched(desk) {
         return desk.hold_message(why);
     }
@@ -234,8 +318,7 @@ pub(super) fn close_loop(
         return Ok(());
     }
     if let Some(record) = record {
-        known.record.attachments.extend(record.attachments);
-        known.record.notes.extend(record.notes);
+        enclose(&mut known, record);
     }
     let event = desk.entry(HistoryEvent::Reported);
     known.record_event(event);
@@ -243,34 +326,25 @@ pub(super) fn close_loop(
     Ok(())
 }
 
-/// Whether two records can be about one person: a common number, or else the same name or the same birth date. Where one of them says
-/// too little to tell, they can.
-fn same_patient(one: &Record, other: &Record) -> bool {
-    let (one, other) = (&one.patient, &other.patient);
-    let number = |record: &crate::referral::PatientIdentifier| (fold(&record.value), record.authority.as_deref().map(fold));
-    if one.identifiers.iter().any(|known| other.identifiers.iter().any(|new| number(new) == number(known))) {
-        return true;
+/// Keeps with a referral the words and documents that somebody sent about it.
+pub(super) fn enclose(referral: &mut Referral, brought: Record) {
+    for attachment in brought.attachments {
+        if !referral.record.attachments.contains(&attachment) {
+            referral.record.attachments.push(attachment);
+        }
     }
-    let name = |patient: &crate::referral::Patient| {
-        Some(fold(patient.name.family.as_deref()?) + "|" + &fold(patient.name.given.as_deref()?))
-    };
-    let same_name = name(one).zip(name(other)).map(|(one, other)| one == other);
-    let same_day = one.birth_date.as_ref().zip(other.birth_date.as_ref()).map(|(one, other)| one == other);
-    same_name != Some(false) || same_day == Some(true)
+    referral.record.notes.extend(brought.notes);
 }
 
-/// The same person referred to the same specialty: a key that a second such referral is noticed by.
-fn likeness_key(record: &Record) -> Option<String> {
-    let patient = &record.patient;
-    let family = fold(patient.name.family.as_deref()?);
-    let given = fold(patient.name.given.as_deref()?);
-    let born = patient.birth_date.as_ref()?.as_str();
-    let target = record.referred_to.specialty.as_deref().or(record.referred_to.organization.as_deref())?;
-    Some(format!("like|{family}|{given}|{born}|{}", fold(target)))
-}
-
-fn fold(text: &str) -> String {
-    text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+/// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names.
+pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<&Record>, keys: &[String]) -> Result<(), StoreError> {
+    let known = desk.known(keys)?;
+    if let (Some(known), Some(record)) = (known, record)
+        && same_patient(&known.record, record)
+    {
+        desk.link(&known);
+    }
+    Ok(())
 }
 
 /// The paths that a person corrected.
@@ -286,6 +360,8 @@ fn corrected(referral: &Referral) -> Vec<String> {
 fn same_content(one: &Record, other: &Record) -> bool {
     let bare = |record: &Record| {
         let mut bare = record.clone();
+        // Without RF1-7 and RF1-9 it is the time of the message, which every retransmission has anew.
+        bare.authored_at = None;
         bare.evidence.clear();
         bare.problems.clear();
         bare.review.clear();

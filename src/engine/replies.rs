@@ -5,7 +5,7 @@
 
 use super::{
     decide::{Desk, asked},
-    route,
+    referring, route, sameness,
 };
 use crate::{
     config::{Config, RouteTarget},
@@ -13,18 +13,28 @@ use crate::{
     ids::DeliveryId,
     message::Protocol,
     normalize::{Bounce, email},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Reference, Referral, Reply, ReplyOutcome},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status},
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
 
-/// Takes a reply to a confirmation request.
-pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Option<&'static str>) -> Result<(), StoreError> {
+/// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
+pub(super) fn take(
+    desk: &mut Desk<'_>,
+    reply: Reply,
+    record: Option<Record>,
+    keys: &[String],
+    doubt: Option<&'static str>,
+) -> Result<(), StoreError> {
     let Some(mut referral) = referral_of(desk, &reply, keys)? else {
         return desk.hold_message("a reply, but it is not clear to which referral");
     };
-    if desk.is_replayed_on(&referral)
-        && referral.pending_reply.as_ref().is_none_or(|pending| pending.message != desk.message().id)
-    {
+    let brought = record.filter(|_| desk.message().protocol == Protocol::Hl7);
+    if brought.as_ref().is_some_and(|record| !sameness::same_patient(&referral.record, record)) {
+        return desk.hold_message("it answers with the number of one referral and the name of another patient: ask its sender");
+    }
+    let message = desk.message().id;
+    let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
+    if desk.is_replayed_on(&referral) && !waited {
         // Acted on before.
         desk.link(&referral);
         return Ok(());
@@ -32,14 +42,24 @@ pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, keys: &[String], doubt: Op
     match doubt.or(why_unclear(desk, &reply, &referral)?) {
         Some(why) => {
             referral.record.hold(HeldReason::UnclearReply);
-            referral.pending_reply = Some(PendingReply { message: desk.message().id, reading: reply, why: why.to_owned() });
+            referral.pending_replies.retain(|pending| pending.message != message);
+            referral.pending_replies.push(PendingReply { message, reading: reply, why: why.to_owned() });
             let event = desk.entry(HistoryEvent::Unclear);
             referral.record_event(event);
         }
         None => {
+            referral.pending_replies.retain(|pending| pending.message != message);
+            if referral.pending_replies.is_empty() {
+                referral.record.release(HeldReason::UnclearReply);
+            }
             let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
             let (store, config) = (desk.store, desk.config);
             apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
+            if let Some(brought) = brought {
+                referring::enclose(&mut referral, brought);
+                // The number that the other side gave it: later messages may quote nothing else.
+                return desk.write_known_as(referral, keys);
+            }
         }
     }
     desk.write(referral);
@@ -69,9 +89,14 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
         }
         Protocol::Mail => {
             let from = desk.message().sender.as_deref().unwrap_or_default();
-            let asked = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
-            let expected = asked.iter().any(|delivery| was_asked(delivery, from));
-            Ok((!expected).then_some("it comes from an address that was not asked"))
+            let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
+            let now_with = asked(desk.store, referral.id)?.map(|asked| asked.to);
+            let mut answering = sent.iter().filter(|delivery| was_asked(delivery, from)).peekable();
+            if answering.peek().is_none() {
+                return Ok(Some("it comes from an address that was not asked"));
+            }
+            let asked_last = answering.any(|delivery| now_with.as_ref().is_none_or(|now_with| delivery.to == *now_with));
+            Ok((!asked_last).then_some("it comes from a desk that the referral was taken from since"))
         }
     }
 }
@@ -115,6 +140,7 @@ pub(super) fn apply(
         referral.record.appointment = Some(appointment.clone());
     }
     match reply.outcome {
+        ReplyOutcome::AppointmentCancelled => referral.record.appointment = None,
         ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
         ReplyOutcome::NotReceived => {
             if let Some(asked) = asked(store, referral.id)? {
@@ -127,10 +153,12 @@ pub(super) fn apply(
             decision.withdraw.extend(queued_to_specialist(store, referral)?);
         }
         // Somebody must say to whom it goes now.
-        ReplyOutcome::Redirected => referral.record.hold(HeldReason::NoRoute),
-        ReplyOutcome::Received
+        ReplyOutcome::Redirected if referral.status == Status::Redirected => referral.record.hold(HeldReason::NoRoute),
+        ReplyOutcome::Redirected
+        | ReplyOutcome::Received
         | ReplyOutcome::Accepted
         | ReplyOutcome::Scheduled
+        | ReplyOutcome::Cancelled
         | ReplyOutcome::Declined
         | ReplyOutcome::NeedsInformation
         | ReplyOutcome::Completed

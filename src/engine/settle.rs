@@ -3,30 +3,39 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Context, decide::asked, replies, route};
+use super::{
+    Context,
+    corrections::{corrected, has_path},
+    decide::asked,
+    interpret::today,
+    replies, route,
+    sameness::{hold_as_twin, likeness_key, twin},
+};
 use crate::{
     config::RouteTarget,
     delivery::{DeliveryState, Purpose},
     ids::ReferralId,
     referral::{
-        Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, Priority, Record, Reference, Referral, Reply, ReplyOutcome,
-        Status,
+        Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, PendingReply, Priority, Record, Reference, Referral, Reply,
+        ReplyOutcome, Status,
     },
-    store::{Decision, ReferralWrite, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
 const TRIES_MAX: u32 = 8;
 
+/// What tells a patient from others: nothing goes out without it.
+const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
+
 /// What a person does.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
 pub enum Act {
-    /// These fields are right as they were read; none named: all, and it is no duplicate, and it may go on.
+    /// These fields are right as they were read; none named: all, and it is no duplicate, and it may go on. Not while a reply waits.
     Confirm {
         /// Paths of the record.
         fields: Vec<String>,
@@ -48,6 +57,8 @@ pub enum Act {
         /// The appointment.
         at: Option<String>,
     },
+    /// The reply that waits longest says nothing that moves the referral.
+    SetAside,
     /// It is the same referral as another one.
     Merge {
         /// The reference of the one that stays.
@@ -103,6 +114,8 @@ struct Settlement<'a> {
     decision: Decision,
     entry: HistoryEntry,
     target: Option<RouteTarget>,
+    /// What the referral shall be found by from now on, too.
+    keys: Vec<String>,
 }
 
 impl<'a> Settlement<'a> {
@@ -114,7 +127,15 @@ impl<'a> Settlement<'a> {
             message: None,
             delivery: None,
         };
-        Self { context, read_version: referral.version, referral, decision: Decision::default(), entry, target: None }
+        Self {
+            context,
+            read_version: referral.version,
+            referral,
+            decision: Decision::default(),
+            entry,
+            target: None,
+            keys: Vec::new(),
+        }
     }
 
     fn happened(&mut self, event: HistoryEvent) {
@@ -123,18 +144,14 @@ impl<'a> Settlement<'a> {
     }
 
     fn carry_out(mut self, act: &Act) -> Result<Decision, SettleError> {
-        let over = matches!(self.referral.status, Status::Cancelled | Status::Closed);
-        if over != matches!(act, Act::Reopen) {
-            let (reference, status) = (&self.referral.reference, self.referral.status.as_str());
-            let what = if over { "open it again first, by `reopen`" } else { "it is open already" };
-            return Err(SettleError::Refused(format!("{reference} is {status}: {what}")));
-        }
+        self.fits(act)?;
         match act {
-            Act::Reopen => self.happened(HistoryEvent::Reopened),
+            Act::Reopen => self.reopen(),
             Act::Confirm { fields } => self.confirm(fields)?,
             Act::Correct { fields } => self.correct(fields)?,
             Act::Route { to } => self.route(to)?,
             Act::Reply { outcome, at } => self.reply(*outcome, at.as_deref())?,
+            Act::SetAside => self.set_aside()?,
             Act::Merge { into } => self.merge(into)?,
             Act::Reject { reason } => self.end(HistoryEvent::Rejected { reason: reason.clone() })?,
         }
@@ -142,12 +159,41 @@ impl<'a> Settlement<'a> {
         self.decision.referrals.push(ReferralWrite {
             referral: self.referral,
             read_version: Some(self.read_version),
-            keys: Vec::new(),
+            keys: self.keys,
         });
         Ok(self.decision)
     }
 
+    /// What is over is opened first; what the sender asks to cancel is ended or opened, and goes to nobody else meanwhile.
+    fn fits(&self, act: &Act) -> Result<(), SettleError> {
+        let over = matches!(self.referral.status, Status::Cancelled | Status::Closed);
+        let to_be_cancelled = self.referral.status == Status::CancelRequested;
+        let advice = match act {
+            Act::Reopen if over || to_be_cancelled => return Ok(()),
+            Act::Reopen => "it is open already",
+            _ if over => "open it again first, by `reopen`",
+            Act::Route { .. } if to_be_cancelled => "cancel it, by `reject`, or keep it, by `reopen`",
+            Act::Confirm { .. }
+            | Act::Correct { .. }
+            | Act::Route { .. }
+            | Act::Reply { .. }
+            | Act::SetAside
+            | Act::Merge { .. }
+            | Act::Reject { .. } => return Ok(()),
+        };
+        let (reference, status) = (&self.referral.reference, self.referral.status.as_str());
+        Err(SettleError::Refused(format!("{reference} is {status}: {advice}")))
+    }
+
     fn confirm(&mut self, fields: &[String]) -> Result<(), SettleError> {
+        let record = &self.referral.record;
+        let missing: Vec<String> = IDENTITY.into_iter().filter(|path| !has_path(record, path)).map(str::to_owned).collect();
+        if let (Some(pending), true) = (self.referral.pending_replies.first(), fields.is_empty()) {
+            return Err(SettleError::Refused(format!(
+                "a reply waits ({}): say what it means, by `reply`, or put it aside, by `set-aside`",
+                pending.why
+            )));
+        }
         let record = &mut self.referral.record;
         let marked: BTreeSet<&str> = record.review.iter().map(String::as_str).collect();
         if let Some(other) = fields.iter().find(|field| !marked.contains(field.as_str())) {
@@ -155,7 +201,8 @@ impl<'a> Settlement<'a> {
             return Err(SettleError::Refused(format!("{other} is not marked for review; marked are: {known}")));
         }
         if fields.is_empty() {
-            record.review.clear();
+            // Without these it goes nowhere, so they stay marked.
+            record.review.retain(|path| missing.contains(path));
             for reason in [
                 HeldReason::PossibleDuplicate,
                 HeldReason::SecondPatient,
@@ -164,12 +211,9 @@ impl<'a> Settlement<'a> {
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
                 HeldReason::Rejected,
-                // The waiting reply says nothing that moves the referral; it is set aside.
-                HeldReason::UnclearReply,
             ] {
                 record.release(reason);
             }
-            self.referral.pending_reply = None;
         } else {
             record.review.retain(|path| !fields.contains(path));
         }
@@ -180,8 +224,10 @@ impl<'a> Settlement<'a> {
 
     fn correct(&mut self, fields: &[(String, String)]) -> Result<(), SettleError> {
         let mut value = serde_json::to_value(&self.referral.record).map_err(|error| SettleError::Refused(error.to_string()))?;
+        let config = self.context.config();
+        let (region, today) = (&config.settings.region, today(&config.settings, self.entry.at));
         for (path, text) in fields {
-            value = corrected(&value, path, text).map_err(SettleError::Refused)?;
+            value = corrected(&value, path, text, region, today).map_err(SettleError::Refused)?;
         }
         let paths: Vec<String> = fields.iter().map(|(path, _)| path.clone()).collect();
         let mut record: Record = serde_json::from_value(value).map_err(|error| SettleError::Refused(error.to_string()))?;
@@ -194,22 +240,41 @@ impl<'a> Settlement<'a> {
             record.evidence.remove(path);
         }
         release_settled(&mut record);
+        self.find_twin(&mut record)?;
         self.referral.record = record;
         self.happened(HistoryEvent::Corrected { fields: paths });
-        self.tell_the_asked(Purpose::Update)
+        Ok(())
+    }
+
+    /// A correction may show that the patient was referred to the same specialty before.
+    fn find_twin(&mut self, record: &mut Record) -> Result<(), SettleError> {
+        let Some(key) = likeness_key(record) else { return Ok(()) };
+        if likeness_key(&self.referral.record).as_ref() == Some(&key) {
+            return Ok(());
+        }
+        let twin = twin(&self.context.store, &key)?;
+        if let Some(open) = twin.open.filter(|open| open.id != self.referral.id) {
+            hold_as_twin(record, open.reference.as_str());
+        }
+        self.keys.extend(twin.free);
+        Ok(())
     }
 
     /// Tells the specialist what was decided, where they were asked; what is still queued is composed anew.
     fn tell_the_asked(&mut self, purpose: Purpose) -> Result<(), SettleError> {
         let Some(asked) = asked(&self.context.store, self.referral.id)? else { return Ok(()) };
+        let queued = replies::queued_to_specialist(&self.context.store, &self.referral)?;
         match asked.state {
+            // What has not left yet says it all when it leaves.
+            DeliveryState::Sent | DeliveryState::InFlight | DeliveryState::Queued
+                if purpose == Purpose::Update && !queued.is_empty() =>
+            {
+                self.decision.recompose.extend(queued);
+            }
             DeliveryState::Sent | DeliveryState::InFlight => {
                 let target = RouteTarget { through: asked.through, to: asked.to };
                 let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at));
-            }
-            DeliveryState::Queued if purpose == Purpose::Update => {
-                self.decision.recompose.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
             }
             DeliveryState::Queued | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
@@ -226,11 +291,15 @@ impl<'a> Settlement<'a> {
         let through = route::way_out(&config, entry).ok_or_else(|| {
             SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
         })?;
-        self.referral.record.release(HeldReason::NoRoute);
+        self.no_longer_without_route();
         self.referral.record.release(HeldReason::WrongRecipient);
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
+        // Who was asked before must not book it as well.
+        if asked(&self.context.store, self.referral.id)?.is_some_and(|asked| asked.to != to) {
+            self.tell_the_asked(Purpose::Withdrawal)?;
+        }
         self.target = Some(RouteTarget { through, to: to.to_owned() });
-        self.happened(HistoryEvent::Confirmed { fields: vec!["route".to_owned()] });
+        self.happened(HistoryEvent::Routed { to: to.to_owned() });
         Ok(())
     }
 
@@ -250,7 +319,15 @@ impl<'a> Settlement<'a> {
             }
             None => None,
         };
-        let pending = self.referral.pending_reply.take();
+        if let (Some(appointment), Some(source)) = (&appointment, self.referral.sources.first()) {
+            let day = appointment.at.as_str().get(..10).and_then(|day| day.parse::<Date>().ok());
+            let came = today(&self.context.config().settings, source.received_at);
+            if day.is_none_or(|day| day < came) {
+                let why = format!("an appointment has a day, and none before {came}, when the referral came");
+                return Err(SettleError::Refused(why));
+            }
+        }
+        let pending = self.next_pending();
         let reply = Reply {
             reference: None,
             matched_by: None,
@@ -261,7 +338,6 @@ impl<'a> Settlement<'a> {
             quote: None,
             confidence: 1.0,
         };
-        self.referral.record.release(HeldReason::UnclearReply);
         let entry = HistoryEntry {
             event: HistoryEvent::Replied { outcome },
             message: pending.map(|pending| pending.message),
@@ -270,6 +346,37 @@ impl<'a> Settlement<'a> {
         let config = self.context.config();
         replies::apply(&self.context.store, &config, &mut self.decision, &mut self.referral, &reply, entry)?;
         Ok(())
+    }
+
+    /// What was merged into another referral is held as its duplicate again: it may not go out beside it unseen.
+    fn reopen(&mut self) {
+        if self.referral.history.iter().any(|entry| self.is_merge_away(&entry.event)) {
+            self.referral.record.hold(HeldReason::PossibleDuplicate);
+        }
+        self.happened(HistoryEvent::Reopened);
+    }
+
+    fn is_merge_away(&self, event: &HistoryEvent) -> bool {
+        matches!(event, HistoryEvent::Merged { into } if *into != self.referral.reference.as_str())
+    }
+
+    fn set_aside(&mut self) -> Result<(), SettleError> {
+        let Some(pending) = self.next_pending() else {
+            return Err(SettleError::Refused("no reply waits".to_owned()));
+        };
+        let entry = HistoryEntry { event: HistoryEvent::ReplySetAside, message: Some(pending.message), ..self.entry.clone() };
+        self.referral.record_event(entry);
+        Ok(())
+    }
+
+    /// Takes the reply that waits longest; with the last one gone, replies hold the referral no more.
+    fn next_pending(&mut self) -> Option<PendingReply> {
+        let waits = !self.referral.pending_replies.is_empty();
+        let pending = waits.then(|| self.referral.pending_replies.remove(0));
+        if self.referral.pending_replies.is_empty() {
+            self.referral.record.release(HeldReason::UnclearReply);
+        }
+        pending
     }
 
     fn merge(&mut self, into: &str) -> Result<(), SettleError> {
@@ -302,17 +409,68 @@ impl<'a> Settlement<'a> {
     /// Ends a referral: nothing further is sent.
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
-        self.tell_the_asked(Purpose::Withdrawal)?;
+        // Who was told that the sender asks to cancel knows already.
+        if self.referral.status != Status::CancelRequested {
+            self.tell_the_asked(Purpose::Withdrawal)?;
+        }
         self.referral.record.held.clear();
-        self.referral.pending_reply = None;
+        self.referral.pending_replies.clear();
         self.happened(event);
         Ok(())
+    }
+
+    /// A destination may fit now: the specialty was corrected, or the directory.
+    fn find_route(&mut self) -> Result<(), SettleError> {
+        if self.target.is_some()
+            || self.referral.status != Status::New
+            || !self.referral.record.held.contains(&HeldReason::NoRoute)
+        {
+            return Ok(());
+        }
+        if let Some(target) = self.destination()
+            && self.context.suspensions.of(&self.context.store, &target.to)?.is_none()
+        {
+            self.no_longer_without_route();
+        }
+        Ok(())
+    }
+
+    fn destination(&self) -> Option<RouteTarget> {
+        let config = self.context.config();
+        let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
+        route::destination(&config, channel, &self.referral.record)
+    }
+
+    fn no_longer_without_route(&mut self) {
+        let record = &mut self.referral.record;
+        record.release(HeldReason::NoRoute);
+        record.problems.retain(|problem| problem.code != "no-route");
+    }
+
+    /// Whether the specialist has a letter that says less than the record does now.
+    fn owes_update(&self) -> Result<bool, SettleError> {
+        let changed = |entry: &&HistoryEntry| matches!(entry.event, HistoryEvent::Changed | HistoryEvent::Corrected { .. });
+        let Some(changed) = self.referral.history.iter().rev().find(changed) else { return Ok(false) };
+        let filter = DeliveryFilter { referral: Some(self.referral.id), ..DeliveryFilter::default() };
+        let letters = self.context.store.deliveries(&filter)?;
+        let letters = letters.iter().filter(|letter| matches!(letter.purpose, Purpose::ConfirmationRequest | Purpose::Update));
+        // What has not left yet says all there is when it leaves.
+        let told =
+            letters.map(|letter| if letter.state == DeliveryState::Queued { Some(Timestamp::MAX) } else { letter.sent_at });
+        Ok(told.max().flatten().is_some_and(|told| told < changed.at || told == Timestamp::MAX))
     }
 
     /// Queues the confirmation request of a referral that nothing holds any more and that nobody is asked about, and wherever a person
     /// said to whom it goes.
     fn go_on(&mut self) -> Result<(), SettleError> {
-        if !self.referral.record.held.is_empty() || matches!(self.referral.status, Status::Cancelled | Status::Closed) {
+        if matches!(self.referral.status, Status::Cancelled | Status::Closed) {
+            return Ok(());
+        }
+        self.find_route()?;
+        if !self.referral.record.stops_letters() && self.target.is_none() && self.owes_update()? {
+            self.tell_the_asked(Purpose::Update)?;
+        }
+        if !self.referral.record.held.is_empty() {
             return Ok(());
         }
         if self.target.is_none() {
@@ -323,11 +481,9 @@ impl<'a> Settlement<'a> {
                 return Ok(());
             }
         }
-        let config = self.context.config();
-        let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel));
-        let found = channel.and_then(|channel| route::destination(&config, channel, &self.referral.record));
-        match self.target.take().or(found) {
+        match self.target.take().or_else(|| self.destination()) {
             Some(target) => {
+                let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(
                     &config,
                     Purpose::ConfirmationRequest,
@@ -344,8 +500,7 @@ impl<'a> Settlement<'a> {
 
 /// Releases what no longer holds: identity that is complete and confirmed, a priority that is known.
 pub(super) fn release_settled(record: &mut Record) {
-    let identity = ["patient.name.family", "patient.name.given", "patient.birth_date"];
-    let doubtful = record.review.iter().any(|path| identity.contains(&path.as_str()));
+    let doubtful = record.review.iter().any(|path| IDENTITY.contains(&path.as_str()));
     let name = &record.patient.name;
     if !doubtful && name.family.is_some() && name.given.is_some() && record.patient.birth_date.is_some() {
         record.release(HeldReason::BlockingField);
@@ -355,115 +510,15 @@ pub(super) fn release_settled(record: &mut Record) {
     }
 }
 
-/// What a person can correct: what the sender said, not what the engine keeps about it.
-const CORRECTABLE: [&str; 12] = [
-    "priority",
-    "kind",
-    "identifiers",
-    "authored_at",
-    "expires_at",
-    "patient",
-    "insurance",
-    "authorization",
-    "referring",
-    "referred_to",
-    "request",
-    "appointment",
-];
-
-/// The record with one field corrected: as text, or where that does not fit as a number or a truth value.
-fn corrected(record: &Value, path: &str, text: &str) -> Result<Value, String> {
-    let section = path.split('.').next().unwrap_or_default();
-    if !CORRECTABLE.contains(&section) {
-        return Err(format!("{path} is no field of a referral that can be corrected: {}", CORRECTABLE.join(", ")));
-    }
-    if text.is_empty() {
-        return Err(format!("{path}: say what is right"));
-    }
-    let plain = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_boolean() || value.is_number());
-    let mut why = String::new();
-    for leaf in [Some(Value::String(text.to_owned())), plain].into_iter().flatten() {
-        let mut value = record.clone();
-        set_path(&mut value, path, leaf)?;
-        match serde_json::from_value::<Record>(value.clone()) {
-            Ok(_) => return Ok(value),
-            Err(error) => why = format!("{path} cannot be that: {error}"),
-        }
-    }
-    Err(why)
-}
-
-/// Sets one leaf, making the objects on the way to it. A list grows by one at most.
-fn set_path(root: &mut Value, path: &str, leaf: Value) -> Result<(), String> {
-    let mut node = root;
-    let mut leaf = Some(leaf);
-    let mut steps = path.split('.').peekable();
-    while let Some(step) = steps.next() {
-        let last = steps.peek().is_none();
-        let next_is_index = steps.peek().is_some_and(|next| next.parse::<usize>().is_ok());
-        let empty = || if next_is_index { Value::Array(Vec::new()) } else { Value::Object(serde_json::Map::new()) };
-        node = match node {
-            Value::Object(fields) => fields.entry(step.to_owned()).or_insert_with(empty),
-            Value::Array(items) => {
-                let at: usize = step.parse().map_err(|_| format!("{path}: {step} should be a position in the list, from 0"))?;
-                if at > items.len() {
-                    return Err(format!("{path}: the list has {} entries", items.len()));
-                }
-                if at == items.len() {
-                    items.push(empty());
-                }
-                items.get_mut(at).ok_or_else(|| format!("{path}: no such entry"))?
-            }
-            _ => return Err(format!("{path} is no field of a referral")),
-        };
-        if last && let Some(leaf) = leaf.take() {
-            *node = leaf;
-        }
-    }
-    Ok(())
-}
-
-/// Whether the path names a leaf that the record really has (a field that the type does not know is dropped when it is read).
-fn has_path(record: &Record, path: &str) -> bool {
-    let Ok(value) = serde_json::to_value(record) else { return false };
-    let pointer = format!("/{}", path.replace('.', "/"));
-    value.pointer(&pointer).is_some_and(|leaf| !leaf.is_object() && !leaf.is_array())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record_with(fields: &[(&str, &str)]) -> Result<Record, String> {
-        let mut value = serde_json::to_value(Record::default()).unwrap();
-        for (path, text) in fields {
-            value = corrected(&value, path, text)?;
-        }
-        serde_json::from_value(value).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_path_sets_one_leaf_and_makes_what_is_on_the_way() {
-        let record = record_with(&[("patient.name.family", "Okafor"), ("insurance.0.payer", "Aetna")]).unwrap();
-        assert_eq!(record.patient.name.family.as_deref(), Some("Okafor"));
-        assert_eq!(record.insurance[0].payer.as_deref(), Some("Aetna"));
-        assert!(has_path(&record, "insurance.0.payer"));
-        assert!(!has_path(&record, "patient.shoe_size"));
-    }
-
-    #[test]
-    fn a_date_that_is_none_is_refused() {
-        assert!(record_with(&[("patient.birth_date", "1980-02-30")]).is_err());
-        assert!(record_with(&[("priority", "soonish")]).is_err());
-        assert!(record_with(&[("insurance.3.payer", "x")]).is_err());
-        assert!(record_with(&[("held.0", "deceased")]).is_err());
-        assert!(record_with(&[("patient.birth_date", "")]).is_err());
-        assert!(!record_with(&[("request.report_expected", "false")]).unwrap().request.report_expected);
-    }
-
     #[test]
     fn identity_is_released_only_when_it_is_whole_and_unmarked() {
-        let mut record = record_with(&[("patient.name.family", "Okafor"), ("patient.name.given", "Ada")]).unwrap();
+        let mut record = Record::default();
+        record.patient.name.family = Some("Okafor".to_owned());
+        record.patient.name.given = Some("Ada".to_owned());
         record.hold(HeldReason::BlockingField);
         release_settled(&mut record);
         assert_eq!(record.held, [HeldReason::BlockingField]);

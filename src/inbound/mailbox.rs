@@ -1,13 +1,23 @@
 //! A mailbox as a Maildir: mails move from `new/` to `cur/` with the flag S once they are durable.
 //!
 //! # Design notes
-//! Nothing is ever deleted, and nothing leaves `new/` before its receipt. A mail that is larger than is taken, or that cannot be read,
-//! stays in `new/` and is reported once (by its size, never its name). A mail that is stored but will not move is remembered by its
-//! inode, time and length and not read again; after a restart the store knows it as the same file. When the store cannot write, all
-//! wait: the next attempt comes after a growing pause. Which mail comes first in `new/` decides nothing else, so a mail that is left
-//! does not keep the ones behind it from being taken.
+//! Nothing is ever deleted, and nothing leaves `new/` before its receipt. A mail that stays in `new/` is reported once, by its size,
+//! never its name, and remembered by its inode, time and length: one that is larger than is taken is not looked at again; one that
+//! cannot be read, or that is stored and will not move, is tried again at each look, as what is in its way (rights, mostly) can be
+//! mended without a restart. One that is stored is not read again; after a restart the store knows it as the same file. When the
+//! store cannot write, all wait: the next attempt comes after a growing pause. Which mail comes first in `new/` decides nothing else,
+//! so a mail that is left does not keep the ones behind it from being taken.
+//!
+//! By the rules of Maildir a mail is whole once it is in `new/`; not every program that drops one there keeps them. So one is taken only
+//! when it has not changed for a moment, is not empty, and has the length that the listing said.
 
-use std::{collections::HashSet, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -38,6 +48,9 @@ const BACKOFF_SECONDS_MAX: f64 = 30.0;
 pub struct MailboxConfig {
     /// The Maildir: the folder that holds `new`, `cur` and `tmp`.
     pub maildir: PathBuf,
+    /// How long a mail must not have changed before it is taken: some programs write straight into `new/`.
+    #[serde(default = "defaults::stable_after_seconds")]
+    pub stable_after_seconds: f64,
     /// How often `new/` is read even when no file event comes.
     #[serde(default = "defaults::poll_seconds")]
     pub poll_seconds: f64,
@@ -47,6 +60,9 @@ pub struct MailboxConfig {
 }
 
 mod defaults {
+    pub(super) fn stable_after_seconds() -> f64 {
+        1.0
+    }
     pub(super) fn poll_seconds() -> f64 {
         5.0
     }
@@ -106,6 +122,8 @@ enum Look {
     Done,
     /// There is more.
     More,
+    /// Some are still being written, perhaps: look again soon.
+    Soon,
     /// The store or the folder cannot be used now.
     Later,
     /// The engine is stopping.
@@ -124,7 +142,8 @@ where
     let changed = Arc::new(Notify::new());
     let _watcher = watcher(&maildir, Arc::clone(&changed), &door.channel);
     let poll = Duration::from_secs_f64(door.config.poll_seconds.clamp(0.05, 3_600.0));
-    let mut taker = Taker { door, maildir, left: HashSet::new() };
+    let stable_after = Duration::from_secs_f64(door.config.stable_after_seconds.clamp(0.0, 3_600.0));
+    let mut taker = Taker { door, maildir, stable_after, fresh: HashMap::new(), left: HashMap::new() };
     let mut backoff = BACKOFF_SECONDS;
     loop {
         let pause = match taker.look(&shutdown, &accept).await {
@@ -134,6 +153,7 @@ where
                 backoff = BACKOFF_SECONDS;
                 poll
             }
+            Look::Soon => poll.min(stable_after).max(Duration::from_millis(50)),
             Look::Later => {
                 let pause = Duration::from_secs_f64(backoff);
                 backoff = (backoff * 2.0).min(BACKOFF_SECONDS_MAX);
@@ -176,8 +196,22 @@ fn watcher(maildir: &Maildir, changed: Arc<Notify>, channel: &ChannelName) -> Op
 struct Taker {
     door: MailboxInbound,
     maildir: Maildir,
-    /// The identities of mails that stay in `new/`: too large, unreadable, or stored and not moved.
-    left: HashSet<String>,
+    stable_after: Duration,
+    /// Since when each mail that may still be written is as it is, by its identity.
+    fresh: HashMap<String, Instant>,
+    /// The identities of the mails that stay in `new/`, and what is left to do with each.
+    left: HashMap<String, Left>,
+}
+
+/// Why a mail stays in `new/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// It is not taken at all.
+    ForGood,
+    /// It could not be read.
+    Unread,
+    /// It is stored, and could not be moved.
+    Stored,
 }
 
 impl Taker {
@@ -199,13 +233,24 @@ impl Taker {
         };
         let there: HashSet<&String> = listing.entries.iter().map(|entry| &entry.identity).collect();
         if !listing.more {
-            self.left.retain(|identity| there.contains(identity));
+            self.left.retain(|identity, _| there.contains(identity));
         }
+        self.fresh.retain(|identity, _| there.contains(identity));
+        let mut unfinished = false;
         for entry in &listing.entries {
             if shutdown.is_cancelled() {
                 return Look::Stop;
             }
-            if self.left.contains(&entry.identity) {
+            match self.left.get(&entry.identity) {
+                Some(Left::ForGood) => continue,
+                Some(Left::Stored) => {
+                    self.put_away(entry).await;
+                    continue;
+                }
+                Some(Left::Unread) | None => {}
+            }
+            if !self.is_stable(entry) {
+                unfinished = true;
                 continue;
             }
             let Some(arrival) = self.arrival(entry).await else { continue };
@@ -215,20 +260,38 @@ impl Taker {
                     tracing::warn!(%channel, "the store cannot take a mail now; it stays and is tried again");
                     return Look::Later;
                 }
-                Verdict::Never => self.leave(entry, "the intake refused it"),
+                Verdict::Never => self.leave(entry, Left::ForGood, "the intake refused it"),
                 Verdict::Stop => return Look::Stop,
             }
         }
-        if listing.more { Look::More } else { Look::Done }
+        match (listing.more && !unfinished, unfinished) {
+            (true, _) => Look::More,
+            (false, true) => Look::Soon,
+            (false, false) => Look::Done,
+        }
+    }
+
+    /// Whether a mail has been as it is for long enough, by our own clock: that of a network share may be another.
+    fn is_stable(&mut self, entry: &Entry) -> bool {
+        let since = self.fresh.entry(entry.identity.clone()).or_insert_with(Instant::now);
+        since.elapsed() >= self.stable_after
     }
 
     async fn arrival(&mut self, entry: &Entry) -> Option<Arrival> {
         if entry.bytes > self.door.config.mail_bytes_max {
-            self.leave(entry, "it is larger than mail_bytes_max");
+            self.leave(entry, Left::ForGood, "it is larger than mail_bytes_max");
+            return None;
+        }
+        if entry.bytes == 0 {
+            self.leave(entry, Left::Unread, "it is empty, or still to be written");
             return None;
         }
         let (path, limit) = (entry.path.clone(), self.door.config.mail_bytes_max);
         match tokio::task::spawn_blocking(move || read(&path, limit)).await {
+            Ok(Ok(Some(body))) if body.len() as u64 != entry.bytes => {
+                self.leave(entry, Left::Unread, "it is still being written");
+                None
+            }
             Ok(Ok(Some(body))) => Some(Arrival {
                 channel: self.door.channel.clone(),
                 protocol: Protocol::Mail,
@@ -238,33 +301,35 @@ impl Taker {
                 file: Some(SourceFile { name: entry.name.clone(), identity: entry.identity.clone() }),
             }),
             Ok(Ok(None)) => {
-                self.leave(entry, "it is larger than mail_bytes_max");
+                self.leave(entry, Left::ForGood, "it is larger than mail_bytes_max");
                 None
             }
             // Somebody else took it.
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
             Ok(Err(error)) => {
-                self.leave(entry, &format!("it cannot be read: {}", error.kind()));
+                self.leave(entry, Left::Unread, &format!("it cannot be read: {}", error.kind()));
                 None
             }
             Err(_) => None,
         }
     }
 
-    /// Moves a stored mail to `cur/`. One that will not move is stored all the same, and is not read again.
+    /// Moves a stored mail to `cur/`. One that will not move is stored all the same: it is not read again, only moved.
     async fn put_away(&mut self, entry: &Entry) {
         let (maildir, name) = (self.maildir.clone(), entry.name.clone());
         match tokio::task::spawn_blocking(move || maildir.take(&name, "S")).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => self.leave(entry, &format!("it is stored, but cannot be moved to cur/: {}", error.kind())),
-            Err(_) => self.leave(entry, "it is stored, but moving it to cur/ was interrupted"),
+            Ok(Err(error)) => {
+                self.leave(entry, Left::Stored, &format!("it is stored, but cannot be moved to cur/: {}", error.kind()))
+            }
+            Err(_) => self.leave(entry, Left::Stored, "it is stored, but moving it to cur/ was interrupted"),
         }
     }
 
     /// Leaves a mail in `new/` and says so, once.
-    fn leave(&mut self, entry: &Entry, why: &str) {
-        if self.left.insert(entry.identity.clone()) {
+    fn leave(&mut self, entry: &Entry, left: Left, why: &str) {
+        if self.left.insert(entry.identity.clone(), left) != Some(left) {
             let channel = &self.door.channel;
             tracing::warn!(%channel, bytes = entry.bytes, why, "a mail stays in new/ of the Maildir; a person must look");
         }

@@ -1,5 +1,6 @@
 //! The referral: its record, its status table, its reference number, what a reply says. No I/O here.
 
+pub mod checks;
 mod record;
 mod reference;
 mod reply;

@@ -83,6 +83,48 @@ pub enum HeldReason {
     Rejected,
 }
 
+impl HeldReason {
+    /// Whether nothing may be sent to a specialist meanwhile: it is not plain who the patient is, how urgent it is, or who shall have it.
+    #[must_use]
+    pub fn stops_letters(self) -> bool {
+        match self {
+            Self::BlockingField
+            | Self::PriorityUnknown
+            | Self::NoRoute
+            | Self::PossibleDuplicate
+            | Self::SecondPatient
+            | Self::Deceased
+            | Self::WrongRecipient
+            | Self::Rejected => true,
+            Self::DeadDelivery | Self::UnclearReply | Self::NotReceived => false,
+        }
+    }
+
+    /// What a person does about it: a `loopline referrals settle` act, mostly.
+    #[must_use]
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::BlockingField => {
+                "compare name and birth date with the original: `confirm` what is right, `correct` what is missing or wrong"
+            }
+            Self::PriorityUnknown => "find out how urgent it is: `correct priority=routine`, or urgent, asap, stat",
+            Self::NoRoute => "say to whom it goes: `route ENTRY`, an entry of channels/site/directory.toml",
+            Self::PossibleDuplicate => "compare the two: `merge` it into the other, or `confirm` that it is another one",
+            Self::SecondPatient => "check whose it is: `confirm`, or `reject`, and tell the sender",
+            Self::Deceased => "call the referring practice: `confirm` that it goes on, or `reject`",
+            Self::DeadDelivery => {
+                "mend what the delivery's reason says, then `loopline deliveries retry`, or `route` it elsewhere; then `confirm`"
+            }
+            Self::UnclearReply => "read the reply below: `reply OUTCOME` says what it means, `set-aside` that it means nothing",
+            Self::WrongRecipient => {
+                "correct the directory, then `route` it to the right desk; until then nothing is sent to that entry"
+            }
+            Self::NotReceived => "call the specialist: mend the directory and `route` it again, or `confirm`",
+            Self::Rejected => "it was rejected before and sent again: `confirm` it, or `reject` it again",
+        }
+    }
+}
+
 /// Something wrong or tolerated, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -177,6 +219,12 @@ impl Record {
         }
     }
 
+    /// Whether it is held for something that nothing may be sent to a specialist with.
+    #[must_use]
+    pub fn stops_letters(&self) -> bool {
+        self.held.iter().any(|reason| reason.stops_letters())
+    }
+
     /// Holds the referral for a reason, once.
     pub fn hold(&mut self, reason: HeldReason) {
         if !self.held.contains(&reason) {
@@ -216,13 +264,21 @@ pub struct Referral {
     /// What is known.
     #[serde(flatten)]
     pub record: Record,
-    /// A reply that was not plain, as the engine read it: a person decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_reply: Option<PendingReply>,
+    /// Replies that were not plain, as the engine read them, oldest first: a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_replies: Vec<PendingReply>,
     /// Every message that fed it.
     #[serde(default)]
     pub sources: Vec<Source>,
     /// What happened, append-only.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
+}
+
+impl Referral {
+    /// Whether it rests until a person acts: it is held, or its status waits for the coordinator or the sender.
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> bool {
+        !self.record.held.is_empty() || self.status.next_step().is_some()
+    }
 }

@@ -16,6 +16,10 @@ pub enum ReplyOutcome {
     Accepted,
     /// There is an appointment.
     Scheduled,
+    /// The appointment is off; they still take the patient.
+    AppointmentCancelled,
+    /// They confirm that the referral is cancelled.
+    Cancelled,
     /// They will not.
     Declined,
     /// Something is missing.

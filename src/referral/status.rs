@@ -76,6 +76,27 @@ impl Status {
         }
     }
 
+    /// What a person does about it, where the engine waits for one.
+    #[must_use]
+    pub fn next_step(self) -> Option<&'static str> {
+        match self {
+            Self::NeedsInformation => Some("ask the sender for what the specialist's answer names; what they send moves it on"),
+            Self::Declined => Some("find another specialist: `route ENTRY`; or tell the sender, and `reject`"),
+            Self::NoShow => Some("ask the patient and the practice: `reply scheduled --at …` for a new appointment, or `reject`"),
+            Self::Redirected => Some("say to whom it goes now: `route ENTRY`"),
+            Self::CancelRequested => Some("the specialist was told where they had it: `reject` cancels it, `reopen` keeps it"),
+            Self::Expired => Some("ask the sender: `reopen`, or `reject`"),
+            Self::New
+            | Self::Requested
+            | Self::Confirmed
+            | Self::Accepted
+            | Self::Scheduled
+            | Self::Completed
+            | Self::Closed
+            | Self::Cancelled => None,
+        }
+    }
+
     /// The word used in listings and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -120,6 +141,8 @@ impl Status {
             | HistoryEvent::Confirmed { .. }
             | HistoryEvent::Corrected { .. }
             | HistoryEvent::Merged { .. }
+            | HistoryEvent::Routed { .. }
+            | HistoryEvent::ReplySetAside
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead
             | HistoryEvent::Unclear => self,
@@ -131,6 +154,21 @@ impl Status {
         let over = matches!(self, Self::Closed | Self::Cancelled);
         match outcome {
             _ if over => self,
+            // What the sender asked to cancel moves on only by what ends it.
+            ReplyOutcome::Received
+            | ReplyOutcome::Accepted
+            | ReplyOutcome::NotReceived
+            | ReplyOutcome::Scheduled
+            | ReplyOutcome::Declined
+            | ReplyOutcome::PatientDeclined
+            | ReplyOutcome::PatientUnreachable
+            | ReplyOutcome::NeedsInformation
+            | ReplyOutcome::Redirected
+            | ReplyOutcome::NoShow
+                if self == Self::CancelRequested =>
+            {
+                self
+            }
             ReplyOutcome::Received if early => Self::Confirmed,
             ReplyOutcome::Accepted if early || self == Self::Confirmed => Self::Accepted,
             ReplyOutcome::Received | ReplyOutcome::Accepted => self,
@@ -142,6 +180,13 @@ impl Status {
                 Self::Completed | Self::CancelRequested => self,
                 _ => Self::Scheduled,
             },
+            ReplyOutcome::AppointmentCancelled => match self {
+                Self::Scheduled | Self::NoShow => Self::Accepted,
+                _ => self,
+            },
+            // Cancelled is what the sender asked for. Unasked, it is the specialist's way to say no.
+            ReplyOutcome::Cancelled if self == Self::CancelRequested => Self::Cancelled,
+            ReplyOutcome::Cancelled => Self::Declined,
             ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::PatientUnreachable => Self::Declined,
             ReplyOutcome::NeedsInformation => Self::NeedsInformation,
             ReplyOutcome::Redirected => Self::Redirected,
@@ -197,6 +242,13 @@ pub enum HistoryEvent {
         /// The reference of the one that stays.
         into: String,
     },
+    /// A person said to whom it goes.
+    Routed {
+        /// The entry of the directory.
+        to: String,
+    },
+    /// A person read a waiting reply, and it says nothing that moves the referral.
+    ReplySetAside,
     /// A person rejected it.
     Rejected {
         /// Why.
@@ -263,6 +315,16 @@ mod tests {
             assert_eq!(status.after(&HistoryEvent::Unclear), status);
             assert_eq!(status.after(&replied(ReplyOutcome::Unclear)), status);
         }
+    }
+
+    #[test]
+    fn a_cancel_stands_once_it_is_confirmed_and_an_appointment_that_is_off_leaves_the_referral_accepted() {
+        let requested = derive(&[HistoryEvent::Requested, HistoryEvent::CancelRequested]);
+        assert_eq!(requested, Status::CancelRequested);
+        assert_eq!(requested.after(&replied(ReplyOutcome::Cancelled)), Status::Cancelled);
+        assert_eq!(Status::Requested.after(&replied(ReplyOutcome::Cancelled)), Status::Declined);
+        assert_eq!(Status::Scheduled.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Accepted);
+        assert_eq!(Status::Closed.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Closed);
     }
 
     #[test]

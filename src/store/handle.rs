@@ -366,6 +366,7 @@ impl Store {
         let fits = |entry: &ReferralEntry| {
             filter.status.is_none_or(|status| status == entry.referral.status)
                 && filter.held.is_none_or(|held| held != entry.referral.record.held.is_empty())
+                && (!filter.waiting || entry.referral.waits_for_a_person())
         };
         Ok(self.list(keys::REFERRALS, filter.limit, fits)?.into_iter().map(|entry| entry.referral).collect())
     }

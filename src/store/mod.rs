@@ -195,8 +195,10 @@ pub struct MessageFilter {
 pub struct ReferralFilter {
     /// Only this status.
     pub status: Option<Status>,
-    /// Only those a person must act on (true) or not (false).
+    /// Only those that are held (true) or not (false).
     pub held: Option<bool>,
+    /// Only those that rest until a person acts.
+    pub waiting: bool,
     /// At most so many, newest first; 0: all.
     pub limit: usize,
 }

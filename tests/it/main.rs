@@ -6,6 +6,8 @@ mod certificates;
 mod crash;
 mod fax;
 mod harness;
+mod hl7;
+mod interop;
 mod letters;
 mod mail;
 mod mail_in;

@@ -66,7 +66,7 @@ pub(in crate::compose) fn referral() -> Referral {
         status: Status::New,
         version: 1,
         record,
-        pending_reply: None,
+        pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),
     }

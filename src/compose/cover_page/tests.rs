@@ -165,7 +165,7 @@ fn an_update_is_not_taken_for_a_new_referral_and_brings_what_stands_now() {
 #[test]
 fn a_withdrawal_asks_for_no_appointment_and_comes_back_as_any_other_page() {
     let referral = referral();
-    let withdrawal = enclosed(About::Withdrawal, &referral, &face("LL-CODE"), &[]).unwrap();
+    let withdrawal = enclosed(About::Withdrawal(Withdrawn::BySender), &referral, &face("LL-CODE"), &[]).unwrap();
     assert_eq!(withdrawal.pages, 1);
     let cover = pdftotext(&withdrawal, 1);
     for expected in ["asks to cancel", "we know", referral.reference.as_str(), "+1 415-555-0199", "only this one"] {
@@ -273,7 +273,9 @@ fn pages_to_look_at() {
     write("request.pdf", confirmation_request(&referral, &face, &scans).unwrap());
     write("cover.pdf", cover_only(&referral, &face).unwrap());
     let enclosures = Enclosures { pages: scans.clone(), documents_left_out: 2, documents_incomplete: 1 };
-    for (name, about) in [("pages.pdf", About::Pages), ("update.pdf", About::Update), ("withdrawal.pdf", About::Withdrawal)] {
+    for (name, about) in
+        [("pages.pdf", About::Pages), ("update.pdf", About::Update), ("withdrawal.pdf", About::Withdrawal(Withdrawn::BySender))]
+    {
         write(name, document(about, &referral, &face, Behind::Enclosed(&enclosures)).unwrap());
     }
     write("received.pdf", acknowledgement::page(&referral, &face, &received).unwrap());

@@ -24,7 +24,8 @@ impl Running {
         Maildir::open(folder.path()).unwrap();
         before(folder.path());
         let (taken, available) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
-        let config = MailboxConfig { maildir: folder.path().to_owned(), poll_seconds: 0.05, mail_bytes_max };
+        let config =
+            MailboxConfig { maildir: folder.path().to_owned(), stable_after_seconds: 0.1, poll_seconds: 0.05, mail_bytes_max };
         let shutdown = CancellationToken::new();
         let (list, open) = (Arc::clone(&taken), Arc::clone(&available));
         let task =
@@ -100,7 +101,7 @@ async fn while_the_store_cannot_write_mails_wait_in_new() {
 }
 
 #[tokio::test]
-async fn a_mail_that_will_not_move_is_not_read_twice() {
+async fn a_mail_that_will_not_move_is_not_read_twice_and_moves_when_it_can() {
     // Without cur/, nothing can be moved there; unlike permissions this holds for root too.
     let running = Running::start(1_000, |_| ());
     running.until(|running| running.folder.path().join("cur").exists()).await;
@@ -113,5 +114,26 @@ async fn a_mail_that_will_not_move_is_not_read_twice() {
     running.until(|running| running.taken.lock().unwrap().len() == 2).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(running.names("new"), ["1", "2"]);
+    std::fs::remove_file(running.folder.path().join("cur")).unwrap();
+    std::fs::create_dir(running.folder.path().join("cur")).unwrap();
+    running.until(|running| running.names("cur") == ["1:2,S", "2:2,S"]).await;
     assert_eq!(running.stop().await, [b"stuck".to_vec(), b"also".to_vec()]);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_written_straight_into_new_is_taken_whole_and_an_empty_one_never() {
+    use std::io::Write;
+    let running = Running::start(1_000_000, |_| ());
+    let mut file = std::fs::File::create(running.folder.path().join("new/1")).unwrap();
+    std::fs::write(running.folder.path().join("new/2"), b"").unwrap();
+    for _ in 0..20 {
+        file.write_all(b"a line of a mail that takes its time\n").unwrap();
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    running.until(|running| running.names("cur") == ["1:2,S"]).await;
+    assert_eq!(running.names("new"), ["2"]);
+    std::fs::write(running.folder.path().join("new/2"), b"written at last").unwrap();
+    running.until(|running| running.names("cur") == ["1:2,S", "2:2,S"]).await;
+    let taken = running.stop().await;
+    assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [20 * 37, 15]);
 }

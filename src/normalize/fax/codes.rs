@@ -1,6 +1,7 @@
 //! Codes and numbers with a shape: ICD-10-CM, NPI, member numbers.
 
 use super::dates::digits;
+use crate::referral::checks::npi_is_sound;
 
 /// An ICD-10-CM code that was read.
 #[derive(Clone, PartialEq, Debug)]
@@ -118,22 +119,9 @@ pub(super) fn npi(words: &[&str]) -> Option<(ReadNpi, usize)> {
         let joined = words.get(..count)?.concat();
         let (plain, _) = digits(joined.trim_matches(|c: char| !c.is_ascii_alphanumeric()))?;
         let plausible = plain.len() == 10 && plain.starts_with(['1', '2']) || (9..=11).contains(&plain.len()) && count == 1;
-        let check = plain.len() == 10 && luhn(&format!("80840{plain}")) && plain.starts_with(['1', '2']);
+        let check = npi_is_sound(&plain);
         plausible.then_some((ReadNpi { digits: plain, check }, count))
     })
-}
-
-fn luhn(digits: &str) -> bool {
-    let sum: u32 = digits
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(place, digit)| {
-            let value = u32::from(digit.saturating_sub(b'0')) * if place % 2 == 1 { 2 } else { 1 };
-            if value > 9 { value - 9 } else { value }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }
 
 /// A member or group number: letters, digits and dashes, at least one digit.

@@ -123,6 +123,9 @@ impl Header {
     /// # Errors
     /// Not even that can be read: there is nothing to answer.
     pub fn of_fragment(body: &[u8]) -> Result<Self, crate::protocols::hl7::Unreadable> {
+        if let Some(raw) = RawHeader::read_wide(body) {
+            return Ok(Self::from_raw(raw, Charset::ascii()));
+        }
         let first_line = body.split(|byte| *byte == b'\r').find(|line| !line.is_empty()).unwrap_or_default();
         let raw = RawHeader::read(body)?;
         let mut limits = crate::protocols::hl7::ReadLimits::default();
@@ -207,6 +210,12 @@ impl Refusal {
     #[must_use]
     pub fn unknown_referral() -> Self {
         Self::error(204, "RF1^1^6", "no referral with this number is known here: send it as a new one (REF^I12) first")
+    }
+
+    /// A control id that the sender used before for other content, on a channel that takes this for an error.
+    #[must_use]
+    pub fn reused_control_id() -> Self {
+        Self::error(205, "MSH^1^10", "MSH-10 was used before for another message: give each message its own")
     }
 
     /// A frame that broke off.

@@ -5,11 +5,14 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Header;
+use super::{Header, purpose::Purpose};
 use crate::{
     protocols::hl7::{Message, Repetition, read_date},
     referral::{Identifier, Problem, Reference},
 };
+
+/// Begins a key that names a referral by our own reference, instead of by a number of the sender's.
+pub(crate) const OWN_NUMBER_KEY: &str = "reference|";
 
 /// The numbers of a referral.
 #[derive(Default)]
@@ -26,10 +29,14 @@ pub(super) struct Identity {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Resolves the chain: RF1-6, ORC-2, OBR-2, RF1-11, RF1-9, OBR-3, SCH-26, then an id derived from the content.
-pub(super) fn resolve(header: &Header, message: &Message<'_>) -> Identity {
+/// Where the number of a referral stands, the best place first.
+const PLACES: [(&str, usize); 10] =
+    [("RF1", 6), ("ORC", 2), ("OBR", 2), ("RF1", 11), ("RF1", 9), ("ORC", 3), ("OBR", 3), ("SCH", 26), ("TXA", 14), ("TXA", 15)];
+
+/// Resolves the chain: [`PLACES`], then for a request an id derived from the content.
+pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose) -> Identity {
     let mut candidates = Vec::new();
-    for (name, field) in [("RF1", 6), ("ORC", 2), ("OBR", 2), ("RF1", 11), ("RF1", 9), ("OBR", 3), ("SCH", 26)] {
+    for (name, field) in PLACES {
         let Some(segment) = message.first(name) else { continue };
         let id = segment.field(field).first();
         // RF1-9 is a date by the standard; a value of several components there is a provider that slipped out of its column.
@@ -55,7 +62,7 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>) -> Identity {
             format!("RF1-6 holds no number of the referral; {} was taken", placer.found_in.as_deref().unwrap_or("another field")),
         )),
         Some(_) => {}
-        None if header.message_type == "RRI" => {}
+        None if !purpose.is_asked() => {}
         None => {
             identity.placer = Some(synthetic(header, message));
             identity.problems.push(Problem::at(
@@ -65,13 +72,13 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>) -> Identity {
             ));
         }
     }
-    identity.keys = keys(header, &identity, &candidates);
+    identity.keys = keys(header, &identity, &candidates, purpose);
     identity
 }
 
-/// Keys `referral|facility|authority|number`. An RRI speaks of a number that *its receiver* gave, so the receiving facility
+/// Keys `referral|facility|authority|number`. An answer speaks of a number that *its receiver* gave, so the receiving facility
 /// stands first there; and any of its candidates may be the one.
-fn keys(header: &Header, identity: &Identity, candidates: &[Identifier]) -> Vec<String> {
+fn keys(header: &Header, identity: &Identity, candidates: &[Identifier], purpose: Purpose) -> Vec<String> {
     let facility = |facility: usize, application: usize| {
         let name = header.first_component(facility);
         if name.is_empty() { header.first_component(application) } else { name }
@@ -80,8 +87,10 @@ fn keys(header: &Header, identity: &Identity, candidates: &[Identifier]) -> Vec<
         format!("referral|{facility}|{}|{}", id.authority.as_deref().unwrap_or_default(), id.value)
     };
     let sender = facility(4, 3);
-    if header.message_type != "RRI" {
-        return identity.placer.iter().map(|placer| key(&sender, placer)).collect();
+    if purpose.is_asked() {
+        // Our own number finds what was never sent under the number that stands beside it.
+        let own = identity.reference.iter().map(|reference| format!("{OWN_NUMBER_KEY}{reference}"));
+        return identity.placer.iter().map(|placer| key(&sender, placer)).chain(own).collect();
     }
     let receiver = facility(6, 5);
     let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id)]).collect();
@@ -148,8 +157,9 @@ fn synthetic(header: &Header, message: &Message<'_>) -> Identifier {
     Identifier { value, authority: None, found_in: Some("synthetic".to_owned()) }
 }
 
-/// `hl7|sender|MSH-10|SHA-256` of the bytes without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock.
-pub(super) fn repeat_key(header: &Header, body: &[u8]) -> String {
+/// `hl7|sender|MSH-10|SHA-256` of the bytes without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock. Where
+/// MSH-10 names no message it is left out.
+pub(super) fn repeat_key(header: &Header, body: &[u8], control_id_unique: bool) -> String {
     let separator = u8::try_from(header.raw.delimiters.field).unwrap_or(b'|');
     let start = body.windows(3).position(|start| start == b"MSH").unwrap_or(0);
     let body = body.get(start..).unwrap_or_default();
@@ -165,5 +175,6 @@ pub(super) fn repeat_key(header: &Header, body: &[u8]) -> String {
     }
     hash.update(rest);
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
-    format!("hl7|{}|{}|{digest}", header.sender(), header.raw.text(10))
+    let control_id = if control_id_unique { header.raw.text(10) } else { String::new() };
+    format!("hl7|{}|{control_id}|{digest}", header.sender())
 }

@@ -1,11 +1,13 @@
-//! HL7 v2 messages: REF^I12 to I15 into referrals, RRI into replies and reports, everything else into a plain refusal.
+//! HL7 v2 messages: REF and 360X orders into referrals; RRI, order updates, bookings and results into replies, reports and documents;
+//! everything else into a plain refusal.
 //!
 //! ```text
 //! bytes ─▶ protocols/hl7 ─▶ header.rs  what the answer needs
+//!                           purpose.rs what it is for
 //!                           screen.rs  refused? with which code
 //!                           identity.rs  whose number is whose; repeats
 //!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs   the record
-//!                           reply.rs   RRI
+//!                           reply.rs   what the specialist's side says
 //! ```
 //!
 //! Strict in what is sent, loose in what is read, honest in what is acknowledged: every tolerance becomes a problem of the
@@ -17,6 +19,7 @@ mod identity;
 mod patient;
 mod payload;
 mod provider;
+mod purpose;
 mod reply;
 mod request;
 mod screen;
@@ -25,7 +28,11 @@ mod tests;
 
 use jiff::Timestamp;
 
+pub(crate) use identity::OWN_NUMBER_KEY;
+
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
+
+use purpose::Purpose;
 
 use super::{Event, Kind, Outcome};
 use crate::{
@@ -46,6 +53,14 @@ pub struct Hl7Rules {
     pub senders: Vec<String>,
     /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
     pub received_at: Timestamp,
+    /// Whether what is tolerated elsewhere is refused: a referral without a number, a document that cannot be used, a control id used
+    /// again.
+    pub strict: bool,
+    /// Whether the sender's MSH-10 names one message. Where it is a constant or a counter of another thing, a repeat is told by content
+    /// alone.
+    pub control_id_unique: bool,
+    /// How long a change, cancel or status request may wait for a referral that is not known yet, in seconds; 0: it is refused at once.
+    pub unknown_referral_wait_seconds: u32,
     /// What one message may hold.
     pub limits: ReadLimits,
     /// The largest attachment, decoded, in bytes.
@@ -63,6 +78,9 @@ impl Default for Hl7Rules {
             accept_processing_ids: vec!["P".to_owned()],
             senders: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
+            strict: false,
+            control_id_unique: true,
+            unknown_referral_wait_seconds: 0,
             limits: ReadLimits::default(),
             attachment_bytes_max: 50_331_648,
             attachments_max: 100,
@@ -106,29 +124,40 @@ pub struct Hl7Message {
 pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
     let text = match Text::read(body, rules.limits) {
         Ok(text) => text,
-        Err(unreadable) => return unreadable_message(body, unreadable),
+        Err(unreadable) => return unreadable_message(body, unreadable, rules),
     };
     let message = match Message::parse(&text) {
         Ok(message) => message,
-        Err(unreadable) => return unreadable_message(body, unreadable),
+        Err(unreadable) => return unreadable_message(body, unreadable, rules),
     };
     let header = Header::of(&text, &message);
-    let mut read = Hl7Message::new(header, body);
+    let mut read = Hl7Message::new(header, body, rules);
     if read.header.is_acknowledgement() {
         read.outcome = Outcome::of(Kind::Acknowledgement);
         return Ok(read);
     }
-    if let Some(refusal) = screen::refusal(&read.header, &message, rules) {
+    if let Some(refusal) = screen::addressed_wrongly(&read.header, rules) {
         read.refuse(refusal);
         return Ok(read);
     }
-    let identity = identity::resolve(&read.header, &message);
+    let purpose = purpose::of(&read.header, &message);
+    if let Some(refusal) = screen::patient_wrong(&read.header, &message, purpose) {
+        read.refuse(refusal);
+        return Ok(read);
+    }
+    let identity = identity::resolve(&read.header, &message, purpose);
     read.reference.clone_from(&identity.reference);
     read.referral_keys.clone_from(&identity.keys);
     read.header.echo.placer = identity.placer.as_ref().map(|placer| placer.value.clone());
-    match read.header.message_type.as_str() {
-        "RRI" => reply::read(&mut read, &message, &identity, rules),
-        _ => request(&mut read, &message, &identity, rules),
+    match purpose {
+        Purpose::Ask(event) => request(&mut read, &message, &identity, event, rules),
+        Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) | Purpose::Report => {
+            reply::read(&mut read, &message, &identity, purpose, rules);
+        }
+    }
+    if let Some(refusal) = screen::too_loose(&read.warnings).filter(|_| rules.strict) {
+        read.refuse(refusal);
+        return Ok(read);
     }
     let tolerated: Vec<Problem> = text.tolerances.iter().map(tolerated).chain(header_problems(&read.header)).collect();
     match &mut read.outcome.record {
@@ -138,16 +167,10 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
     Ok(read)
 }
 
-fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, rules: &Hl7Rules) {
+fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, event: Event, rules: &Hl7Rules) {
     let draft = draft::read(message, &read.header, identity, rules);
     read.warnings = draft.warnings;
     read.outcome = draft.outcome;
-    let event = match read.header.event.as_str() {
-        "I13" => Event::Change,
-        "I14" => Event::Cancel,
-        "I15" => Event::StatusRequest,
-        _ => Event::New,
-    };
     if event == Event::New && draft.is_document {
         read.outcome.kind = Kind::Document;
         read.outcome.event = None;
@@ -165,14 +188,17 @@ fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Id
 }
 
 impl Hl7Message {
-    fn new(header: Header, body: &[u8]) -> Self {
+    fn new(header: Header, body: &[u8], rules: &Hl7Rules) -> Self {
         let control_id = Some(header.raw.text(10)).filter(|id| !id.is_empty());
         Self {
             outcome: Outcome::of(Kind::Unknown),
             refusal: None,
             warnings: Vec::new(),
-            repeat_key: identity::repeat_key(&header, body),
-            control_key: control_id.as_ref().map(|id| format!("hl7-control|{}|{id}", header.sender())),
+            repeat_key: identity::repeat_key(&header, body, rules.control_id_unique),
+            control_key: control_id
+                .as_ref()
+                .filter(|_| rules.control_id_unique)
+                .map(|id| format!("hl7-control|{}|{id}", header.sender())),
             sender: header.sender(),
             control_id,
             referral_keys: Vec::new(),
@@ -191,9 +217,9 @@ impl Hl7Message {
 }
 
 /// A message of which only MSH can be read: refused, so that its sender learns of it.
-fn unreadable_message(body: &[u8], unreadable: Unreadable) -> Result<Hl7Message, NotHl7> {
+fn unreadable_message(body: &[u8], unreadable: Unreadable, rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
     let header = Header::of_fragment(body).map_err(|_| NotHl7(unreadable))?;
-    let mut read = Hl7Message::new(header, body);
+    let mut read = Hl7Message::new(header, body, rules);
     if read.header.is_acknowledgement() {
         read.outcome = Outcome::of(Kind::Acknowledgement);
         return Ok(read);

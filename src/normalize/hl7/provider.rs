@@ -4,7 +4,7 @@ use super::draft::{Contacts, Draft, REPETITIONS_MAX, location, some};
 use super::patient::{address, person_name};
 use crate::{
     protocols::hl7::{Field, Segment},
-    referral::{PatientIdentifier, PersonName, PhoneUse, Provider},
+    referral::{PatientIdentifier, PersonName, PhoneUse, Provider, checks::npi_is_sound},
 };
 
 /// Words that show that a "name" is a specialty.
@@ -190,22 +190,4 @@ fn looks_like_phones(field: &Field<'_, '_>) -> bool {
 fn is_specialty(name: &str) -> bool {
     let name = name.to_lowercase();
     !name.contains(' ') && SPECIALTY_ENDINGS.iter().any(|ending| name.ends_with(ending))
-}
-
-/// The check digit of an NPI: Luhn over `80840` and the number.
-fn npi_is_sound(text: &str) -> bool {
-    if text.len() != 10 || !text.starts_with(['1', '2']) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return false;
-    }
-    // 24 is what the constant prefix 80840 adds.
-    let sum: u32 = text
-        .bytes()
-        .rev()
-        .zip(0_u32..)
-        .map(|(byte, at)| match (u32::from(byte - b'0'), at % 2) {
-            (digit, 0) => digit,
-            (digit, _) => digit * 2 / 10 + digit * 2 % 10,
-        })
-        .sum();
-    (sum + 24).is_multiple_of(10)
 }

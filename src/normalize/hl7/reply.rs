@@ -1,17 +1,21 @@
-//! RRI: what the specialist's system says of a referral that was sent to it.
+//! What the specialist's system says of a referral that was sent to it: RRI, 360X order messages, bookings, results and letters.
 
-use super::{Hl7Message, Hl7Rules, draft, identity::Identity};
+use super::{
+    Hl7Message, Hl7Rules, draft,
+    identity::Identity,
+    purpose::{Booking, Progress, Purpose},
+};
 use crate::{
     normalize::{Kind, Outcome},
-    protocols::hl7::Message,
-    referral::{Problem, Reply, ReplyOutcome},
+    protocols::hl7::{Message, Precision, Segment, read_date},
+    referral::{Appointment, IsoDate, Problem, Reply, ReplyOutcome},
 };
 
 /// LOINC codes of consultation notes and reports.
 const REPORT_CODES: [&str; 4] = ["11488-4", "34117-2", "51845-6", "34109-9"];
 
-pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Identity, rules: &Hl7Rules) {
-    // The record of an RRI carries what came along: notes, documents, who it is about.
+pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Identity, purpose: Purpose, rules: &Hl7Rules) {
+    // The record of an answer carries what came along: notes, documents, who it is about.
     let drafted = draft::read(message, &read.header, identity, rules);
     let mut outcome = Outcome { event: None, ..drafted.outcome };
     if let Some(record) = &mut outcome.record {
@@ -19,52 +23,137 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         record.held.clear();
         record.review.clear();
     }
-    let reply = answer(message, identity);
-    if identity.reference.is_none() {
+    let reply = answer(&read.header.event, message, identity, purpose);
+    let (kind, reply) = match purpose {
+        Purpose::Report if is_final(message) && (is_note(message) || has_document(message)) => (Kind::Report, Some(reply)),
+        // Laboratory values, a draft, a discharge summary: kept, closes nothing.
+        Purpose::Report => (Kind::Document, None),
+        Purpose::Respond if carries_report(message) => (Kind::Report, Some(reply)),
+        Purpose::Order(Progress::Done) if valued(message) => (Kind::Report, Some(reply)),
+        Purpose::Ask(_) | Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) => (Kind::Reply, Some(reply)),
+    };
+    if identity.reference.is_none() && kind != Kind::Document {
         let text = "the answer does not quote our reference: it is matched by the sender's number, else by a person";
         outcome.problems.push(Problem::new("reply-without-reference", text));
     }
-    outcome.kind = if carries_report(message) { Kind::Report } else { Kind::Reply };
-    outcome.reply = Some(reply);
+    outcome.kind = kind;
+    outcome.reply = reply;
     read.outcome = outcome;
     read.warnings.clear();
 }
 
-fn answer(message: &Message<'_>, identity: &Identity) -> Reply {
-    let refused = matches!(message.value("MSA", 1).to_ascii_uppercase().as_str(), "AE" | "AR" | "CE" | "CR");
-    let status = message.value("RF1", 1).to_ascii_uppercase();
-    let (outcome, received) = match (refused, status.as_str()) {
-        (true, _) => (ReplyOutcome::Unclear, None),
-        (false, "A") => (ReplyOutcome::Accepted, Some(true)),
-        (false, "R") => (ReplyOutcome::Declined, Some(true)),
-        (false, "P") => (ReplyOutcome::Received, Some(true)),
-        (false, _) => (ReplyOutcome::Unclear, None),
+fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purpose) -> Reply {
+    let outcome = match purpose {
+        Purpose::Respond => responded(event, message),
+        Purpose::Order(Progress::Outcome(outcome)) => outcome,
+        // Done, and no note with it: the visit has happened, the report is owed.
+        Purpose::Order(Progress::Done) => ReplyOutcome::Completed,
+        Purpose::Book(Booking::Booked) => ReplyOutcome::Scheduled,
+        Purpose::Book(Booking::Cancelled) => ReplyOutcome::AppointmentCancelled,
+        Purpose::Book(Booking::Missed) => ReplyOutcome::NoShow,
+        Purpose::Report | Purpose::Ask(_) => ReplyOutcome::Unclear,
     };
-    let notes: Vec<String> = message.all("NTE").map(|nte| nte.field(3).text()).filter(|text| !text.is_empty()).collect();
-    let reason = Some(notes.join("\n")).filter(|text| outcome == ReplyOutcome::Declined && !text.is_empty());
-    let quote = message.first("RF1").map(|rf1| rf1.field(1).raw().to_owned()).filter(|raw| !raw.is_empty());
+    let said = said(message);
+    let appointment = if outcome == ReplyOutcome::Scheduled { appointment(message) } else { None };
     Reply {
         reference: identity.reference.as_ref().map(|reference| reference.as_str().to_owned()),
         matched_by: Some(if identity.reference.is_some() { "reference" } else { "identifier" }.to_owned()),
-        received,
+        received: (outcome != ReplyOutcome::Unclear).then_some(true),
         outcome,
-        appointment: None,
-        reason,
-        quote: quote.or_else(|| notes.first().cloned()),
+        appointment,
+        reason: Some(said.join("\n")).filter(|text| has_reason(outcome) && !text.is_empty()),
+        quote: quote(message).or_else(|| said.first().cloned()),
         confidence: if outcome == ReplyOutcome::Unclear { 0.0 } else { 1.0 },
     }
 }
 
-/// A report carries the consultant's findings: a document, or an observation group that is said to be such a note.
-fn carries_report(message: &Message<'_>) -> bool {
-    let valued = message.all("OBX").any(|obx| !obx.field(5).is_empty());
-    let document = message.all("OBX").any(|obx| obx.value(2, 1).eq_ignore_ascii_case("ED"));
+fn has_reason(outcome: ReplyOutcome) -> bool {
+    matches!(
+        outcome,
+        ReplyOutcome::Declined | ReplyOutcome::Cancelled | ReplyOutcome::AppointmentCancelled | ReplyOutcome::NoShow
+    )
+}
+
+/// What an RRI says by RF1-1. In answer to a change or a cancel a rejection can mean that request as well as the referral.
+fn responded(event: &str, message: &Message<'_>) -> ReplyOutcome {
+    if matches!(message.value("MSA", 1).to_ascii_uppercase().as_str(), "AE" | "AR" | "CE" | "CR") {
+        return ReplyOutcome::Unclear;
+    }
+    match (event, message.value("RF1", 1).to_ascii_uppercase().as_str()) {
+        (_, "P") => ReplyOutcome::Received,
+        ("I14", "A" | "C") => ReplyOutcome::Cancelled,
+        // Without a status only MSA can say that the cancel was taken.
+        ("I14", "") if message.value("MSA", 1).eq_ignore_ascii_case("AA") => ReplyOutcome::Cancelled,
+        ("I13" | "I14", "R") => ReplyOutcome::Unclear,
+        (_, "A") => ReplyOutcome::Accepted,
+        (_, "R") => ReplyOutcome::Declined,
+        _ => ReplyOutcome::Unclear,
+    }
+}
+
+/// The words of an answer: notes, the reason of an order (ORC-16) and of a booking (SCH-6).
+fn said(message: &Message<'_>) -> Vec<String> {
+    let coded = |name: &str, field: usize| {
+        let reason = message.first(name)?.field(field).first();
+        let words = [reason.value(2), reason.value(9), reason.value(1)].into_iter().find(|text| !text.is_empty())?;
+        Some(words.into_owned())
+    };
+    let notes = message.all("NTE").map(|nte| nte.field(3).text()).filter(|text| !text.is_empty());
+    [coded("ORC", 16), coded("SCH", 6)].into_iter().flatten().chain(notes).collect()
+}
+
+/// The code that was relied on, as sent.
+fn quote(message: &Message<'_>) -> Option<String> {
+    let places = [("RF1", 1), ("ORC", 1), ("SCH", 25)];
+    let raw = places.into_iter().filter_map(|(name, field)| Some(message.first(name)?.field(field).raw()));
+    raw.map(str::trim).find(|raw| !raw.is_empty()).map(str::to_owned)
+}
+
+/// When and with whom the visit is: the service first, then the timing, then the resources. Local to the specialist unless it has an
+/// offset.
+fn appointment(message: &Message<'_>) -> Option<Appointment> {
+    let places = [("AIS", 4, 1), ("TQ1", 7, 1), ("SCH", 11, 4), ("AIL", 6, 1), ("AIP", 6, 1), ("AIG", 8, 1)];
+    let dates = places.into_iter().filter_map(|(name, field, component)| {
+        read_date(&message.first(name)?.value(field, component)).ok().filter(|date| date.precision >= Precision::Day)
+    });
+    let at = IsoDate::parse(&dates.into_iter().next()?.iso)?;
+    let person = |segment: Segment<'_, '_>, field: usize| {
+        let parts = [6, 3, 2].map(|number| segment.value(field, number));
+        let name = parts.iter().filter(|part| !part.is_empty()).map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
+        Some(name).filter(|name| !name.is_empty())
+    };
+    let with = [("AIP", 3), ("SCH", 16), ("SCH", 12)].into_iter().find_map(|(name, field)| person(message.first(name)?, field));
+    Some(Appointment { at, with })
+}
+
+fn valued(message: &Message<'_>) -> bool {
+    message.all("OBX").any(|obx| !obx.field(5).is_empty())
+}
+
+fn has_document(message: &Message<'_>) -> bool {
+    message.all("OBX").any(|obx| obx.value(2, 1).eq_ignore_ascii_case("ED") && !obx.field(5).is_empty())
+}
+
+/// A consultation note by its code: OBR-4, OBX-3, or TXA-2 of a medical document.
+fn is_note(message: &Message<'_>) -> bool {
     let coded = message.all("OBR").map(|obr| obr.value(4, 1).into_owned());
     let coded = coded.chain(message.all("OBX").map(|obx| obx.value(3, 1).into_owned()));
-    let is_note = coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str()));
+    let consultation = matches!(message.value("TXA", 2).to_ascii_uppercase().as_str(), "CN" | "CONSULT");
+    valued(message) && (consultation || coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str())))
+}
+
+/// Whether a result or letter is finished: OBR-25 final or corrected, TXA-17 authenticated. Where nothing is said, it was sent as it is.
+fn is_final(message: &Message<'_>) -> bool {
+    let result = message.value("OBR", 25).to_ascii_uppercase();
+    let document = message.value("TXA", 17).to_ascii_uppercase();
+    matches!(result.as_str(), "" | "F" | "C") && matches!(document.as_str(), "" | "AU" | "LA")
+}
+
+/// A report carries the consultant's findings: a document, or an observation group that is said to be such a note.
+fn carries_report(message: &Message<'_>) -> bool {
     let is_final = message.all("OBR").any(|obr| matches!(obr.value(25, 1).as_ref(), "F" | "C"));
     // What comes unasked, later than the answer, with text of its own and no longer pending, is the report.
     let text = message.all("OBX").any(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "TX"));
     let later = message.first("MSA").is_none() && text && !message.value("RF1", 1).eq_ignore_ascii_case("P");
-    valued && (document || is_note || is_final || later)
+    valued(message) && (has_document(message) || is_note(message) || is_final || later)
 }

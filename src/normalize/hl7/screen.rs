@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Header, Hl7Rules, Refusal};
+use super::{
+    Header, Hl7Rules, Refusal, Warning,
+    purpose::{self, Purpose},
+};
 use crate::protocols::hl7::{Message, Segment};
 
-/// Why this message is refused, if it is.
-pub(super) fn refusal(header: &Header, message: &Message<'_>, rules: &Hl7Rules) -> Option<Refusal> {
-    addressed_wrongly(header, rules).or_else(|| if header.message_type == "REF" { patient_missing(message) } else { None })
-}
-
-fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Refusal> {
-    if !matches!(header.message_type.as_str(), "REF" | "RRI") {
-        let text = "this kind of message is not taken here: REF and RRI are";
-        return Some(Refusal::reject(200, "MSH^1^9^1^1", text));
-    }
-    if !matches!(header.event.as_str(), "I12" | "I13" | "I14" | "I15") {
-        return Some(Refusal::reject(201, "MSH^1^9^1^2", "this event is not taken here: I12, I13, I14 and I15 are"));
+/// Why this message is none for us, if it is none.
+pub(super) fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Refusal> {
+    let refusal = purpose::refusal(header);
+    if refusal.is_some() {
+        return refusal;
     }
     if !header.version.supported {
         return Some(Refusal::reject(203, "MSH^1^12", "this version is not taken here: 2.2 to 2.9 are"));
@@ -37,12 +33,14 @@ fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Refusal> {
     None
 }
 
-fn patient_missing(message: &Message<'_>) -> Option<Refusal> {
+/// Why its content cannot be taken, if it cannot: it is about nobody, or about two.
+pub(super) fn patient_wrong(header: &Header, message: &Message<'_>, purpose: Purpose) -> Option<Refusal> {
+    let needed = purpose.needs_patient(header);
     let Some(first) = message.first("PID") else {
-        return Some(Refusal::error(101, "PID", "the message has no PID segment: it names no patient"));
+        return needed.then(|| Refusal::error(101, "PID", "the message has no PID segment: it names no patient"));
     };
     let empty = |field: usize| message.all("PID").all(|pid| pid.field(field).is_empty());
-    if [2, 3, 4, 5, 7].into_iter().all(empty) {
+    if needed && [2, 3, 4, 5, 7].into_iter().all(empty) {
         return Some(Refusal::error(101, "PID", "PID has no identifier, no name and no birth date"));
     }
     let known = numbers(&first);
@@ -50,6 +48,12 @@ fn patient_missing(message: &Message<'_>) -> Option<Refusal> {
         return Some(Refusal::error(198, "PID^2", "the message is about two patients: send one message each"));
     }
     None
+}
+
+/// What a strict channel refuses of that which others are only warned of.
+pub(super) fn too_loose(warnings: &[Warning]) -> Option<Refusal> {
+    let found = warnings.iter().find(|warning| warning.code == 101 || warning.location.starts_with("OBX"))?;
+    Some(Refusal::error(found.code, &found.location, found.text.clone()))
 }
 
 /// Whether two PID segments are about two people: their numbers have nothing in common, or without numbers their names differ.

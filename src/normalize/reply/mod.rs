@@ -50,14 +50,14 @@ impl DateOrder {
 #[must_use]
 pub fn read_reply(words: &str, sent_on: Date, order: DateOrder) -> Reply {
     if words.chars().count() > WORDS_CHARACTERS_MAX {
-        return unclear(None, "it is long", &[]);
+        return unclear(None, "it is long", &[words.trim().to_owned()]);
     }
     let sentences = text::sentences(words, |line| statements::says(&text::plain(line)));
     if sentences.is_empty() {
         return unclear(None, "it has no words of its own", &[]);
     }
     if sentences.len() > SENTENCES_MAX {
-        return unclear(None, "it has many sentences", &[]);
+        return unclear(None, "it has many sentences", &[words.trim().to_owned()]);
     }
     let mut said = Said::default();
     for sentence in &sentences {
@@ -96,6 +96,8 @@ fn word(outcome: ReplyOutcome) -> &'static str {
         ReplyOutcome::NotReceived => "not-received",
         ReplyOutcome::Accepted => "accepted",
         ReplyOutcome::Scheduled => "scheduled",
+        ReplyOutcome::AppointmentCancelled => "appointment-cancelled",
+        ReplyOutcome::Cancelled => "cancelled",
         ReplyOutcome::Declined => "declined",
         ReplyOutcome::NeedsInformation => "needs-information",
         ReplyOutcome::Redirected => "redirected",
@@ -207,7 +209,9 @@ impl Said {
         let received = self.received(outcome);
         let Some(outcome) = outcome.filter(|_| self.doubt.is_none()) else {
             let why = self.doubt.unwrap_or("nothing in it answers the request");
-            return Reply { received, appointment, ..unclear(outcome.or(self.outcomes.first().copied()), why, &self.quotes) };
+            // Where nothing was understood, a person wants to see what there is.
+            let quotes = if self.quotes.is_empty() { &[words.trim().to_owned()] } else { self.quotes.as_slice() };
+            return Reply { received, appointment, ..unclear(outcome.or(self.outcomes.first().copied()), why, quotes) };
         };
         let reason = matches!(
             outcome,

@@ -13,6 +13,12 @@ pub struct Charset {
 }
 
 impl Charset {
+    /// Plain ASCII: what an answer is written in where the set of the message cannot be used.
+    #[must_use]
+    pub fn ascii() -> Self {
+        Self { encoding: UTF_8, declared: true }
+    }
+
     /// Decodes bytes: in the declared set where that works, else as UTF-8, else as windows-1252 (a superset of 8859/1).
     /// A byte that means nothing becomes U+FFFD; it is never fatal.
     pub(super) fn read<'b>(declared: &str, bytes: &'b [u8]) -> (Self, Cow<'b, str>) {

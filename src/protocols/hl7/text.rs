@@ -7,6 +7,9 @@ use std::borrow::Cow;
 
 use super::Charset;
 
+/// How much of UTF-16 or UTF-32 text is looked at for its MSH.
+const WIDE_HEADER_BYTES_MAX: usize = 8_192;
+
 /// The characters that separate and escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delimiters {
@@ -164,6 +167,24 @@ impl RawHeader {
         Ok(Self { delimiters, fields: line.split(|byte| *byte == separator).map(<[u8]>::to_vec).collect() })
     }
 
+    /// Reads the first segment of UTF-16 or UTF-32 text as far as it is ASCII, so that its sender can be told. MSH-18 is left empty: the
+    /// answer is in ASCII. None: it is no such text, or there is no MSH in it.
+    #[must_use]
+    pub fn read_wide(body: &[u8]) -> Option<Self> {
+        if !is_wide(body) {
+            return None;
+        }
+        let head = body.get(..body.len().min(WIDE_HEADER_BYTES_MAX))?;
+        let head = [&b"\xFF\xFE"[..], b"\xFE\xFF"].iter().find_map(|mark| head.strip_prefix(*mark)).unwrap_or(head);
+        let narrow: Vec<u8> =
+            head.iter().filter(|byte| **byte != 0).map(|byte| if byte.is_ascii() { *byte } else { b'?' }).collect();
+        let mut header = Self::read(&narrow).ok()?;
+        if let Some(charset) = header.fields.get_mut(17) {
+            charset.clear();
+        }
+        Some(header)
+    }
+
     /// MSH-n as it came, from MSH-3 on; empty where absent.
     #[must_use]
     pub fn field(&self, number: usize) -> &[u8] {
@@ -225,9 +246,10 @@ fn first_repetition(header: &RawHeader, number: usize) -> String {
     text.split(header.delimiters.repetition).next().unwrap_or_default().to_owned()
 }
 
+/// A byte order mark, or the zeros that stand between the letters of MSH.
 fn is_wide(body: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [b"\xFF\xFE", b"\xFE\xFF", b"M\0S\0", b"\0M\0S"];
-    starts.iter().any(|start| body.starts_with(start)) || body.starts_with(b"\0\0\0M")
+    let starts: [&[u8]; 6] = [b"\xFF\xFE", b"\xFE\xFF", b"M\0S\0", b"\0M\0S", b"M\0\0\0S", b"\0\0\0M"];
+    starts.iter().any(|start| body.starts_with(start))
 }
 
 pub(super) fn strip_junk(body: &[u8]) -> &[u8] {

@@ -50,7 +50,7 @@ pub(super) fn referral() -> Referral {
         status: Status::New,
         version: 0,
         record: Record::default(),
-        pending_reply: None,
+        pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),
     }

@@ -1,0 +1,178 @@
+//! What a person corrects in a record: which fields, and whether the value can be right.
+
+use jiff::civil::Date;
+use phonenumber::country;
+use serde_json::Value;
+
+use crate::referral::{Record, checks};
+
+/// The oldest a patient can be.
+const AGE_YEARS_MAX: i16 = 130;
+
+/// What a person can correct: what the sender said, not what the engine keeps about it.
+const CORRECTABLE: [&str; 12] = [
+    "priority",
+    "kind",
+    "identifiers",
+    "authored_at",
+    "expires_at",
+    "patient",
+    "insurance",
+    "authorization",
+    "referring",
+    "referred_to",
+    "request",
+    "appointment",
+];
+
+/// The record with one field corrected: as text, or where that does not fit as a number or a truth value. `region` is where phone
+/// numbers without a country are dialled, `today` the day of the site.
+///
+/// # Errors
+/// What is wrong with the path or the value, and what would be right.
+pub(super) fn corrected(record: &Value, path: &str, text: &str, region: &str, today: Date) -> Result<Value, String> {
+    let section = path.split('.').next().unwrap_or_default();
+    if !CORRECTABLE.contains(&section) {
+        return Err(format!("{path} is no field of a referral that can be corrected: {}", CORRECTABLE.join(", ")));
+    }
+    if text.is_empty() {
+        return Err(format!("{path}: say what is right"));
+    }
+    let text = &plausible(path, text, region, today).map_err(|why| format!("{path}: {why}"))?;
+    let plain = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_boolean() || value.is_number());
+    let mut why = String::new();
+    for leaf in [Some(Value::String(text.to_owned())), plain].into_iter().flatten() {
+        let mut value = record.clone();
+        set_path(&mut value, path, leaf)?;
+        match serde_json::from_value::<Record>(value.clone()) {
+            Ok(_) => return Ok(value),
+            Err(error) => why = format!("{path} cannot be that: {error}"),
+        }
+    }
+    Err(why)
+}
+
+/// The value as it is kept, if it can be that: a person's slip is told at once, as it would go out to the specialist.
+fn plausible(path: &str, text: &str, region: &str, today: Date) -> Result<String, String> {
+    let mut steps = path.rsplit('.');
+    match (steps.next().unwrap_or_default(), steps.nth(1).unwrap_or_default()) {
+        ("npi", _) if !checks::npi_is_sound(text) => Err("an NPI has ten digits, and this one's check digit is wrong".to_owned()),
+        ("birth_date", _) => {
+            let year: Option<i16> = text.get(..4).and_then(|year| year.parse().ok());
+            let day = text.parse::<Date>().ok();
+            if day.is_some_and(|day| day > today) || year.is_some_and(|year| year > today.year()) {
+                return Err("nobody is born after today".to_owned());
+            }
+            if year.is_some_and(|year| year < today.year() - AGE_YEARS_MAX) {
+                return Err(format!("nobody is older than {AGE_YEARS_MAX} years"));
+            }
+            Ok(text.to_owned())
+        }
+        ("number", "phones") => phonenumber::parse(region.parse::<country::Id>().ok(), text)
+            .ok()
+            .filter(phonenumber::is_valid)
+            .map(|number| number.format().mode(phonenumber::Mode::E164).to_string())
+            .ok_or_else(|| "it is no telephone number: write it as \"+1 503 555 0142\"".to_owned()),
+        ("code", "diagnoses") if !checks::is_like_icd10(text) => {
+            Err("it is not like an ICD-10 code, such as I10 or R00.2".to_owned())
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Sets one leaf, making the objects on the way to it. A list grows by one at most.
+fn set_path(root: &mut Value, path: &str, leaf: Value) -> Result<(), String> {
+    let mut node = root;
+    let mut leaf = Some(leaf);
+    let mut steps = path.split('.').peekable();
+    while let Some(step) = steps.next() {
+        let last = steps.peek().is_none();
+        let next_is_index = steps.peek().is_some_and(|next| next.parse::<usize>().is_ok());
+        let empty = || if next_is_index { Value::Array(Vec::new()) } else { Value::Object(serde_json::Map::new()) };
+        node = match node {
+            Value::Object(fields) => fields.entry(step.to_owned()).or_insert_with(empty),
+            Value::Array(items) => {
+                let at: usize = step.parse().map_err(|_| format!("{path}: {step} should be a position in the list, from 0"))?;
+                if at > items.len() {
+                    return Err(format!("{path}: the list has {} entries", items.len()));
+                }
+                if at == items.len() {
+                    items.push(empty());
+                }
+                items.get_mut(at).ok_or_else(|| format!("{path}: no such entry"))?
+            }
+            _ => return Err(format!("{path} is no field of a referral")),
+        };
+        if last && let Some(leaf) = leaf.take() {
+            *node = leaf;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the path names a leaf that the record really has (a field that the type does not know is dropped when it is read).
+pub(super) fn has_path(record: &Record, path: &str) -> bool {
+    let Ok(value) = serde_json::to_value(record) else { return false };
+    let pointer = format!("/{}", path.replace('.', "/"));
+    value.pointer(&pointer).is_some_and(|leaf| !leaf.is_object() && !leaf.is_array())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::referral::IsoDate;
+
+    fn record_with(fields: &[(&str, &str)]) -> Result<Record, String> {
+        let mut value = serde_json::to_value(Record::default()).unwrap();
+        for (path, text) in fields {
+            value = corrected(&value, path, text, "US", date(2026, 11, 21))?;
+        }
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_path_sets_one_leaf_and_makes_what_is_on_the_way() {
+        let record = record_with(&[("patient.name.family", "Okafor"), ("insurance.0.payer", "Aetna")]).unwrap();
+        assert_eq!(record.patient.name.family.as_deref(), Some("Okafor"));
+        assert_eq!(record.insurance[0].payer.as_deref(), Some("Aetna"));
+        assert!(has_path(&record, "insurance.0.payer"));
+        assert!(!has_path(&record, "patient.shoe_size"));
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_refused() {
+        assert!(record_with(&[("patient.birth_date", "1980-02-30")]).is_err());
+        assert!(record_with(&[("priority", "soonish")]).is_err());
+        assert!(record_with(&[("insurance.3.payer", "x")]).is_err());
+        assert!(record_with(&[("held.0", "deceased")]).is_err());
+        assert!(record_with(&[("patient.birth_date", "")]).is_err());
+        assert!(!record_with(&[("request.report_expected", "false")]).unwrap().request.report_expected);
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_told_at_once() {
+        for (path, text) in [
+            ("patient.birth_date", "2051-01-01"),
+            ("patient.birth_date", "2026-11-22"),
+            ("patient.birth_date", "1850-01-01"),
+            ("referring.npi", "1245319598"),
+            ("referring.npi", "123"),
+            ("referring.phones.0.number", "abc"),
+            ("request.diagnoses.0.code", "ZZZ"),
+        ] {
+            let told = record_with(&[(path, text)]).unwrap_err();
+            assert!(told.starts_with(path) && !told.contains(text), "{told}");
+        }
+        let record = record_with(&[
+            ("patient.birth_date", "2026-11-21"),
+            ("referring.npi", "1245319599"),
+            ("referring.phones.0.number", "(503) 555-0142"),
+            ("request.diagnoses.0.code", "R00.2"),
+        ]);
+        let record = record.unwrap();
+        assert_eq!(record.referring.npi.as_deref(), Some("1245319599"));
+        assert_eq!(record.referring.phones[0].number, "+15035550142");
+    }
+}

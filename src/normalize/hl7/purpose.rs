@@ -1,0 +1,171 @@
+//! What a message is for: by its type and event, and for orders by what ORC says.
+//!
+//! Two sides speak here. The referrer asks: REF, and the OMG and OSU of a 360X initiator. The specialist answers: RRI, the OMG and OSU
+//! of a 360X recipient, bookings (SIU), and reports (ORU, MDM). An order message tells its side by ORC-1 alone.
+
+use super::{Header, Refusal};
+use crate::{normalize::Event, protocols::hl7::Message, referral::ReplyOutcome};
+
+/// The message types that are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MessageType {
+    /// Patient referral.
+    Ref,
+    /// Return referral information.
+    Rri,
+    /// General clinical order: a 360X request or outcome.
+    Omg,
+    /// Order status update: a 360X acceptance, refusal or cancellation.
+    Osu,
+    /// Scheduling notification.
+    Siu,
+    /// Observation result.
+    Oru,
+    /// Medical document.
+    Mdm,
+}
+
+impl MessageType {
+    const ALL: [(&'static str, Self); 7] = [
+        ("REF", Self::Ref),
+        ("RRI", Self::Rri),
+        ("OMG", Self::Omg),
+        ("OSU", Self::Osu),
+        ("SIU", Self::Siu),
+        ("ORU", Self::Oru),
+        ("MDM", Self::Mdm),
+    ];
+
+    /// The type with this name in upper case.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, it)| it)
+    }
+
+    /// The events of it that are taken.
+    fn events(self) -> &'static [&'static str] {
+        match self {
+            Self::Ref | Self::Rri => &["I12", "I13", "I14", "I15"],
+            Self::Omg => &["O19"],
+            Self::Osu => &["O51"],
+            Self::Siu => &["S12", "S13", "S15", "S26"],
+            Self::Oru => &["R01"],
+            Self::Mdm => &["T02"],
+        }
+    }
+}
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The referrer asks.
+    Ask(Event),
+    /// The specialist answers a referral (RRI).
+    Respond,
+    /// The specialist says how the order stands (OMG, OSU).
+    Order(Progress),
+    /// The specialist's calendar says something (SIU).
+    Book(Booking),
+    /// A result or a letter (ORU, MDM): the report, or a document.
+    Report,
+}
+
+/// How an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It comes to this.
+    Outcome(ReplyOutcome),
+    /// It is done: with a note it is the report.
+    Done,
+}
+
+/// What happened to an appointment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Booking {
+    /// S12, S13.
+    Booked,
+    /// S15.
+    Cancelled,
+    /// S26.
+    Missed,
+}
+
+/// Why the type and event of a message are not taken, if they are not.
+pub(super) fn refusal(header: &Header) -> Option<Refusal> {
+    let Some(kind) = MessageType::named(&header.message_type) else {
+        let text = "this kind of message is not taken here: REF, RRI, OMG, OSU, SIU, ORU and MDM are";
+        return Some(Refusal::reject(200, "MSH^1^9^1^1", text));
+    };
+    // In 2.2 and 2.3 some leave the event of a result out: there is only one.
+    let unsaid = kind == MessageType::Oru && header.event.is_empty();
+    if unsaid || kind.events().contains(&header.event.as_str()) {
+        return None;
+    }
+    let text = format!("this event is not taken here: of {} {} are", header.message_type, kind.events().join(", "));
+    Some(Refusal::reject(201, "MSH^1^9^1^2", text))
+}
+
+/// What a message is for. Its type and event were found to be taken.
+pub(super) fn of(header: &Header, message: &Message<'_>) -> Purpose {
+    match MessageType::named(&header.message_type) {
+        Some(MessageType::Ref) | None => Purpose::Ask(match header.event.as_str() {
+            "I13" => Event::Change,
+            "I14" => Event::Cancel,
+            "I15" => Event::StatusRequest,
+            _ => Event::New,
+        }),
+        Some(MessageType::Rri) => Purpose::Respond,
+        Some(MessageType::Omg) => order(message, Some(Event::New)),
+        Some(MessageType::Osu) => order(message, None),
+        Some(MessageType::Siu) => Purpose::Book(match header.event.as_str() {
+            "S15" => Booking::Cancelled,
+            "S26" => Booking::Missed,
+            _ => Booking::Booked,
+        }),
+        Some(MessageType::Oru | MessageType::Mdm) => Purpose::Report,
+    }
+}
+
+/// ORC-1 (table 0119) tells who speaks; ORC-5 (table 0038) how far the order is. `new` is what an order without an answer is.
+fn order(message: &Message<'_>, new: Option<Event>) -> Purpose {
+    let control = message.value("ORC", 1).to_ascii_uppercase();
+    let status = message.value("ORC", 5).to_ascii_uppercase();
+    match (control.as_str(), status.as_str(), new) {
+        // Some keep NW in the outcome: what is complete asks for nothing.
+        ("" | "NW", status, Some(new)) if status != "CM" => Purpose::Ask(new),
+        ("XO" | "XX" | "RP", _, _) => Purpose::Ask(Event::Change),
+        ("CA" | "DC", _, _) => Purpose::Ask(Event::Cancel),
+        (control, status, _) => Purpose::Order(progress(control, status)),
+    }
+}
+
+fn progress(control: &str, status: &str) -> Progress {
+    match (control, status) {
+        ("OK", _) => Progress::Outcome(ReplyOutcome::Accepted),
+        ("UA", _) => Progress::Outcome(ReplyOutcome::Declined),
+        ("CR" | "DR" | "OC" | "OD", _) => Progress::Outcome(ReplyOutcome::Cancelled),
+        (_, "CM") => Progress::Done,
+        // In process: they have it and are at work.
+        ("SC" | "SN" | "RE" | "SS", "IP" | "A") => Progress::Outcome(ReplyOutcome::Accepted),
+        ("SC" | "SN" | "SS", "SC") => Progress::Outcome(ReplyOutcome::Scheduled),
+        ("SC" | "SN" | "SS", "CA") => Progress::Outcome(ReplyOutcome::Cancelled),
+        ("RE", "") => Progress::Done,
+        _ => Progress::Outcome(ReplyOutcome::Unclear),
+    }
+}
+
+impl Purpose {
+    /// Whether the referrer speaks.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self, Self::Ask(_))
+    }
+
+    /// Whether there is no telling what it is about without a patient.
+    pub(super) fn needs_patient(self, header: &Header) -> bool {
+        match self {
+            Self::Ask(Event::New) => true,
+            // OSU has an optional PID: its order is named by number.
+            Self::Ask(Event::Change | Event::Cancel | Event::StatusRequest) => header.message_type == "REF",
+            Self::Respond | Self::Order(_) | Self::Book(_) | Self::Report => false,
+        }
+    }
+}

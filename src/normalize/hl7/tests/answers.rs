@@ -1,0 +1,126 @@
+//! What the specialist's side says: 360X orders, bookings, results and letters.
+
+use super::*;
+use crate::referral::ReplyOutcome;
+
+const OID: &str = "2.16.840.1.113883.19.5";
+
+/// A head of this type, between 360X partners.
+fn head(kind: &str) -> String {
+    format!("MSH|^~\\&||^{OID}.1^ISO||^{OID}.2^ISO|20261121101500+0000||{kind}|C1|P|2.5.1|||NE|NE|||||360X")
+}
+
+fn order(kind: &str, control: &str, status: &str, more: &[&str]) -> Hl7Message {
+    let number = format!("889^^{OID}^ISO");
+    let orc = format!("ORC|{control}|{number}|||{status}|||||||34^Allen^Anthony||||^No capacity before spring");
+    let obr = format!("OBR|1|{number}||57133-1^Referral note^LN");
+    read(&[&[&head(kind), PID, &orc, &obr], more].concat())
+}
+
+fn outcome(read: &Hl7Message) -> ReplyOutcome {
+    assert_eq!(read.outcome.kind, Kind::Reply, "{:?}", read.refusal);
+    read.outcome.reply.as_ref().unwrap().outcome
+}
+
+#[test]
+fn a_360x_request_is_a_referral_known_by_its_order_number() {
+    let request = order("OMG^O19^OMG_O19", "NW", "", &["TQ1|1|||||||20261218235959+0000|A"]);
+    assert_eq!((request.outcome.kind, request.outcome.event), (Kind::Referral, Some(Event::New)));
+    assert_eq!(request.referral_keys, [format!("referral|{OID}.1|{OID}|889")]);
+    let record = request.outcome.record.unwrap();
+    assert_eq!(record.identifiers.placer.unwrap().found_in.as_deref(), Some("ORC-2"));
+    assert_eq!(record.referring.name.family.as_deref(), Some("Allen"));
+    assert_eq!(record.priority, Priority::Urgent);
+}
+
+#[test]
+fn a_360x_cancel_asks_and_its_confirmation_answers() {
+    for control in ["CA", "DC"] {
+        assert_eq!(order("OSU^O51^OSU_O51", control, "", &[]).outcome.event, Some(Event::Cancel));
+    }
+    assert_eq!(order("OMG^O19", "XO", "", &[]).outcome.event, Some(Event::Change));
+    assert_eq!(outcome(&order("OSU^O51", "CR", "", &[])), ReplyOutcome::Cancelled);
+}
+
+#[test]
+fn a_360x_status_says_what_the_specialist_decided() {
+    assert_eq!(outcome(&order("OSU^O51", "OK", "", &[])), ReplyOutcome::Accepted);
+    let declined = order("OSU^O51", "UA", "", &[]);
+    assert_eq!(outcome(&declined), ReplyOutcome::Declined);
+    assert_eq!(declined.outcome.reply.unwrap().reason.as_deref(), Some("No capacity before spring"));
+    assert_eq!(outcome(&order("OMG^O19", "SC", "IP", &[])), ReplyOutcome::Accepted);
+    assert_eq!(outcome(&order("OMG^O19", "SC", "CM", &[])), ReplyOutcome::Completed);
+    for (control, status) in [("SC", "HD"), ("UC", ""), ("ZZ", ""), ("", "")] {
+        assert_eq!(outcome(&order("OSU^O51", control, status, &[])), ReplyOutcome::Unclear, "{control} {status}");
+    }
+}
+
+#[test]
+fn a_360x_outcome_with_its_note_is_the_report() {
+    let note = "OBX|1|TX|11488-4^Consultation note^LN||No sign of ischaemia.||||||F";
+    for control in ["SC", "NW"] {
+        assert_eq!(order("OMG^O19", control, "CM", &[note]).outcome.kind, Kind::Report);
+    }
+}
+
+#[test]
+fn an_order_without_a_patient_is_refused_and_a_status_without_one_is_not() {
+    assert_eq!(refused(&[&head("OMG^O19"), "ORC|NW|889"]), "AE 101 PID");
+    assert_eq!(outcome(&read(&[&head("OSU^O51"), "ORC|OK|889"])), ReplyOutcome::Accepted);
+}
+
+#[test]
+fn bookings_say_when_and_with_whom() {
+    let sch = format!("SCH||77^^{OID}||||^Clinic moved|||||^^20^20261214103000|||||9^Ames^Dora||||||||||889^^{OID}^ISO");
+    let booked = read(&[&head("SIU^S12^SIU_S12"), &sch, PID, "RGS|1", "AIP|1||9^Ames^Dora^^^Dr"]);
+    assert_eq!(outcome(&booked), ReplyOutcome::Scheduled);
+    assert_eq!(booked.referral_keys[0], format!("referral|{OID}.2|{OID}|889"));
+    let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
+    assert_eq!((appointment.at.as_str(), appointment.with.as_deref()), ("2026-12-14T10:30:00", Some("Dr Dora Ames")));
+    let moved = read(&[&head("SIU^S13"), &sch, "TQ1|1||||||20261215090000+0100", PID, "AIS|1||99243|20261216"]);
+    assert_eq!(moved.outcome.reply.unwrap().appointment.unwrap().at.as_str(), "2026-12-16");
+    let off = read(&[&head("SIU^S15"), &sch, PID]);
+    assert_eq!(outcome(&off), ReplyOutcome::AppointmentCancelled);
+    assert_eq!(off.outcome.reply.unwrap().reason.as_deref(), Some("Clinic moved"));
+    assert_eq!(outcome(&read(&[&head("SIU^S26^SIU_S26"), &sch, PID])), ReplyOutcome::NoShow);
+    assert_eq!(refused(&[&head("SIU^S14"), &sch, PID]), "AR 201 MSH^1^9^1^2");
+}
+
+#[test]
+fn a_final_letter_or_result_is_the_report_and_what_is_a_draft_or_a_value_is_a_document() {
+    let pdf = format!("OBX|1|ED|LTR^Letter^L||^application^pdf^Base64^{}||||||F", data_encoding::BASE64.encode(b"%PDF-1.4 x"));
+    let obr = |status: &str| format!("OBR|1|GP-1|LAB-2|11488-4^Consultation note^LN{}{status}", "|".repeat(21));
+    let kind = |lines: &[&str]| read(lines).outcome.kind;
+    assert_eq!(kind(&[&head("ORU^R01^ORU_R01"), PID, &obr("F"), &pdf]), Kind::Report);
+    assert_eq!(kind(&[&head("ORU^R01"), PID, &obr("P"), &pdf]), Kind::Document);
+    assert_eq!(kind(&[&head("ORU^R01"), PID, "OBR|1|GP-1||718-7^Hb^LN", "OBX|1|NM|718-7^Hb^LN||13.1|g/dL"]), Kind::Document);
+    let txa = |kind: &str, status: &str| format!("TXA|1|{kind}|TX|||||||||D-1||GP-1|||{status}");
+    let text = "OBX|1|TX|LTR^Letter^L||Seen today, no further visit.";
+    let letter = read(&[&head("MDM^T02^MDM_T02"), PID, &txa("CN", "AU"), text]);
+    assert_eq!(
+        (letter.outcome.kind, letter.referral_keys[0].as_str()),
+        (Kind::Report, format!("referral|{OID}.2||GP-1").as_str())
+    );
+    assert_eq!(kind(&[&head("MDM^T02"), PID, &txa("CN", "DI"), text]), Kind::Document);
+    assert_eq!(kind(&[&head("MDM^T02"), PID, &txa("DS", "AU"), text]), Kind::Document);
+    assert_eq!(refused(&[&head("MDM^T01"), PID]), "AR 201 MSH^1^9^1^2");
+}
+
+#[test]
+fn responses_to_a_change_a_cancel_and_a_status_request_are_told_apart() {
+    let response = |event: &str, status: &str| {
+        let rf1 = format!("RF1|{status}|R||||REF-1");
+        outcome(&read(&[&head(&format!("RRI^{event}^RRI_I12")), "MSA|AA|X1", &rf1, RT, PID]))
+    };
+    for event in ["I12", "I13", "I15"] {
+        assert_eq!(response(event, "A"), ReplyOutcome::Accepted);
+        assert_eq!(response(event, "P"), ReplyOutcome::Received);
+    }
+    assert_eq!(response("I14", "A"), ReplyOutcome::Cancelled);
+    assert_eq!(response("I14", ""), ReplyOutcome::Cancelled);
+    assert_eq!(response("I14", "P"), ReplyOutcome::Received);
+    assert_eq!(response("I15", "R"), ReplyOutcome::Declined);
+    for event in ["I13", "I14"] {
+        assert_eq!(response(event, "R"), ReplyOutcome::Unclear, "the request or the referral");
+    }
+}

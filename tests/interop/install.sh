@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs other people's HL7 programs, and a Node.js to run some of them with, into target/interop: for tests/it/interop.rs.
+# Nothing leaves that folder. Does nothing where it is done already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+into=$(cd ../.. && pwd)/target/interop
+wanted=$(cat requirements.txt package-lock.json | sha256sum)
+mkdir -p "$into"
+cp ./*.py ./*.mjs package.json package-lock.json "$into"
+if [ "$(cat "$into/installed" 2>/dev/null)" = "$wanted" ]; then
+    exit 0
+fi
+rm -rf "$into/installed" "$into/venv" "$into/node_modules"
+python3 -m venv "$into/venv"
+"$into/venv/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt
+cd "$into"
+PATH="$into/venv/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund --no-progress
+printf '%s\n' "$wanted" >installed

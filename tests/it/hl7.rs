@@ -1,0 +1,286 @@
+//! HL7 through the running engine: changes, cancels and status requests, the specialist's answers, repeats, and what is refused.
+
+use serde_json::Value;
+
+use crate::harness::{Peer, Running, Site, field, framed, referral_message, wait_for};
+
+/// A channel whose senders are named, so that the specialist's answers are taken at their word.
+const VOUCHED: &str = r#"
+[inbound.mllp]
+listen = "127.0.0.1:0"
+[acknowledge]
+senders = ["EHR|STMARY", "CARDIO|NORTHSIDE"]
+[route]
+by = ["directory", "specialty"]
+specialty.Cardiology = { through = "email-out", to = "cardiology-desk" }
+"#;
+
+/// A site, its engine, and one referral `P1` whose specialist was asked.
+struct Asked {
+    site: Site,
+    _running: Running,
+    peer: Peer,
+    reference: String,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let site = Site::new();
+        site.channel("hl7-in", VOUCHED);
+        let running = site.start();
+        let mut peer = Peer::connect(&site.mllp());
+        let answer = peer.send(&referral_message("M1", "P1", "Quillfeather")).unwrap();
+        assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+        let reference = field(&answer, "RF1", 11).split('^').next().unwrap().to_owned();
+        let asked = Self { site, _running: running, peer, reference };
+        assert!(wait_for(|| asked.status() == "requested"), "{}", asked.site.log());
+        asked
+    }
+
+    fn referral(&self) -> Value {
+        self.site.json(&["referrals", "show", &self.reference, "--json"]).unwrap()["referral"].clone()
+    }
+
+    fn status(&self) -> String {
+        self.referral()["status"].as_str().unwrap().to_owned()
+    }
+
+    /// The referral's message with another event and control id.
+    fn event(&self, event: &str, control_id: &str) -> String {
+        referral_message(control_id, "P1", "Quillfeather").replace("REF^I12^REF_I12", &format!("REF^{event}^REF_I12"))
+    }
+
+    fn send(&mut self, message: &str) -> String {
+        self.peer.send(message).unwrap()
+    }
+
+    /// What the specialist's system says of it, by the referrer's number.
+    fn specialist(&mut self, kind: &str, control_id: &str, lines: &[&str]) -> String {
+        let head = format!("MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|20261123||{kind}|{control_id}|P|2.5.1");
+        let pid = "PID|1||MR-P1^^^STMARY^MR||Quillfeather^Ottoline||19620214|F";
+        let message = [&[head.as_str(), pid], lines].concat().join("\r") + "\r";
+        self.send(&message)
+    }
+
+    /// The purposes of the deliveries in this state.
+    fn deliveries(&self, state: &str) -> Vec<String> {
+        let all = self.site.deliveries();
+        let mut found: Vec<String> = all
+            .iter()
+            .filter(|delivery| delivery["state"] == state)
+            .map(|delivery| delivery["purpose"].as_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        found
+    }
+
+    fn reply(&self, outcome: &str, at: &[&str]) {
+        let mut arguments = vec!["referrals", "settle", &self.reference, "reply", outcome];
+        arguments.extend(at);
+        let output = self.site.command().args(&arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_change_makes_a_new_version_and_the_specialist_gets_an_update_at_once() {
+    let mut asked = Asked::new();
+    let raised = asked.event("I13", "M2").replace("R^Routine", "S^STAT");
+    let answer = asked.send(&raised);
+    assert_eq!((field(&answer, "MSH", 9), field(&answer, "MSA", 1)), ("RRI^I13^RRI_I12", "AA"), "{answer}");
+    assert!(wait_for(|| asked.deliveries("sent").contains(&"update".to_owned())), "{}", asked.site.log());
+    let shown = asked.site.json(&["referrals", "show", &asked.reference, "--json"]).unwrap();
+    assert_eq!(shown["referral"]["priority"], "stat");
+    assert!(shown["referral"]["history"].as_array().unwrap().iter().any(|entry| entry["event"] == "changed"));
+    assert_eq!(asked.site.referrals().len(), 1);
+}
+
+#[test]
+fn a_cancel_is_requested_and_the_specialist_is_told_and_confirms() {
+    let mut asked = Asked::new();
+    let cancel = asked.event("I14", "M2");
+    let answer = asked.send(&cancel);
+    assert_eq!((field(&answer, "MSA", 1), field(&answer, "RF1", 1)), ("AA", "P^Pending^HL70283"), "{answer}");
+    assert!(field(&answer, "NTE", 3).contains("requested"), "{answer}");
+    assert_eq!(asked.status(), "cancel-requested");
+    assert!(wait_for(|| asked.deliveries("sent").contains(&"withdrawal".to_owned())), "{}", asked.site.log());
+    let answer = asked.specialist("OSU^O51^OSU_O51", "S1", &["ORC|CR|P1^STMARY"]);
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    assert_eq!(asked.status(), "cancelled");
+}
+
+#[test]
+fn a_cancel_withdraws_what_is_still_queued() {
+    let site = Site::new();
+    // Nothing can leave: the Maildir's parent is a file.
+    site.channel("email-out", "[outbound.email]\nfrom = \"a@loopline.example\"\nmaildir = \"blocked/mail\"\n");
+    std::fs::create_dir_all(site.data("")).unwrap();
+    std::fs::write(site.data("blocked"), "").unwrap();
+    let _running = site.start();
+    let mut peer = Peer::connect(&site.mllp());
+    peer.send(&referral_message("M1", "P1", "Quillfeather")).unwrap();
+    let cancel = referral_message("M2", "P1", "Quillfeather").replace("REF^I12^REF_I12", "REF^I14^REF_I12");
+    assert_eq!(field(&peer.send(&cancel).unwrap(), "MSA", 1), "AA");
+    let withdrawn =
+        || site.deliveries().iter().filter(|it| it["purpose"] == "confirmation-request").all(|it| it["state"] == "withdrawn");
+    assert!(wait_for(withdrawn), "{:#?}", site.deliveries());
+}
+
+#[test]
+fn reject_i14_for_a_completed_referral_is_a_business_no() {
+    let mut asked = Asked::new();
+    asked.reply("completed", &[]);
+    let cancel = asked.event("I14", "M2");
+    let answer = asked.send(&cancel);
+    assert_eq!((field(&answer, "MSH", 9), field(&answer, "MSA", 1)), ("RRI^I14^RRI_I12", "AA"), "{answer}");
+    assert_eq!(field(&answer, "RF1", 1), "A^Accepted^HL70283", "as it stands: {answer}");
+    assert!(field(&answer, "NTE", 3).contains("not cancelled"), "{answer}");
+    assert!(!answer.contains("ERR|"));
+    assert_eq!(asked.status(), "completed");
+    assert!(!asked.deliveries("sent").contains(&"withdrawal".to_owned()));
+}
+
+#[test]
+fn a_status_request_is_answered_afresh_every_time() {
+    let mut asked = Asked::new();
+    let request = asked.event("I15", "M2");
+    let first = asked.send(&request);
+    assert_eq!((field(&first, "RF1", 1), field(&first, "NTE", 3)), ("P^Pending^HL70283", "status: requested"), "{first}");
+    asked.reply("scheduled", &["--at", "2026-12-14T10:30"]);
+    let second = asked.send(&request);
+    assert_eq!(field(&second, "RF1", 1), "A^Accepted^HL70283", "{second}");
+    assert_eq!(field(&second, "NTE", 3), "status: scheduled, appointment 2026-12-14T10:30");
+    let quoted = asked.event("I15", "M3").replace("P1^STMARY", "P99^STMARY").replace(
+        "RF1|P|R^Routine||||P99^STMARY|20261121|20270521",
+        &format!("RF1|P|R^Routine||||P99^STMARY|20261121|20270521|||{}", asked.reference),
+    );
+    assert_eq!(field(&asked.send(&quoted), "MSA", 1), "AA", "found by our own number");
+}
+
+#[test]
+fn reject_change_cancel_and_status_of_an_unknown_referral() {
+    let mut asked = Asked::new();
+    for (event, id) in [("I13", "M2"), ("I14", "M3"), ("I15", "M4")] {
+        let answer = asked.peer.send(&asked.event(event, id).replace("P1^STMARY", "P7^STMARY")).unwrap();
+        assert_eq!(field(&answer, "MSA", 1), "AE", "{answer}");
+        assert!(field(&answer, "ERR", 3).starts_with("204^") && field(&answer, "ERR", 2) == "RF1^1^6", "{answer}");
+    }
+}
+
+#[test]
+fn the_specialist_answers_in_360x_and_the_loop_closes() {
+    let mut asked = Asked::new();
+    let orc = |control: &str, status: &str| format!("ORC|{control}|P1^STMARY|F-77^NORTHSIDE||{status}");
+    asked.specialist("OSU^O51^OSU_O51", "S1", &[&orc("OK", "")]);
+    assert_eq!(asked.status(), "accepted");
+    let sch = |time: &str| format!("SCH||A-1|||||||||^^20^{time}{}P1^STMARY", "|".repeat(15));
+    asked.specialist("SIU^S12^SIU_S12", "S2", &[&sch("202612141030")]);
+    assert_eq!(asked.referral()["appointment"]["at"], "2026-12-14T10:30");
+    asked.specialist("SIU^S13^SIU_S12", "S3", &[&sch("202612150900")]);
+    assert_eq!(
+        (asked.status().as_str(), &asked.referral()["appointment"]["at"]),
+        ("scheduled", &Value::from("2026-12-15T09:00"))
+    );
+    asked.specialist("SIU^S26^SIU_S12", "S4", &[&sch("202612150900")]);
+    assert_eq!(asked.status(), "no-show");
+    asked.specialist("SIU^S15^SIU_S12", "S5", &[&sch("202612150900")]);
+    assert_eq!((asked.status().as_str(), &asked.referral()["appointment"]), ("accepted", &Value::Null));
+    // The note quotes only the number that the specialist's system gave.
+    let obx = "OBX|1|TX|11488-4^Consultation note^LN||No sign of ischaemia.||||||F";
+    let answer = asked.specialist("OMG^O19^OMG_O19", "S6", &["ORC|SC||F-77^NORTHSIDE||CM", "OBR|1", obx]);
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    assert_eq!(asked.status(), "closed");
+    assert!(asked.referral()["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("ischaemia")));
+}
+
+#[test]
+fn a_letter_by_mdm_or_a_result_by_oru_closes_the_loop() {
+    for (kind, txa) in [("MDM^T02^MDM_T02", "TXA|1|CN|TX|||||||||D-1||P1^STMARY|||AU"), ("ORU^R01^ORU_R01", "ORC|RE|P1^STMARY")] {
+        let mut asked = Asked::new();
+        let obr = "OBR|1|P1^STMARY||11488-4^Consultation note^LN|||||||||||||||||||||F";
+        asked.specialist(kind, "S1", &[txa, obr, "OBX|1|TX|11488-4^Consultation note^LN||Seen today."]);
+        assert_eq!(asked.status(), "closed", "{kind}");
+    }
+}
+
+#[test]
+fn an_answer_about_another_patient_or_from_a_stranger_moves_nothing() {
+    let mut asked = Asked::new();
+    let stranger = "MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|20261123||RRI^I12^RRI_I12|S1|P|2.5.1\rRF1|A|||||P1^STMARY\r\
+                    PRD|RT|Ames^Dora\rPID|1||MR-9^^^STMARY^MR||Marsh^Tobias||19700101\r";
+    assert_eq!(field(&asked.send(stranger), "MSA", 1), "AA");
+    assert_eq!(asked.status(), "requested");
+    assert!(asked.site.messages().iter().any(|message| message["state"] == "held"));
+
+    let open = Site::new();
+    let _running = open.start();
+    let mut peer = Peer::connect(&open.mllp());
+    peer.send(&referral_message("M1", "P1", "Quillfeather")).unwrap();
+    peer.send(&stranger.replace("MR-9^^^STMARY^MR||Marsh^Tobias||19700101", "MR-P1^^^STMARY^MR||Quillfeather^Ottoline")).unwrap();
+    let held = || open.referrals()[0]["held"].as_array().is_some_and(|held| held.contains(&Value::from("unclear-reply")));
+    assert!(wait_for(held), "anybody may send on this channel: a person decides");
+}
+
+#[test]
+fn duplicate_retransmission_under_a_new_control_id_is_a_repeat_and_a_changed_one_a_correction() {
+    let mut asked = Asked::new();
+    let again = referral_message("M2", "P1", "Quillfeather").replace("20261121093000", "20261121103000");
+    let answer = asked.send(&again);
+    assert_eq!((field(&answer, "MSA", 1), field(&answer, "MSA", 2)), ("AA", "M2"));
+    assert!(field(&answer, "RF1", 11).starts_with(&asked.reference));
+    assert!(
+        !asked.deliveries("queued").contains(&"update".to_owned()) && !asked.deliveries("sent").contains(&"update".to_owned())
+    );
+    let corrected = referral_message("M3", "P1", "Quillfeather").replace("six weeks", "eight weeks");
+    asked.send(&corrected);
+    assert!(wait_for(|| asked.deliveries("sent").contains(&"update".to_owned())), "{}", asked.site.log());
+    assert_eq!(asked.site.referrals().len(), 1);
+}
+
+#[test]
+fn duplicate_i12_after_a_cancel_is_real() {
+    let mut asked = Asked::new();
+    let cancel = asked.event("I14", "M2");
+    asked.send(&cancel);
+    let answer = asked.send(&referral_message("M3", "P1", "Quillfeather"));
+    assert_eq!(field(&answer, "RF1", 1), "P^Pending^HL70283", "{answer}");
+    assert!(asked.referral()["history"].as_array().unwrap().iter().any(|entry| entry["event"] == "reopened"));
+    assert_ne!(asked.status(), "cancel-requested");
+}
+
+#[test]
+fn duplicate_counter_reset_is_taken_as_new() {
+    let mut asked = Asked::new();
+    let answer = asked.send(&referral_message("M1", "P2", "Quall"));
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    assert_eq!(asked.site.referrals().len(), 2);
+}
+
+#[test]
+fn reject_utf_16_is_answered_and_the_connection_goes_on() {
+    let site = Site::new();
+    let _running = site.start();
+    let mut peer = Peer::connect(&site.mllp());
+    let mut frame = vec![0x0b];
+    frame.extend(referral_message("M1", "P1", "Quillfeather").encode_utf16().flat_map(u16::to_le_bytes));
+    frame.extend(b"\x1c\r");
+    peer.write(&frame).unwrap();
+    let answer = peer.read().unwrap();
+    assert_eq!((field(&answer, "MSA", 1), field(&answer, "MSA", 2)), ("AR", "M1"), "{answer}");
+    assert_eq!((field(&answer, "ERR", 2), field(&answer, "ERR", 3).split('^').next()), ("MSH^1^18", Some("102")), "{answer}");
+    peer.write(&framed(&referral_message("M2", "P1", "Quillfeather"))).unwrap();
+    assert_eq!(field(&peer.read().unwrap(), "MSA", 1), "AA");
+}
+
+#[test]
+fn a_discharge_summary_is_kept_as_a_document_and_listed_with_nothing() {
+    let site = Site::new();
+    let _running = site.start();
+    let summary = "MSH|^~\\&|EHR|STMARY|LOOPLINE|SITE|20261121||REF^I12^REF_I12|M1|P|2.4\rPRD|RP|Whitcombe^Harriet\rPRD|PP|Grealish^Emer\r\
+                   PID|1||MR-1^^^STMARY^MR||Quillfeather^Ottoline||19620214|F\rOBX|1|FT|18842-5^Discharge summary^LN||Chest pain, resolved.\r";
+    let answer = Peer::connect(&site.mllp()).send(summary).unwrap();
+    assert_eq!((field(&answer, "MSH", 9), field(&answer, "MSA", 1)), ("ACK^I12^ACK", "AA"), "{answer}");
+    assert_eq!(site.referrals().len(), 0);
+    let messages = site.messages();
+    assert_eq!((&messages[0]["kind"], &messages[0]["state"]), (&Value::from("document"), &Value::from("processed")));
+}

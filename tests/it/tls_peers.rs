@@ -106,13 +106,16 @@ fn a_server_says_why_it_refuses_a_client() {
     let named = format!("{ca}\nclient_names = [\"other.example\"]");
     let pinned = format!("client_fingerprints = [\"{}\"]", fingerprint(folder, "old"));
     assert!(meet(server(folder, "server", &ca), with("good"), "localhost").0.is_ok());
+    let beside = format!("{ca}\nclient_fingerprints = [\"{}\"]", fingerprint(folder, "alone"));
+    assert!(meet(server(folder, "server", &beside), with("alone"), "localhost").0.is_ok(), "listed beside an authority");
     for (rules, asking, expected) in [
         (&ca, client(folder, "ours"), "the peer showed no certificate"),
         (&ca, with("stranger"), "an authority that is not trusted here"),
-        (&ca, with("alone"), "an authority that is not trusted here"),
+        (&ca, with("alone"), "it can only be listed by its fingerprint"),
         (&ca, with("old"), "has expired"),
         (&named, with("good"), "the names [\"localhost\", \"ehr.example\"] is not listed"),
         (&pinned, with("good"), "is not listed in client_fingerprints"),
+        (&beside, with("good"), "is not listed in client_fingerprints"),
         (&pinned, with("old"), "has expired"),
     ] {
         let refused = meet(server(folder, "server", rules), asking, "localhost").0.unwrap_err().to_string();

@@ -93,7 +93,7 @@ fn make(config: &ClientTlsConfig, contents: &Contents) -> Result<(ClientConfig, 
         .expect("ring speaks TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Servers { authority, listed, algorithms }));
-    let (mut made, findings) = if config.certificate_file.is_some() && config.key_file.is_some() {
+    let (mut made, findings) = if config.certificate_file.is_some() {
         let certificates = contents.certificates("certificate_file")?;
         let findings = contents.expiry("certificate_file", &certificates);
         let made = versions

@@ -48,7 +48,7 @@ pub struct ServerTlsConfig {
     /// The authorities whose clients are taken: PEM. Absent: clients need no certificate, unless `client_fingerprints` names some.
     #[serde(default)]
     pub client_ca_file: Option<PathBuf>,
-    /// Only clients with one of these certificates (or `client_names`); empty: all that an authority vouches for.
+    /// Only clients with one of these certificates, which need no authority (or `client_names`); empty: all that an authority vouches for.
     #[serde(default)]
     pub client_fingerprints: Vec<Fingerprint>,
     /// Only clients whose certificate has one of these names: DNS name, URI or common name.
@@ -70,7 +70,7 @@ pub struct ClientTlsConfig {
     /// The name in the server's certificate; absent: the host connected to.
     #[serde(default)]
     pub server_name: Option<String>,
-    /// Only servers with one of these certificates.
+    /// Only servers with one of these certificates, which need no authority.
     #[serde(default)]
     pub server_fingerprints: Vec<Fingerprint>,
     /// Our certificate, where the server wants one: PEM.

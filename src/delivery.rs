@@ -21,6 +21,10 @@ pub enum Purpose {
     Update,
     /// Tells the specialist not to act on it any more: the sender asks to cancel, or a person ended it or sent it elsewhere.
     Withdrawal,
+    /// Hands the referral on as an HL7 message, whoever is asked about it: into an EHR.
+    Forward,
+    /// Tells the sender how their referral stands.
+    Status,
 }
 
 impl Purpose {
@@ -33,6 +37,17 @@ impl Purpose {
             Self::Pages => "pages",
             Self::Update => "update",
             Self::Withdrawal => "withdrawal",
+            Self::Forward => "forward",
+            Self::Status => "status",
+        }
+    }
+
+    /// Whether it goes to the specialist, and not back to the sender or on to another system.
+    #[must_use]
+    pub fn is_to_specialist(self) -> bool {
+        match self {
+            Self::ConfirmationRequest | Self::Pages | Self::Update | Self::Withdrawal => true,
+            Self::Acknowledgement | Self::Forward | Self::Status => false,
         }
     }
 }
@@ -92,6 +107,8 @@ pub enum Content {
     Email(EmailContent),
     /// A document for a fax number.
     Fax(FaxContent),
+    /// An HL7 message.
+    Hl7(Hl7Content),
 }
 
 /// A mail to be sent.
@@ -118,6 +135,24 @@ pub struct FaxContent {
     pub file_stem: String,
 }
 
+/// An HL7 message to be sent by MLLP.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Hl7Content {
+    /// The whole message as it goes out, in the store.
+    pub message: BodyId,
+    /// Its MSH-10: fixed with the bytes, so that sending it again is safe. 20 characters, as every version takes them.
+    pub control_id: String,
+    /// MSH-5 and MSH-6 that the directory entry gave, `APPLICATION|FACILITY`; absent: the channel's own destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver: Option<String>,
+    /// What the message says of the referral, as a hash: a referral that says the same is not handed on again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// A person supplied the bytes: they are never composed anew.
+    #[serde(default)]
+    pub edited: bool,
+}
+
 /// One delivery as the store keeps it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Delivery {
@@ -127,7 +162,8 @@ pub struct Delivery {
     pub purpose: Purpose,
     /// The outbound channel that sends it.
     pub through: ChannelName,
-    /// The directory entry it goes to; `sender` where it goes back on the path a message came by.
+    /// The directory entry it goes to; `sender` where it goes back on the path a message came by; the channel's own name where an MLLP
+    /// channel has one destination.
     pub to: String,
     /// The referral it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,7 +188,8 @@ pub struct Delivery {
     /// When the next hop took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// Why the last attempt failed, in plain words without patient data.
+    /// Why the last attempt failed, in plain words. What the other side said may stand in it, and that may name a patient: it is shown to
+    /// people and never logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

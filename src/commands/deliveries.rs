@@ -1,21 +1,35 @@
-//! `loopline deliveries list | retry`: what is owed to whom, and why it is not there yet.
+//! `loopline deliveries list | show | retry | skip | edit`: what is owed to whom, why it is not there yet, and what a person does about it.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
+use base64::Engine as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{print, referrals::word};
-use crate::engine::admin::{Request, ask};
+use crate::{
+    engine::admin::{Request, ask},
+    ids::DeliveryId,
+};
 
 /// `loopline deliveries`
 #[derive(Debug, Subcommand)]
 pub enum DeliveriesCommand {
     /// List deliveries, newest first.
     List(ListArgs),
-    /// Try a dead delivery again.
+    /// Show one, with the HL7 message it sends.
+    Show(ShowArgs),
+    /// Try one again now that is dead or waits for its next attempt.
     Retry(RetryArgs),
+    /// Never send it: what waits behind it in the line goes on.
+    Skip(ShowArgs),
+    /// Send other bytes in its place: save the message that `show` prints, mend it, and name the file here.
+    Edit(EditArgs),
 }
 
 /// `loopline deliveries list`
@@ -32,11 +46,36 @@ pub struct ListArgs {
     json: bool,
 }
 
+/// `loopline deliveries show` and `skip`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The delivery's id.
+    id: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `loopline deliveries edit`
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The delivery's id.
+    id: String,
+    /// The HL7 message to send; `-`: standard input. It gets a control id of its own.
+    file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// `loopline deliveries retry`
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// The delivery's id.
     id: String,
+    /// Write it anew from the referral as it stands; otherwise the same bytes are sent again.
+    #[arg(long)]
+    anew: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -61,17 +100,54 @@ pub async fn run(command: DeliveriesCommand, data: &Path) -> anyhow::Result<Exit
                 print::more(rows.len(), args.limit);
             }
         }
-        DeliveriesCommand::Retry(args) => {
-            let id = args.id.parse().with_context(|| format!("{} is no delivery id", args.id))?;
-            let delivery = ask(data, &Request::RetryDelivery { id }).await?;
+        DeliveriesCommand::Show(args) => {
+            let found = ask(data, &Request::Delivery { id: id_of(&args.id)? }).await?;
             if args.json {
-                print::json(&delivery);
+                print::json(&found);
             } else {
-                print::say(&format!("delivery {} is queued again", print::text(&delivery, "/id")));
+                let delivery = found.get("delivery").unwrap_or(&Value::Null);
+                print::table(&HEAD, &[row(delivery)], "no delivery");
+                // As it goes out, but for its line ends.
+                print::say(&print::text(&found, "/message").replace('\r', "\n"));
             }
+        }
+        DeliveriesCommand::Retry(args) => {
+            let delivery = ask(data, &Request::RetryDelivery { id: id_of(&args.id)?, anew: args.anew }).await?;
+            done(&delivery, args.json, "is queued again");
+        }
+        DeliveriesCommand::Skip(args) => {
+            let delivery = ask(data, &Request::SkipDelivery { id: id_of(&args.id)? }).await?;
+            done(&delivery, args.json, "is skipped: it is never sent");
+        }
+        DeliveriesCommand::Edit(args) => {
+            let bytes = read(&args.file)?;
+            let message = base64::engine::general_purpose::STANDARD.encode(bytes);
+            let delivery = ask(data, &Request::EditDelivery { id: id_of(&args.id)?, message }).await?;
+            done(&delivery, args.json, "is queued with the edited message");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn id_of(text: &str) -> anyhow::Result<DeliveryId> {
+    text.parse().with_context(|| format!("{text} is no delivery id"))
+}
+
+fn done(delivery: &Value, as_json: bool, what: &str) {
+    if as_json {
+        print::json(delivery);
+    } else {
+        print::say(&format!("delivery {} {what}", print::text(delivery, "/id")));
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 pub(super) fn row(delivery: &Value) -> Vec<String> {

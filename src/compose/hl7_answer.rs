@@ -5,9 +5,9 @@
 //! before stored" does not compile. Only the store's own transaction, which keeps the answer beside the message, may look
 //! at them earlier. Errors are always an ACK: an RRI requires PRD and PID, which a refused message may lack, and has no ERR.
 //!
-//! In enhanced mode the accept acknowledgement is all that is answered here; the application acknowledgement is a new
-//! exchange that we begin. Until the channel has a connection for that, a message that fails is answered CE rather than CA,
-//! so that its sender learns of it.
+//! In enhanced mode the accept acknowledgement is all that is answered on the message's connection; the application acknowledgement is
+//! a new exchange that we begin ([`application`]), where the channel has a way to the sender. Where it has none, or the message does not
+//! ask for one, a message that fails is answered CE rather than CA, so that its sender learns of it.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub struct AnswerSettings {
     pub facility: String,
     /// MSA-4, where the channel counts its messages: the number of the one answered, or the one expected.
     pub sequence: Option<i64>,
+    /// Whether an application acknowledgement can follow later, on a connection that we begin.
+    pub can_follow: bool,
 }
 
 impl Default for AnswerSettings {
@@ -46,6 +48,7 @@ impl Default for AnswerSettings {
             application: "LOOPLINE".to_owned(),
             facility: String::new(),
             sequence: None,
+            can_follow: false,
         }
     }
 }
@@ -111,20 +114,62 @@ pub fn answer(
     control_id: &str,
     now: Timestamp,
 ) -> Answer {
-    let success = matches!(verdict, Verdict::Accepted { .. });
+    let follows = follows(header, settings, verdict);
+    let success = follows || matches!(verdict, Verdict::Accepted { .. });
     let Some(level) = level(header, settings.mode, success) else { return Answer::None };
-    let time = now.strftime("%Y%m%d%H%M%S+0000").to_string();
-    let composer = Composer { header, settings, level, control_id, time: &time };
+    let time = timestamp(now);
+    let composer = Composer { header, settings, level, control_id, time: &time, conditions: None };
     match verdict {
+        // What is wrong with it is told later; that it is stored is told now.
+        Verdict::Refused(_) if follows && level == Level::Accept => {
+            Answer::Positive(SealedAnswer(composer.accepted(&[], None).into()))
+        }
         Verdict::Refused(refusal) => Answer::Negative(composer.refused(refusal)),
         Verdict::Accepted { kind, warnings } => {
-            let bytes = match (level, standing) {
-                (Level::Application, Some(standing)) if has_response(header, kind, settings) => composer.response(Some(standing)),
-                (Level::Application | Level::Accept, _) => composer.accepted(warnings, standing.and_then(|it| it.remark)),
-            };
-            Answer::Positive(SealedAnswer(bytes.into()))
+            Answer::Positive(SealedAnswer(composer.positive(kind, warnings, standing).into()))
         }
     }
+}
+
+/// The application acknowledgement that follows the accept acknowledgement as a message of our own, AA or AE: it asks for an accept
+/// acknowledgement and for nothing else. None: the message asks for none, or was answered whole on its own connection.
+#[must_use]
+pub fn application(
+    header: &Header,
+    verdict: Verdict<'_>,
+    settings: &AnswerSettings,
+    standing: Option<Standing<'_>>,
+    control_id: &str,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
+    if !follows(header, settings, verdict) {
+        return None;
+    }
+    let time = timestamp(now);
+    let level = Level::Application;
+    let composer = Composer { header, settings, level, control_id, time: &time, conditions: Some(["AL", "NE"]) };
+    Some(match verdict {
+        Verdict::Refused(refusal) => composer.refused(refusal),
+        Verdict::Accepted { kind, warnings } => composer.positive(kind, warnings, standing),
+    })
+}
+
+/// Whether the accept acknowledgement is only the first of two. What is not for us at all (its type, its version) is refused at once,
+/// and an answer is never answered.
+fn follows(header: &Header, settings: &AnswerSettings, verdict: Verdict<'_>) -> bool {
+    let two_steps = match (settings.mode, header.accept) {
+        (AcknowledgeMode::Original, _) | (_, Condition::Never) | (AcknowledgeMode::Auto, Condition::Unset) => false,
+        (AcknowledgeMode::Enhanced, Condition::Unset) => true,
+        (AcknowledgeMode::Auto | AcknowledgeMode::Enhanced, Condition::Always | Condition::OnError | Condition::OnSuccess) => {
+            true
+        }
+    };
+    let wanted = |success| header.application != Condition::Unset && header.application.wants(success);
+    let due = match verdict {
+        Verdict::Accepted { .. } => wanted(true),
+        Verdict::Refused(refusal) => refusal.level == RefusalLevel::Error && wanted(false),
+    };
+    settings.can_follow && two_steps && due && !header.is_acknowledgement() && !header.answers
 }
 
 /// Whether it is answered by an RRI. A status request always is: an ACK cannot say the status.
@@ -133,8 +178,12 @@ fn has_response(header: &Header, kind: Kind, settings: &AnswerSettings) -> bool 
     kind == Kind::Referral && header.message_type == "REF" && wanted
 }
 
+fn timestamp(now: Timestamp) -> String {
+    now.strftime("%Y%m%d%H%M%S+0000").to_string()
+}
+
 /// RF1-1 by HL7 table 0283, which knows no cancelled, scheduled or seen: what the specialist has decided, and nothing the sender asked.
-fn referral_status(status: Status) -> (&'static str, &'static str) {
+pub(super) fn referral_status(status: Status) -> (&'static str, &'static str) {
     match status {
         Status::Accepted | Status::Scheduled | Status::NoShow | Status::Completed | Status::Closed => ("A", "Accepted"),
         Status::Declined | Status::Cancelled => ("R", "Rejected"),
@@ -152,10 +201,15 @@ fn referral_status(status: Status) -> (&'static str, &'static str) {
 #[must_use]
 pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String> {
     let header = &message.header;
-    let success = message.refusal.is_none();
-    let level = level(header, settings.mode, success)?;
-    let composer = Composer { header, settings, level, control_id: "-", time: "-" };
+    let verdict = match &message.refusal {
+        Some(refusal) => Verdict::Refused(refusal),
+        None => Verdict::Accepted { kind: message.outcome.kind, warnings: &message.warnings },
+    };
+    let follows = follows(header, settings, verdict);
+    let level = level(header, settings.mode, follows || message.refusal.is_none())?;
+    let composer = Composer { header, settings, level, control_id: "-", time: "-", conditions: None };
     let bytes = match &message.refusal {
+        Some(_) if follows && level == Level::Accept => composer.accepted(&[], None),
         Some(refusal) => composer.refused(refusal),
         None if level == Level::Application && has_response(header, message.outcome.kind, settings) => composer.response(None),
         None => composer.accepted(&message.warnings, None),
@@ -218,9 +272,20 @@ struct Composer<'a> {
     level: Level,
     control_id: &'a str,
     time: &'a str,
+    /// MSH-15 and MSH-16, where the answer is a message of our own.
+    conditions: Option<[&'a str; 2]>,
 }
 
 impl Composer<'_> {
+    fn positive(&self, kind: Kind, warnings: &[Warning], standing: Option<Standing<'_>>) -> Vec<u8> {
+        match (self.level, standing) {
+            (Level::Application, Some(standing)) if has_response(self.header, kind, self.settings) => {
+                self.response(Some(standing))
+            }
+            (Level::Application | Level::Accept, _) => self.accepted(warnings, standing.and_then(|it| it.remark)),
+        }
+    }
+
     fn accepted(&self, warnings: &[Warning], remark: Option<&str>) -> Vec<u8> {
         let mut writer = self.start("ACK");
         let remark = remark.filter(|_| self.level == Level::Application);
@@ -302,7 +367,11 @@ impl Composer<'_> {
             [] => writer.text(11, "P"),
             theirs => writer.bytes(11, theirs),
         };
-        writer.bytes(12, raw.field(12)).bytes(18, raw.field(18));
+        writer.bytes(12, raw.field(12));
+        if let Some([accept, application]) = self.conditions {
+            writer.text(15, accept).text(16, application);
+        }
+        writer.bytes(18, raw.field(18));
         writer
     }
 
@@ -439,6 +508,59 @@ mod tests {
         assert!(answered(&message("2.5.1", "NE|NE", PID), &original)[1].starts_with("MSA|AA|"));
         let enhanced = AnswerSettings { mode: AcknowledgeMode::Enhanced, ..AnswerSettings::default() };
         assert!(answered(&message("2.5.1", "", PID), &enhanced)[1].starts_with("MSA|CA|"));
+    }
+
+    #[test]
+    fn an_accept_acknowledgement_comes_first_and_the_application_one_follows_where_it_can() {
+        let settings = AnswerSettings { can_follow: true, ..AnswerSettings::default() };
+        for (acks, pid, first, later) in [
+            ("AL|AL", PID, Some("CA"), Some("AA")),
+            ("AL|AL", "", Some("CA"), Some("AE")),
+            ("AL|NE", PID, Some("CA"), None),
+            ("AL|NE", "", Some("CE"), None),
+            ("AL", PID, Some("CA"), None),
+            ("AL", "", Some("CE"), None),
+            ("AL|ER", PID, Some("CA"), None),
+            ("AL|ER", "", Some("CA"), Some("AE")),
+            ("AL|SU", PID, Some("CA"), Some("AA")),
+            ("AL|SU", "", Some("CE"), None),
+            ("ER|AL", PID, None, Some("AA")),
+            ("NE|AL", PID, Some("AA"), None),
+            ("", PID, Some("AA"), None),
+        ] {
+            let read = normalize(&message("2.5.1", acks, pid), &Hl7Rules::default()).unwrap();
+            let reference = Reference::generate();
+            let verdict = match &read.refusal {
+                Some(refusal) => Verdict::Refused(refusal),
+                None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings },
+            };
+            let code = |lines: Vec<String>| lines.get(1).and_then(|line| line.get(4..6).map(str::to_owned));
+            let now_said = code(lines(&answer(&read.header, verdict, &settings, Some(pending(&reference)), "A1", now())));
+            assert_eq!(now_said.as_deref(), first, "{acks}");
+            let follows = application(&read.header, verdict, &settings, Some(pending(&reference)), "A2", now());
+            let follows = follows.map(|bytes| lines(&Answer::Negative(bytes)));
+            if let Some(lines) = &follows {
+                assert!(lines[0].contains("|A2|P|2.5.1|||AL|NE"), "{}", lines[0]);
+                assert!(lines[1].starts_with(&format!("MSA|{}| C-1&x ", later.unwrap_or("none"))), "{}", lines[1]);
+            }
+            assert_eq!(follows.is_some(), later.is_some(), "{acks}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_for_us_is_refused_at_once_and_an_answer_is_never_answered() {
+        let settings = AnswerSettings { can_follow: true, ..AnswerSettings::default() };
+        let verdict = Verdict::Accepted { kind: Kind::Reply, warnings: &[] };
+        let body = message("2.5.1", "AL|AL", PID);
+        let strange = String::from_utf8(body.clone()).unwrap().replace("REF^I12^REF_I12", "ADT^A01");
+        let read = normalize(strange.as_bytes(), &Hl7Rules::default()).unwrap();
+        let refusal = Verdict::Refused(read.refusal.as_ref().unwrap());
+        assert!(lines(&answer(&read.header, refusal, &settings, None, "A1", now()))[1].starts_with("MSA|CR|"));
+        assert!(application(&read.header, refusal, &settings, None, "A2", now()).is_none());
+        let answering =
+            String::from_utf8(body).unwrap().replace("REF^I12^REF_I12", "RRI^I12").replace("\rRF1", "\rMSA|AA|X\rRF1");
+        let read = normalize(answering.as_bytes(), &Hl7Rules::default()).unwrap();
+        assert!(application(&read.header, verdict, &settings, None, "A2", now()).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod acknowledgement;
 pub mod confirmation;
 pub mod cover_page;
 pub mod hl7_answer;
+pub mod hl7_referral;
 pub mod labels;
 mod paper;
 mod summary;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -13,7 +14,8 @@ use super::{
     effective::{EffectiveEntry, entries_of},
     keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, Shape},
     mistake::{Mistake, Place},
-    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route},
+    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route, RouteTarget},
+    profiles::{self, ChannelProfile, ProfileFile},
     resolve, settings, tls,
     walk::{Walker, nearest, plain},
 };
@@ -43,6 +45,8 @@ pub(super) struct ChannelFile {
 pub(super) struct Files {
     pub(super) channels: Vec<ChannelFile>,
     pub(super) directory: Option<Document>,
+    /// The shared profiles of `site/profiles/`.
+    pub(super) profiles: Vec<ProfileFile>,
     /// Whether a directory file is there at all, readable or not.
     pub(super) directory_is_there: bool,
 }
@@ -55,6 +59,10 @@ struct InboundFile {
     acknowledge: Acknowledge,
     #[serde(default)]
     route: Route,
+    #[serde(default)]
+    forward: Vec<RouteTarget>,
+    #[serde(flatten)]
+    profile: ChannelProfile,
 }
 
 /// The body of an outbound channel file.
@@ -73,6 +81,7 @@ pub(super) fn load(settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> 
     if let Some(directory) = &files.directory {
         check(directory, &DIRECTORY, settings.site, mistakes);
     }
+    profiles::check(&files, settings.site, mistakes);
     resolve::check(&files, folder, &settings.settings.data, mistakes);
     if !mistakes.is_empty() {
         return None;
@@ -128,7 +137,9 @@ fn read(folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Files> {
     let path = site.join("directory.toml");
     let directory_is_there = path.exists();
     let directory = if directory_is_there { parse(&path, mistakes) } else { None };
-    Some(Files { channels, directory, directory_is_there })
+    let profiles = toml_files(&site.join("profiles")).unwrap_or_default();
+    let profiles = profiles.into_iter().map(|(name, path)| ProfileFile { name, document: parse(&path, mistakes) }).collect();
+    Some(Files { channels, directory, profiles, directory_is_there })
 }
 
 fn parse(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Document> {
@@ -166,14 +177,20 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         entries: Vec::new(),
         warnings: Vec::new(),
     };
+    let (shared, entries) = profiles::load(files, data);
+    loaded.entries.extend(entries);
     for file in &files.channels {
         let document = file.document.as_ref()?;
         let name = ChannelName::new(&file.name);
         loaded.warnings.extend(tls::warnings(document, data));
         let (shape, prefix) = (Shape::Table(CHANNEL), format!("channel.{}", file.name));
         if document.root.get(&["inbound"]).is_some() {
-            let InboundFile { inbound, acknowledge, route } = deserialize(document, &shape, data, mistakes)?;
-            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route });
+            let InboundFile { inbound, acknowledge, mut route, mut forward, profile } =
+                deserialize(document, &shape, data, mistakes)?;
+            route.specialty.values_mut().chain(&mut route.default).chain(&mut forward).for_each(RouteTarget::complete);
+            let profiles = profile.resolve(&shared).map_err(|mistake| mistakes.push(mistake)).ok()?;
+            let profiles = Arc::new(profiles);
+            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route, forward, profiles });
             loaded.entries.extend(entries_of(document, &Shape::Table(INBOUND_CHANNEL), &prefix, data));
         } else {
             let OutboundFile { outbound } = deserialize(document, &shape, data, mistakes)?;

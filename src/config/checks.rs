@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use phonenumber::{Mode, country};
 
-use crate::referral::checks::npi_is_sound;
+use crate::{normalize::hl7, referral::checks::npi_is_sound};
 
 /// What a check may need to know of the site.
 #[derive(Clone, Copy)]
@@ -98,6 +98,14 @@ pub(super) fn fingerprint(text: &str, _: Site) -> Result<(), Complaint> {
     }
 }
 
+/// MSH-5 and MSH-6 of a destination.
+pub(super) fn hl7_receiver(text: &str, _: Site) -> Result<(), Complaint> {
+    if text.split('|').count() == 2 && text != "|" && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    complain("is no HL7 receiver", "write MSH-5 and MSH-6 with a bar between: \"EPIC|ST MARY\"")
+}
+
 /// A mail address.
 pub(super) fn email(text: &str, _: Site) -> Result<(), Complaint> {
     match text.parse::<lettre::Address>() {
@@ -132,6 +140,16 @@ pub(super) fn npi(text: &str, _: Site) -> Result<(), Complaint> {
         return complain("is an NPI whose check digit is wrong", "compare it with the NPI registry: two digits may be swapped");
     }
     Ok(())
+}
+
+/// A path into an HL7 message.
+pub(super) fn path(text: &str, _: Site) -> Result<(), Complaint> {
+    hl7::Path::parse(text).map(drop).map_err(|hl7::PathError { message, help }| Complaint { message, help })
+}
+
+/// A condition that a message must meet.
+pub(super) fn condition(text: &str, _: Site) -> Result<(), Complaint> {
+    hl7::Filter::parse(text).map(drop).map_err(|hl7::PathError { message, help }| Complaint { message, help })
 }
 
 /// MSH-11: one letter, by HL7 table 0103.

@@ -19,6 +19,9 @@ pub(super) fn check(document: &Document, mistakes: &mut Vec<Mistake>) {
     if document.root.get(&["outbound", "email"]).is_some() {
         rules.email();
     }
+    if document.root.get(&["outbound", "mllp"]).is_some() {
+        rules.mllp_out();
+    }
     rules.senders();
 }
 
@@ -30,6 +33,10 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn has(&self, path: &[&str]) -> bool {
         self.document.root.get(path).is_some()
+    }
+
+    fn is_true(&self, path: &[&str]) -> bool {
+        self.document.root.get(path).is_some_and(|node| matches!(node.value, Value::Boolean(true)))
     }
 
     fn place(&self, path: &[&str]) -> Place {
@@ -51,10 +58,10 @@ impl Rules<'_> {
             (false, false) => self.complain(
                 &[],
                 "has neither [inbound.…] nor [outbound.…]",
-                "one of [inbound.mllp], [inbound.folder], [inbound.mailbox], [outbound.email], [outbound.fax]",
+                "one of [inbound.mllp], [inbound.folder], [inbound.mailbox], [outbound.email], [outbound.fax], [outbound.mllp]",
             ),
             (false, true) => {
-                for table in ["acknowledge", "route"] {
+                for table in ["acknowledge", "route", "forward"] {
                     if self.has(&[table]) {
                         self.complain(
                             &[table],
@@ -71,11 +78,7 @@ impl Rules<'_> {
     fn mllp(&mut self) {
         let listen = ["inbound", "mllp", "listen"];
         let address = self.document.text(&listen).and_then(|(text, _)| text.parse::<SocketAddr>().ok());
-        let is_plaintext = self
-            .document
-            .root
-            .get(&["inbound", "mllp", "plaintext"])
-            .is_some_and(|node| matches!(node.value, Value::Boolean(true)));
+        let is_plaintext = self.is_true(&["inbound", "mllp", "plaintext"]);
         let is_tls = self.has(&["inbound", "mllp", "tls"]);
         if address.is_some_and(|address| !address.ip().is_loopback()) && !is_plaintext && !is_tls {
             self.complain(
@@ -91,19 +94,34 @@ impl Rules<'_> {
                 "remove one of the two",
             );
         }
-        for key in ["through", "to"] {
-            if self.has(&["acknowledge", key]) {
-                self.complain(
-                    &["acknowledge", key],
-                    "has no meaning for an HL7 channel: the answer goes back on the sender's own connection",
-                    "remove it",
-                );
-            }
+        if self.has(&["acknowledge", "to"]) {
+            self.complain(
+                &["acknowledge", "to"],
+                "has no meaning for an HL7 channel: its senders are named by their own messages",
+                "remove it",
+            );
+        }
+        let through = self.has(&["acknowledge", "through"]);
+        let says_status = self.is_true(&["acknowledge", "status"]);
+        if says_status && !through {
+            self.complain(
+                &["acknowledge", "status"],
+                "needs a way to the sender: the status is told on a connection of our own",
+                "add through = \"…\" beside it: a channel with [outbound.mllp]",
+            );
+        }
+        let enhanced = self.document.text(&["acknowledge", "mode"]).is_none_or(|(mode, _)| mode != "original");
+        if through && !enhanced && !says_status {
+            self.complain(
+                &["acknowledge", "through"],
+                "is never used: in original mode each message is answered on its own connection",
+                "mode = \"auto\" or \"enhanced\" lets the application acknowledgement follow later; or remove it",
+            );
         }
     }
 
     fn no_hl7_keys(&mut self) {
-        for key in ["mode", "positive", "processing_ids"] {
+        for key in ["mode", "positive", "processing_ids", "status"] {
             if self.has(&["acknowledge", key]) {
                 self.complain(&["acknowledge", key], "has a meaning only for [inbound.mllp]", "remove it");
             }
@@ -138,6 +156,18 @@ impl Rules<'_> {
         self.mistakes.extend(found);
     }
 
+    fn mllp_out(&mut self) {
+        let host = self.document.text(&["outbound", "mllp", "host"]).map(|(text, _)| text);
+        let is_loopback = host.is_none_or(is_loopback);
+        if !is_loopback && !self.is_true(&["outbound", "mllp", "plaintext"]) {
+            self.complain(
+                &["outbound", "mllp", "host"],
+                "patient data would cross the network to it in the clear",
+                "send to 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+            );
+        }
+    }
+
     fn email(&mut self) {
         let (maildir, smtp) = (self.has(&["outbound", "email", "maildir"]), self.has(&["outbound", "email", "smtp"]));
         if maildir == smtp {
@@ -149,8 +179,7 @@ impl Rules<'_> {
             );
         }
         let text = |key| self.document.text(&["outbound", "email", "smtp", key]).map(|(text, _)| text);
-        let is_loopback = text("host")
-            .is_none_or(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()));
+        let is_loopback = text("host").is_none_or(is_loopback);
         let in_the_clear = text("security") == Some("none");
         if in_the_clear && !is_loopback {
             self.complain(
@@ -166,4 +195,8 @@ impl Rules<'_> {
             self.complain(&["outbound", "email", "smtp", key], "user and password_file go together", "give both, or none");
         }
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

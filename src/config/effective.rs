@@ -113,6 +113,7 @@ fn collect(
         | Shape::Number(..)
         | Shape::Boolean
         | Shape::OneOf(_)
+        | Shape::Free(_)
         | Shape::List(_) => {
             entries.push(EffectiveEntry::new(path.to_owned(), plain(Some(shape), node, data), document.place(&node.span)));
         }

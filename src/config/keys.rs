@@ -5,7 +5,10 @@
 //! first mistake and knows neither ranges nor what to suggest; the test `the_description_and_the_types_agree` fails when one of
 //! the two is changed alone. A new connector adds its table here.
 
-use super::checks::{self, Check};
+use super::{
+    checks::{self, Check},
+    profiles,
+};
 
 /// What a value must be.
 pub(super) enum Shape {
@@ -33,6 +36,8 @@ pub(super) enum Shape {
     Table(&'static [Key]),
     /// A table with any keys and such values.
     Map(&'static Shape),
+    /// Anything; what it should be, in words. Its own check looks into it.
+    Free(&'static str),
     /// A table with exactly one of these keys.
     Choice(&'static [Key]),
 }
@@ -57,10 +62,10 @@ pub(super) enum Need {
 const fn required(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, need: Need::Required }
 }
-const fn optional(name: &'static str, shape: Shape) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, need: Need::Optional }
 }
-const fn default(name: &'static str, shape: Shape, value: &'static str) -> Key {
+pub(super) const fn default(name: &'static str, shape: Shape, value: &'static str) -> Key {
     Key { name, shape, need: Need::Default(value) }
 }
 
@@ -100,6 +105,10 @@ pub(super) const CHANNEL: &[Key] = &[
     optional("outbound", Shape::Choice(OUTBOUND)),
     optional("acknowledge", Shape::Table(ACKNOWLEDGE)),
     optional("route", Shape::Table(ROUTE)),
+    default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("profile", profiles::CHANNEL_PROFILE),
+    optional("map", profiles::MAP),
+    optional("accept", profiles::ACCEPT),
 ];
 
 /// The same for an inbound channel in effect: what it leaves out holds by default.
@@ -107,6 +116,10 @@ pub(super) const INBOUND_CHANNEL: &[Key] = &[
     optional("inbound", Shape::Choice(INBOUND)),
     default("acknowledge", Shape::Table(ACKNOWLEDGE), "{}"),
     default("route", Shape::Table(ROUTE), "{}"),
+    default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("profile", profiles::CHANNEL_PROFILE),
+    optional("map", profiles::MAP),
+    optional("accept", profiles::ACCEPT),
 ];
 
 const INBOUND: &[Key] =
@@ -162,7 +175,28 @@ const MAILBOX: &[Key] = &[
     default("mail_bytes_max", BYTES, "67_108_864"),
 ];
 
-const OUTBOUND: &[Key] = &[optional("email", Shape::Table(EMAIL)), optional("fax", Shape::Table(FAX))];
+const OUTBOUND: &[Key] =
+    &[optional("email", Shape::Table(EMAIL)), optional("fax", Shape::Table(FAX)), optional("mllp", Shape::Table(MLLP_OUT))];
+
+const MLLP_OUT: &[Key] = &[
+    required("host", Shape::Checked(checks::host)),
+    required("port", Shape::Integer(1, 65_535)),
+    default("plaintext", Shape::Boolean, "false"),
+    default("version", Shape::OneOf(&["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8"]), "\"2.5.1\""),
+    default("sending_application", Shape::Checked(checks::one_line), "\"LOOPLINE\""),
+    optional("sending_facility", Shape::Checked(checks::one_line)),
+    optional("receiving_application", Shape::Checked(checks::one_line)),
+    optional("receiving_facility", Shape::Checked(checks::one_line)),
+    default("processing_id", Shape::Checked(checks::processing_id), "\"P\""),
+    default("character_set", Shape::OneOf(&["UNICODE UTF-8", "8859/1"]), "\"UNICODE UTF-8\""),
+    default("mode", Shape::OneOf(&["original", "enhanced"]), "\"original\""),
+    default("attachments", Shape::Boolean, "true"),
+    default("attachments_bytes_max", BYTES, "20_971_520"),
+    default("connect_seconds_max", SECONDS, "10"),
+    default("answer_seconds_max", SECONDS, "30"),
+    default("answer_bytes_max", Shape::Integer(1_024, 1 << 30), "1_048_576"),
+    default("reconnect_seconds", SECONDS, "15"),
+];
 
 const EMAIL: &[Key] = &[
     required("from", Shape::Checked(checks::email)),
@@ -192,6 +226,7 @@ const ACKNOWLEDGE: &[Key] = &[
     default("senders", TEXTS, "[]"),
     optional("through", Shape::Channel),
     optional("to", Shape::DirectoryEntry),
+    default("status", Shape::Boolean, "false"),
 ];
 
 const ROUTE: &[Key] = &[
@@ -200,7 +235,7 @@ const ROUTE: &[Key] = &[
     optional("default", Shape::Table(ROUTE_TARGET)),
 ];
 
-const ROUTE_TARGET: &[Key] = &[required("through", Shape::Channel), required("to", Shape::DirectoryEntry)];
+const ROUTE_TARGET: &[Key] = &[required("through", Shape::Channel), optional("to", Shape::DirectoryEntry)];
 
 /// `channels/site/directory.toml`: a map of these.
 pub(super) const DIRECTORY: Shape = Shape::Map(&Shape::Table(DIRECTORY_ENTRY));
@@ -212,6 +247,7 @@ const DIRECTORY_ENTRY: &[Key] = &[
     default("specialties", TEXTS, "[]"),
     optional("fax", Shape::Checked(checks::fax_number)),
     optional("email", Shape::Checked(checks::email)),
+    optional("hl7", Shape::Checked(checks::hl7_receiver)),
     default("trusted_tls", Shape::Boolean, "false"),
     optional("through", Shape::Channel),
 ];

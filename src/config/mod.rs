@@ -4,6 +4,7 @@
 //! SettingsArgs ─▶ SettingsSources ─▶ settings.rs   defaults, loopline.toml, LOOPLINE_…, flags: the later wins
 //! channels/*.toml ───▶ document.rs ─▶ walk.rs      every key against keys.rs: unknown, missing, of the wrong type, out of range
 //!                                     resolve.rs   what only several keys or files together show: names, ports, folders
+//!                                     profiles.rs  mapping.rs   what differs per sender, and where senders put things
 //!                                     channels.rs  no mistake anywhere: the typed configuration
 //! ```
 //!
@@ -21,8 +22,10 @@ mod document;
 mod doors;
 mod effective;
 mod keys;
+mod mapping;
 mod mistake;
 mod model;
+mod profiles;
 mod resolve;
 mod settings;
 mod tls;

@@ -3,11 +3,11 @@
 //! Which keys a file may have, and their defaults, is described a second time in [`super::keys`], so that every mistake can be shown at
 //! its line; a test holds the two together.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::{ids::ChannelName, inbound::InboundConfig, outbound::OutboundConfig};
+use crate::{ids::ChannelName, inbound::InboundConfig, normalize::hl7::Profiles, outbound::OutboundConfig};
 
 /// Everything a site configured, checked: every name resolves.
 #[derive(Clone, Debug)]
@@ -108,6 +108,10 @@ pub struct InboundChannel {
     pub acknowledge: Acknowledge,
     /// Where the confirmation request goes.
     pub route: Route,
+    /// Where every referral of the channel is handed on to, whoever is asked about it.
+    pub forward: Vec<RouteTarget>,
+    /// HL7: what its senders do differently.
+    pub profiles: Arc<Profiles>,
 }
 
 /// `[acknowledge]`
@@ -122,11 +126,14 @@ pub struct Acknowledge {
     pub processing_ids: Vec<String>,
     /// HL7: the senders taken, each `MSH-3|MSH-4`; empty: everyone.
     pub senders: Vec<String>,
-    /// Mail and fax: the outbound channel that acknowledgements go through; absent: none is sent.
+    /// The outbound channel that acknowledgements go through. Mail and fax; absent: none is sent. HL7: the application acknowledgement
+    /// that follows an accept acknowledgement, and the status; absent: the accept acknowledgement is all that is answered.
     pub through: Option<ChannelName>,
     /// Fax: the directory entry they go to; absent: the entry whose fax number the referring provider's page shows.
     /// A mail is acknowledged to the address it came from, and only where `senders` or the directory knows that address.
     pub to: Option<String>,
+    /// HL7: whether each step of a referral is told to its sender (RRI^I12), through `through`.
+    pub status: bool,
 }
 
 /// By which rules HL7 messages are answered.
@@ -174,14 +181,25 @@ pub enum RouteBy {
     Specialty,
 }
 
-/// A destination: an entry of the directory, and the outbound channel to use.
+/// A destination: an entry of the directory, and the outbound channel to use. An MLLP channel has one destination of its own, which has the
+/// channel's name: there `to` may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTarget {
     /// The outbound channel.
     pub through: ChannelName,
     /// The directory entry.
+    #[serde(default)]
     pub to: String,
+}
+
+impl RouteTarget {
+    /// Names the channel's own destination, where no entry is named.
+    pub(super) fn complete(&mut self) {
+        if self.to.is_empty() {
+            self.through.as_str().clone_into(&mut self.to);
+        }
+    }
 }
 
 /// `channels/site/directory.toml`: everybody who can be sent something, by entry name.
@@ -212,6 +230,9 @@ pub struct DirectoryEntry {
     /// Their mail address.
     #[serde(default)]
     pub email: Option<String>,
+    /// Who they are to the HL7 system that takes their messages: MSH-5 and MSH-6, `APPLICATION|FACILITY`.
+    #[serde(default)]
+    pub hl7: Option<String>,
     /// Whether the way to this mail address is encrypted and trusted end to end: only then do the referral's pages go by mail.
     #[serde(default)]
     pub trusted_tls: bool,

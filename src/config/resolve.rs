@@ -32,6 +32,7 @@ enum Way {
     Inbound,
     Email,
     Fax,
+    Mllp,
     /// Its file is wrong, which is reported there.
     Unknown,
 }
@@ -55,6 +56,7 @@ pub(super) fn check(files: &Files, channels_folder: &Path, data: &Path, mistakes
     let mut resolver = Resolver { ways, files, channels_folder, mistakes };
     for document in documents(files) {
         resolver.routes(document);
+        resolver.forward(document);
         resolver.acknowledge(document);
     }
     if let Some(directory) = &files.directory {
@@ -69,10 +71,11 @@ fn documents(files: &Files) -> impl Iterator<Item = &Document> {
 fn way(file: &ChannelFile) -> Way {
     let Some(document) = &file.document else { return Way::Unknown };
     let has = |path: &[&str]| document.root.get(path).is_some();
-    match (has(&["inbound"]), has(&["outbound", "email"]), has(&["outbound", "fax"])) {
-        (true, false, false) => Way::Inbound,
-        (false, true, false) => Way::Email,
-        (false, false, true) => Way::Fax,
+    match (has(&["inbound"]), has(&["outbound", "email"]), has(&["outbound", "fax"]), has(&["outbound", "mllp"])) {
+        (true, false, false, false) => Way::Inbound,
+        (false, true, false, false) => Way::Email,
+        (false, false, true, false) => Way::Fax,
+        (false, false, false, true) => Way::Mllp,
         _ => Way::Unknown,
     }
 }
@@ -98,10 +101,30 @@ impl Resolver<'_> {
         }
     }
 
+    /// `[[forward]]`: referrals are handed on as HL7 messages alone; to a desk that reads paper or mail they go by `[route]`.
+    fn forward(&mut self, document: &Document) {
+        let targets = document.root.get(&["forward"]).map(Node::items).unwrap_or_default();
+        for (index, node) in targets.iter().enumerate() {
+            let key = format!("forward.{index}");
+            self.destination(document, node, &key);
+            let Some(through) = node.get(&["through"]) else { continue };
+            if let Some(Way::Email | Way::Fax) = through.as_text().and_then(|name| self.ways.get(name)) {
+                let message = "sends no HL7 messages, and [[forward]] hands referrals on as such".to_owned();
+                let help = suggestion("", self.mllp_names(), "channels with [outbound.mllp]");
+                self.complain(document.place(&through.span), format!("{key}.through"), message, help);
+            }
+        }
+    }
+
     /// A target that referrals go to: their pages must reach it too.
     fn destination(&mut self, document: &Document, node: &Node, key: &str) {
         self.target(document, node, key);
         let text = |name: &str| node.get(&[name]).and_then(Node::as_text);
+        let way = text("through").and_then(|channel| self.ways.get(channel).copied());
+        if text("to").is_none() && matches!(way, Some(Way::Email | Way::Fax)) {
+            let help = "add to = \"…\": an entry of site/directory.toml".to_owned();
+            self.complain(document.place(&node.span), format!("{key}.to"), "is missing".to_owned(), help);
+        }
         let (Some(channel), Some(to)) = (text("through"), text("to")) else { return };
         let Some(directory) = &self.files.directory else { return };
         let (Some(entry), Some(place)) = (directory.root.get(&[to]), node.get(&["to"])) else { return };
@@ -134,11 +157,30 @@ impl Resolver<'_> {
         self.complain(place, key, message.to_owned(), help);
     }
 
-    /// `[acknowledge]`: `through` and `to`, where they stand.
+    /// `[acknowledge]`: `through` and `to`, where they stand. An HL7 sender is told by HL7, and nobody else is.
     fn acknowledge(&mut self, document: &Document) {
-        if let Some(node) = document.root.get(&["acknowledge"]) {
-            self.target(document, node, "acknowledge");
-        }
+        let Some(node) = document.root.get(&["acknowledge"]) else { return };
+        self.target(document, node, "acknowledge");
+        let Some(through) = node.get(&["through"]) else { return };
+        let Some(way) = through.as_text().and_then(|name| self.ways.get(name).copied()) else { return };
+        let by_hl7 = document.root.get(&["inbound", "mllp"]).is_some();
+        let message = match (by_hl7, way) {
+            (true, Way::Email | Way::Fax) => "sends no HL7 messages, which is what this channel's senders read",
+            (false, Way::Mllp) => "sends HL7 messages, which this channel's senders do not read",
+            (true, Way::Mllp | Way::Inbound | Way::Unknown) | (false, Way::Email | Way::Fax | Way::Inbound | Way::Unknown) => {
+                return;
+            }
+        };
+        let help = if by_hl7 {
+            suggestion("", self.mllp_names(), "channels with [outbound.mllp]")
+        } else {
+            "name a channel with [outbound.email] or [outbound.fax]".to_owned()
+        };
+        self.complain(document.place(&through.span), "acknowledge.through".to_owned(), message.to_owned(), help);
+    }
+
+    fn mllp_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.ways.iter().filter(|(_, way)| matches!(way, Way::Mllp)).map(|(name, _)| *name)
     }
 
     /// A table with `through` and `to`: both resolve, and fit each other.
@@ -173,7 +215,7 @@ impl Resolver<'_> {
     /// The name of an outbound channel: what it is, when it is one.
     fn channel(&mut self, name: &str, place: Place, key: String) -> Option<Way> {
         match self.ways.get(name) {
-            Some(way @ (Way::Email | Way::Fax)) => Some(*way),
+            Some(way @ (Way::Email | Way::Fax | Way::Mllp)) => Some(*way),
             Some(Way::Unknown) => None,
             Some(Way::Inbound) => {
                 let help = suggestion("", self.outbound_names(), "outbound channels");
@@ -189,7 +231,7 @@ impl Resolver<'_> {
     }
 
     fn outbound_names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.ways.iter().filter(|(_, way)| matches!(way, Way::Email | Way::Fax)).map(|(name, _)| *name)
+        self.ways.iter().filter(|(_, way)| matches!(way, Way::Email | Way::Fax | Way::Mllp)).map(|(name, _)| *name)
     }
 
     /// One entry by itself.
@@ -198,10 +240,19 @@ impl Resolver<'_> {
             let message = "is the engine's own word for the address that a message came from".to_owned();
             self.complain(place.clone(), name.to_owned(), message, "give the entry another name".to_owned());
         }
+        if self.ways.get(name) == Some(&Way::Mllp) {
+            let message = "is the name of an MLLP channel, which stands for that channel's own destination".to_owned();
+            self.complain(place.clone(), name.to_owned(), message, "give the entry another name".to_owned());
+        }
         let has = |key: &str| node.get(&[key]).is_some();
-        if !has("fax") && !has("email") {
-            let help = "add fax = \"…\" or email = \"…\"".to_owned();
-            self.complain(place.clone(), name.to_owned(), "can be sent nothing: it has neither fax nor email".to_owned(), help);
+        if !has("fax") && !has("email") && !has("hl7") {
+            let help = "add fax = \"…\", email = \"…\" or hl7 = \"…\"".to_owned();
+            self.complain(
+                place.clone(),
+                name.to_owned(),
+                "can be sent nothing: it has neither fax nor email nor hl7".to_owned(),
+                help,
+            );
         }
         if has("trusted_tls") && !has("email") {
             let help = "it says how mail gets there: add email = \"…\", or remove it".to_owned();
@@ -249,6 +300,7 @@ fn lacking(way: Way, entry: &Node) -> Option<&'static str> {
     let needed = match way {
         Way::Email => "email",
         Way::Fax => "fax",
+        Way::Mllp => "hl7",
         Way::Inbound | Way::Unknown => return None,
     };
     entry.get(&[needed]).is_none().then_some(needed)

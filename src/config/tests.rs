@@ -92,6 +92,7 @@ fn relative_paths_of_channels_are_completed_from_the_data_folder() {
         .map(|outbound| match outbound {
             OutboundConfig::Email(email) => email.maildir.clone().unwrap(),
             OutboundConfig::Fax(fax) => fax.path.clone(),
+            OutboundConfig::Mllp(_) => panic!("no MLLP channel is there"),
         })
         .collect();
     assert_eq!(folders, [Path::new("/var/lib/loopline/mail-out"), Path::new("/var/lib/loopline/fax-out")]);
@@ -399,6 +400,7 @@ fn the_description_and_the_types_agree() {
         channel(&["outbound", "fax"]),
         &[("path", "\"a\""), ("return_number", "\"1\"")],
     );
+    assert_agrees::<crate::outbound::mllp::MllpConfig>(channel(&["outbound", "mllp"]), &[("host", "\"a\""), ("port", "6661")]);
     assert_agrees::<super::Acknowledge>(channel(&["acknowledge"]), &[]);
     assert_agrees::<super::Route>(channel(&["route"]), &[]);
     let Shape::Map(Shape::Table(entry)) = &keys::DIRECTORY else { panic!("the directory is a map of tables") };

@@ -52,7 +52,7 @@ impl<'a> Walker<'a> {
                     self.complain(node, path, complaint.message, complaint.help);
                 }
             }
-            (Shape::Boolean, Value::Boolean(_)) => {}
+            (Shape::Boolean, Value::Boolean(_)) | (Shape::Free(_), _) => {}
             (Shape::Integer(least, most), Value::Integer(number)) => {
                 if number.is_none_or(|number| number < *least || number > *most) {
                     self.complain(node, path, "is out of range", expected(shape));
@@ -161,6 +161,7 @@ fn wanted(shape: &Shape) -> &'static str {
         Shape::Number(..) => "a number",
         Shape::Boolean => "true or false",
         Shape::List(_) => "a list",
+        Shape::Free(words) => words,
         Shape::Table(_) | Shape::Map(_) | Shape::Choice(_) => "a table",
     }
 }
@@ -177,6 +178,7 @@ fn expected(shape: &Shape) -> String {
         Shape::OneOf(words) => {
             format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "))
         }
+        Shape::Free(words) => (*words).to_owned(),
         Shape::List(item) => format!("a list in [brackets], of {}", expected(item)),
         Shape::Table(keys) | Shape::Choice(keys) => {
             format!("a table with {}", keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", "))

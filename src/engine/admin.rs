@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
@@ -19,17 +18,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, settle};
+use super::{Context, settle, stuck};
 use crate::{
-    delivery::{Delivery, DeliveryState},
+    delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
     message::{Message, State},
     referral::{Reference, Referral, Status},
     store::{Decision, DeliveryFilter, MessageFilter, ReferralFilter, StoreError},
 };
 
-/// The longest request taken, in bytes.
-const REQUEST_BYTES_MAX: u64 = 1_048_576;
+/// The longest request taken, in bytes: an edited message with its documents is one.
+const REQUEST_BYTES_MAX: u64 = 67_108_864;
 /// How long one connection may take to say what it wants.
 const REQUEST_SECONDS_MAX: u64 = 10;
 
@@ -95,10 +94,29 @@ pub enum Request {
         /// At most so many; 0: all.
         limit: usize,
     },
-    /// Try a dead delivery again.
+    /// One delivery, with the message it sends.
+    Delivery {
+        /// Its id.
+        id: DeliveryId,
+    },
+    /// Try a delivery again.
     RetryDelivery {
         /// Its id.
         id: DeliveryId,
+        /// Written anew from the referral as it stands.
+        anew: bool,
+    },
+    /// Never send a delivery; what waits behind it goes on.
+    SkipDelivery {
+        /// Its id.
+        id: DeliveryId,
+    },
+    /// Put other bytes in the place of an HL7 message that is to be sent.
+    EditDelivery {
+        /// The delivery's id.
+        id: DeliveryId,
+        /// The message, base64.
+        message: String,
     },
 }
 
@@ -228,7 +246,14 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
         }
-        Request::RetryDelivery { id } => to_value(&retry(context, id).await?),
+        Request::Delivery { id } => stuck::show(context, id).await,
+        Request::RetryDelivery { id, anew } => to_value(&stuck::retry(context, id, anew).await?),
+        Request::SkipDelivery { id } => to_value(&stuck::skip(context, id).await?),
+        Request::EditDelivery { id, message } => {
+            use base64::Engine as _;
+            let bytes = base64::engine::general_purpose::STANDARD.decode(message).map_err(|error| error.to_string())?;
+            to_value(&stuck::edit(context, id, &bytes).await?)
+        }
     }
 }
 
@@ -288,19 +313,4 @@ async fn dismiss(context: &Context, id: MessageId) -> Result<Message, String> {
     let decision = Decision { message: Some(message.clone()), ..Decision::default() };
     context.store.settle(decision).await.map_err(|error| error.to_string())?;
     Ok(message)
-}
-
-async fn retry(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
-    let found = context.store.delivery(id).map_err(|error| error.to_string())?;
-    let mut delivery = found.ok_or_else(|| format!("there is no delivery {id}"))?;
-    if delivery.state != DeliveryState::Dead {
-        return Err(format!("delivery {id} is {}: only a dead one can be retried", delivery.state.as_str()));
-    }
-    delivery.state = DeliveryState::Queued;
-    // Earlier attempts do not count against the new ones.
-    delivery.excused = delivery.attempts;
-    delivery.due_at = Timestamp::now();
-    let decision = Decision { deliveries: vec![delivery.clone()], ..Decision::default() };
-    context.store.settle(decision).await.map_err(|error| error.to_string())?;
-    Ok(delivery)
 }

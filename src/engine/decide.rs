@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, interpret::hl7_rules, referring, replies, route, suspension::Suspensions};
+use super::{Context, forward, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
@@ -33,6 +33,8 @@ pub(crate) struct Found {
     pub(super) keys: Vec<String>,
     /// Why a reply must not be acted on without a person; absent: it may.
     pub(super) doubt: Option<&'static str>,
+    /// How long it may wait for a referral that is not known yet, in seconds.
+    pub(super) referral_wait_seconds: u32,
 }
 
 /// What was decided of one message.
@@ -64,6 +66,7 @@ pub(super) struct Desk<'a> {
     decision: Decision,
     standing: Option<(Reference, Status)>,
     remark: Option<String>,
+    referral_wait_seconds: u32,
     unknown_referral: bool,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
@@ -91,6 +94,7 @@ pub(super) fn decide(
         decision: Decision::default(),
         standing: None,
         remark: None,
+        referral_wait_seconds: 0,
         unknown_referral: false,
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
@@ -104,15 +108,17 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement();
-    let Desk { message, mut decision, standing, remark, unknown_referral, .. } = desk;
+    let Desk { message, mut decision, standing, remark, unknown_referral, now, .. } = desk;
     let standing = standing.map(|(reference, status)| Standing { reference, status, remark });
+    forward::follow(&context.store, config, &mut decision, now)?;
     decision.message = Some(message);
     Ok(Decided { decision, standing, unknown_referral })
 }
 
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
-        let Found { outcome, keys, doubt } = found;
+        let Found { outcome, keys, doubt, referral_wait_seconds } = found;
+        self.referral_wait_seconds = referral_wait_seconds;
         let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
@@ -145,7 +151,7 @@ impl Desk<'_> {
             (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
-                    self.take(Found { outcome: item, keys: Vec::new(), doubt })?;
+                    self.take(Found { outcome: item, keys: Vec::new(), doubt, referral_wait_seconds })?;
                 }
                 Ok(())
             }
@@ -324,7 +330,7 @@ impl Desk<'_> {
     /// for a while, is taken meanwhile, and in the end a person looks.
     pub(super) fn unknown(&mut self) -> Result<(), StoreError> {
         let received_at = self.message.received_at;
-        let wait = hl7_rules(self.config, self.channel, received_at).unknown_referral_wait_seconds;
+        let wait = self.referral_wait_seconds;
         let until = received_at + SignedDuration::from_secs(i64::from(wait));
         if self.message.protocol == Protocol::Hl7 && self.now < until {
             self.message.state = State::Received;

@@ -21,20 +21,23 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Context,
     decide::{asked, suspended},
-    letters, retry,
+    hl7_letters, letters,
+    lines::{self, Lines},
+    retry,
     station::{self, Work},
 };
 use crate::{
     config::Config,
-    delivery::{Delivery, DeliveryState, Purpose},
+    delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::{ChannelName, DeliveryId},
     message::Acknowledgement,
     outbound::{
         Outbound, OutboundConfig, SendError, Sent,
         email::{EmailConfig, EmailOutbound},
         fax::FaxOutbound,
+        mllp::{MllpConfig, MllpOutbound},
     },
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Status},
+    referral::{HeldReason, HistoryEntry, HistoryEvent},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
@@ -62,7 +65,14 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    let delivering = Delivering { context, paused: Mutex::default(), on_the_way: Mutex::default(), mailers: Mutex::default() };
+    let delivering = Delivering {
+        context,
+        paused: Mutex::default(),
+        on_the_way: Mutex::default(),
+        mailers: Mutex::default(),
+        senders: Mutex::default(),
+        lines: Mutex::default(),
+    };
     station::run(Arc::new(delivering), shutdown).await;
 }
 
@@ -73,6 +83,8 @@ struct Delivering {
     /// What is on the way, and through which channel.
     on_the_way: Mutex<BTreeMap<DeliveryId, ChannelName>>,
     mailers: Mutex<BTreeMap<ChannelName, (EmailConfig, Arc<EmailOutbound>)>>,
+    senders: Mutex<BTreeMap<ChannelName, (MllpConfig, Arc<MllpOutbound>)>>,
+    lines: Mutex<Lines>,
 }
 
 impl Work for Delivering {
@@ -106,7 +118,7 @@ impl Work for Delivering {
         let Some(delivery) = self.context.store.delivery(id)? else { return Ok(()) };
         let _place = Place::take(self, &delivery);
         if self.is_pointless(&delivery)? {
-            tracing::info!(delivery = %id, purpose = delivery.purpose.as_str(), "withdrawn: the referral was cancelled meanwhile");
+            tracing::info!(delivery = %id, purpose = delivery.purpose.as_str(), "withdrawn: the referral was cancelled meanwhile, or the other side knows it as it stands");
             return self.context.store.settle(Decision { withdraw: vec![id], ..Decision::default() }).await;
         }
         let delivery = self.context.store.claim_delivery(id).await?;
@@ -145,21 +157,51 @@ impl Delivering {
     fn with_a_place(&self, due: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
         let on_the_way = lock(&self.on_the_way).clone();
         let paused = lock(&self.paused).clone();
+        let config = self.context.config();
+        let store = &self.context.store;
+        let mut lines = lock(&self.lines);
+        lines.read(&config, store)?;
         let mut taken: BTreeMap<ChannelName, usize> = BTreeMap::new();
         for channel in on_the_way.values() {
             *taken.entry(channel.clone()).or_default() += 1;
         }
         let mut free = Vec::new();
-        for id in due.into_iter().filter(|id| !on_the_way.contains_key(id)) {
-            let Some(delivery) = self.context.store.delivery(id)? else { continue };
-            let rests = paused.get(&delivery.through).is_some_and(|until| *until > now);
+        let rests = |channel: &ChannelName| paused.get(channel).is_some_and(|until| *until > now);
+        for id in due {
+            if on_the_way.contains_key(&id) || lines.has(id) {
+                continue;
+            }
+            let Some(delivery) = store.delivery(id)? else { continue };
+            if lines::is_in_order(&config, &delivery.through) {
+                lines.join(&delivery);
+                continue;
+            }
+            let rests = rests(&delivery.through);
             let places = taken.entry(delivery.through).or_default();
             if !rests && *places < CHANNEL_ON_THE_WAY_MAX {
                 *places += 1;
                 free.push(id);
             }
         }
+        let in_order = config.outbound.keys().filter(|channel| lines::is_in_order(&config, channel));
+        for channel in in_order.filter(|channel| !rests(channel) && taken.get(*channel).is_none_or(|on_the_way| *on_the_way == 0))
+        {
+            free.extend(lines.next(store, channel, now)?);
+        }
         Ok(free)
+    }
+
+    /// The MLLP connector of a channel, likewise.
+    fn sender(&self, channel: &ChannelName, config: &MllpConfig) -> Arc<MllpOutbound> {
+        let mut senders = lock(&self.senders);
+        if let Some((made_for, sender)) = senders.get(channel)
+            && made_for == config
+        {
+            return Arc::clone(sender);
+        }
+        let sender = Arc::new(MllpOutbound::new(channel.clone(), config, self.context.store.clone()));
+        senders.insert(channel.clone(), (config.clone(), Arc::clone(&sender)));
+        sender
     }
 
     /// The mail connector of a channel: kept, as it holds open connections, and made anew when its configuration changed.
@@ -177,27 +219,32 @@ impl Delivering {
     }
 
     /// Whether this says what does not hold any more: the referral was cancelled or rejected since, or a withdrawal waited until the same
-    /// desk was asked anew.
+    /// desk was asked anew. What another system was told already, it is not told again, nor of the end of a referral that it never got.
     fn is_pointless(&self, delivery: &Delivery) -> Result<bool, StoreError> {
-        let Some(id) = delivery.referral else { return Ok(false) };
-        let Some(referral) = self.context.store.referral(id)? else { return Ok(false) };
-        let cancelled = matches!(referral.status, Status::CancelRequested | Status::Cancelled);
-        match delivery.purpose {
-            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => Ok(cancelled),
-            Purpose::Withdrawal if cancelled => Ok(false),
+        let store = &self.context.store;
+        let Some(referral) = delivery.referral.map(|id| store.referral(id)).transpose()?.flatten() else { return Ok(false) };
+        let is_cancelled = hl7_letters::is_cancelled(referral.status);
+        Ok(match delivery.purpose {
+            Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => is_cancelled,
+            Purpose::Withdrawal if is_cancelled => false,
             Purpose::Withdrawal => {
-                let asked = asked(&self.context.store, id)?;
-                Ok(asked.is_some_and(|asked| asked.to == delivery.to && asked.queued_at > delivery.queued_at))
+                let asked = asked(store, referral.id)?;
+                asked.is_some_and(|asked| asked.to == delivery.to && asked.queued_at > delivery.queued_at)
             }
-            Purpose::Acknowledgement => Ok(false),
-        }
+            Purpose::Forward if delivery.attempts > delivery.excused => false,
+            Purpose::Forward => match hl7_letters::handed_on(store, delivery)?.and_then(|before| before.content) {
+                Some(Content::Hl7(before)) => before.says == Some(hl7_letters::says(&referral)),
+                Some(Content::Email(_) | Content::Fax(_)) | None => is_cancelled,
+            },
+            Purpose::Acknowledgement | Purpose::Status => false,
+        })
     }
 
     /// One attempt at a claimed delivery: the letter, then the way out. A letter that cannot be had counts as an attempt.
     async fn send(&self, config: &Config, claimed: &Delivery) -> Result<Sent, SendError> {
         let store = &self.context.store;
         let unreadable = |error: StoreError| SendError::Transient(format!("the letter cannot be composed now: {error}"));
-        if claimed.purpose != Purpose::Acknowledgement
+        if claimed.purpose.is_to_specialist()
             && let Some(reference) = self.context.suspensions.of(store, &claimed.to).map_err(unreadable)?
         {
             return Err(SendError::Permanent(suspended(&claimed.to, &reference)));
@@ -219,6 +266,7 @@ impl Delivering {
             Some(OutboundConfig::Fax(fax)) => {
                 FaxOutbound::new(delivery.through.clone(), fax, store.clone()).send(&delivery).await
             }
+            Some(OutboundConfig::Mllp(mllp)) => self.sender(&delivery.through, mllp).send(&delivery).await,
             None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
         }
     }
@@ -260,13 +308,15 @@ impl Delivering {
         let limits = &config.settings.limits;
         let counted = delivery.attempts.saturating_sub(delivery.excused);
         let later = |attempts| retry::next_attempt(now, attempts, limits, rand::random());
+        // Whoever gives up the first in a line lets the others overtake it.
+        let goes_on = counted < limits.delivery_attempts_max || lines::is_in_order(config, &delivery.through);
         match result {
             Ok(_) => {
                 delivery.state = DeliveryState::Sent;
                 delivery.sent_at = Some(now);
                 delivery.reason = None;
             }
-            Err(SendError::Transient(why) | SendError::Ambiguous(why)) if counted < limits.delivery_attempts_max => {
+            Err(SendError::Transient(why) | SendError::Ambiguous(why)) if goes_on => {
                 delivery.state = DeliveryState::Queued;
                 delivery.due_at = later(counted);
                 delivery.reason = Some(why.clone());
@@ -275,12 +325,21 @@ impl Delivering {
                 delivery.state = DeliveryState::Dead;
                 delivery.reason = Some(format!("given up after {counted} attempts: {why}"));
             }
+            Err(SendError::Refused { why, detail, again }) => {
+                delivery.state = if *again && goes_on { DeliveryState::Queued } else { DeliveryState::Dead };
+                delivery.due_at = later(counted);
+                delivery.reason = Some(detail.as_ref().map_or_else(|| why.clone(), |detail| format!("{why}: {detail}")));
+            }
             Err(SendError::Permanent(why)) => {
                 delivery.state = DeliveryState::Dead;
                 delivery.reason = Some(why.clone());
             }
             Err(SendError::Channel(why)) => {
-                let until = now.saturating_add(SignedDuration::from_secs(CHANNEL_PAUSE_SECONDS)).unwrap_or(now);
+                let pause = match config.outbound.get(&delivery.through) {
+                    Some(OutboundConfig::Mllp(mllp)) => i64::try_from(mllp.reconnect_seconds).unwrap_or(CHANNEL_PAUSE_SECONDS),
+                    Some(OutboundConfig::Email(_) | OutboundConfig::Fax(_)) | None => CHANNEL_PAUSE_SECONDS,
+                };
+                let until = now.saturating_add(SignedDuration::from_secs(pause)).unwrap_or(now);
                 lock(&self.paused).insert(delivery.through.clone(), until);
                 delivery.state = DeliveryState::Queued;
                 delivery.excused = delivery.excused.saturating_add(1);
@@ -296,7 +355,10 @@ impl Delivering {
         let (event, told) = match (delivery.state, delivery.purpose) {
             (DeliveryState::Sent, Purpose::Acknowledgement) => (Some(HistoryEvent::Acknowledged), Acknowledgement::Sent),
             (DeliveryState::Sent, Purpose::ConfirmationRequest) => (Some(HistoryEvent::Requested), Acknowledgement::Sent),
-            (DeliveryState::Sent, Purpose::Pages | Purpose::Update | Purpose::Withdrawal) => (None, Acknowledgement::Sent),
+            (
+                DeliveryState::Sent,
+                Purpose::Pages | Purpose::Update | Purpose::Withdrawal | Purpose::Forward | Purpose::Status,
+            ) => (None, Acknowledgement::Sent),
             (DeliveryState::Dead, _) => (Some(HistoryEvent::DeliveryDead), Acknowledgement::Undelivered),
             (DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Withdrawn, _) => return Ok(decision),
         };

@@ -15,12 +15,13 @@ use tokio::sync::Mutex;
 use super::{
     Context,
     decide::{self, Decided, Found},
-    interpret,
+    hl7_letters, interpret,
     sequence::{self, Counted, Last},
 };
 use crate::{
     compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
+    delivery::{Content, Delivery, Hl7Content, Purpose},
     ids::{BodyId, ChannelName, MessageId},
     inbound::InboundConfig,
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
@@ -202,14 +203,13 @@ impl Intake {
             Ok(true) => {
                 let warning = Warning::reused_control_id();
                 message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
-                let strict = interpret::hl7_rules(config, channel, arrival.received_at).strict;
-                answering.refusal = strict.then(Refusal::reused_control_id);
+                answering.refusal = read.profile.strict.control_id_reuse.then(Refusal::reused_control_id);
                 answering.warnings.push(warning);
             }
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let found = Found { outcome: read.outcome.clone(), keys: read.referral_keys.clone(), doubt: None };
+        let found = Found::of_hl7(read.outcome.clone(), read.referral_keys.clone(), &read.profile);
         let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
         let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
         let mut stored = message.clone();
@@ -362,6 +362,8 @@ struct Answering<'a> {
     read: &'a Hl7Message,
     /// Our message id is the MSH-10 of our answer: unique, and found again in the listings.
     id: MessageId,
+    /// The outbound channel that an application acknowledgement follows through.
+    through: Option<&'a ChannelName>,
     /// What the sender should mend.
     warnings: Vec<Warning>,
     /// Why it is refused though it reads well.
@@ -379,9 +381,10 @@ struct Answered {
 }
 
 impl<'a> Answering<'a> {
-    fn new(channel: &InboundChannel, read: &'a Hl7Message) -> Self {
+    fn new(channel: &'a InboundChannel, read: &'a Hl7Message) -> Self {
         let settings = interpret::answer_settings(channel);
-        Self { settings, read, id: MessageId::generate(), warnings: read.warnings.clone(), refusal: None }
+        let through = channel.acknowledge.through.as_ref();
+        Self { settings, read, id: MessageId::generate(), through, warnings: read.warnings.clone(), refusal: None }
     }
 
     fn answer(&self, decided: Decided) -> Answered {
@@ -405,7 +408,30 @@ impl<'a> Answering<'a> {
             standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
         let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
+        self.follow_up(verdict, standing, &mut message, &mut decision);
         Answered { decision, message, answer, repeatable }
+    }
+
+    /// Queues the application acknowledgement that follows an accept acknowledgement. Its bytes are stored with the message, as the
+    /// answer is: what a message was found to be does not change.
+    fn follow_up(&self, verdict: Verdict<'_>, standing: Option<Standing<'_>>, message: &mut Message, decision: &mut Decision) {
+        let (Some(through), now) = (self.through, Timestamp::now()) else { return };
+        let control_id = hl7_letters::control_id();
+        let answer = hl7_answer::application(&self.read.header, verdict, &self.settings, standing, &control_id, now);
+        let Some(answer) = answer.map(Bytes::from) else { return };
+        let mut delivery = Delivery::queued(Purpose::Acknowledgement, through.clone(), through.as_str(), now);
+        delivery.message = Some(message.id);
+        delivery.referral = message.referrals.first().copied().filter(|_| message.state != State::Failed);
+        delivery.content = Some(Content::Hl7(Hl7Content {
+            message: BodyId::of(&answer),
+            control_id,
+            receiver: None,
+            says: None,
+            edited: false,
+        }));
+        message.acknowledgement = Acknowledgement::Owed;
+        decision.bodies.push(answer);
+        decision.deliveries.push(delivery);
     }
 
     /// "Try later": never AA, never AE.

@@ -4,7 +4,10 @@
 
 mod mail;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -49,7 +52,7 @@ impl From<ReadError> for Unread {
 pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
     let defaults = Hl7Rules::default();
     let acknowledge = &channel.acknowledge;
-    Hl7Rules {
+    let mut rules = Hl7Rules {
         region: config.settings.region.clone(),
         time_zone: config.settings.time_zone.clone(),
         accept_processing_ids: if acknowledge.processing_ids.is_empty() {
@@ -58,14 +61,23 @@ pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: 
             acknowledge.processing_ids.clone()
         },
         senders: acknowledge.senders.clone(),
+        profiles: Arc::clone(&channel.profiles),
         received_at,
         ..defaults
-    }
+    };
+    rules.settle();
+    rules
 }
 
 /// How HL7 messages of a channel are answered.
 pub(crate) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
-    AnswerSettings { mode: channel.acknowledge.mode, positive: channel.acknowledge.positive, ..AnswerSettings::default() }
+    let acknowledge = &channel.acknowledge;
+    AnswerSettings {
+        mode: acknowledge.mode,
+        positive: acknowledge.positive,
+        can_follow: acknowledge.through.is_some(),
+        ..AnswerSettings::default()
+    }
 }
 
 /// Reads a stored message.
@@ -112,7 +124,7 @@ fn is_trusted(config: &Config, channel: &InboundChannel, sender: Option<&str>) -
 
 fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
     let read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
-    Ok(Found { outcome: read.outcome, keys: read.referral_keys, doubt: None })
+    Ok(Found::of_hl7(read.outcome, read.referral_keys, &read.profile))
 }
 
 /// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
@@ -150,7 +162,13 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 }
 
 impl Found {
-    fn of(outcome: Outcome) -> Self {
-        Self { outcome, keys: Vec::new(), doubt: None }
+    /// What one HL7 message holds.
+    pub(super) fn of_hl7(outcome: Outcome, keys: Vec<String>, profile: &hl7::Profile) -> Self {
+        Self { outcome, keys, doubt: None, referral_wait_seconds: profile.referral_wait_seconds() }
+    }
+
+    /// What asks for nothing but to be kept or looked at.
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self { outcome, keys: Vec::new(), doubt: None, referral_wait_seconds: 0 }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::{Zoned, tz::TimeZone};
 
-use super::{Context, decide::SENDER};
+use super::{Context, decide::SENDER, hl7_letters};
 use crate::{
     compose::{
         Document, PageFace, PageImage, acknowledgement,
@@ -37,7 +37,9 @@ pub(super) fn is_current(config: &Config, delivery: &Delivery) -> bool {
         (None, _) => false,
         (Some(Content::Email(mail)), Some(entry)) => entry.email.as_deref() == Some(mail.to.as_str()),
         (Some(Content::Fax(fax)), Some(entry)) => entry.fax.as_deref() == Some(fax.number.as_str()),
-        (Some(_), None) => delivery.to == SENDER,
+        (Some(Content::Hl7(hl7)), Some(entry)) => hl7.edited || hl7.receiver == entry.hl7,
+        (Some(Content::Hl7(_)), None) => true,
+        (Some(Content::Email(_) | Content::Fax(_)), None) => delivery.to == SENDER,
     }
 }
 
@@ -58,6 +60,12 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
         return Ok(Err(format!("there is no outbound channel {} any more", delivery.through)));
     };
     let entry = config.directory.entries.get(&delivery.to);
+    if let OutboundConfig::Mllp(channel) = outbound
+        && (entry.is_some() || delivery.to == delivery.through.as_str())
+    {
+        let (referral, message) = (referral.as_ref(), message.as_ref());
+        return hl7_letters::Letter { context, config, channel, delivery, entry, referral, message }.compose().await;
+    }
     if entry.is_none() && delivery.to != SENDER {
         return Ok(Err(format!("the directory has no entry {} any more", delivery.to)));
     }
@@ -88,6 +96,10 @@ pub(super) async fn compose(context: &Context, config: &Config, delivery: &Deliv
     Ok(match outbound {
         OutboundConfig::Email(email) => desk.mail(email),
         OutboundConfig::Fax(fax) => desk.fax(&fax.return_number),
+        // Only for the address a mail came from, which is none of an HL7 system.
+        OutboundConfig::Mllp(_) => {
+            Err(format!("the channel {} sends HL7 messages, and cannot write to a mail's sender", delivery.through))
+        }
     })
 }
 
@@ -97,7 +109,7 @@ fn about(purpose: Purpose, referral: &Referral) -> Option<About> {
     let withdrawal = About::Withdrawal(Withdrawn::of(referral));
     let cancelled = matches!(referral.status, Status::CancelRequested | Status::Cancelled);
     match purpose {
-        Purpose::Acknowledgement => None,
+        Purpose::Acknowledgement | Purpose::Status | Purpose::Forward => None,
         Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update if cancelled => Some(withdrawal),
         Purpose::ConfirmationRequest => Some(About::Request),
         Purpose::Pages => Some(About::Pages),
@@ -111,7 +123,7 @@ fn pages_come_by_fax(context: &Context, config: &Config, delivery: &Delivery) ->
     let wanted = match delivery.purpose {
         Purpose::ConfirmationRequest => Purpose::Pages,
         Purpose::Update => Purpose::Update,
-        Purpose::Acknowledgement | Purpose::Pages | Purpose::Withdrawal => return Ok(false),
+        Purpose::Acknowledgement | Purpose::Pages | Purpose::Withdrawal | Purpose::Forward | Purpose::Status => return Ok(false),
     };
     let filter = DeliveryFilter { referral: delivery.referral, ..DeliveryFilter::default() };
     Ok(delivery.referral.is_some()
@@ -294,7 +306,7 @@ impl Desk<'_> {
     fn return_fax(&self) -> Option<String> {
         self.config.outbound.values().find_map(|outbound| match outbound {
             OutboundConfig::Fax(fax) => Some(fax.return_number.clone()),
-            OutboundConfig::Email(_) => None,
+            OutboundConfig::Email(_) | OutboundConfig::Mllp(_) => None,
         })
     }
 

@@ -12,9 +12,12 @@ mod corrections;
 mod decide;
 pub mod deliver;
 mod doors;
+mod forward;
+mod hl7_letters;
 pub mod intake;
 pub(crate) mod interpret;
 mod letters;
+mod lines;
 pub mod process;
 mod referring;
 mod replies;
@@ -24,6 +27,7 @@ mod sameness;
 mod sequence;
 pub mod settle;
 mod station;
+mod stuck;
 mod suspension;
 
 use std::{

@@ -109,17 +109,13 @@ pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
 }
 
 fn was_asked(delivery: &Delivery, from: &str) -> bool {
-    let to_specialist = match delivery.purpose {
-        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal => true,
-        Purpose::Acknowledgement => false,
-    };
-    to_specialist && address(delivery).is_some_and(|to| email::same_desk(to, from))
+    delivery.purpose.is_to_specialist() && address(delivery).is_some_and(|to| email::same_desk(to, from))
 }
 
 fn address(delivery: &Delivery) -> Option<&str> {
     match &delivery.content {
         Some(Content::Email(mail)) => Some(&mail.to),
-        Some(Content::Fax(_)) | None => None,
+        Some(Content::Fax(_) | Content::Hl7(_)) | None => None,
     }
 }
 
@@ -174,7 +170,7 @@ pub(super) fn apply(
 pub(super) fn queued_to_specialist(store: &Store, referral: &Referral) -> Result<Vec<DeliveryId>, StoreError> {
     let filter = DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Queued), limit: 0 };
     let queued = store.deliveries(&filter)?;
-    Ok(queued.into_iter().filter(|delivery| delivery.purpose != Purpose::Acknowledgement).map(|delivery| delivery.id).collect())
+    Ok(queued.into_iter().filter(|delivery| delivery.purpose.is_to_specialist()).map(|delivery| delivery.id).collect())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

@@ -72,6 +72,7 @@ pub(super) fn way_out(config: &Config, entry: &DirectoryEntry) -> Option<Channel
             .find(|(_, outbound)| match outbound {
                 OutboundConfig::Email(_) => entry.email.is_some(),
                 OutboundConfig::Fax(_) => entry.fax.is_some(),
+                OutboundConfig::Mllp(_) => entry.hl7.is_some(),
             })
             .map(|(name, _)| name.clone())
     })
@@ -95,7 +96,7 @@ pub(super) fn to_specialist(
     let beside = match purpose {
         Purpose::ConfirmationRequest | Purpose::Pages => Some(Purpose::Pages),
         Purpose::Update => Some(Purpose::Update),
-        Purpose::Acknowledgement | Purpose::Withdrawal => None,
+        Purpose::Acknowledgement | Purpose::Withdrawal | Purpose::Forward | Purpose::Status => None,
     };
     let by_mail = matches!(config.outbound.get(&target.through), Some(OutboundConfig::Email(_)));
     let entry = config.directory.entries.get(&target.to);

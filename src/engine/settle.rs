@@ -10,6 +10,7 @@ use super::{
     Context,
     corrections::{corrected, has_path},
     decide::asked,
+    forward,
     interpret::today,
     replies, route,
     sameness::{hold_as_twin, likeness_key, twin},
@@ -161,6 +162,7 @@ impl<'a> Settlement<'a> {
             read_version: Some(self.read_version),
             keys: self.keys,
         });
+        forward::follow(&self.context.store, &self.context.config(), &mut self.decision, self.entry.at)?;
         Ok(self.decision)
     }
 

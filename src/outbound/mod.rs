@@ -4,6 +4,7 @@
 
 pub mod email;
 pub mod fax;
+pub mod mllp;
 
 use std::{fmt, future::Future};
 
@@ -35,12 +36,25 @@ pub enum SendError {
     Permanent(String),
     /// The channel itself is at fault (a refused login): the channel pauses, the delivery keeps its attempts.
     Channel(String),
+    /// The next hop answered that it does not take this one.
+    Refused {
+        /// What it answered, in its codes.
+        why: String,
+        /// Its own words. They may name a patient: they are kept with the delivery and never logged.
+        detail: Option<String>,
+        /// Whether the same bytes may be taken later; if not, a person must look.
+        again: bool,
+    },
 }
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transient(why) | Self::Ambiguous(why) | Self::Permanent(why) | Self::Channel(why) => f.write_str(why),
+            Self::Transient(why)
+            | Self::Ambiguous(why)
+            | Self::Permanent(why)
+            | Self::Channel(why)
+            | Self::Refused { why, .. } => f.write_str(why),
         }
     }
 }
@@ -55,4 +69,6 @@ pub enum OutboundConfig {
     Email(email::EmailConfig),
     /// A folder that a fax server takes documents from.
     Fax(fax::FaxConfig),
+    /// HL7 v2 over MLLP.
+    Mllp(mllp::MllpConfig),
 }

@@ -1,6 +1,7 @@
 //! The referral: its record, its status table, its reference number, what a reply says. No I/O here.
 
 pub mod checks;
+mod fields;
 mod record;
 mod reference;
 mod reply;
@@ -8,6 +9,7 @@ mod status;
 mod token;
 mod values;
 
+pub(crate) use fields::set_path;
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};

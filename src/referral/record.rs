@@ -50,6 +50,9 @@ pub struct Evidence {
     /// The HL7 location, `RF1^1^2`, or the part of a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The path of the channel's mapping that gave it, `RF1-10.2`; `value` or `absent`, where configuration gave it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Other readings that were possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<String>,

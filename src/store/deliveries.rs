@@ -51,6 +51,12 @@ pub(super) fn write(batch: &mut Batch<'_>, delivery: Delivery) -> Result<(), Sto
     }
 }
 
+/// What is decided about a delivery holds only while nobody has begun to send it.
+pub(super) fn require_queued(batch: &Batch<'_>, id: DeliveryId) -> Result<(), StoreError> {
+    let is_queued = batch.delivery(id)?.is_some_and(|delivery| delivery.state == DeliveryState::Queued);
+    if is_queued { Ok(()) } else { Err(StoreError::Stale) }
+}
+
 /// Takes a delivery back if it is still queued; one that has left, or ended, stays as it is.
 pub(super) fn withdraw(batch: &mut Batch<'_>, id: DeliveryId) -> Result<(), StoreError> {
     match batch.delivery(id)? {

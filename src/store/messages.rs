@@ -99,7 +99,10 @@ pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<
     for body in &ready.bodies {
         batch.put_body(body)?;
     }
-    let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, acknowledged } = ready.decision;
+    let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, still_queued, acknowledged } = ready.decision;
+    if let Some(id) = still_queued {
+        deliveries::require_queued(batch, id)?;
+    }
     if let Some(message) = message {
         update(batch, message, step)?;
     }

@@ -113,6 +113,8 @@ pub struct Decision {
     pub withdraw: Vec<DeliveryId>,
     /// Deliveries whose letter is composed anew, since what it says has changed. One that has left meanwhile makes the decision stale.
     pub recompose: Vec<DeliveryId>,
+    /// A delivery that must be queued still: one that was claimed meanwhile makes the decision stale.
+    pub still_queued: Option<DeliveryId>,
     /// Whether senders were told, for messages whose state does not change with it.
     pub acknowledged: Vec<(MessageId, Acknowledgement)>,
 }

@@ -13,6 +13,7 @@ mod mail;
 mod mail_in;
 mod main_job;
 mod mllp_connection;
+mod mllp_out;
 mod operations;
 mod people;
 mod privacy;

@@ -104,7 +104,7 @@ impl MailReading<'_> {
         };
         // Without its keys it can only be a referral of its own, never another one's next version.
         let keys = if self.trusted_sender { referral_keys } else { Vec::new() };
-        Found { outcome: placed(outcome, part), keys, doubt }
+        Found { outcome: placed(outcome, part), keys, doubt, referral_wait_seconds: 0 }
     }
 
     async fn document(&self, part: &Part) -> Result<Found, Unread> {
@@ -118,7 +118,7 @@ impl MailReading<'_> {
             Err(unread) => return self.given_up(part, unread),
         };
         let doubt = (outcome.kind == Kind::Reply).then_some("a page that came back is read by a person");
-        Ok(Found { outcome: placed(outcome, part), keys: Vec::new(), doubt })
+        Ok(Found { outcome: placed(outcome, part), keys: Vec::new(), doubt, referral_wait_seconds: 0 })
     }
 
     /// A part at which the reading broke off. Another attempt may help; after the last, the other parts are taken without it.
@@ -159,7 +159,7 @@ fn with_own_words(mut found: Vec<Found>, mail: MailOutcome) -> Vec<Found> {
         }
     };
     if counts {
-        found.push(Found { outcome: mail.outcome, keys: Vec::new(), doubt: mail.doubt.map(Doubt::as_str) });
+        found.push(Found { doubt: mail.doubt.map(Doubt::as_str), ..Found::of(mail.outcome) });
         return found;
     }
     let mut problems = mail.outcome.problems;

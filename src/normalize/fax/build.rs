@@ -48,6 +48,7 @@ impl Builder<'_> {
                 page: Some(candidate.page),
                 bounds: Some(candidate.bounds),
                 location: None,
+                path: None,
                 rivals: rivals.clone(),
             },
         );

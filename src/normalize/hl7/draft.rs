@@ -52,6 +52,8 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     draft.providers();
     draft.request();
     draft.payload();
+    draft.mapped();
+    draft.patient_numbers();
     draft.judge();
     let is_document = draft.is_document();
     let Draft { mut outcome, warnings, mut record, .. } = draft;
@@ -141,7 +143,7 @@ impl<'t, 'm> Draft<'t, 'm> {
     }
 
     /// Gives a time without an offset the offset of the sender's zone.
-    fn in_zone(&self, mut date: HlDate) -> HlDate {
+    pub(super) fn in_zone(&self, mut date: HlDate) -> HlDate {
         if date.precision < Precision::Minute || date.has_offset {
             return date;
         }
@@ -238,7 +240,7 @@ fn usage(use_code: &str, equipment: &str, old: &str) -> Option<PhoneUse> {
 }
 
 /// The number in E.164, if it is one of the region or names its country.
-fn e164(text: &str, region: &str) -> Option<String> {
+pub(super) fn e164(text: &str, region: &str) -> Option<String> {
     let region = region.parse().ok();
     // `(+353)1-283` is written by systems that know no better: the parenthesis hides the plus.
     let plain: String = text.chars().filter(|symbol| !matches!(symbol, '(' | ')')).collect();

@@ -23,6 +23,8 @@ pub struct Header {
     pub application: Condition,
     /// What a referral response repeats.
     pub echo: Echo,
+    /// Whether it has an MSA: it answers another message.
+    pub answers: bool,
 }
 
 impl fmt::Debug for Header {
@@ -114,6 +116,7 @@ impl Header {
             let separator = message.delimiters().field;
             header.echo.rf1 = rf1.raw().split(separator).skip(1).map(str::to_owned).collect();
         }
+        header.answers = message.first("MSA").is_some();
         header.echo.segments = message.all("PRD").chain(message.first("PID")).map(|segment| segment.raw().to_owned()).collect();
         header
     }
@@ -142,7 +145,7 @@ impl Header {
         let version = raw.text(12);
         let version = Version::read(version.split(raw.delimiters.component).next().unwrap_or_default());
         let (accept, application) = (Condition::read(&raw.text(15)), Condition::read(&raw.text(16)));
-        Self { raw, charset, message_type, event, version, accept, application, echo: Echo::default() }
+        Self { raw, charset, message_type, event, version, accept, application, echo: Echo::default(), answers: false }
     }
 
     /// Whether this is itself an acknowledgement: such a message is never answered.

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Header, purpose::Purpose};
+use super::{Header, Profile, purpose::Purpose};
 use crate::{
     protocols::hl7::{Message, Repetition, read_date},
     referral::{Identifier, Problem, Reference},
@@ -33,10 +33,11 @@ pub(super) struct Identity {
 const PLACES: [(&str, usize); 10] =
     [("RF1", 6), ("ORC", 2), ("OBR", 2), ("RF1", 11), ("RF1", 9), ("ORC", 3), ("OBR", 3), ("SCH", 26), ("TXA", 14), ("TXA", 15)];
 
-/// Resolves the chain: [`PLACES`], then for a request an id derived from the content.
-pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose) -> Identity {
-    let mut candidates = Vec::new();
-    for (name, field) in PLACES {
+/// Resolves the chain: [`PLACES`], or those that the profile names, then for a request an id derived from the content.
+pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose, profile: &Profile) -> Identity {
+    let mut candidates = profile.referral_ids(message);
+    let chain: &[(&str, usize)] = if profile.referral_id.is_empty() { &PLACES } else { &[] };
+    for (name, field) in chain.iter().copied() {
         let Some(segment) = message.first(name) else { continue };
         let id = segment.field(field).first();
         // RF1-9 is a date by the standard; a value of several components there is a provider that slipped out of its column.
@@ -56,11 +57,17 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose) 
     }
     identity.placer = candidates.first().cloned();
     match &identity.placer {
-        Some(placer) if placer.found_in.as_deref() != Some("RF1-6") => identity.problems.push(Problem::at(
-            "referral-id-elsewhere",
-            "identifiers.placer.value",
-            format!("RF1-6 holds no number of the referral; {} was taken", placer.found_in.as_deref().unwrap_or("another field")),
-        )),
+        Some(placer) if placer.found_in.as_deref() != Some(profile.usual_id_field().as_str()) => {
+            identity.problems.push(Problem::at(
+                "referral-id-elsewhere",
+                "identifiers.placer.value",
+                format!(
+                    "{} holds no number of the referral; {} was taken",
+                    profile.usual_id_field(),
+                    placer.found_in.as_deref().unwrap_or("another field")
+                ),
+            ))
+        }
         Some(_) => {}
         None if !purpose.is_asked() => {}
         None => {
@@ -93,14 +100,16 @@ fn keys(header: &Header, identity: &Identity, candidates: &[Identifier], purpose
         return identity.placer.iter().map(|placer| key(&sender, placer)).chain(own).collect();
     }
     let receiver = facility(6, 5);
-    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id)]).collect();
+    // A referral that was handed on bears its first sender's number, whose authority is mostly that sender's facility.
+    let first = |id: &Identifier| key(id.authority.as_deref().unwrap_or(&receiver), id);
+    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id), first(id)]).collect();
     let mut seen = std::collections::BTreeSet::new();
     keys.retain(|key| seen.insert(key.clone()));
     keys
 }
 
 /// An EI: number in component 1, or in 3 where 1 is empty; its authority in 2, or 3.
-fn identifier(id: &Repetition<'_, '_>, found_in: &str) -> Option<Identifier> {
+pub(super) fn identifier(id: &Repetition<'_, '_>, found_in: &str) -> Option<Identifier> {
     let parts = [id.value(1), id.value(2), id.value(3)].map(|part| part.into_owned());
     let [number, namespace, universal] = parts;
     let (value, authority) = if number.is_empty() && namespace.is_empty() {

@@ -16,8 +16,12 @@
 mod draft;
 mod header;
 mod identity;
+mod mapping;
+mod numbers;
+mod paths;
 mod patient;
 mod payload;
+mod profile;
 mod provider;
 mod purpose;
 mod reply;
@@ -26,9 +30,15 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 pub(crate) use identity::OWN_NUMBER_KEY;
+pub use mapping::{FieldKind, Mapping};
+pub use numbers::NumberCheck;
+pub use paths::{Path, PathError};
+pub use profile::{Filter, Profile, Profiles, SenderPattern, Strict, UnknownReferral};
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
 
@@ -51,16 +61,10 @@ pub struct Hl7Rules {
     pub accept_processing_ids: Vec<String>,
     /// The senders taken, each `MSH-3|MSH-4` (whole or first components); empty: everyone.
     pub senders: Vec<String>,
+    /// What differs per sender.
+    pub profiles: Arc<Profiles>,
     /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
     pub received_at: Timestamp,
-    /// Whether what is tolerated elsewhere is refused: a referral without a number, a document that cannot be used, a control id used
-    /// again.
-    pub strict: bool,
-    /// Whether the sender's MSH-10 names one message. Where it is a constant or a counter of another thing, a repeat is told by content
-    /// alone.
-    pub control_id_unique: bool,
-    /// How long a change, cancel or status request may wait for a referral that is not known yet, in seconds; 0: it is refused at once.
-    pub unknown_referral_wait_seconds: u32,
     /// What one message may hold.
     pub limits: ReadLimits,
     /// The largest attachment, decoded, in bytes.
@@ -77,10 +81,8 @@ impl Default for Hl7Rules {
             time_zone: "UTC".to_owned(),
             accept_processing_ids: vec!["P".to_owned()],
             senders: Vec::new(),
+            profiles: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
-            strict: false,
-            control_id_unique: true,
-            unknown_referral_wait_seconds: 0,
             limits: ReadLimits::default(),
             attachment_bytes_max: 50_331_648,
             attachments_max: 100,
@@ -115,6 +117,8 @@ pub struct Hl7Message {
     pub referral_keys: Vec<String>,
     /// Our own reference, where the message quotes it.
     pub reference: Option<Reference>,
+    /// What its sender does differently.
+    pub profile: Arc<Profile>,
 }
 
 /// Reads one message. Pure: the same bytes and rules give the same result.
@@ -131,6 +135,7 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
         Err(unreadable) => return unreadable_message(body, unreadable, rules),
     };
     let header = Header::of(&text, &message);
+    let rules = &*rules.for_sender(&header);
     let mut read = Hl7Message::new(header, body, rules);
     if read.header.is_acknowledgement() {
         read.outcome = Outcome::of(Kind::Acknowledgement);
@@ -140,12 +145,13 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
         read.refuse(refusal);
         return Ok(read);
     }
-    let purpose = purpose::of(&read.header, &message);
-    if let Some(refusal) = screen::patient_wrong(&read.header, &message, purpose) {
+    let purpose = purpose::of(&read.header, &message, rules.profile());
+    let refusal = screen::patient_wrong(&read.header, &message, purpose);
+    if let Some(refusal) = refusal.or_else(|| rules.profile().accept.refusal(purpose, &message)) {
         read.refuse(refusal);
         return Ok(read);
     }
-    let identity = identity::resolve(&read.header, &message, purpose);
+    let identity = identity::resolve(&read.header, &message, purpose, rules.profile());
     read.reference.clone_from(&identity.reference);
     read.referral_keys.clone_from(&identity.keys);
     read.header.echo.placer = identity.placer.as_ref().map(|placer| placer.value.clone());
@@ -154,10 +160,6 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
         Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) | Purpose::Report => {
             reply::read(&mut read, &message, &identity, purpose, rules);
         }
-    }
-    if let Some(refusal) = screen::too_loose(&read.warnings).filter(|_| rules.strict) {
-        read.refuse(refusal);
-        return Ok(read);
     }
     let tolerated: Vec<Problem> = text.tolerances.iter().map(tolerated).chain(header_problems(&read.header)).collect();
     match &mut read.outcome.record {
@@ -169,6 +171,10 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
 
 fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, event: Event, rules: &Hl7Rules) {
     let draft = draft::read(message, &read.header, identity, rules);
+    let problems = draft.outcome.record.as_ref().map_or(&[][..], |record| &record.problems);
+    if let Some(refusal) = rules.profile().strict_refusal(message, problems, &draft.warnings) {
+        return read.refuse(refusal);
+    }
     read.warnings = draft.warnings;
     read.outcome = draft.outcome;
     if event == Event::New && draft.is_document {
@@ -194,15 +200,16 @@ impl Hl7Message {
             outcome: Outcome::of(Kind::Unknown),
             refusal: None,
             warnings: Vec::new(),
-            repeat_key: identity::repeat_key(&header, body, rules.control_id_unique),
+            repeat_key: identity::repeat_key(&header, body, rules.profile().control_ids_unique),
             control_key: control_id
                 .as_ref()
-                .filter(|_| rules.control_id_unique)
+                .filter(|_| rules.profile().control_ids_unique)
                 .map(|id| format!("hl7-control|{}|{id}", header.sender())),
             sender: header.sender(),
             control_id,
             referral_keys: Vec::new(),
             reference: None,
+            profile: Arc::clone(rules.profile()),
             header,
         }
     }

@@ -80,17 +80,10 @@ impl<'t, 'm> Draft<'t, 'm> {
     fn sex(&mut self) {
         let Some((pid, occurrence)) = self.pid(8) else { return };
         let text = pid.value(8, 1);
-        let sex = match text.to_ascii_uppercase().as_str() {
-            "" => return,
-            "F" | "FEMALE" => Some(Sex::F),
-            "M" | "MALE" => Some(Sex::M),
-            "O" | "A" | "N" | "X" => Some(Sex::O),
-            "U" | "0" | "9" => Some(Sex::U),
-            // The UK's codes; no other country is known to send digits.
-            "1" => Some(Sex::M),
-            "2" => Some(Sex::F),
-            _ => None,
-        };
+        if text.is_empty() {
+            return;
+        }
+        let sex = self.rules.profile().codes.sex(&text).or_else(|| read_sex(&text));
         let place = location("PID", occurrence, 8);
         self.seen_as("patient.sex", &place, &text);
         match sex {
@@ -183,6 +176,20 @@ impl<'t, 'm> Draft<'t, 'm> {
         if authorization != Authorization::default() {
             self.record.authorization = Some(authorization);
         }
+    }
+}
+
+/// Table 0001, and the words and digits that senders use instead.
+pub(super) fn read_sex(text: &str) -> Option<Sex> {
+    match text.to_ascii_uppercase().as_str() {
+        "F" | "FEMALE" => Some(Sex::F),
+        "M" | "MALE" => Some(Sex::M),
+        "O" | "A" | "N" | "X" => Some(Sex::O),
+        "U" | "0" | "9" => Some(Sex::U),
+        // The UK's codes; no other country is known to send digits.
+        "1" => Some(Sex::M),
+        "2" => Some(Sex::F),
+        _ => None,
     }
 }
 

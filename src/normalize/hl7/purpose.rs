@@ -3,7 +3,7 @@
 //! Two sides speak here. The referrer asks: REF, and the OMG and OSU of a 360X initiator. The specialist answers: RRI, the OMG and OSU
 //! of a 360X recipient, bookings (SIU), and reports (ORU, MDM). An order message tells its side by ORC-1 alone.
 
-use super::{Header, Refusal};
+use super::{Header, Profile, Refusal};
 use crate::{normalize::Event, protocols::hl7::Message, referral::ReplyOutcome};
 
 /// The message types that are taken.
@@ -90,14 +90,15 @@ pub(super) enum Booking {
 }
 
 /// Why the type and event of a message are not taken, if they are not.
-pub(super) fn refusal(header: &Header) -> Option<Refusal> {
+pub(super) fn refusal(header: &Header, profile: &Profile) -> Option<Refusal> {
     let Some(kind) = MessageType::named(&header.message_type) else {
         let text = "this kind of message is not taken here: REF, RRI, OMG, OSU, SIU, ORU and MDM are";
         return Some(Refusal::reject(200, "MSH^1^9^1^1", text));
     };
     // In 2.2 and 2.3 some leave the event of a result out: there is only one.
     let unsaid = kind == MessageType::Oru && header.event.is_empty();
-    if unsaid || kind.events().contains(&header.event.as_str()) {
+    let opted_in = kind == MessageType::Ref && profile.takes(&header.event);
+    if unsaid || opted_in || kind.events().contains(&header.event.as_str()) {
         return None;
     }
     let text = format!("this event is not taken here: of {} {} are", header.message_type, kind.events().join(", "));
@@ -105,13 +106,13 @@ pub(super) fn refusal(header: &Header) -> Option<Refusal> {
 }
 
 /// What a message is for. Its type and event were found to be taken.
-pub(super) fn of(header: &Header, message: &Message<'_>) -> Purpose {
+pub(super) fn of(header: &Header, message: &Message<'_>, profile: &Profile) -> Purpose {
     match MessageType::named(&header.message_type) {
         Some(MessageType::Ref) | None => Purpose::Ask(match header.event.as_str() {
             "I13" => Event::Change,
             "I14" => Event::Cancel,
             "I15" => Event::StatusRequest,
-            _ => Event::New,
+            _ => profile.codes.event(message).unwrap_or(Event::New),
         }),
         Some(MessageType::Rri) => Purpose::Respond,
         Some(MessageType::Omg) => order(message, Some(Event::New)),

@@ -40,7 +40,9 @@ impl<'t, 'm> Draft<'t, 'm> {
             self.doubt("priority-missing", "priority", "the message does not say how urgent the referral is");
             return;
         };
-        let known = read_priority(&code).or_else(|| read_priority(raw.split(self.message.delimiters().component).nth(1)?));
+        let by_profile = self.rules.profile().codes.priority(&code);
+        let known = by_profile.or_else(|| read_priority(&code));
+        let known = known.or_else(|| read_priority(raw.split(self.message.delimiters().component).nth(1)?));
         self.seen_as("priority", &place, raw);
         match known {
             Some(priority) => self.record.priority = priority,
@@ -201,7 +203,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 }
 
 /// Table 0280, and the words that senders use instead.
-fn read_priority(text: &str) -> Option<Priority> {
+pub(super) fn read_priority(text: &str) -> Option<Priority> {
     match text.trim().to_ascii_uppercase().as_str() {
         "S" | "STAT" | "EMERGENCY" | "EMERGENT" => Some(Priority::Stat),
         "A" | "ASAP" | "U" | "URGENT" | "2WW" => Some(Priority::Urgent),

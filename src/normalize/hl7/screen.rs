@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Header, Hl7Rules, Refusal, Warning,
+    Header, Hl7Rules, Refusal,
     purpose::{self, Purpose},
 };
 use crate::protocols::hl7::{Message, Segment};
 
 /// Why this message is none for us, if it is none.
 pub(super) fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Refusal> {
-    let refusal = purpose::refusal(header);
+    let refusal = purpose::refusal(header, rules.profile());
     if refusal.is_some() {
         return refusal;
     }
@@ -18,7 +18,7 @@ pub(super) fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Ref
         return Some(Refusal::reject(203, "MSH^1^12", "this version is not taken here: 2.2 to 2.9 are"));
     }
     let id = header.first_component(11);
-    let id = if id.is_empty() { "P" } else { id.as_str() };
+    let id = if id.is_empty() { rules.profile().blank_processing_id.as_str() } else { id.as_str() };
     if !rules.accept_processing_ids.iter().any(|taken| taken.eq_ignore_ascii_case(id)) {
         let taken = rules.accept_processing_ids.join(", ");
         return Some(Refusal::reject(202, "MSH^1^11", format!("this processing id is not taken here: {taken} is")));
@@ -48,12 +48,6 @@ pub(super) fn patient_wrong(header: &Header, message: &Message<'_>, purpose: Pur
         return Some(Refusal::error(198, "PID^2", "the message is about two patients: send one message each"));
     }
     None
-}
-
-/// What a strict channel refuses of that which others are only warned of.
-pub(super) fn too_loose(warnings: &[Warning]) -> Option<Refusal> {
-    let found = warnings.iter().find(|warning| warning.code == 101 || warning.location.starts_with("OBX"))?;
-    Some(Refusal::error(found.code, &found.location, found.text.clone()))
 }
 
 /// Whether two PID segments are about two people: their numbers have nothing in common, or without numbers their names differ.

@@ -19,6 +19,12 @@ impl Charset {
         Self { encoding: UTF_8, declared: true }
     }
 
+    /// The set that MSH-18 names so, to write a message in; none: it is not known here.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::named(name).map(|encoding| Self { encoding, declared: true })
+    }
+
     /// Decodes bytes: in the declared set where that works, else as UTF-8, else as windows-1252 (a superset of 8859/1).
     /// A byte that means nothing becomes U+FFFD; it is never fatal.
     pub(super) fn read<'b>(declared: &str, bytes: &'b [u8]) -> (Self, Cow<'b, str>) {

@@ -6,6 +6,7 @@
 //!            └─▶ message.rs  segments, fields, repetitions, components, over that text (hl7-parser behind guards)
 //! leaf  ─▶ escape.rs text without escapes      date.rs  ISO 8601 with the precision sent
 //! write.rs           segments with the sender's delimiters and character set
+//! answer.rs          MSA and ERR of an answer to us
 //! ```
 //!
 //! # Design notes
@@ -14,6 +15,7 @@
 //! and date reader can panic, so neither is used. Writing is our own, because an answer repeats bytes of the sender's
 //! (MSH-10, MSH-3 to 6) exactly as they came, which need not be valid text.
 
+mod answer;
 mod batch;
 mod charset;
 mod date;
@@ -22,6 +24,7 @@ mod message;
 mod text;
 mod write;
 
+pub use answer::{Answer, AnswerCode};
 pub use batch::{Envelope, split_messages};
 pub use charset::Charset;
 pub use date::{DateProblem, HlDate, Precision, read_date};

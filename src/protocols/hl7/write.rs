@@ -70,10 +70,21 @@ impl Writer {
 
     /// Writes a field of several components, each escaped; trailing empty ones are left out.
     pub fn components(&mut self, field: usize, components: &[&str]) -> &mut Self {
+        let text = self.joined(components);
+        self.raw(field, &text)
+    }
+
+    fn joined(&self, components: &[&str]) -> String {
         let separator = self.delimiters.component.to_string();
         let text = components.iter().map(|text| encode(text, &self.delimiters)).collect::<Vec<_>>().join(&separator);
-        let text = text.trim_end_matches(self.delimiters.component).to_owned();
-        self.raw(field, &text)
+        text.trim_end_matches(self.delimiters.component).to_owned()
+    }
+
+    /// Writes a field of several repetitions, each of several components; empty repetitions are left out.
+    pub fn repetitions(&mut self, field: usize, repetitions: &[Vec<&str>]) -> &mut Self {
+        let written: Vec<String> =
+            repetitions.iter().map(|components| self.joined(components)).filter(|text| !text.is_empty()).collect();
+        self.raw(field, &written.join(&self.delimiters.repetition.to_string()))
     }
 
     /// The message.

@@ -25,7 +25,7 @@ fn duplicate_an_empty_control_id_has_no_key_of_its_own() {
 
 #[test]
 fn duplicate_constant_control_id_is_told_by_content_alone() {
-    let rules = Hl7Rules { control_id_unique: false, ..Hl7Rules::default() };
+    let rules = following(Profile { control_ids_unique: false, ..Profile::default() });
     let keys = |lines: &[&str]| {
         let read = normalize(&joined(lines), &rules).unwrap();
         assert_eq!(read.control_key, None);

@@ -25,6 +25,11 @@ fn joined(lines: &[&str]) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The rules of a channel whose senders all have this profile.
+fn following(profile: Profile) -> Hl7Rules {
+    Hl7Rules { profiles: Arc::new(Profiles { usual: Arc::new(profile), by_sender: Vec::new() }), ..Hl7Rules::default() }
+}
+
 fn read_bytes(body: &[u8]) -> Hl7Message {
     normalize(body, &Hl7Rules::default()).unwrap()
 }

@@ -8,7 +8,8 @@ use crate::{
 
 /// What a strict channel says to it.
 fn strictly(lines: &[&str]) -> String {
-    let rules = Hl7Rules { strict: true, ..Hl7Rules::default() };
+    let rules =
+        following(Profile { strict: Strict { referral_id: true, attachments: true, ..Strict::default() }, ..Profile::default() });
     match normalize(&joined(lines), &rules).unwrap().refusal {
         Some(refusal) => {
             format!("{} {} {}", if refusal.level == RefusalLevel::Error { "AE" } else { "AR" }, refusal.code, refusal.location)

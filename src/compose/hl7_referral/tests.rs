@@ -1,0 +1,201 @@
+//! What is written is read again as the same record, in every version.
+
+use super::*;
+use crate::{
+    normalize::hl7::{Hl7Message, Hl7Rules, normalize},
+    referral::{Record, Reference},
+};
+
+fn referral_of(record: Record) -> Referral {
+    let message = crate::ids::MessageId::generate();
+    let source = crate::referral::Source { channel: crate::ids::ChannelName::new("a"), message, received_at: now() };
+    Referral {
+        id: crate::ids::ReferralId::generate(),
+        reference: Reference::generate(),
+        status: Status::New,
+        version: 1,
+        record,
+        pending_reply: None,
+        sources: vec![source],
+        history: Vec::new(),
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T17:02:11Z".parse().unwrap()
+}
+
+fn face(version: Version) -> Face<'static> {
+    Face {
+        version,
+        character_set: "UNICODE UTF-8",
+        sending: ["LOOPLINE", "SITE"],
+        receiving: ["EHR^1.2.3^ISO", "HEART"],
+        processing_id: "P",
+        enhanced: false,
+        control_id: "01KAVM6Q2C9Y2R0N4N5S",
+        now: now(),
+    }
+}
+
+fn read(bytes: &[u8]) -> Hl7Message {
+    let rules = Hl7Rules { received_at: now(), ..Hl7Rules::default() };
+    let message = normalize(bytes, &rules).unwrap();
+    assert!(message.refusal.is_none(), "{:?}", message.refusal);
+    message
+}
+
+/// What a record says of the referral; not where it was read.
+fn said(record: &Record) -> serde_json::Value {
+    let mut bare = record.clone();
+    bare.evidence.clear();
+    bare.problems.clear();
+    bare.review.clear();
+    bare.held.clear();
+    bare.identifiers.filler = None;
+    let mut value = serde_json::to_value(&bare).unwrap();
+    value["identifiers"]["placer"]["found_in"].take();
+    value
+}
+
+/// A record with something in every field that HL7 has a place for.
+fn full_record() -> Record {
+    serde_json::from_value(serde_json::json!({
+        "priority": "urgent",
+        "kind": "second-opinion",
+        "identifiers": {"placer": {"value": "R-77", "authority": "ELM"}},
+        "authored_at": "2026-11-20T10:15:00-08:00",
+        "expires_at": "2027-05-20",
+        "patient": {
+            "identifiers": [
+                {"value": "7|1", "authority": "ELM", "type": "MR"},
+                {"value": "900-00", "type": "SS"},
+            ],
+            "name": {"family": "O'Quill^feather & Søn", "given": "Ottoline", "middle": "M", "suffix": "Jr", "prefix": "Ms"},
+            "birth_date": "1962-02-14",
+            "sex": "F",
+            "phones": [
+                {"number": "+15035550144", "use": "home"},
+                {"number": "+15035550145", "use": "mobile"},
+                {"number": "+15035550146", "use": "work"},
+            ],
+            "emails": ["ottoline@quill.example"],
+            "address": {"lines": ["12 Elm St", "Apt 3"], "city": "Portland", "state": "OR", "postal_code": "97201", "country": "US"},
+        },
+        "insurance": [
+            {"payer": "Aster Health", "plan": "PPO", "member_id": "M-1", "group": "G-1"},
+            {"payer": "Birch Life", "plan": "HMO", "member_id": "M-2"},
+        ],
+        "authorization": {"number": "A-9", "from": "2026-11-20", "to": "2027-02-20", "units": 3},
+        "referring": {
+            "name": {"family": "Whitcombe", "given": "Harriet", "prefix": "Dr"},
+            "npi": "1245319599",
+            "identifiers": [{"value": "L-5", "type": "LI", "authority": "OR"}],
+            "organization": "Elm Street Family Medicine",
+            "phones": [{"number": "+15035550143", "use": "work"}, {"number": "+15035550149", "use": "fax"}],
+            "emails": ["desk@elm-street.example"],
+            "address": {"lines": ["1 Elm St"], "city": "Portland", "state": "OR", "postal_code": "97201"},
+        },
+        "referred_to": {"organization": "Northside Heart Center", "specialty": "Cardiology"},
+        "request": {
+            "service": "Cardiology",
+            "reason": "Palpitations on exertion\nfor six weeks \\ worse at night",
+            "diagnoses": [{"code": "R00.2", "system": "ICD-10-CM", "text": "Palpitations"}, {"text": "Fatigue"}],
+            "procedures": [{"code": "93000", "system": "CPT", "text": "ECG"}],
+            "report_expected": true,
+        },
+        "notes": ["First note", "Second: a|b^c&d~e\\f\nand a line"],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn every_field_is_read_again_as_it_was_in_every_version() {
+    for version in Version::ALL {
+        let referral = referral_of(full_record());
+        let message = read(&super::referral(&face(version), Event::New, &referral, &Enclosures::default()));
+        let back = message.outcome.record.unwrap();
+        assert_eq!(said(&back), said(&referral.record), "{}", version.as_str());
+        assert_eq!(message.reference.as_ref(), Some(&referral.reference), "our number is found");
+        assert!(back.held.is_empty() && back.review.is_empty(), "{}: {:?}", version.as_str(), back.review);
+    }
+}
+
+#[test]
+fn the_shipped_samples_are_read_again_as_they_were() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/st-mary-mllp");
+    for name in ["referral.hl7", "referral-lf.hl7", "referral-with-pdf.hl7"] {
+        let mut first = read(&std::fs::read(folder.join(name)).unwrap());
+        let record = first.outcome.record.take().unwrap();
+        let documents = record.attachments.iter().zip(first.outcome.contents);
+        let documents = documents.map(|(attachment, content)| Enclosure {
+            name: attachment.name.as_ref().and_then(|name| name.rsplit_once('.')).map(|(stem, _)| stem.to_owned()),
+            media_type: attachment.media_type.clone(),
+            content,
+        });
+        let enclosures = Enclosures { documents: documents.collect(), left_out: 0 };
+        let referral = referral_of(record);
+        let second = read(&super::referral(&face(Version::V2_5_1), Event::New, &referral, &enclosures));
+        assert_eq!(said(&second.outcome.record.unwrap()), said(&referral.record), "{name}");
+    }
+}
+
+#[test]
+fn a_referral_without_a_number_goes_by_ours_and_an_unknown_priority_stays_unknown() {
+    let mut record = full_record();
+    record.identifiers.placer = None;
+    record.priority = crate::referral::Priority::Unknown;
+    let referral = referral_of(record);
+    let back = read(&super::referral(&face(Version::V2_5_1), Event::New, &referral, &Enclosures::default()));
+    let record = back.outcome.record.unwrap();
+    assert_eq!(record.identifiers.placer.unwrap().value, referral.reference.as_str());
+    assert_eq!(record.priority, crate::referral::Priority::Unknown);
+}
+
+#[test]
+fn the_header_is_as_the_version_and_the_channel_want_it() {
+    let referral = referral_of(full_record());
+    let header = |face: &Face<'_>, event| {
+        let text = String::from_utf8(super::referral(face, event, &referral, &Enclosures::default())).unwrap();
+        text.split('\r').next().unwrap().to_owned()
+    };
+    assert_eq!(
+        header(&face(Version::V2_3), Event::New),
+        "MSH|^~\\&|LOOPLINE|SITE|EHR^1.2.3^ISO|HEART|20261121170211+0000||REF^I12|01KAVM6Q2C9Y2R0N4N5S|P|2.3||||||UNICODE UTF-8"
+    );
+    let enhanced = Face { enhanced: true, ..face(Version::V2_8) };
+    assert!(header(&enhanced, Event::Cancel).contains("||REF^I14^REF_I12|01KAVM6Q2C9Y2R0N4N5S|P|2.8|||AL|NE||UNICODE UTF-8"));
+    assert!(header(&face(Version::V2_4), Event::Change).contains("|REF^I13^REF_I12|"));
+}
+
+#[test]
+fn text_is_written_in_the_character_set_of_the_channel() {
+    let latin = Face { character_set: "8859/1", ..face(Version::V2_4) };
+    let referral = referral_of(full_record());
+    let bytes = super::referral(&latin, Event::New, &referral, &Enclosures::default());
+    assert!(bytes.windows(3).any(|part| part == b"S\xF8n"));
+    assert_eq!(read(&bytes).outcome.record.unwrap().patient.name, referral.record.patient.name);
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let enclosures = Enclosures { documents: Vec::new(), left_out: 2 };
+    let text = String::from_utf8(super::referral(&face(Version::V2_5_1), Event::New, &referral_of(full_record()), &enclosures));
+    assert!(text.unwrap().contains("NTE|3||2 documents of this referral are not in this message"));
+}
+
+#[test]
+fn a_status_says_how_it_stands_without_an_answer_to_anything() {
+    let mut referral = referral_of(full_record());
+    referral.status = Status::Scheduled;
+    referral.record.appointment =
+        serde_json::from_value(serde_json::json!({"at": "2026-12-14T10:30", "with": "Dr Ames"})).unwrap();
+    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral)).unwrap();
+    assert!(
+        text.contains("||RRI^I12^RRI_I12|") && text.contains("\rRF1|A^Accepted^HL70283|") && !text.contains("MSA|"),
+        "{text}"
+    );
+    assert!(text.contains("Appointment: 2026-12-14 10:30 with Dr Ames."), "{text}");
+    let read = read(text.as_bytes());
+    assert_eq!(read.outcome.reply.unwrap().outcome, crate::referral::ReplyOutcome::Accepted);
+}

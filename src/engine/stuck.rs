@@ -1,0 +1,219 @@
+//! A person's acts on one delivery: look at it, try it again, write it anew, skip it, put other bytes in its place.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Context, hl7_letters};
+use crate::{
+    delivery::{Content, Delivery, DeliveryState, Hl7Content},
+    ids::{BodyId, DeliveryId},
+    normalize::hl7::{Hl7Rules, normalize},
+    protocols::hl7::{Message, RawHeader, ReadLimits, Text},
+    referral::HeldReason,
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
+};
+
+/// How often an act is tried again when the referral was written meanwhile.
+const TRIES_MAX: u32 = 8;
+
+fn plain(error: &StoreError) -> String {
+    match error {
+        // Between the look and the act it was claimed.
+        StoreError::Stale | StoreError::Refused { .. } => "it is being sent at this moment: look again, then decide".to_owned(),
+        StoreError::Unavailable(_) | StoreError::NotFound(_) | StoreError::Unreadable(_) | StoreError::Closed => {
+            error.to_string()
+        }
+    }
+}
+
+fn find(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
+    let found = context.store.delivery(id).map_err(|error| plain(&error))?;
+    found.ok_or_else(|| format!("there is no delivery {id}"))
+}
+
+/// The delivery, and the message that it sends where that is text.
+///
+/// # Errors
+/// In words for a person.
+pub(super) async fn show(context: &Context, id: DeliveryId) -> Result<Value, String> {
+    let delivery = find(context, id)?;
+    let mut value = json!({"delivery": serde_json::to_value(&delivery).map_err(|error| error.to_string())?});
+    if let Some(Content::Hl7(content)) = &delivery.content {
+        let bytes = context.store.body(&content.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
+        value["message"] = Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Ok(value)
+}
+
+/// Tries it again at once: the same bytes, or written anew from the referral as it stands.
+///
+/// # Errors
+/// In words for a person.
+pub(super) async fn retry(context: &Context, id: DeliveryId, anew: bool) -> Result<Delivery, String> {
+    let mut delivery = find(context, id)?;
+    let waits = delivery.state == DeliveryState::Queued && (anew || delivery.attempts > 0);
+    if delivery.state != DeliveryState::Dead && !waits {
+        let state = delivery.state.as_str();
+        return Err(format!(
+            "delivery {id} is {state}: only one that is dead, or waits for its next attempt, can be tried again"
+        ));
+    }
+    if anew && delivery.referral.is_none() {
+        return Err(format!("delivery {id} is about no referral, so there is nothing to write it anew from: edit it instead"));
+    }
+    let was = delivery.state;
+    delivery.state = DeliveryState::Queued;
+    // Earlier attempts do not count against the new ones.
+    delivery.excused = delivery.attempts;
+    delivery.due_at = Timestamp::now();
+    if anew {
+        delivery.content = None;
+    }
+    write(context, delivery, was, Vec::new()).await
+}
+
+/// Puts a person's bytes in the place of the message. They get a control id of their own: under the old one the other side may know the
+/// message that it refused.
+///
+/// # Errors
+/// What is wrong with them, in words for a person.
+pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Result<Delivery, String> {
+    let mut delivery = find(context, id)?;
+    let Some(Content::Hl7(before)) = &delivery.content else {
+        return Err(format!("delivery {id} has no HL7 message yet, or sends none: only such a one can be edited"));
+    };
+    if !matches!(delivery.state, DeliveryState::Queued | DeliveryState::Dead) {
+        return Err(format!("delivery {id} is {}: only a queued or dead one can be edited", delivery.state.as_str()));
+    }
+    let old = context.store.body(&before.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
+    let control_id = hl7_letters::control_id();
+    let message = checked(bytes, &old, &control_id)?;
+    let was = delivery.state;
+    delivery.content = Some(Content::Hl7(Hl7Content {
+        message: BodyId::of(&message),
+        control_id,
+        receiver: before.receiver.clone(),
+        says: None,
+        edited: true,
+    }));
+    delivery.state = DeliveryState::Queued;
+    delivery.excused = delivery.attempts;
+    delivery.due_at = Timestamp::now();
+    delivery.reason = Some("edited by a person".to_owned());
+    write(context, delivery, was, vec![message]).await
+}
+
+/// Takes it out of the line: it is never sent, and what waits behind it goes on.
+///
+/// # Errors
+/// In words for a person.
+pub(super) async fn skip(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
+    for _ in 0..TRIES_MAX {
+        let mut delivery = find(context, id)?;
+        let was = delivery.state;
+        if !matches!(was, DeliveryState::Queued | DeliveryState::Dead) {
+            return Err(format!("delivery {id} is {}: only a queued or dead one can be skipped", was.as_str()));
+        }
+        delivery.state = DeliveryState::Withdrawn;
+        let reason = delivery.reason.map_or_else(String::new, |reason| format!("; it was: {reason}"));
+        delivery.reason = Some(format!("skipped by a person{reason}"));
+        let mut decision = guarded(was, delivery.clone());
+        decision.referrals.extend(released(context, &delivery).map_err(|error| plain(&error))?);
+        match context.store.settle(decision).await {
+            Ok(()) => {
+                tracing::info!(delivery = %id, channel = %delivery.through, "skipped by a person");
+                return Ok(delivery);
+            }
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(plain(&error)),
+        }
+    }
+    Err(plain(&StoreError::Stale))
+}
+
+/// The referral, if this was the last dead delivery that held it.
+fn released(context: &Context, skipped: &Delivery) -> Result<Option<ReferralWrite>, StoreError> {
+    let Some(mut referral) = skipped.referral.map(|id| context.store.referral(id)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let filter = DeliveryFilter { referral: skipped.referral, state: Some(DeliveryState::Dead), limit: 0 };
+    let others = context.store.deliveries(&filter)?.iter().any(|dead| dead.id != skipped.id);
+    if others || !referral.record.held.contains(&HeldReason::DeadDelivery) {
+        return Ok(None);
+    }
+    referral.record.release(HeldReason::DeadDelivery);
+    let read_version = Some(referral.version);
+    Ok(Some(ReferralWrite { referral, read_version, keys: Vec::new() }))
+}
+
+async fn write(context: &Context, delivery: Delivery, was: DeliveryState, bodies: Vec<Bytes>) -> Result<Delivery, String> {
+    let decision = Decision { bodies, ..guarded(was, delivery.clone()) };
+    context.store.settle(decision).await.map_err(|error| plain(&error))?;
+    Ok(delivery)
+}
+
+/// A write that fails where the delivery was claimed since it was read.
+fn guarded(was: DeliveryState, delivery: Delivery) -> Decision {
+    Decision {
+        still_queued: (was == DeliveryState::Queued).then_some(delivery.id),
+        deliveries: vec![delivery],
+        ..Decision::default()
+    }
+}
+
+/// The person's message in our form: segments end with CR, MSH-10 is the given one. It must be a message that we would take ourselves, of
+/// the kind that it replaces.
+fn checked(bytes: &[u8], before: &[u8], control_id: &str) -> Result<Bytes, String> {
+    let unreadable = |why: &str| format!("the message {why}: begin it with MSH|^~\\&| and end each segment with a line end");
+    let text = Text::read(bytes, ReadLimits::default()).map_err(|why| unreadable(why.as_str()))?;
+    Message::parse(&text).map_err(|why| unreadable(why.as_str()))?;
+    let kind = |bytes: &[u8]| RawHeader::read(bytes).map(|header| header.text(9)).unwrap_or_default();
+    let (now, then) = (kind(bytes), kind(before));
+    let family = |kind: &str| kind.split('^').take(2).collect::<Vec<_>>().join("^");
+    if family(&now) != family(&then) {
+        return Err(format!("MSH-9 is {now}, and the message that it replaces is {then}: edit that one, or skip it"));
+    }
+    let rules = Hl7Rules { accept_processing_ids: ["P", "T", "D"].map(str::to_owned).to_vec(), ..Hl7Rules::default() };
+    let read = normalize(bytes, &rules).map_err(|why| unreadable(&why.to_string()))?;
+    if let Some(refusal) = read.refusal {
+        return Err(format!("{}: {}", refusal.location, refusal.text));
+    }
+    // The text is normalized already; only MSH-10 is put in. MSH-1 is the separator itself, so MSH-10 is the tenth part.
+    let separator = text.header.delimiters.field;
+    let (header, rest) = text.content.split_once('\r').unwrap_or((&text.content, ""));
+    let mut fields: Vec<&str> = header.split(separator).collect();
+    match fields.get_mut(9) {
+        Some(field) => *field = control_id,
+        None => return Err("MSH ends before MSH-10: it needs MSH-12 at least".to_owned()),
+    }
+    let header = fields.join(&separator.to_string());
+    Ok(text.charset.write(&format!("{header}\r{rest}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &[u8] = b"MSH|^~\\&|L|S|E|H|20261121||REF^I12^REF_I12|OLD|P|2.5.1\rPRD|RP\rPID|1||7||Lee^Leslie||19341101\r";
+
+    #[test]
+    fn a_persons_message_gets_our_line_ends_and_a_control_id_of_its_own() {
+        let edited = "MSH|^~\\&|L|S|E|H|20261121||REF^I12|OLD|P|2.5.1\nPRD|RP\nPID|1||7||Söderberg^Leslie||19341102\n";
+        let bytes = checked(edited.as_bytes(), BEFORE, "NEW").unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(text, "MSH|^~\\&|L|S|E|H|20261121||REF^I12|NEW|P|2.5.1\rPRD|RP\rPID|1||7||Söderberg^Leslie||19341102\r");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_with_the_reason() {
+        for (edited, why) in [
+            ("hello", "begin it with MSH"),
+            ("MSH|^~\\&|L|S|E|H|20261121||ADT^A01|OLD|P|2.5.1\rPID|1||7\r", "MSH-9 is ADT^A01"),
+            ("MSH|^~\\&|L|S|E|H|20261121||REF^I12|OLD|P|2.5.1\rPRD|RP\r", "no PID segment"),
+        ] {
+            let refused = checked(edited.as_bytes(), BEFORE, "NEW").unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+}

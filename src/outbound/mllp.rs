@@ -1,0 +1,404 @@
+//! HL7 out over MLLP: one connection, kept open, one message at a time; each waits for its answer.
+//!
+//! # Design notes
+//! An answer counts only when its MSA-2 is our MSH-10: one that comes late, after we gave up waiting, would otherwise be taken for the
+//! answer to the next message. So a connection on which an answer is missing is closed and never used again, and the message goes out
+//! again on a new one with the same MSH-10, by which the other side knows it.
+//!
+//! AE and CE say that the content is wrong, AR and CR with 200 to 203 that the kind of message or its version is: sent again it is
+//! refused again, so a person must look. Other AR and CR say "not now".
+//!
+//! The conversation is over any stream, so that TLS goes between it and the socket.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures::FutureExt;
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    sync::Mutex,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::codec::Decoder;
+
+use super::{Outbound, SendError, Sent};
+use crate::{
+    compose::hl7_referral::Version,
+    delivery::{Content, Delivery},
+    ids::ChannelName,
+    protocols::{
+        hl7::{Answer, AnswerCode},
+        mllp::{Frame, MllpCodec, framed},
+    },
+    store::Store,
+};
+
+/// How much is read at once at least.
+const READ_BYTES: usize = 4_096;
+/// How many answers to other messages are read before the connection is given up.
+const STRAY_ANSWERS_MAX: usize = 100;
+/// Codes of HL7 table 0357 that say that this message is not taken, now or later: its type, event, processing id or version.
+const NEVER: std::ops::RangeInclusive<u16> = 200..=203;
+
+/// `[outbound.mllp]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MllpConfig {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Sending off loopback without TLS must be said in so many words.
+    #[serde(default)]
+    pub plaintext: bool,
+    /// MSH-12: the version the other side wants.
+    #[serde(default)]
+    pub version: Version,
+    /// MSH-3.
+    #[serde(default = "defaults::sending_application")]
+    pub sending_application: String,
+    /// MSH-4.
+    #[serde(default)]
+    pub sending_facility: Option<String>,
+    /// MSH-5, where no directory entry says it.
+    #[serde(default)]
+    pub receiving_application: Option<String>,
+    /// MSH-6, likewise.
+    #[serde(default)]
+    pub receiving_facility: Option<String>,
+    /// MSH-11.
+    #[serde(default = "defaults::processing_id")]
+    pub processing_id: String,
+    /// MSH-18, and what the text is written in.
+    #[serde(default = "defaults::character_set")]
+    pub character_set: String,
+    /// Which answer is asked for.
+    #[serde(default)]
+    pub mode: MllpMode,
+    /// Whether documents go along, in OBX.
+    #[serde(default = "defaults::attachments")]
+    pub attachments: bool,
+    /// The most bytes of documents in one message, before Base64; what goes over it is left out, and the message says so.
+    #[serde(default = "defaults::attachments_bytes_max")]
+    pub attachments_bytes_max: usize,
+    /// How long connecting may take.
+    #[serde(default = "defaults::connect_seconds_max")]
+    pub connect_seconds_max: u64,
+    /// How long sending a message and waiting for its answer may take.
+    #[serde(default = "defaults::answer_seconds_max")]
+    pub answer_seconds_max: u64,
+    /// The largest answer taken, in bytes.
+    #[serde(default = "defaults::answer_bytes_max")]
+    pub answer_bytes_max: usize,
+    /// How long the channel rests when nothing listens there.
+    #[serde(default = "defaults::reconnect_seconds")]
+    pub reconnect_seconds: u64,
+}
+
+/// Which answer a message asks for in MSH-15 and MSH-16.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MllpMode {
+    /// Both empty: one answer, AA, AE or AR.
+    #[default]
+    Original,
+    /// AL and NE: one accept acknowledgement, CA, CE or CR.
+    Enhanced,
+}
+
+mod defaults {
+    pub(super) fn sending_application() -> String {
+        "LOOPLINE".to_owned()
+    }
+    pub(super) fn processing_id() -> String {
+        "P".to_owned()
+    }
+    pub(super) fn character_set() -> String {
+        "UNICODE UTF-8".to_owned()
+    }
+    pub(super) fn attachments() -> bool {
+        true
+    }
+    pub(super) fn attachments_bytes_max() -> usize {
+        20_971_520
+    }
+    pub(super) fn connect_seconds_max() -> u64 {
+        10
+    }
+    pub(super) fn answer_seconds_max() -> u64 {
+        30
+    }
+    pub(super) fn answer_bytes_max() -> usize {
+        1_048_576
+    }
+    pub(super) fn reconnect_seconds() -> u64 {
+        15
+    }
+}
+
+/// Sends messages to one system, one after the other.
+pub struct MllpOutbound {
+    name: ChannelName,
+    config: MllpConfig,
+    store: Store,
+    /// Taken out while it is used, so that one that was broken off in the middle is gone.
+    connection: Mutex<Option<Conversation<TcpStream>>>,
+}
+
+impl MllpOutbound {
+    /// The channel `name`; messages are taken from `store`. Nothing is connected yet.
+    #[must_use]
+    pub fn new(name: ChannelName, config: &MllpConfig, store: Store) -> Self {
+        Self { name, config: config.clone(), store, connection: Mutex::default() }
+    }
+
+    async fn connect(&self) -> Result<Conversation<TcpStream>, SendError> {
+        let MllpConfig { host, port, connect_seconds_max, .. } = &self.config;
+        let connecting = TcpStream::connect((host.as_str(), *port));
+        let failed = |why: &str| SendError::Channel(format!("cannot connect to {host}:{port}: {why}"));
+        let stream = match timeout(Duration::from_secs(*connect_seconds_max), connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(failed(&error.to_string())),
+            Err(_) => return Err(failed(&format!("no connection within {connect_seconds_max} s"))),
+        };
+        stream.set_nodelay(true).map_err(|error| failed(&error.to_string()))?;
+        tracing::info!(channel = %self.name, %host, port, "connected");
+        Ok(Conversation::new(stream, self.config.answer_bytes_max))
+    }
+
+    async fn exchange(&self, message: &[u8], control_id: &str) -> Result<Answer, SendError> {
+        let mut kept = self.connection.lock().await;
+        // The other side may have closed an idle connection: that is found out before anything is sent on it.
+        let open = kept.take().and_then(|mut open| open.is_open().then_some(open));
+        let mut conversation = match open {
+            Some(open) => open,
+            None => self.connect().await?,
+        };
+        let within = Duration::from_secs(self.config.answer_seconds_max);
+        let answer = conversation.exchange(&self.name, message, control_id, within).await?;
+        *kept = Some(conversation);
+        Ok(answer)
+    }
+}
+
+impl Outbound for MllpOutbound {
+    async fn send(&self, delivery: &Delivery) -> Result<Sent, SendError> {
+        let Some(Content::Hl7(content)) = &delivery.content else {
+            return Err(SendError::Permanent(format!("the channel {} sends HL7 messages, and this is none", self.name)));
+        };
+        let body = self.store.body(&content.message).await;
+        let body = body.map_err(|error| SendError::Transient(format!("the message cannot be read from the store: {error}")))?;
+        let body = body.ok_or_else(|| SendError::Permanent("the message is not in the store".to_owned()))?;
+        judge(self.exchange(&body, &content.control_id).await?)
+    }
+}
+
+/// What an answer to our message means for it.
+fn judge(answer: Answer) -> Result<Sent, SendError> {
+    let Some(code) = answer.code else {
+        return Err(SendError::Ambiguous("the answer holds no acknowledgement code in MSA-1".to_owned()));
+    };
+    let again = match code {
+        AnswerCode::AA | AnswerCode::CA => return Ok(Sent { note: code.as_str().to_owned() }),
+        AnswerCode::AE | AnswerCode::CE => false,
+        AnswerCode::AR | AnswerCode::CR => !answer.error_codes.iter().any(|code| NEVER.contains(code)),
+    };
+    let codes: Vec<String> = answer.error_codes.iter().map(u16::to_string).collect();
+    let codes = if codes.is_empty() { String::new() } else { format!(" (error {})", codes.join(", ")) };
+    let why = format!("it was answered {}{codes}", code.as_str());
+    Err(SendError::Refused { why, detail: Some(answer.words).filter(|words| !words.is_empty()), again })
+}
+
+/// One connection, message and answer by turns.
+struct Conversation<S> {
+    stream: S,
+    codec: MllpCodec,
+    buffer: BytesMut,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    fn new(stream: S, answer_bytes_max: usize) -> Self {
+        Self { stream, codec: MllpCodec::new(answer_bytes_max), buffer: BytesMut::new() }
+    }
+
+    /// Whether the other side has not closed it, as far as can be told without waiting. What it said meanwhile is kept to be read.
+    fn is_open(&mut self) -> bool {
+        self.buffer.reserve(READ_BYTES);
+        match self.stream.read_buf(&mut self.buffer).now_or_never() {
+            None => true,
+            Some(Ok(bytes)) => bytes > 0,
+            Some(Err(_)) => false,
+        }
+    }
+
+    /// Sends a message and waits for its answer. After an error the conversation is over.
+    async fn exchange(
+        &mut self,
+        channel: &ChannelName,
+        message: &[u8],
+        control_id: &str,
+        within: Duration,
+    ) -> Result<Answer, SendError> {
+        let until = Instant::now() + within;
+        let seconds = within.as_secs();
+        let sending = async {
+            self.stream.write_all(&framed(message)).await?;
+            self.stream.flush().await
+        };
+        match timeout_at(until, sending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(SendError::Ambiguous(format!("the connection broke while it was sent: {error}"))),
+            Err(_) => return Err(SendError::Ambiguous(format!("it was not read by the other side within {seconds} s"))),
+        }
+        for _ in 0..STRAY_ANSWERS_MAX {
+            let answer = match timeout_at(until, self.answer()).await {
+                Ok(answer) => answer?,
+                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {seconds} s"))),
+            };
+            if answer.control_id == control_id {
+                return Ok(answer);
+            }
+            tracing::warn!(%channel, control_id, "an answer that names another message was dropped");
+        }
+        Err(SendError::Ambiguous("the other side answers only other messages".to_owned()))
+    }
+
+    /// The next answer, whichever message it answers.
+    async fn answer(&mut self) -> Result<Answer, SendError> {
+        let broken = |error: std::io::Error| SendError::Ambiguous(format!("the connection broke before the answer: {error}"));
+        loop {
+            match self.codec.decode(&mut self.buffer).map_err(broken)? {
+                Some(Frame::Message(bytes)) => {
+                    return Answer::read(&bytes)
+                        .map_err(|why| SendError::Ambiguous(format!("the answer cannot be read: it {}", why.as_str())));
+                }
+                Some(Frame::CommitBlock(_)) => {}
+                Some(Frame::Truncated(_)) => return Err(SendError::Ambiguous("the answer broke off".to_owned())),
+                Some(Frame::TooLarge(_)) => {
+                    return Err(SendError::Ambiguous("the answer is larger than answer_bytes_max".to_owned()));
+                }
+                Some(Frame::Foreign(what)) => {
+                    return Err(SendError::Channel(format!("the other side does not speak MLLP: it sent {}", what.as_str())));
+                }
+                None => {
+                    self.buffer.reserve(READ_BYTES);
+                    if self.stream.read_buf(&mut self.buffer).await.map_err(broken)? == 0 {
+                        let when = if self.codec.inside() { "in the middle of the answer" } else { "before the answer" };
+                        return Err(SendError::Ambiguous(format!("the other side closed the connection {when}")));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+
+    fn conversation() -> (Conversation<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = duplex(65_536);
+        (Conversation::new(ours, 4_096), theirs)
+    }
+
+    fn answer(code: &str, control_id: &str) -> Vec<u8> {
+        framed(format!("MSH|^~\\&|E|H|L||20261121||ACK^I12^ACK|1|P|2.5.1\rMSA|{code}|{control_id}\r").as_bytes()).to_vec()
+    }
+
+    async fn exchange(conversation: &mut Conversation<DuplexStream>) -> Result<Answer, SendError> {
+        let channel = ChannelName::new("ehr-mllp");
+        conversation.exchange(&channel, b"MSH|^~\\&|\r", "C1", Duration::from_secs(1)).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_only_for_the_message_it_names() {
+        let (mut ours, mut theirs) = conversation();
+        theirs.write_all(&answer("AE", "C0")).await.unwrap();
+        assert!(ours.is_open());
+        theirs.write_all(&answer("AA", "C1")).await.unwrap();
+        assert_eq!(exchange(&mut ours).await.ok().and_then(|answer| answer.code), Some(AnswerCode::AA));
+    }
+
+    #[tokio::test]
+    async fn an_answer_split_anywhere_is_one() {
+        let whole = answer("AA", "C1");
+        for at in 1..whole.len() {
+            let (mut ours, mut theirs) = conversation();
+            let (first, second) = whole.split_at(at);
+            let sending = async {
+                theirs.write_all(first).await.unwrap();
+                tokio::task::yield_now().await;
+                theirs.write_all(second).await.unwrap();
+            };
+            let (answered, ()) = tokio::join!(exchange(&mut ours), sending);
+            assert!(answered.is_ok(), "split at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_in_time_is_ambiguous() {
+        let (mut ours, _theirs) = conversation();
+        assert!(matches!(exchange(&mut ours).await, Err(SendError::Ambiguous(why)) if why == "no answer within 1 s"));
+    }
+
+    #[tokio::test]
+    async fn what_ends_or_is_no_answer_is_ambiguous_and_what_is_no_mllp_is_the_channels_fault() {
+        for (said, wanted) in [
+            (&b""[..], "before the answer"),
+            (b"\x0bMSH|^~\\&|E", "in the middle"),
+            (b"\x0bhello\x1c\r", "cannot be read"),
+            (b"\x0bMSH|^~\\&|E\x0bMSH", "broke off"),
+        ] {
+            let (mut ours, mut theirs) = conversation();
+            theirs.write_all(said).await.unwrap();
+            theirs.shutdown().await.unwrap();
+            let Err(SendError::Ambiguous(why)) = exchange(&mut ours).await else { panic!("{wanted}") };
+            assert!(why.contains(wanted), "{why}");
+        }
+        let (mut ours, mut theirs) = conversation();
+        theirs.write_all(b"\x16\x03\x01").await.unwrap();
+        assert!(matches!(exchange(&mut ours).await, Err(SendError::Channel(_))));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_meanwhile_is_noticed_before_it_is_used() {
+        let (mut ours, theirs) = conversation();
+        assert!(ours.is_open());
+        drop(theirs);
+        assert!(!ours.is_open());
+    }
+
+    #[test]
+    fn each_answer_means_what_the_standard_says() {
+        let judged = |code: &str, codes: &[u16]| {
+            let errors: String = codes.iter().map(|code| format!("ERR||MSH^1|{code}|E||||Quillfeather\r")).collect();
+            let text = format!("MSH|^~\\&|E|H|L||20261121||ACK|1|P|2.5.1\rMSA|{code}|C1\r{errors}");
+            judge(Answer::read(text.as_bytes()).unwrap())
+        };
+        assert!(judged("AA", &[]).is_ok() && judged("CA", &[]).is_ok());
+        let refused = |code: &str, codes: &[u16]| match judged(code, codes) {
+            Err(error @ SendError::Refused { .. }) => {
+                assert!(!error.to_string().contains("Quill"), "{error}");
+                matches!(error, SendError::Refused { again: true, .. })
+            }
+            _ => panic!("{code} refuses"),
+        };
+        for (code, codes, again) in [
+            ("AE", &[101][..], false),
+            ("CE", &[], false),
+            ("AR", &[], true),
+            ("AR", &[207], true),
+            ("AR", &[200], false),
+            ("AR", &[207, 203], false),
+            ("CR", &[202], false),
+            ("CR", &[], true),
+        ] {
+            assert_eq!(refused(code, codes), again, "{code} {codes:?}");
+        }
+        assert!(matches!(judged("", &[]), Err(SendError::Ambiguous(_))));
+    }
+}

@@ -1,0 +1,447 @@
+//! HL7 out: an EHR that takes what is handed on, answers wrongly, late, not at all, or is not there; and the answers that follow later.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::harness::{Peer, Running, Site, field, framed, referral_message, wait_for};
+
+/// What the EHR does when a message has come.
+enum Act {
+    /// Writes these bytes.
+    Write(Vec<u8>),
+    /// Closes the connection.
+    Close,
+}
+
+type Behaviour = Box<dyn FnMut(&str) -> Vec<Act> + Send>;
+
+/// An EHR's MLLP door.
+struct Ehr {
+    port: u16,
+    received: Arc<Mutex<Vec<(usize, String)>>>,
+    behaviour: Arc<Mutex<Behaviour>>,
+}
+
+impl Ehr {
+    fn start(behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) -> Self {
+        Self::listening(TcpListener::bind("127.0.0.1:0").unwrap(), behaviour)
+    }
+
+    fn listening(listener: TcpListener, behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) -> Self {
+        let ehr = Self {
+            port: listener.local_addr().unwrap().port(),
+            received: Arc::default(),
+            behaviour: Arc::new(Mutex::new(Box::new(behaviour))),
+        };
+        let (received, behaviour) = (Arc::clone(&ehr.received), Arc::clone(&ehr.behaviour));
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let (received, behaviour) = (Arc::clone(&received), Arc::clone(&behaviour));
+                thread::spawn(move || serve(number, stream.unwrap(), &received, &behaviour));
+            }
+        });
+        ehr
+    }
+
+    fn behave(&self, behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) {
+        *self.behaviour.lock().unwrap() = Box::new(behaviour);
+    }
+
+    /// What came, in order.
+    fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().iter().map(|(_, message)| message.clone()).collect()
+    }
+
+    /// On which connection each message came.
+    fn connections(&self) -> Vec<usize> {
+        self.received.lock().unwrap().iter().map(|(connection, _)| *connection).collect()
+    }
+
+    /// Waits until so many messages came.
+    fn wait_for(&self, count: usize, site: &Site) -> Vec<String> {
+        let came = wait_for(|| self.received().len() >= count);
+        assert!(came, "{} of {count} came\n{:#?}\n{}", self.received().len(), site.deliveries(), site.log());
+        self.received()
+    }
+}
+
+fn serve(number: usize, mut stream: TcpStream, received: &Mutex<Vec<(usize, String)>>, behaviour: &Mutex<Behaviour>) {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 65_536];
+    loop {
+        let Ok(read @ 1..) = stream.read(&mut piece) else { return };
+        bytes.extend_from_slice(&piece[..read]);
+        while let Some(end) = bytes.windows(2).position(|pair| pair == b"\x1c\r") {
+            let message = String::from_utf8(bytes[1..end].to_vec()).unwrap();
+            bytes.drain(..end + 2);
+            received.lock().unwrap().push((number, message.clone()));
+            let acts = behaviour.lock().unwrap()(&message);
+            for act in acts {
+                match act {
+                    Act::Write(answer) => stream.write_all(&answer).unwrap(),
+                    Act::Close => {
+                        stream.shutdown(Shutdown::Both).ok();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn ack(code: &str, control_id: &str, rest: &str) -> Vec<u8> {
+    framed(&format!(
+        "MSH|^~\\&|EHR|HEART|LOOPLINE||20261121||ACK^I12^ACK|E-{control_id}|P|2.5.1\rMSA|{code}|{control_id}{rest}\r"
+    ))
+}
+
+fn good(message: &str) -> Vec<Act> {
+    vec![Act::Write(ack("AA", field(message, "MSH", 10), ""))]
+}
+
+const QUICK: [(&str, &str); 2] =
+    [("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS", "1"), ("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS_MAX", "1")];
+
+/// A site whose HL7 referrals are handed on to this port, and to nobody else.
+fn site(port: u16) -> Site {
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[[forward]]\nthrough = \"ehr-mllp\"\n");
+    ehr_channel(&site, port, "");
+    site
+}
+
+fn ehr_channel(site: &Site, port: u16, more: &str) {
+    site.channel(
+        "ehr-mllp",
+        &format!("[outbound.mllp]\nhost = \"127.0.0.1\"\nport = {port}\nanswer_seconds_max = 2\nreconnect_seconds = 1\n{more}"),
+    );
+}
+
+fn start(site: &Site) -> Running {
+    site.start_with(&QUICK)
+}
+
+fn refer(site: &Site, number: u32, family: &str) {
+    let answer =
+        Peer::connect(&site.mllp()).send(&referral_message(&format!("M{number}"), &format!("P{number}"), family)).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+}
+
+/// The deliveries to the EHR, oldest first.
+fn forwards(site: &Site) -> Vec<Value> {
+    let mut found: Vec<Value> = site.deliveries().into_iter().filter(|one| one["purpose"] == "forward").collect();
+    found.reverse();
+    found
+}
+
+/// Waits until the nth delivery to the EHR is in this state, and gives it.
+fn forward(site: &Site, n: usize, state: &str) -> Value {
+    let found = || forwards(site).get(n).filter(|one| one["state"] == state).cloned();
+    assert!(wait_for(|| found().is_some()), "{:#?}\n{}", forwards(site), site.log());
+    found().unwrap()
+}
+
+fn loopline(site: &Site, arguments: &[&str]) -> Result<String, String> {
+    let output = site.command().args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+fn control_ids(messages: &[String]) -> Vec<&str> {
+    messages.iter().map(|message| field(message, "MSH", 10)).collect()
+}
+
+#[test]
+fn every_referral_is_handed_on_in_order_on_one_connection() {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    ehr_channel(&site, ehr.port, "version = \"2.4\"\nreceiving_facility = \"HEART\"\n");
+    let _running = start(&site);
+    for number in 0..5 {
+        refer(&site, number, &format!("Quill{number}"));
+    }
+    let messages = ehr.wait_for(5, &site);
+    for (number, message) in messages.iter().enumerate() {
+        assert_eq!((field(message, "MSH", 9), field(message, "MSH", 12)), ("REF^I12^REF_I12", "2.4"));
+        assert_eq!(field(message, "MSH", 6), "HEART");
+        assert_eq!(field(message, "RF1", 6), format!("P{number}^STMARY"));
+        assert!(field(message, "PID", 5).starts_with(&format!("Quill{number}^")), "{message}");
+    }
+    assert_eq!(ehr.connections(), [0; 5]);
+    assert!(wait_for(|| forwards(&site).iter().all(|one| one["state"] == "sent")), "{:#?}", forwards(&site));
+}
+
+#[test]
+fn a_change_goes_as_i13_and_a_cancel_as_i14_and_what_says_nothing_new_does_not_go() {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    forward(&site, 0, "sent");
+    let mut peer = Peer::connect(&site.mllp());
+    let first = referral_message("M1", "P1", "Quill");
+    // The same referral under another control id says nothing new.
+    peer.send(&first.replace("|M1|", "|M2|")).unwrap();
+    peer.send(&first.replace("|M1|", "|M3|").replace("REF^I12", "REF^I13").replace("19620214", "19620215")).unwrap();
+    forward(&site, 1, "sent");
+    peer.send(&first.replace("|M1|", "|M4|").replace("REF^I12", "REF^I14").replace("19620214", "19620215")).unwrap();
+    forward(&site, 2, "sent");
+    let messages = ehr.received();
+    let events: Vec<&str> = messages.iter().map(|message| field(message, "MSH", 9)).collect();
+    assert_eq!(events, ["REF^I12^REF_I12", "REF^I13^REF_I12", "REF^I14^REF_I12"]);
+    assert_eq!(field(&messages[1], "PID", 7), "19620215");
+}
+
+#[test]
+fn a_message_without_an_answer_is_sent_again_on_a_new_connection_with_the_same_control_id() {
+    let mut calls = 0;
+    let ehr = Ehr::start(move |message| {
+        calls += 1;
+        match calls {
+            // No answer; an answer to another message alone; half an answer; one that is no HL7.
+            1 => Vec::new(),
+            2 => vec![Act::Write(ack("AE", "SOMETHING-ELSE", ""))],
+            3 => vec![Act::Write(ack("AA", field(message, "MSH", 10), "")[..30].to_vec()), Act::Close],
+            4 => vec![Act::Write(framed("thank you"))],
+            // A stray answer, then the right one in pieces.
+            5 => {
+                let whole = ack("AA", field(message, "MSH", 10), "");
+                let mut acts = vec![Act::Write(ack("AR", "SOMETHING-ELSE", ""))];
+                acts.extend(whole.chunks(7).map(|piece| Act::Write(piece.to_vec())));
+                acts
+            }
+            _ => good(message),
+        }
+    });
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    refer(&site, 2, "Feather");
+    let messages = ehr.wait_for(6, &site);
+    assert!(messages[1..5].iter().all(|message| *message == messages[0]), "the same bytes each time");
+    assert_ne!(field(&messages[5], "MSH", 10), field(&messages[0], "MSH", 10));
+    assert!(field(&messages[5], "PID", 5).starts_with("Feather"), "the second waits behind the first");
+    assert_eq!(ehr.connections(), [0, 1, 2, 3, 4, 4]);
+    forward(&site, 1, "sent");
+    assert!(site.log().contains("names another message was dropped"), "{}", site.log());
+}
+
+#[test]
+fn what_the_ehr_refuses_for_good_is_set_aside_and_only_its_own_referral_waits() {
+    let ehr = Ehr::start(|message| {
+        let id = field(message, "MSH", 10);
+        match field(message, "RF1", 6) {
+            "P1^STMARY" => vec![Act::Write(ack("AE", id, "|patient Quillfeather unknown\rERR||PID^1^3|204|E"))],
+            "P2^STMARY" => vec![Act::Write(ack("AR", id, "\rERR||MSH^1^12|203^Unsupported version id^HL70357|E"))],
+            _ => good(message),
+        }
+    });
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quillfeather");
+    refer(&site, 2, "Quillfeather");
+    refer(&site, 3, "Quillfeather");
+    forward(&site, 2, "sent");
+    let refused = forward(&site, 0, "dead");
+    assert_eq!(refused["reason"], "it was answered AE (error 204): patient Quillfeather unknown");
+    assert!(forward(&site, 1, "dead")["reason"].as_str().unwrap().starts_with("it was answered AR (error 203)"));
+    let referral = site.referrals().into_iter().find(|one| one["identifiers"]["placer"]["value"] == "P1").unwrap();
+    assert!(referral["held"].as_array().unwrap().contains(&"dead-delivery".into()), "a person sees it");
+    let listed = loopline(&site, &["deliveries", "list", "--state", "dead"]).unwrap();
+    assert!(listed.contains("it was answered AE (error 204)"), "{listed}");
+    assert!(!site.log().contains("Quillfeather"), "what the other side says of a patient is not logged");
+}
+
+#[test]
+fn the_first_in_the_line_holds_up_the_rest_until_it_is_taken() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AR", field(message, "MSH", 10), "\rERR||MSH|207^Application error|E"))]);
+    let site = site(ehr.port);
+    let running = start(&site);
+    refer(&site, 1, "Quill");
+    refer(&site, 2, "Feather");
+    let messages = ehr.wait_for(3, &site);
+    assert!(messages.iter().all(|message| field(message, "RF1", 6) == "P1^STMARY"), "nobody overtakes it");
+    let stuck = &forwards(&site)[0];
+    assert!(stuck["reason"].as_str().unwrap().starts_with("it was answered AR (error 207)"), "{stuck}");
+    // A start reads the line from the store: the first rests, the second is due, and yet it waits.
+    running.kill();
+    ehr.received.lock().unwrap().clear();
+    let _running = start(&site);
+    ehr.wait_for(2, &site);
+    ehr.behave(good);
+    forward(&site, 1, "sent");
+    let messages = ehr.received();
+    let first = control_ids(&messages)[0];
+    let (last, before) = messages.split_last().unwrap();
+    assert!(before.iter().all(|message| field(message, "MSH", 10) == first), "{:?}", control_ids(&messages));
+    assert_eq!(field(last, "RF1", 6), "P2^STMARY");
+}
+
+#[test]
+fn a_stuck_message_can_be_skipped() {
+    // A port that nothing listens on.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let site = site(port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    refer(&site, 2, "Feather");
+    let stuck = || forwards(&site)[0]["reason"].as_str().is_some_and(|reason| reason.contains("cannot connect to 127.0.0.1"));
+    assert!(wait_for(stuck), "{:#?}", forwards(&site));
+    let id = forwards(&site)[0]["id"].as_str().unwrap().to_owned();
+    // It may be in flight at this very moment; then the command says so.
+    assert!(wait_for(|| loopline(&site, &["deliveries", "skip", &id]).is_ok()), "{}", site.log());
+    let skipped = forward(&site, 0, "withdrawn");
+    assert!(skipped["reason"].as_str().unwrap().starts_with("skipped by a person; it was: "), "{skipped}");
+    let ehr = Ehr::listening(TcpListener::bind(("127.0.0.1", port)).unwrap(), good);
+    forward(&site, 1, "sent");
+    assert_eq!(field(&ehr.received()[0], "RF1", 6), "P2^STMARY");
+    assert_eq!(ehr.received().len(), 1);
+}
+
+#[test]
+fn a_refused_message_can_be_edited_or_written_anew() {
+    let refuse = |message: &str| vec![Act::Write(ack("AE", field(message, "MSH", 10), "|no such clinic"))];
+    let ehr = Ehr::start(refuse);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let refused = forward(&site, 0, "dead");
+    let id = refused["id"].as_str().unwrap();
+    // The same bytes again are refused again.
+    loopline(&site, &["deliveries", "retry", id]).unwrap();
+    ehr.wait_for(2, &site);
+    forward(&site, 0, "dead");
+    assert_eq!(ehr.received()[0], ehr.received()[1]);
+
+    let shown = loopline(&site, &["deliveries", "show", id]).unwrap();
+    let message = &shown[shown.find("MSH|").unwrap()..];
+    let file = site.path("edited.hl7");
+    fs::write(&file, message.replace("PID|", "XXX|")).unwrap();
+    let file = file.to_str().unwrap();
+    let refusal = loopline(&site, &["deliveries", "edit", id, file]).unwrap_err();
+    assert!(refusal.contains("no PID segment"), "{refusal}");
+    assert_eq!(forwards(&site)[0]["state"], "dead", "nothing changed");
+    ehr.behave(good);
+    fs::write(file, message.replace("Northside Heart Center", "Southside Heart Center")).unwrap();
+    loopline(&site, &["deliveries", "edit", id, file]).unwrap();
+    forward(&site, 0, "sent");
+    let messages = ehr.received();
+    assert!(messages[2].contains("Southside Heart Center") && !messages[2].contains('\n'), "{}", messages[2]);
+    assert_ne!(field(&messages[2], "MSH", 10), field(&messages[0], "MSH", 10), "it is another message");
+
+    ehr.behave(refuse);
+    refer(&site, 2, "Feather");
+    let refused = forward(&site, 1, "dead");
+    ehr.behave(good);
+    loopline(&site, &["deliveries", "retry", refused["id"].as_str().unwrap(), "--anew"]).unwrap();
+    forward(&site, 1, "sent");
+    let messages = ehr.received();
+    assert_eq!(field(&messages[3], "RF1", 6), field(&messages[4], "RF1", 6));
+    assert_ne!(field(&messages[3], "MSH", 10), field(&messages[4], "MSH", 10));
+}
+
+#[test]
+fn killed_between_message_and_answer_it_sends_the_same_message_again() {
+    let ehr = Ehr::start(|_| Vec::new());
+    let site = site(ehr.port);
+    ehr_channel(&site, ehr.port, "receiving_application = \"EHR\"\n");
+    let running = start(&site);
+    refer(&site, 1, "Quill");
+    ehr.wait_for(1, &site);
+    running.kill();
+    ehr.behave(good);
+    let _running = start(&site);
+    forward(&site, 0, "sent");
+    let messages = ehr.received();
+    assert!(messages.iter().all(|message| *message == messages[0]), "{:?}", control_ids(&messages));
+    assert!(messages.len() >= 2);
+}
+
+#[test]
+fn a_fax_becomes_a_message_that_we_read_ourselves_as_the_same_referral() {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    let channel = fs::read_to_string(site.path("channels/fax-in.toml")).unwrap();
+    site.channel("fax-in", &format!("{channel}[[forward]]\nthrough = \"ehr-mllp\"\n"));
+    let _running = start(&site);
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/fax-inbox/northgate-standard.pdf");
+    site.drop_file("fax-in/one.pdf", &fs::read(sample).unwrap());
+    assert!(wait_for(|| !site.referrals().is_empty()), "{}", site.log());
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    // What a person must look at goes nowhere before they did.
+    if !site.referrals()[0]["held"].as_array().is_none_or(Vec::is_empty) {
+        assert!(forwards(&site).is_empty());
+        loopline(&site, &["referrals", "settle", &reference, "confirm"]).unwrap();
+    }
+    forward(&site, 0, "sent");
+    let message = ehr.received().remove(0);
+    assert_eq!(field(&message, "RF1", 6), format!("{reference}^LOOPLINE"));
+    assert!(message.contains("|ED|57133-1^Referral pages^LN|1|^application^PDF^Base64^JVBERi"), "the pages are one PDF");
+    let file = site.path("forwarded.hl7");
+    fs::write(&file, &message).unwrap();
+    let tried: Value = serde_json::from_str(&loopline(&site, &["try", file.to_str().unwrap()]).unwrap()).unwrap();
+    let (read, kept) = (&tried["record"], &site.referrals()[0]);
+    for part in ["priority", "patient", "insurance", "request", "referring"] {
+        let mut kept = kept[part].clone();
+        // Every referral asks for a consultation; the specialty says more, and stands in its place.
+        if part == "request" {
+            kept["service"] = read[part]["service"].clone();
+        }
+        assert_eq!(read[part], kept, "{part}");
+    }
+    assert_eq!(read["attachments"][0]["media_type"], "application/pdf");
+}
+
+#[test]
+fn the_application_acknowledgement_follows_on_a_connection_of_our_own() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("CA", field(message, "MSH", 10), ""))]);
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\nthrough = \"ehr-mllp\"\nstatus = true\n");
+    ehr_channel(&site, ehr.port, "");
+    let _running = start(&site);
+    let asks_both = |message: String| message.replace("|P|2.5.1", "|P|2.5.1|||AL|AL");
+    let mut peer = Peer::connect(&site.mllp());
+    let accept = peer.send(&asks_both(referral_message("M1", "P1", "Quill"))).unwrap();
+    assert_eq!((field(&accept, "MSA", 1), field(&accept, "MSA", 2)), ("CA", "M1"), "{accept}");
+    let follows = ehr.wait_for(1, &site).remove(0);
+    assert_eq!(
+        (field(&follows, "MSH", 9), field(&follows, "MSA", 1), field(&follows, "MSA", 2)),
+        ("RRI^I12^RRI_I12", "AA", "M1")
+    );
+    assert_eq!((field(&follows, "MSH", 15), field(&follows, "MSH", 16)), ("AL", "NE"), "it asks for no answer of its kind");
+    assert_eq!((field(&follows, "MSH", 5), field(&follows, "MSH", 6)), ("EHR", "STMARY"));
+
+    let broken = referral_message("M2", "P2", "Quill").replace("PID|", "ZID|");
+    let accept = peer.send(&asks_both(broken)).unwrap();
+    assert_eq!(field(&accept, "MSA", 1), "CA", "it is stored: {accept}");
+    let follows = ehr.wait_for(2, &site).remove(1);
+    assert_eq!((field(&follows, "MSA", 1), field(&follows, "MSA", 2)), ("AE", "M2"), "{follows}");
+    assert!(field(&follows, "ERR", 3).starts_with("101^"), "{follows}");
+
+    // An acknowledgement is never acknowledged, whatever it asks for.
+    peer.write(&framed("MSH|^~\\&|EHR|STMARY|LOOPLINE|SITE|20261121||ACK^I12^ACK|M3|P|2.5.1|||AL|AL\rMSA|AA|X\r")).unwrap();
+    let accept = peer.send(&asks_both(referral_message("M4", "P4", "Feather"))).unwrap();
+    assert_eq!(field(&accept, "MSA", 2), "M4", "{accept}");
+    assert_eq!(field(&ehr.wait_for(3, &site)[2], "MSA", 2), "M4");
+
+    let reference = site.referrals().into_iter().find(|one| one["identifiers"]["placer"]["value"] == "P4").unwrap();
+    let reference = reference["reference"].as_str().unwrap().to_owned();
+    loopline(&site, &["referrals", "settle", &reference, "reply", "scheduled", "--at", "2026-12-14T10:30"]).unwrap();
+    let status = ehr.wait_for(4, &site).remove(3);
+    assert_eq!((field(&status, "MSH", 9), field(&status, "RF1", 1)), ("RRI^I12^RRI_I12", "A^Accepted^HL70283"), "{status}");
+    assert_eq!((field(&status, "RF1", 6), field(&status, "MSH", 6)), ("P4^STMARY", "STMARY"), "{status}");
+    assert!(!status.contains("\rMSA|") && status.contains("2026-12-14 10:30"), "{status}");
+    let told = |one: &Value| one["purpose"] != "acknowledgement" || one["state"] == "sent";
+    assert!(wait_for(|| site.deliveries().iter().all(told)), "{:#?}", site.deliveries());
+    assert_eq!(ehr.received().len(), 4);
+}

@@ -196,6 +196,7 @@ const MLLP_OUT: &[Key] = &[
     default("answer_seconds_max", SECONDS, "30"),
     default("answer_bytes_max", Shape::Integer(1_024, 1 << 30), "1_048_576"),
     default("reconnect_seconds", SECONDS, "15"),
+    optional("tls", Shape::Table(CLIENT_TLS)),
 ];
 
 const EMAIL: &[Key] = &[

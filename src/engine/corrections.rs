@@ -92,7 +92,6 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::referral::IsoDate;
 
     fn record_with(fields: &[(&str, &str)]) -> Result<Record, String> {
         let mut value = serde_json::to_value(Record::default()).unwrap();

@@ -15,7 +15,7 @@ fn referral_of(record: Record) -> Referral {
         status: Status::New,
         version: 1,
         record,
-        pending_reply: None,
+        pending_replies: Vec::new(),
         sources: vec![source],
         history: Vec::new(),
     }

@@ -19,12 +19,11 @@ use super::{
     draft::{Draft, e164},
     paths::{Path, Reading},
     patient::read_sex,
-    provider::npi_is_sound,
     request::read_priority,
 };
 use crate::{
     protocols::hl7::read_date,
-    referral::{Evidence, Priority, Record, set_path},
+    referral::{Evidence, Priority, Record, checks::npi_is_sound, set_path},
 };
 
 /// What a field of the record holds.

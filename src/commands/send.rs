@@ -21,11 +21,12 @@ use tokio::{
 };
 use tokio_util::codec::Decoder;
 
-use self::line::{Line, Target, TlsArgs};
+use self::line::{Target, TlsArgs};
 use super::print;
 use crate::protocols::{
     hl7::{RawHeader, split_messages},
     mllp::{Frame, MllpCodec, framed},
+    tls::Line,
 };
 
 /// The largest answer that is read.

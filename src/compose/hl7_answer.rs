@@ -34,6 +34,8 @@ pub struct AnswerSettings {
     pub application: String,
     /// Our MSH-4 where the sender's MSH-6 is empty.
     pub facility: String,
+    /// MSA-4, where the channel counts its messages: the number of the one answered, or the one expected.
+    pub sequence: Option<i64>,
     /// Whether an application acknowledgement can follow later, on a connection that we begin.
     pub can_follow: bool,
 }
@@ -45,6 +47,7 @@ impl Default for AnswerSettings {
             positive: PositiveAnswer::RRI,
             application: "LOOPLINE".to_owned(),
             facility: String::new(),
+            sequence: None,
             can_follow: false,
         }
     }
@@ -377,6 +380,9 @@ impl Composer<'_> {
         // MSA-3 was withdrawn in 2.7.
         if let Some(text) = text.filter(|_| self.header.version.minor < 7) {
             writer.text(3, text);
+        }
+        if let Some(number) = self.settings.sequence {
+            writer.text(4, &number.to_string());
         }
     }
 

@@ -159,11 +159,20 @@ impl Rules<'_> {
     fn mllp_out(&mut self) {
         let host = self.document.text(&["outbound", "mllp", "host"]).map(|(text, _)| text);
         let is_loopback = host.is_none_or(is_loopback);
-        if !is_loopback && !self.is_true(&["outbound", "mllp", "plaintext"]) {
+        let is_plaintext = self.is_true(&["outbound", "mllp", "plaintext"]);
+        let is_tls = self.has(&["outbound", "mllp", "tls"]);
+        if !is_loopback && !is_plaintext && !is_tls {
             self.complain(
                 &["outbound", "mllp", "host"],
                 "patient data would cross the network to it in the clear",
-                "send to 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+                "add [outbound.mllp.tls], send to 127.0.0.1, or say plaintext = true where the network itself is encrypted",
+            );
+        }
+        if is_plaintext && is_tls {
+            self.complain(
+                &["outbound", "mllp", "plaintext"],
+                "says in the clear, and [outbound.mllp.tls] says encrypted",
+                "remove one of the two",
             );
         }
     }

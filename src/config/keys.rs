@@ -138,6 +138,7 @@ const MLLP: &[Key] = &[
     default("batch_messages_max", Shape::Integer(1, 100_000), "1_000"),
     default("batch_answers", Shape::OneOf(&["each", "batch"]), "\"each\""),
     default("commit_blocks", Shape::Boolean, "false"),
+    default("sequence_numbers", Shape::Boolean, "false"),
     optional("tls", Shape::Table(SERVER_TLS)),
 ];
 
@@ -196,6 +197,7 @@ const MLLP_OUT: &[Key] = &[
     default("answer_seconds_max", SECONDS, "30"),
     default("answer_bytes_max", Shape::Integer(1_024, 1 << 30), "1_048_576"),
     default("reconnect_seconds", SECONDS, "15"),
+    optional("tls", Shape::Table(CLIENT_TLS)),
 ];
 
 const EMAIL: &[Key] = &[

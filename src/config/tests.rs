@@ -388,7 +388,7 @@ fn the_description_and_the_types_agree() {
     assert_agrees::<crate::inbound::mllp::MllpConfig>(channel(&["inbound", "mllp"]), &[("listen", "\"127.0.0.1:2575\"")]);
     let files = [("certificate_file", "\"a\""), ("key_file", "\"b\"")];
     assert_agrees::<crate::protocols::tls::ServerTlsConfig>(channel(&["inbound", "mllp", "tls"]), &files);
-    assert_agrees::<crate::protocols::tls::ClientTlsConfig>(keys::CLIENT_TLS, &[]);
+    assert_agrees::<crate::protocols::tls::ClientTlsConfig>(channel(&["outbound", "mllp", "tls"]), &[]);
     assert_agrees::<crate::inbound::folder::FolderConfig>(channel(&["inbound", "folder"]), &[("path", "\"a\"")]);
     assert_agrees::<crate::inbound::mailbox::MailboxConfig>(channel(&["inbound", "mailbox"]), &[("maildir", "\"a\"")]);
     assert_agrees::<crate::outbound::email::EmailConfig>(channel(&["outbound", "email"]), &[("from", "\"a@b.example\"")]);

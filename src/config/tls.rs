@@ -1,4 +1,4 @@
-//! The `[….tls]` tables: rules within one, and whether the files that it names can be used.
+//! The `[….tls]` tables: whether what they say and the files that they name can be used.
 //!
 //! # Design notes
 //! `loopline check` opens nothing else that a channel names. Certificates are the exception: a wrong one is found when a hospital cannot
@@ -19,59 +19,48 @@ use crate::protocols::tls::{ClientTls, ClientTlsConfig, Finding, ServerTls, Serv
 const INBOUND: [&str; 3] = ["inbound", "mllp", "tls"];
 const OUTBOUND: [&str; 3] = ["outbound", "mllp", "tls"];
 
-/// Checks the TLS table of a channel file, if it has one. A table that is wrong otherwise is reported there.
+/// A TLS table that is written rightly: where it stands, and what reading its files gave.
+struct Opened<'a> {
+    document: &'a Document,
+    node: &'a Node,
+    table: [&'static str; 3],
+    result: Result<Vec<Finding>, Finding>,
+}
+
+/// What is wrong with the files of a channel's TLS table. A table that is wrong otherwise is reported there.
 pub(super) fn check(document: &Document, data: &Path, mistakes: &mut Vec<Mistake>) {
-    if let Some(node) = document.root.get(&INBOUND) {
-        pairs(document, node, &INBOUND, &["client_names", "client_ca_file"], mistakes);
-        if let Some(config) = typed::<ServerTlsConfig>(node, SERVER_TLS, data)
-            && let Err(finding) = ServerTls::open(config)
-        {
-            mistakes.push(mistake(document, node, &INBOUND, finding));
-        }
-    }
-    if let Some(node) = document.root.get(&OUTBOUND) {
-        pairs(document, node, &OUTBOUND, &["certificate_file", "key_file"], mistakes);
-        pairs(document, node, &OUTBOUND, &["key_file", "certificate_file"], mistakes);
-        if let Some(config) = typed::<ClientTlsConfig>(node, CLIENT_TLS, data)
-            && let Err(finding) = ClientTls::open(config)
-        {
-            mistakes.push(mistake(document, node, &OUTBOUND, finding));
-        }
+    for opened in opened(document, data) {
+        mistakes.extend(opened.result.as_ref().err().map(|finding| opened.mistake(finding)));
     }
 }
 
-/// What should be known of the certificates of a channel file that can be used: they end soon.
+/// What should be known of certificates that can be used: they end soon.
 pub(super) fn warnings(document: &Document, data: &Path) -> Vec<Mistake> {
-    let inbound = document.root.get(&INBOUND).map(|node| {
-        let opened = typed::<ServerTlsConfig>(node, SERVER_TLS, data).and_then(|config| ServerTls::open(config).ok());
-        (node, INBOUND, opened.map(|(_, findings)| findings).unwrap_or_default())
-    });
-    let outbound = document.root.get(&OUTBOUND).map(|node| {
-        let opened = typed::<ClientTlsConfig>(node, CLIENT_TLS, data).and_then(|config| ClientTls::open(config).ok());
-        (node, OUTBOUND, opened.map(|(_, findings)| findings).unwrap_or_default())
-    });
-    let all = inbound.into_iter().chain(outbound);
-    all.flat_map(|(node, table, findings)| findings.into_iter().map(move |finding| mistake(document, node, &table, finding)))
-        .collect()
+    let opened = opened(document, data).into_iter();
+    opened.flat_map(|opened| opened.result.iter().flatten().map(|finding| opened.mistake(finding)).collect::<Vec<_>>()).collect()
 }
 
-/// The first key means nothing without the second.
-fn pairs(document: &Document, node: &Node, table: &[&str], keys: &[&str; 2], mistakes: &mut Vec<Mistake>) {
-    let [first, second] = *keys;
-    if let Some(given) = node.get(&[first]).filter(|_| node.get(&[second]).is_none())
-        && !(given.items().is_empty() && given.as_text().is_none())
-    {
-        let key = format!("{}.{first}", table.join("."));
-        let help = format!("add {second} = \"…\" beside it");
-        mistakes.push(Mistake::new(document.place(&given.span), key, format!("needs {second}"), help));
+fn opened<'a>(document: &'a Document, data: &Path) -> Vec<Opened<'a>> {
+    let server = document.root.get(&INBOUND).and_then(|node| {
+        let config = typed::<ServerTlsConfig>(node, SERVER_TLS, data)?;
+        Some(Opened { document, node, table: INBOUND, result: ServerTls::open(config).map(|(_, findings)| findings) })
+    });
+    let client = document.root.get(&OUTBOUND).and_then(|node| {
+        let config = typed::<ClientTlsConfig>(node, CLIENT_TLS, data)?;
+        Some(Opened { document, node, table: OUTBOUND, result: ClientTls::open(config).map(|(_, findings)| findings) })
+    });
+    server.into_iter().chain(client).collect()
+}
+
+impl Opened<'_> {
+    fn mistake(&self, finding: &Finding) -> Mistake {
+        let document = self.document;
+        let named = self.node.get(&[finding.key]);
+        let place = named.map_or_else(|| Place::whole(&document.path), |node| document.place(&node.span));
+        Mistake::new(place, format!("{}.{}", self.table.join("."), finding.key), finding.message.clone(), finding.help.clone())
     }
 }
 
 fn typed<T: DeserializeOwned>(node: &Node, keys: &'static [Key], data: &Path) -> Option<T> {
     T::deserialize(plain(Some(&Shape::Table(keys)), node, data)).ok()
-}
-
-fn mistake(document: &Document, node: &Node, table: &[&str], finding: Finding) -> Mistake {
-    let place = node.get(&[finding.key]).map_or_else(|| Place::whole(&document.path), |node| document.place(&node.span));
-    Mistake::new(place, format!("{}.{}", table.join("."), finding.key), finding.message, finding.help)
 }

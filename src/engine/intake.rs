@@ -3,21 +3,27 @@
 //! A document or a mail is stored raw and processed later. An HL7 message is quick to normalize and its answer depends on what it
 //! turns out to be, so it is normalized first and stored together with what became of it, in one transaction.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use super::{
     Context,
     decide::{self, Decided, Found},
     hl7_letters, interpret,
+    sequence::{self, Counted, Last},
 };
 use crate::{
     compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
     delivery::{Content, Delivery, Hl7Content, Purpose},
     ids::{BodyId, ChannelName, MessageId},
+    inbound::InboundConfig,
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
         Event, Kind,
@@ -37,6 +43,8 @@ const INLINE_BYTES_MAX: usize = 262_144;
 #[derive(Clone)]
 pub struct Intake {
     context: Context,
+    /// On a channel that counts its messages, one at a time: what the next one must be depends on the last.
+    turn: Arc<Mutex<()>>,
 }
 
 /// What the door does with a taken arrival.
@@ -82,7 +90,7 @@ pub enum IntakeError {
 
 impl Intake {
     pub(super) fn new(context: Context) -> Self {
-        Self { context }
+        Self { context, turn: Arc::default() }
     }
 
     /// Takes an arrival in; returns once it is durable.
@@ -157,6 +165,7 @@ impl Intake {
             Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
             Err(_) => return self.accept_unmapped(channel, arrival).await,
         };
+        let _turn = if counts(channel) { Some(self.turn.lock().await) } else { None };
         for _ in 0..TRIES_MAX {
             match self.commit_hl7(config, channel, &arrival, &read).await {
                 Err(IntakeError::Unavailable { source: StoreError::Stale, .. }) => {}
@@ -179,7 +188,17 @@ impl Intake {
         let mut message = Message { id: answering.id, ..Message::received(arrival) };
         message.sender = Some(read.sender.clone());
         message.control_id = read.control_id.clone().map(ControlId);
-        match self.is_reused(read.control_key.as_deref(), &message.body) {
+        let mut keys = Keys { repeat: read.repeat_key.clone(), control: read.control_key.clone() };
+        if counts(channel) {
+            let counted = self.count(channel, read, &mut keys).await;
+            let counted = counted.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
+            answering.settings.sequence = Some(counted.answer);
+            answering.refusal = counted.refusal;
+            if is_link(read, &arrival.body) {
+                return self.accept_link(arrival, message, keys, &answering).await;
+            }
+        }
+        match self.is_reused(keys.control.as_deref().filter(|_| !counts(channel)), &message.body) {
             Ok(false) => {}
             Ok(true) => {
                 let warning = Warning::reused_control_id();
@@ -199,8 +218,8 @@ impl Intake {
         let new = NewMessage {
             message: stored,
             body: arrival.body.clone(),
-            repeat_key: repeatable.then(|| read.repeat_key.clone()),
-            control_key: read.control_key.clone(),
+            repeat_key: repeatable.then_some(keys.repeat),
+            control_key: keys.control,
         };
         let concerned = self.context.suspensions.concerned(&decision);
         match store.insert_decided(new, decision).await.map_err(unavailable)? {
@@ -217,6 +236,48 @@ impl Intake {
                 Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
             }
         }
+    }
+
+    /// Where a message stands in its sender's count; its keys become those of a message that is counted.
+    async fn count(&self, channel: &InboundChannel, read: &Hl7Message, keys: &mut Keys) -> Result<Counted, StoreError> {
+        let store = &self.context.store;
+        let number = sequence::number(&read.header.raw);
+        let last_key = sequence::last_key(&channel.name, &read.sender);
+        let last = match store.message_by_key(&last_key)? {
+            Some(message) => store.body(&message.body).await?.and_then(|body| Last::of(&message, &body)),
+            None => None,
+        };
+        if let Some(number) = number {
+            keys.repeat = format!("{}|{number}", keys.repeat);
+        }
+        let counted = sequence::count(number, last, store.message_by_key(&keys.repeat)?.is_some());
+        keys.control = counted.advances.then_some(last_key);
+        Ok(counted)
+    }
+
+    /// A header alone, by which a sender asks for our count or begins anew: stored and answered, and nothing more.
+    async fn accept_link(
+        &self,
+        arrival: &Arrival,
+        message: Message,
+        keys: Keys,
+        answering: &Answering<'_>,
+    ) -> Result<Accepted, IntakeError> {
+        let mut message = Message { state: State::Processed, kind: Some(Kind::Unknown), ..message };
+        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[] };
+        let (answer, mut decision) = (answering.compose(verdict, None), Decision::default());
+        keep_answer(&answer, &mut message, &mut decision);
+        let stored = Message { state: State::Received, ..message.clone() };
+        decision.message = Some(message);
+        // The same header again is a new question: the answer may be another.
+        let new = NewMessage { message: stored, body: arrival.body.clone(), repeat_key: None, control_key: keys.control };
+        let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
+        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
+            Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
+        };
+        tracing::info!(message = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
+        let answer = release(answer, &receipt);
+        Ok(Accepted { receipt, repeat: Repeat::New, answer })
     }
 
     /// Whether the sender used this control id before, for other content.
@@ -275,6 +336,24 @@ impl Intake {
 
 fn unavailable(source: StoreError) -> IntakeError {
     IntakeError::Unavailable { answer: None, source }
+}
+
+/// By which the store knows a message again.
+struct Keys {
+    repeat: String,
+    control: Option<String>,
+}
+
+/// Whether senders count their messages on this channel.
+fn counts(channel: &InboundChannel) -> bool {
+    matches!(&channel.inbound, InboundConfig::Mllp(mllp) if mllp.sequence_numbers)
+}
+
+/// Whether it is a header alone that asks about the count, from a sender whose messages are taken.
+fn is_link(read: &Hl7Message, body: &[u8]) -> bool {
+    let lines = body.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.trim_ascii().is_empty()).count();
+    let is_refused = read.refusal.as_ref().is_some_and(|refusal| refusal.location.starts_with("MSH"));
+    lines == 1 && sequence::asks(sequence::number(&read.header.raw)) && !is_refused
 }
 
 /// What answering one HL7 message needs.

@@ -24,6 +24,7 @@ mod replies;
 pub mod retry;
 mod route;
 mod sameness;
+mod sequence;
 pub mod settle;
 mod station;
 mod stuck;

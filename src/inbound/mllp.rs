@@ -75,6 +75,9 @@ pub struct MllpConfig {
     /// MLLP release 2: says by a commit block that a frame is stored, or that it is not, before the HL7 answer.
     #[serde(default)]
     pub commit_blocks: bool,
+    /// The sequence-number protocol: senders count their messages in MSH-13, and one that is out of order is refused.
+    #[serde(default)]
+    pub sequence_numbers: bool,
 }
 
 /// How the messages of a batch (FHS, BHS) are answered.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    sync::Mutex,
+    sync::{Mutex, OnceCell},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::codec::Decoder;
@@ -31,6 +31,7 @@ use crate::{
     protocols::{
         hl7::{Answer, AnswerCode},
         mllp::{Frame, MllpCodec, framed},
+        tls::{ClientTls, ClientTlsConfig, Finding, Line, Renewal},
     },
     store::Store,
 };
@@ -53,6 +54,9 @@ pub struct MllpConfig {
     /// Sending off loopback without TLS must be said in so many words.
     #[serde(default)]
     pub plaintext: bool,
+    /// TLS; absent: none.
+    #[serde(default)]
+    pub tls: Option<ClientTlsConfig>,
     /// MSH-12: the version the other side wants.
     #[serde(default)]
     pub version: Version,
@@ -144,17 +148,19 @@ pub struct MllpOutbound {
     config: MllpConfig,
     store: Store,
     /// Taken out while it is used, so that one that was broken off in the middle is gone.
-    connection: Mutex<Option<Conversation<TcpStream>>>,
+    connection: Mutex<Option<Conversation<Box<dyn Line>>>>,
+    /// Opened with the first connection: certificates that cannot be read then pause the channel, and are tried again.
+    tls: OnceCell<ClientTls>,
 }
 
 impl MllpOutbound {
     /// The channel `name`; messages are taken from `store`. Nothing is connected yet.
     #[must_use]
     pub fn new(name: ChannelName, config: &MllpConfig, store: Store) -> Self {
-        Self { name, config: config.clone(), store, connection: Mutex::default() }
+        Self { name, config: config.clone(), store, connection: Mutex::default(), tls: OnceCell::new() }
     }
 
-    async fn connect(&self) -> Result<Conversation<TcpStream>, SendError> {
+    async fn connect(&self) -> Result<Conversation<Box<dyn Line>>, SendError> {
         let MllpConfig { host, port, connect_seconds_max, .. } = &self.config;
         let connecting = TcpStream::connect((host.as_str(), *port));
         let failed = |why: &str| SendError::Channel(format!("cannot connect to {host}:{port}: {why}"));
@@ -164,8 +170,41 @@ impl MllpOutbound {
             Err(_) => return Err(failed(&format!("no connection within {connect_seconds_max} s"))),
         };
         stream.set_nodelay(true).map_err(|error| failed(&error.to_string()))?;
-        tracing::info!(channel = %self.name, %host, port, "connected");
-        Ok(Conversation::new(stream, self.config.answer_bytes_max))
+        let line: Box<dyn Line> = match &self.config.tls {
+            Some(config) => {
+                let tls = self.tls(config).await.map_err(|finding| failed(&finding.to_string()))?;
+                Box::new(tls.connect(host, stream).await.map_err(|error| failed(&error.to_string()))?)
+            }
+            None => Box::new(stream),
+        };
+        tracing::info!(channel = %self.name, %host, port, tls = self.config.tls.is_some(), "connected");
+        Ok(Conversation::new(line, self.config.answer_bytes_max))
+    }
+
+    /// The certificates as they are now.
+    async fn tls(&self, config: &ClientTlsConfig) -> Result<&ClientTls, Finding> {
+        let channel = &self.name;
+        let open = async || {
+            let (tls, findings) = ClientTls::open(config.clone())?;
+            for finding in findings {
+                tracing::warn!(%channel, "{finding}");
+            }
+            Ok(tls)
+        };
+        let tls = self.tls.get_or_try_init(open).await?;
+        match tls.renew().await {
+            Some(Renewal::Renewed(findings)) => {
+                tracing::info!(%channel, "the TLS certificates changed; the new ones are in use");
+                for finding in findings {
+                    tracing::warn!(%channel, "{finding}");
+                }
+            }
+            Some(Renewal::Kept(finding)) => {
+                tracing::error!(%channel, "the TLS certificates changed and cannot be used; the old ones stay in use: {finding}");
+            }
+            None => {}
+        }
+        Ok(tls)
     }
 
     async fn exchange(&self, message: &[u8], control_id: &str) -> Result<Answer, SendError> {

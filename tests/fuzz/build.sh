@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets on stable Rust, or runs one.
+# Builds the fuzz targets on stable Rust, or runs one, or each for a short time.
 #
 #   tests/fuzz/build.sh                               builds all of them
 #   tests/fuzz/build.sh run TARGET [libFuzzer flags]  fuzzes: build.sh run mllp_frames -max_total_time=60
+#   tests/fuzz/build.sh smoke [SECONDS]               fuzzes each for so long (20 s), as CI does
 #
 # Only Loopline and the targets are built with coverage counters, by a compiler wrapper; everything else is taken as the main workspace
 # compiled it. Instrumenting all of it would compile some 300 crates a second time, for code that is not ours to mend.
@@ -16,11 +17,30 @@ export RUSTC_WRAPPER=$here/rustc-with-coverage.sh
 cp "$root/Cargo.lock" "$here/Cargo.lock"
 cargo build --manifest-path "$here/Cargo.toml"
 
-if [ "${1:-}" = run ]; then
-    target=${2:?which target: mllp_frames, hl7_bytes_to_answer, hl7_leaves, letter_texts}
-    shift 2
-    mkdir -p "$here/corpus/$target" "$here/artifacts/$target"
-    # Found inputs go to corpus/ (not kept in git); seeds/ is kept: inputs that once failed, and good ones to begin with.
-    exec "$CARGO_TARGET_DIR/debug/$target" -artifact_prefix="$here/artifacts/$target/" "$@" \
+targets=()
+for file in "$here"/fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
+
+# Found inputs go to corpus/ (not kept in git); seeds/ is kept: inputs that once failed, and good ones to begin with.
+fuzz() {
+    local target=$1
+    shift
+    mkdir -p "$here/corpus/$target" "$here/artifacts/$target" "$here/seeds/$target"
+    "$CARGO_TARGET_DIR/debug/$target" -artifact_prefix="$here/artifacts/$target/" "$@" \
         "$here/corpus/$target" "$here/seeds/$target"
-fi
+}
+
+case "${1:-}" in
+    "") ;;
+    run)
+        target=${2:?which target: ${targets[*]}}
+        shift 2
+        fuzz "$target" "$@"
+        ;;
+    smoke)
+        for target in "${targets[@]}"; do fuzz "$target" -max_total_time="${2:-20}" -verbosity=0; done
+        ;;
+    *)
+        echo "build.sh: there is no $1: nothing, run TARGET or smoke" >&2
+        exit 2
+        ;;
+esac

@@ -248,6 +248,16 @@ fn check_says_what_is_wrong_with_a_certificate_at_its_line() {
     let (ok, text) = check();
     assert!(!ok && text.contains("client_fingerprints.0: is no SHA-256 fingerprint"), "{text}");
 
+    for (plaintext, expected) in [(false, true), (true, false)] {
+        tls.channel("");
+        let path = tls.site.path("channels/hl7-in.toml");
+        let open = format!("listen = \"0.0.0.0:2575\"\nplaintext = {plaintext}");
+        let text = fs::read_to_string(&path).unwrap().replace("listen = \"127.0.0.1:0\"", &open);
+        fs::write(&path, text).unwrap();
+        let (ok, text) = check();
+        assert_eq!(ok, expected, "TLS is enough for other machines, and plaintext contradicts it: {text}");
+    }
+
     ours.sign_until("server", "loopline.example", "20200102000000Z");
     tls.channel("");
     let (ok, text) = check();
@@ -271,4 +281,33 @@ fn loopline_send_speaks_tls_and_shows_a_certificate() {
     assert!(!ok && text.contains("alert: CertificateRequired"), "{text}");
     let (ok, text) = send(&["--tls-ca", "tls/client.pem"]);
     assert!(!ok && text.contains("signed by an authority that is not trusted here"), "{text}");
+}
+
+#[test]
+fn what_is_handed_on_goes_over_tls_with_a_certificate_of_ours() {
+    let (ehr, ours) = TlsSite::new();
+    ours.sign("client", "loopline.example");
+    let _ehr = ehr.start(&format!("client_ca_file = \"{}\"", ehr.file("ours.pem")));
+    let port = ehr.site.mllp().rsplit_once(':').unwrap().1.to_owned();
+
+    let site = Site::new();
+    let out = |table: &str| {
+        let text = format!(
+            "[outbound.mllp]\nhost = \"localhost\"\nport = {port}\nreconnect_seconds = 1\n[outbound.mllp.tls]\n{table}\n"
+        );
+        site.channel("ehr-mllp", &text);
+    };
+    let (authority, certificate, key) = (ehr.file("ours.pem"), ehr.file("client.pem"), ehr.file("client.key"));
+    out(&format!("ca_file = \"{authority}\"\ncertificate_file = \"{certificate}\""));
+    let check = site.command().arg("check").output().unwrap();
+    let text = String::from_utf8(check.stderr).unwrap();
+    assert!(text.contains("outbound.mllp.tls.certificate_file: needs key_file"), "{text}");
+
+    out(&format!("ca_file = \"{authority}\"\ncertificate_file = \"{certificate}\"\nkey_file = \"{key}\""));
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[[forward]]\nthrough = \"ehr-mllp\"\n");
+    let _engine = site.start();
+    let mut peer = Peer::connect(&site.mllp());
+    assert_eq!(field(&peer.send(&referral_message("F1", "F1", "Zebrano")).unwrap(), "MSA", 1), "AA");
+    assert!(wait_for(|| ehr.site.referrals().len() == 1), "{}\n{}", site.log(), ehr.site.log());
+    assert!(wait_for(|| site.deliveries().iter().any(|delivery| delivery["state"] == "sent")), "{:#?}", site.deliveries());
 }

@@ -4,13 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 
-use crate::protocols::tls::{ClientTls, ClientTlsConfig};
+use crate::protocols::tls::{ClientTls, ClientTlsConfig, Line};
 
 /// How long connecting may take.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -40,11 +36,6 @@ pub(super) struct Target {
     to: String,
     tls: Option<ClientTls>,
 }
-
-/// Bytes both ways.
-pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
 impl Target {
     /// # Errors

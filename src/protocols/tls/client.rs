@@ -33,6 +33,15 @@ impl ClientTls {
     /// # Errors
     /// The first file that cannot be used, and what to do.
     pub fn open(config: ClientTlsConfig) -> Result<(Self, Vec<Finding>), Finding> {
+        let alone = match (&config.certificate_file, &config.key_file) {
+            (Some(_), None) => Some(("certificate_file", "key_file")),
+            (None, Some(_)) => Some(("key_file", "certificate_file")),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        if let Some((key, missing)) = alone {
+            let help = format!("a certificate and its key go together: add {missing}");
+            return Err(Finding { key, message: format!("needs {missing}"), help });
+        }
         let named =
             [("ca_file", &config.ca_file), ("certificate_file", &config.certificate_file), ("key_file", &config.key_file)];
         let files = named.into_iter().filter_map(|(key, path)| path.as_deref().map(|path| NamedFile::new(key, path))).collect();
@@ -93,7 +102,7 @@ fn make(config: &ClientTlsConfig, contents: &Contents) -> Result<(ClientConfig, 
         .expect("ring speaks TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Servers { authority, listed, algorithms }));
-    let (mut made, findings) = if config.certificate_file.is_some() && config.key_file.is_some() {
+    let (mut made, findings) = if config.certificate_file.is_some() {
         let certificates = contents.certificates("certificate_file")?;
         let findings = contents.expiry("certificate_file", &certificates);
         let made = versions

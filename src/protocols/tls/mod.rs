@@ -27,9 +27,15 @@ mod server;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use client::ClientTls;
 pub use server::ServerTls;
+
+/// Bytes both ways: a TCP connection, or a TLS one. For what is written once for both and cannot be generic.
+pub trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
 /// `[….tls]` of what listens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -42,7 +48,7 @@ pub struct ServerTlsConfig {
     /// The authorities whose clients are taken: PEM. Absent: clients need no certificate, unless `client_fingerprints` names some.
     #[serde(default)]
     pub client_ca_file: Option<PathBuf>,
-    /// Only clients with one of these certificates (or `client_names`); empty: all that an authority vouches for.
+    /// Only clients with one of these certificates, which need no authority (or `client_names`); empty: all that an authority vouches for.
     #[serde(default)]
     pub client_fingerprints: Vec<Fingerprint>,
     /// Only clients whose certificate has one of these names: DNS name, URI or common name.
@@ -64,7 +70,7 @@ pub struct ClientTlsConfig {
     /// The name in the server's certificate; absent: the host connected to.
     #[serde(default)]
     pub server_name: Option<String>,
-    /// Only servers with one of these certificates.
+    /// Only servers with one of these certificates, which need no authority.
     #[serde(default)]
     pub server_fingerprints: Vec<Fingerprint>,
     /// Our certificate, where the server wants one: PEM.

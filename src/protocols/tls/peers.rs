@@ -1,7 +1,8 @@
 //! Which certificates of peers are taken.
 //!
 //! An authority's signature says that a certificate is genuine; the list says that it is one of those meant. A certificate that is
-//! listed by its fingerprint needs no authority: that is how hospitals with certificates of their own making are let in.
+//! listed by its fingerprint needs no authority, as it cannot be another: that is how hospitals with certificates of their own making
+//! are let in, beside those that have an authority.
 
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use super::{
     Fingerprint,
     facts::{facts, fingerprint},
 };
+
+/// How many of a refused certificate's names are shown.
+const NAMES_SHOWN_MAX: usize = 8;
 
 /// The certificates meant: one of these, or one with such a name; none named: all.
 #[derive(Clone, Debug)]
@@ -37,31 +41,36 @@ struct NotListed {
 }
 
 impl Listed {
-    fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    /// For a certificate that is listed itself: it is valid now. None: it is not listed by its fingerprint.
+    fn check_itself(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Option<Result<(), Error>> {
+        self.fingerprints.contains(&fingerprint(certificate)).then(|| {
+            let Some(facts) = facts(certificate) else { return Err(CertificateError::BadEncoding.into()) };
+            if now.as_secs() < facts.validity.from.as_secs() {
+                return Err(CertificateError::NotValidYet.into());
+            }
+            if now.as_secs() > facts.validity.to.as_secs() {
+                return Err(CertificateError::Expired.into());
+            }
+            Ok(())
+        })
+    }
+
+    /// For a certificate that an authority vouches for and that is not listed itself.
+    fn check_names(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         if self.fingerprints.is_empty() && self.names.is_empty() {
             return Ok(());
         }
-        let shown = fingerprint(certificate);
         let names = facts(certificate).map(|facts| facts.names).unwrap_or_default();
         let named = names.iter().any(|name| self.names.iter().any(|listed| listed.eq_ignore_ascii_case(name)));
-        if named || self.fingerprints.contains(&shown) {
-            return Ok(());
-        }
-        let not_listed = NotListed { fingerprint: shown, names: names.into_iter().take(8).collect(), keys: self.keys };
-        Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(not_listed)))))
+        if named { Ok(()) } else { Err(self.not_listed(certificate)) }
     }
 
-    /// For a certificate that no authority vouches for: it is listed itself, and it is valid now.
-    fn check_alone(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-        self.check(certificate)?;
-        let Some(facts) = facts(certificate) else { return Err(CertificateError::BadEncoding.into()) };
-        if now.as_secs() < facts.validity.from.as_secs() {
-            return Err(CertificateError::NotValidYet.into());
-        }
-        if now.as_secs() > facts.validity.to.as_secs() {
-            return Err(CertificateError::Expired.into());
-        }
-        Ok(())
+    /// Says which certificate it was, as the list would name it.
+    fn not_listed(&self, certificate: &CertificateDer<'_>) -> Error {
+        let names = facts(certificate).map(|facts| facts.names).unwrap_or_default();
+        let names = names.into_iter().take(NAMES_SHOWN_MAX).collect();
+        let not_listed = NotListed { fingerprint: fingerprint(certificate), names, keys: self.keys };
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(not_listed))))
     }
 }
 
@@ -85,12 +94,13 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match &self.authority {
-            Some(authority) => {
+        match (self.listed.check_itself(end_entity, now), &self.authority) {
+            (Some(checked), _) => checked?,
+            (None, Some(authority)) => {
                 authority.verify_client_cert(end_entity, intermediates, now)?;
-                self.listed.check(end_entity)?;
+                self.listed.check_names(end_entity)?;
             }
-            None => self.listed.check_alone(end_entity, now)?,
+            (None, None) => return Err(self.listed.not_listed(end_entity)),
         }
         Ok(ClientCertVerified::assertion())
     }
@@ -136,12 +146,13 @@ impl ServerCertVerifier for Servers {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match &self.authority {
-            Some(authority) => {
+        match (self.listed.check_itself(end_entity, now), &self.authority) {
+            (Some(checked), _) => checked?,
+            (None, Some(authority)) => {
                 authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
-                self.listed.check(end_entity)?;
+                self.listed.check_names(end_entity)?;
             }
-            None => self.listed.check_alone(end_entity, now)?,
+            (None, None) => return Err(self.listed.not_listed(end_entity)),
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -173,7 +184,14 @@ impl ServerCertVerifier for Servers {
 pub(super) fn explain(error: &Error) -> String {
     match error {
         Error::NoCertificatesPresented => "the peer showed no certificate, and one is required".to_owned(),
-        Error::InvalidCertificate(CertificateError::Other(other)) => other.to_string(),
+        Error::InvalidCertificate(CertificateError::Other(other)) => match other.0.downcast_ref::<NotListed>() {
+            Some(not_listed) => not_listed.to_string(),
+            // webpki's own words are the names of its errors.
+            None if other.to_string() == "CaUsedAsEndEntity" => {
+                "the peer's certificate is an authority's own (CA:TRUE): it can only be listed by its fingerprint".to_owned()
+            }
+            None => format!("the peer's certificate cannot be used: {other}"),
+        },
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the peer's certificate was signed by an authority that is not trusted here".to_owned()
         }

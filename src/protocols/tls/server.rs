@@ -31,6 +31,13 @@ impl ServerTls {
     /// # Errors
     /// The first file that cannot be used, and what to do.
     pub fn open(config: ServerTlsConfig) -> Result<(Self, Vec<Finding>), Finding> {
+        if !config.client_names.is_empty() && config.client_ca_file.is_none() {
+            return Err(Finding {
+                key: "client_names",
+                message: "needs client_ca_file".to_owned(),
+                help: "name the authority: without one, anybody can make a certificate with such a name".to_owned(),
+            });
+        }
         let mut files =
             vec![NamedFile::new("certificate_file", &config.certificate_file), NamedFile::new("key_file", &config.key_file)];
         files.extend(config.client_ca_file.as_deref().map(|path| NamedFile::new("client_ca_file", path)));

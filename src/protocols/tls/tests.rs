@@ -1,4 +1,4 @@
-//! Handshakes between our own two sides, with certificates that openssl makes. Other programs are in `tests/it/tls.rs`.
+//! What needs no certificate. Handshakes are in `tests/it/tls_peers.rs`, where openssl makes certificates.
 
 use super::*;
 
@@ -10,4 +10,16 @@ fn a_fingerprint_is_read_as_openssl_prints_it() {
     assert_eq!(read.to_string().parse(), Ok(read));
     assert!("9f86".parse::<Fingerprint>().is_err());
     assert!("zz".repeat(32).parse::<Fingerprint>().is_err());
+}
+
+#[test]
+fn what_goes_together_is_not_half_there() {
+    let server: ServerTlsConfig =
+        toml::from_str("certificate_file = \"a\"\nkey_file = \"b\"\nclient_fingerprints = []\nclient_names = [\"x.example\"]")
+            .unwrap();
+    let finding = ServerTls::open(server).err().unwrap();
+    assert_eq!((finding.key, finding.message.as_str()), ("client_names", "needs client_ca_file"));
+    let client = ClientTlsConfig { key_file: Some("b".into()), ..ClientTlsConfig::default() };
+    let finding = ClientTls::open(client).err().unwrap();
+    assert_eq!((finding.key, finding.message.as_str()), ("key_file", "needs certificate_file"));
 }

@@ -8,10 +8,29 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/setup.sh
 . deploy/setup.sh
 
+# The MLLP programs of other people that tests/it/interop.rs talks to: kept in target/interop until what is asked for changes.
+install_peers() {
+    local folder=target/interop asked
+    asked=$(cat tests/interop/requirements.txt tests/interop/package-lock.json | sha256sum)
+    if [ "$(cat "$folder/installed" 2>/dev/null)" != "$asked" ]; then
+        say "MLLP peers: installing hl7, hl7apy, @medplum/hl7, node-hl7-client and node-hl7-server into $folder"
+        # A Node.js from elsewhere brings npm along, and Debian's npm cannot be installed beside it.
+        command -v npm >/dev/null || install_packages nodejs npm
+        # A step's failing command does not end it by itself: each must say so.
+        rm -rf "$folder" && mkdir -p "$folder/node" || return 1
+        python3 -m venv "$folder/python" 2>/dev/null || { install_packages python3-venv && python3 -m venv "$folder/python"; } || return 1
+        "$folder/python/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements.txt || return 1
+        cp tests/interop/package.json tests/interop/package-lock.json "$folder/node" || return 1
+        npm ci --prefix "$folder/node" --no-audit --no-fund --ignore-scripts --loglevel=error || return 1
+        echo "$asked" >"$folder/installed"
+    fi
+    export INTEROP_PEERS=required
+}
+
 step_fmt() { cargo fmt --check; }
 step_clippy() { cargo clippy --locked --all-targets -- --deny warnings; }
 step_doc() { RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps; }
-step_test() { cargo test --locked; }
+step_test() { install_peers && cargo test --locked; }
 step_fuzz() { tests/fuzz/build.sh; }
 
 # CI shows one collapsible group a step where it can; a person sees a heading.

@@ -5,6 +5,7 @@
 mod crash;
 mod fax;
 mod harness;
+mod interop;
 mod letters;
 mod mail;
 mod mail_in;

@@ -30,6 +30,12 @@ def send(host, port, file):
         message = text.read()
     with MLLPClient(host, int(port)) as client:
         answer = client.send_message(message)
+        # The client reads once, and an answer may come in pieces.
+        while not answer.endswith(b"\x1c\r"):
+            more = client.socket.recv(4096)
+            if not more:
+                break
+            answer += more
     frame = answer.decode("utf-8").strip("\x0b\x1c\r")
     print(str(hl7.parse(frame).segment("MSA")[1]), flush=True)
 

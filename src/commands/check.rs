@@ -8,7 +8,10 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 use serde_json::json;
 
-use crate::config::{Config, ConfigErrors, Effective, SettingsSources};
+use crate::{
+    config::{AcknowledgeMode, Config, ConfigErrors, Effective, SettingsSources},
+    inbound::InboundConfig,
+};
 
 /// The exit code for a mistake in the configuration.
 pub const EXIT_CONFIGURATION: u8 = 78;
@@ -50,12 +53,27 @@ pub fn run(args: CheckArgs, sources: &SettingsSources) -> ExitCode {
 }
 
 fn summary(config: &Config) -> String {
-    format!(
+    let mut text = format!(
         "the configuration is right: {} inbound and {} outbound channels, {} directory entries\n",
         config.inbound.len(),
         config.outbound.len(),
         config.directory.entries.len()
-    )
+    );
+    // Right as it is, and yet not what somebody may expect.
+    let half_answered = config.inbound.values().filter(|channel| {
+        let acknowledge = &channel.acknowledge;
+        matches!(channel.inbound, InboundConfig::Mllp(_))
+            && acknowledge.mode != AcknowledgeMode::Original
+            && acknowledge.through.is_none()
+    });
+    for channel in half_answered {
+        text.push_str(&format!(
+            "note: {}: a message that asks for both acknowledgements (MSH-15 and MSH-16 AL) gets CA or CE alone; for AA or AE to follow, name \
+             an MLLP channel to its sender in [acknowledge] through\n",
+            channel.name
+        ));
+    }
+    text
 }
 
 fn json_of(result: &Result<(Config, Effective), ConfigErrors>, print: bool) -> String {

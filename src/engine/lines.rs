@@ -108,3 +108,56 @@ fn waits_behind_one_set_aside(store: &Store, delivery: &Delivery) -> Result<bool
         |other: &Delivery| other.through == delivery.through && (other.queued_at, other.id) < (delivery.queued_at, delivery.id);
     Ok(store.deliveries(&filter)?.iter().any(before))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        delivery::Purpose,
+        ids::ReferralId,
+        store::{Decision, StoreOptions},
+    };
+
+    fn queued(channel: &ChannelName, referral: ReferralId, second: i64) -> Delivery {
+        let at = Timestamp::from_second(second).unwrap();
+        let mut delivery = Delivery::queued(Purpose::Forward, channel.clone(), channel.as_str(), at);
+        delivery.referral = Some(referral);
+        delivery
+    }
+
+    #[tokio::test]
+    async fn the_first_goes_first_and_what_was_set_aside_holds_up_its_own_referral_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { folder: folder.path().to_owned(), index_cache_bytes: 1_048_576 };
+        let store = Store::open(&options).unwrap();
+        let channel = ChannelName::new("ehr-mllp");
+        let (mine, other) = (ReferralId::generate(), ReferralId::generate());
+        let [first, second, third] = [(mine, 1), (mine, 2), (other, 3)].map(|(referral, at)| queued(&channel, referral, at));
+        let all = vec![third.clone(), first.clone(), second.clone()];
+        store.settle(Decision { deliveries: all.clone(), ..Decision::default() }).await.unwrap();
+        let mut lines = Lines::default();
+        all.iter().for_each(|delivery| lines.join(delivery));
+        let mut next = |seconds: i64| lines.next(&store, &channel, Timestamp::from_second(seconds).unwrap()).unwrap();
+        assert_eq!(next(10), Some(first.id));
+
+        // It rests: nobody overtakes it.
+        let rests = Delivery { due_at: Timestamp::from_second(60).unwrap(), ..first.clone() };
+        store.settle(Decision { deliveries: vec![rests], ..Decision::default() }).await.unwrap();
+        assert_eq!(next(10), None);
+        assert_eq!(next(60), Some(first.id));
+
+        // It is on the way.
+        let claimed = store.claim_delivery(first.id).await.unwrap();
+        assert_eq!(next(60), None);
+
+        // It was refused: its own referral waits, others go on.
+        let dead = Delivery { state: DeliveryState::Dead, ..claimed };
+        store.settle_delivery(dead.clone(), Decision::default()).await.unwrap();
+        assert_eq!(next(60), Some(third.id));
+
+        // A person skipped it.
+        let skipped = Delivery { state: DeliveryState::Withdrawn, ..dead };
+        store.settle(Decision { deliveries: vec![skipped], ..Decision::default() }).await.unwrap();
+        assert_eq!(next(60), Some(second.id));
+    }
+}

@@ -30,7 +30,8 @@ pub struct Sent {
 pub enum SendError {
     /// It did not leave; trying again later may help.
     Transient(String),
-    /// It may have arrived: the answer is missing. Every connector here is safe to send again (same Message-ID, same file name).
+    /// It may have arrived: the answer is missing. Every connector here is safe to send again (same Message-ID, same file name,
+    /// same MSH-10).
     Ambiguous(String),
     /// Trying again is of no use.
     Permanent(String),

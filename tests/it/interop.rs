@@ -4,17 +4,18 @@
 //! Each is tried as it is, and through a proxy that cuts what goes over the wire into odd pieces.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use serde_json::Value;
 
-use crate::harness::{Site, field, referral_message};
+use crate::harness::{Peer, Site, field, referral_message, wait_for};
 
 /// Where the programs are.
 fn installed() -> PathBuf {
@@ -39,12 +40,19 @@ fn program(name: &str) -> Command {
 #[derive(Clone, Copy, PartialEq)]
 enum Chopped {
     BothWays,
-    /// For a client that reads an answer with one `recv`.
-    ToTheEngine,
+    /// For a peer that reads what comes with one `recv`.
+    FromThePeer,
+}
+
+/// Whether the peer is the one that connects.
+#[derive(Clone, Copy, PartialEq)]
+enum Peers {
+    Clients,
+    Servers,
 }
 
 /// A proxy that passes bytes on in small pieces, growing and small again: through it, frames come split and joined anywhere.
-fn proxy(to: &str, chopped: Chopped) -> String {
+fn proxy(to: &str, peers: Peers, chopped: Chopped) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let to = to.to_owned();
@@ -52,9 +60,10 @@ fn proxy(to: &str, chopped: Chopped) -> String {
         for client in listener.incoming() {
             let (client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
             let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            thread::spawn(move || pass_on(client, server, 1));
-            let first = if chopped == Chopped::BothWays { 1 } else { usize::MAX };
-            thread::spawn(move || pass_on(server_too, client_too, first));
+            let first = |from: Peers| if chopped == Chopped::BothWays || from == peers { 1 } else { usize::MAX };
+            let (there, back) = (first(Peers::Clients), first(Peers::Servers));
+            thread::spawn(move || pass_on(client, server, there));
+            thread::spawn(move || pass_on(server_too, client_too, back));
         }
     });
     address
@@ -101,7 +110,7 @@ fn a_client_sends(client: &str, chopped: Chopped) {
     let site = Site::new();
     let _running = site.start();
     let direct = site.mllp();
-    for (round, address) in [direct.clone(), proxy(&direct, chopped)].iter().enumerate() {
+    for (round, address) in [direct.clone(), proxy(&direct, Peers::Clients, chopped)].iter().enumerate() {
         let id = |number: usize| format!("{round}-{number}");
         let mut messages: Vec<String> =
             (0..3).map(|number| referral_message(&id(number), &format!("P{}", id(number)), "Quillfeather")).collect();
@@ -125,7 +134,7 @@ fn a_client_sends(client: &str, chopped: Chopped) {
 
 #[test]
 fn the_client_of_python_hl7_sends() {
-    a_client_sends("python_hl7_client.py", Chopped::ToTheEngine);
+    a_client_sends("python_hl7_client.py", Chopped::FromThePeer);
 }
 
 #[test]
@@ -141,4 +150,84 @@ fn the_client_of_medplum_sends() {
 #[test]
 fn the_node_hl7_client_sends() {
     a_client_sends("node_hl7_client.mjs", Chopped::BothWays);
+}
+
+/// One of the server programs; killed when dropped.
+struct Server {
+    child: Child,
+    port: String,
+    /// The messages that it took.
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(name: &str) -> Self {
+        // Of these only node-hl7-server cannot choose a port by itself.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = program(name).arg(free.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first: Value = serde_json::from_str(&lines.next().expect("it says its port").unwrap()).unwrap();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&taken);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let message = serde_json::from_str::<Value>(&line).unwrap()["message"].as_str().unwrap().to_owned();
+                list.lock().unwrap().push(message);
+            }
+        });
+        Self { child, port: first["port"].to_string(), taken }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn a_server_takes(name: &str, version: &str, chopped: Chopped, count: usize) {
+    let server = Server::start(name);
+    let address = proxy(&format!("127.0.0.1:{}", server.port), Peers::Servers, chopped);
+    let port = address.rsplit_once(':').unwrap().1;
+    let site = Site::new();
+    site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[[forward]]\nthrough = \"ehr-mllp\"\n");
+    site.channel(
+        "ehr-mllp",
+        &format!("[outbound.mllp]\nhost = \"127.0.0.1\"\nport = {port}\nreconnect_seconds = 1\nversion = \"{version}\"\n"),
+    );
+    let quick = [("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS", "1"), ("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS_MAX", "1")];
+    let _running = site.start_with(&quick);
+    for number in 1..=count {
+        let message = referral_message(&format!("M{number}"), &format!("P{number}"), "Søderquill");
+        Peer::connect(&site.mllp()).send(&message).unwrap();
+    }
+    let sent = || site.deliveries().iter().filter(|one| one["purpose"] == "forward" && one["state"] == "sent").count();
+    assert!(wait_for(|| sent() == count), "{name}\n{:#?}\n{}", site.deliveries(), site.log());
+    let mut placers: Vec<String> =
+        server.taken.lock().unwrap().iter().map(|message| field(message, "RF1", 6).to_owned()).collect();
+    placers.dedup();
+    let expected: Vec<String> = (1..=count).map(|number| format!("P{number}^STMARY")).collect();
+    assert_eq!(placers, expected, "{name}: in order, none left out");
+}
+
+#[test]
+fn the_server_of_python_hl7_takes_what_is_sent() {
+    a_server_takes("python_hl7_server.py", "2.3", Chopped::BothWays, 3);
+}
+
+#[test]
+fn the_server_of_hl7apy_takes_what_is_sent_though_it_hangs_up_each_time() {
+    a_server_takes("python_hl7apy_server.py", "2.5", Chopped::BothWays, 3);
+}
+
+#[test]
+fn the_server_of_medplum_takes_what_is_sent() {
+    a_server_takes("medplum_server.mjs", "2.6", Chopped::BothWays, 3);
+}
+
+#[test]
+fn the_node_hl7_server_takes_what_is_sent() {
+    // It dies of a message that comes right behind its answer to another: it gets one.
+    a_server_takes("node_hl7_server.mjs", "2.5.1", Chopped::FromThePeer, 1);
 }

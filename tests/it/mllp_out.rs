@@ -261,6 +261,58 @@ fn what_the_ehr_refuses_for_good_is_set_aside_and_only_its_own_referral_waits() 
 }
 
 #[test]
+fn a_refused_referral_that_its_sender_puts_right_is_handed_on_as_a_new_one() {
+    let ehr = Ehr::start(|message| {
+        let wrong = field(message, "PID", 7) == "19620214";
+        vec![Act::Write(ack(if wrong { "AE" } else { "AA" }, field(message, "MSH", 10), ""))]
+    });
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    forward(&site, 0, "dead");
+    let change = referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I13").replace("19620214", "19620215");
+    Peer::connect(&site.mllp()).send(&change).unwrap();
+    forward(&site, 1, "sent");
+    assert_eq!(forwards(&site)[0]["state"], "withdrawn");
+    assert_eq!(field(&ehr.received()[1], "MSH", 9), "REF^I12^REF_I12", "the EHR never took the first");
+}
+
+#[test]
+fn a_specialist_can_be_asked_by_hl7_and_answers_by_hl7() {
+    let ehr = Ehr::start(good);
+    let site = Site::new();
+    site.channel(
+        "hl7-in",
+        "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\nsenders = [\"EHR|STMARY\", \"HEART|NORTH\"]\n\
+         [route]\ndefault = { through = \"ehr-mllp\", to = \"heart\" }\n",
+    );
+    let directory = fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
+    let directory = directory.replace("[cardiology-desk]\nthrough", "[cardiology-desk]\n# through");
+    site.channel("site/directory", &format!("{directory}[heart]\nname = \"The heart system\"\nhl7 = \"HEART|NORTH\"\n"));
+    ehr_channel(&site, ehr.port, "mode = \"enhanced\"\nattachments = false\n");
+    let _running = start(&site);
+    let document = "OBX|1|ED|11111-1^Letter^LN||^application^PDF^Base64^JVBERi0xLjQK||||||F\r";
+    let answer = Peer::connect(&site.mllp()).send(&format!("{}{document}", referral_message("M1", "P1", "Quill"))).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    let request = ehr.wait_for(1, &site).remove(0);
+    assert_eq!((field(&request, "MSH", 5), field(&request, "MSH", 6)), ("HEART", "NORTH"));
+    assert_eq!((field(&request, "MSH", 15), field(&request, "MSH", 16)), ("AL", "NE"));
+    assert!(!request.contains("OBX|") && request.contains("1 document of this referral is not in this message"), "{request}");
+    let status = || site.referrals()[0]["status"].as_str().unwrap().to_owned();
+    assert!(wait_for(|| status() == "requested"), "{:#?}", site.deliveries());
+
+    // The answer quotes the number of the first sender alone.
+    let accepted = format!(
+        "MSH|^~\\&|HEART|NORTH|LOOPLINE||20261122||RRI^I12^RRI_I12|H1|P|2.5.1\rRF1|A|||||{}|||||H-77^HEART\rPRD|RP|Whitcombe\rPRD|RT|Ames\r\
+         PID|1||MR-P1^^^STMARY^MR||Quill^Ottoline||19620214\r",
+        field(&request, "RF1", 6)
+    );
+    let answer = Peer::connect(&site.mllp()).send(&accepted).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    assert!(wait_for(|| status() == "accepted"), "{}\n{:#?}", status(), site.messages());
+}
+
+#[test]
 fn the_first_in_the_line_holds_up_the_rest_until_it_is_taken() {
     let ehr = Ehr::start(|message| vec![Act::Write(ack("AR", field(message, "MSH", 10), "\rERR||MSH|207^Application error|E"))]);
     let site = site(ehr.port);

@@ -18,13 +18,14 @@
 //!                                                                        │ wake or look
 //!                                  engine/deliver.rs ◀───────────────────┘
 //!                                    engine/letters.rs     compose/* (pure) ─▶ the letter, stored before it leaves
-//!                                    outbound/{email,fax}  send once ──settle──▶ Sent | Queued again | Dead
+//!                                    outbound/{email,fax,mllp}  send once ──settle──▶ Sent | Queued again | Dead
 //! ```
 //!
 //! An HL7 message is quick to normalize and its answer depends on what it is, so the intake decides it at once and stores message,
 //! decision and answer in one transaction. Documents and mails are stored raw and processed later. The three stations are coupled
 //! only by the store: a crash between any two arrows leaves a state from which the next start goes on. A reply to a request comes in
-//! through the same doors as everything else.
+//! through the same doors as everything else. What a written referral owes to other systems is `engine/forward.rs`, the order before an
+//! MLLP channel `engine/lines.rs`; what people decide comes in by [`engine::admin`] and is carried out by [`engine::settle`].
 //!
 //! # Where is a message?
 //!
@@ -54,7 +55,8 @@
 //!    ([`store::Receipt`] is made by the commit alone; no positive HL7 answer can be had without one.)
 //! 2. The same message twice ⇒ one referral, the same answer twice.
 //! 3. Every message rests, or has a time when it is tried again.
-//! 4. Every delivery is claimed durably before its first byte leaves, and ends sent, or dead with a reason a person sees.
+//! 4. Every delivery is claimed durably before its first byte leaves, and ends sent, or dead with a reason a person sees. Through an MLLP
+//!    channel they leave in the order queued; the first in line is tried until it is taken or a person steps in.
 //! 5. No patient data in a log line, an error text, a file name of ours or a mail subject.
 //! 6. No automatic reply, bounce or unclear reply changes a status.
 //! 7. Nothing from outside is unbounded: each limit is named.

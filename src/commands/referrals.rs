@@ -193,14 +193,15 @@ fn show(found: &Value) {
         .into_iter()
         .map(|(path, value)| {
             let mark = if review.contains(&path.as_str()) { "look" } else { "" };
-            vec![mark.to_owned(), path, value]
+            let place = place(&referral["evidence"][&path]);
+            vec![mark.to_owned(), path, value, place]
         })
         .collect();
     let known: Vec<String> = rows.iter().filter_map(|row| row.get(1).cloned()).collect();
     for missing in review.iter().filter(|path| !known.iter().any(|known| known == *path)) {
-        rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new()]);
+        rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new(), String::new()]);
     }
-    print::table(&["", "FIELD", "VALUE"], &rows, "nothing is known of it");
+    print::table(&["", "FIELD", "VALUE", "READ FROM"], &rows, "nothing is known of it");
     for pending in referral["pending_replies"].as_array().into_iter().flatten() {
         let at = print::text(pending, "/reading/appointment/at");
         let at = if at.is_empty() { at } else { format!(" for {at}") };
@@ -230,6 +231,12 @@ fn show(found: &Value) {
     let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
     print::say("");
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+/// Where a value was read: the location in a message, or the page.
+fn place(evidence: &Value) -> String {
+    let (location, page) = (print::text(evidence, "/location"), print::text(evidence, "/page"));
+    if location.is_empty() && !page.is_empty() { format!("page {page}") } else { location }
 }
 
 /// What a person does about it, by what holds it and where it stands.

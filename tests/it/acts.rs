@@ -15,9 +15,11 @@ fn held(site: &Site, reference: &str) -> String {
     show(site, reference)["held"].to_string()
 }
 
-/// How many deliveries with this purpose are owed or done to an entry.
+/// How many mails with this purpose are owed or sent to an entry; the pages beside them go by fax.
 fn told(site: &Site, purpose: &str, to: &str) -> usize {
-    let counts = |one: &&Value| one["purpose"] == purpose && one["to"] == to && one["state"] != "withdrawn";
+    let counts = |one: &&Value| {
+        one["purpose"] == purpose && one["to"] == to && one["through"] == "email-out" && one["state"] != "withdrawn"
+    };
     site.deliveries().iter().filter(counts).count()
 }
 

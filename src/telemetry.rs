@@ -47,4 +47,6 @@ pub fn start_with(format: LogFormat, filter: &str) {
     let ours = FilterFn::new(|metadata| metadata.target().starts_with("loopline") || *metadata.level() <= Level::WARN);
     // An error means that logging was started before: a test that runs several engines in one process.
     tracing_subscriber::registry().with(layer.with_filter(filter).with_filter(ours)).try_init().ok();
+    // Libraries that log by `log` are told so themselves: sled makes hundreds of lines a message that the filter would drop one by one.
+    log::set_max_level(log::LevelFilter::Warn);
 }

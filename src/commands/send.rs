@@ -1,5 +1,5 @@
-//! `loopline send`: sends HL7 files over MLLP, waits for the answers, prints what came back. With `--for` it is the load
-//! generator: it repeats the files with fresh numbers over several connections.
+//! `loopline send`: sends HL7 files over MLLP, waits for the answers, prints what came back. With `--for` or
+//! `--count` it is the load generator: it repeats the files with fresh numbers over several connections.
 
 mod line;
 
@@ -50,6 +50,9 @@ pub struct SendArgs {
     /// Repeat the files for so long, each time as new messages with a new control id and referral number: 20s, 5m
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub repeat_for: Option<Duration>,
+    /// Repeat the files until so many messages were sent
+    #[arg(long, value_name = "N", conflicts_with = "repeat_for")]
+    pub count: Option<u64>,
     /// How long an answer is waited for
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
     pub timeout: Duration,
@@ -98,6 +101,32 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+/// How long one connection goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Each file once, as it is.
+    Once,
+    /// Again and again until then, each time as a new message.
+    Time(Instant),
+    /// Likewise, until so many were sent.
+    Count(u64),
+}
+
+impl Until {
+    fn is_over(self, sent: usize) -> bool {
+        match self {
+            Self::Once => false,
+            Self::Time(end) => Instant::now() >= end,
+            Self::Count(count) => sent as u64 >= count,
+        }
+    }
+}
+
+/// What one of the connections sends of a number of messages.
+fn share(count: u64, connection: usize, connections: usize) -> u64 {
+    count / connections as u64 + u64::from((connection as u64) < count % connections as u64)
+}
+
 /// What one connection did.
 #[derive(Default)]
 struct Report {
@@ -122,11 +151,16 @@ pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..connections {
         let messages = messages.clone();
-        let (to, wait, until) = (Arc::clone(&target), args.timeout, args.repeat_for.map(|time| began + time));
+        let (to, wait) = (Arc::clone(&target), args.timeout);
+        let until = match (args.repeat_for, args.count) {
+            (Some(time), _) => Until::Time(began + time),
+            (None, Some(count)) => Until::Count(share(count, number, connections)),
+            (None, None) => Until::Once,
+        };
         tasks.spawn(async move {
             let mine: Vec<Bytes> = match until {
-                Some(_) => messages,
-                None => messages.into_iter().skip(number).step_by(connections).collect(),
+                Until::Time(_) | Until::Count(_) => messages,
+                Until::Once => messages.into_iter().skip(number).step_by(connections).collect(),
             };
             let mut report = Report::default();
             if let Err(error) = converse(&to, &mine, number, until, wait, &mut report).await {
@@ -184,7 +218,7 @@ async fn converse(
     to: &Target,
     messages: &[Bytes],
     connection: usize,
-    until: Option<Instant>,
+    until: Until,
     wait: Duration,
     report: &mut Report,
 ) -> anyhow::Result<()> {
@@ -196,10 +230,14 @@ async fn converse(
     let mut buffer = BytesMut::new();
     for round in 0_u64.. {
         for (at, message) in messages.iter().enumerate() {
+            if until.is_over(report.sent) {
+                return Ok(());
+            }
             let fresh = match until {
-                Some(until) if Instant::now() >= until => return Ok(()),
-                Some(_) => Bytes::from(renumbered(message, &format!("{}{connection:X}X{round:X}X{at:X}", run_tag()))),
-                None => message.clone(),
+                Until::Once => message.clone(),
+                Until::Time(_) | Until::Count(_) => {
+                    Bytes::from(renumbered(message, &format!("{}{connection:X}X{round:X}X{at:X}", run_tag())))
+                }
             };
             let began = Instant::now();
             stream.write_all(&framed(&fresh)).await.context("the connection broke while sending")?;
@@ -213,11 +251,11 @@ async fn converse(
             let sent_id = RawHeader::read(&fresh).map(|header| header.field(10).to_vec()).unwrap_or_default();
             report.mismatched += usize::from(control_id != sent_id);
             *report.answers.entry(code).or_default() += 1;
-            if until.is_none() {
+            if until == Until::Once {
                 report.texts.push(String::from_utf8_lossy(&answer).replace('\r', "\n").trim_end().to_owned());
             }
         }
-        if until.is_none() {
+        if until == Until::Once {
             break;
         }
     }
@@ -256,7 +294,8 @@ fn acknowledged(answer: &[u8]) -> (String, Vec<u8>) {
     (code.unwrap_or_else(|| "no MSA".to_owned()), control_id)
 }
 
-/// The message with another MSH-10 and another number of the referral (RF1-6.1, OBR-2.1, ORC-2.1): a new referral.
+/// The message with another MSH-10, another number of the referral (RF1-6.1, OBR-2.1, ORC-2.1), and another patient (PID-3.1, and the
+/// given name, PID-5.2): a new referral, as a day's traffic has it.
 fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
     let separator = message.get(3).copied().unwrap_or(b'|');
     let component = message.get(4).copied().unwrap_or(b'^');
@@ -266,6 +305,7 @@ fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
             Some(b"MSH") => 9,
             Some(b"RF1") => 6,
             Some(b"OBR" | b"ORC") => 2,
+            Some(b"PID") => 3,
             _ => usize::MAX,
         };
         for (at, field) in line.split(|byte| *byte == separator).enumerate() {
@@ -273,6 +313,10 @@ fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
                 out.push(separator);
             }
             let numbered = at == target && (target == 9 || target == 6 || !field.is_empty());
+            if target == 3 && at == 5 {
+                out.extend_from_slice(&with_given_name(field, component, tag));
+                continue;
+            }
             if !numbered {
                 out.extend_from_slice(field);
                 continue;
@@ -284,6 +328,17 @@ fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+/// A name (XPN) whose given name has the tag, in letters, behind it.
+fn with_given_name(name: &[u8], component: u8, tag: &str) -> Vec<u8> {
+    let letters: Vec<u8> =
+        tag.bytes().map(|byte| if byte.is_ascii_digit() { byte - b'0' + b'g' } else { byte.to_ascii_lowercase() }).collect();
+    let mut parts: Vec<Vec<u8>> = name.split(|byte| *byte == component).map(<[u8]>::to_vec).collect();
+    if let Some(given) = parts.get_mut(1).filter(|given| !given.is_empty()) {
+        given.extend_from_slice(&letters);
+    }
+    parts.join(&component)
 }
 
 fn summarise(reports: &[Report], took: Duration) -> Summary {
@@ -346,12 +401,20 @@ mod tests {
 
     use super::*;
 
-    const MESSAGE: &[u8] = b"MSH|^~\\&|A|B|C|D|1||REF^I12|77|P|2.4\rRF1|P|R||||REF-1^CEDAR\rPID|1||7\r";
+    const MESSAGE: &[u8] = b"MSH|^~\\&|A|B|C|D|1||REF^I12|77|P|2.4\rRF1|P|R||||REF-1^CEDAR\rPID|1||7^CEDAR||Lee^Leslie^A\r";
 
     #[test]
     fn a_repeated_message_is_a_new_referral() {
         let fresh = String::from_utf8(renumbered(MESSAGE, "T1")).unwrap();
-        assert_eq!(fresh, "MSH|^~\\&|A|B|C|D|1||REF^I12|T1|P|2.4\rRF1|P|R||||T1^CEDAR\rPID|1||7\r");
+        assert_eq!(fresh, "MSH|^~\\&|A|B|C|D|1||REF^I12|T1|P|2.4\rRF1|P|R||||T1^CEDAR\rPID|1||T1^CEDAR||Lee^Leslieth^A\r");
+    }
+
+    #[test]
+    fn the_connections_share_a_number_of_messages_without_rest() {
+        for (count, connections) in [(0, 3), (7, 3), (64, 64), (10, 64)] {
+            assert_eq!((0..connections).map(|number| share(count, number, connections)).sum::<u64>(), count);
+        }
+        assert!(!Until::Count(2).is_over(1) && Until::Count(2).is_over(2) && !Until::Once.is_over(9));
     }
 
     #[test]
@@ -397,6 +460,7 @@ mod tests {
             connections: 2,
             tls: TlsArgs::default(),
             repeat_for: None,
+            count: None,
             timeout: Duration::from_secs(10),
             json: true,
         };
@@ -414,7 +478,7 @@ mod tests {
             &Target::new(&address, &TlsArgs::default()).unwrap(),
             &messages,
             0,
-            None,
+            Until::Once,
             Duration::from_secs(5),
             &mut report,
         )

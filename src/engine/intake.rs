@@ -283,7 +283,7 @@ impl Intake {
     /// Whether the sender used this control id before, for other content.
     fn is_reused(&self, control_key: Option<&str>, body: &BodyId) -> Result<bool, StoreError> {
         let Some(key) = control_key else { return Ok(false) };
-        Ok(self.context.store.message_by_key(key)?.is_some_and(|other| other.body != *body))
+        Ok(self.context.store.message_by_control_key(key)?.is_some_and(|other| other.body != *body))
     }
 
     /// The answer that a message got before: it is given again.

@@ -16,7 +16,7 @@ struct Armed {
 /// Dies here, if the environment says so.
 ///
 /// The points, in the order of a batch: `body-written`, `body-renamed`, `before-write`, `after-write`, `before-fdatasync`,
-/// `after-fdatasync`, `after-apply`, `after-answer`.
+/// `after-fdatasync`, `after-apply`, `after-answer`; and behind it `before-index`, `after-index`.
 pub(crate) fn crash_point(name: &str) {
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
     let armed = ARMED.get_or_init(|| parse(&std::env::var("LOOPLINE_TEST_CRASH_AT").ok()?));

@@ -2,6 +2,7 @@
 
 use super::{
     StoreError,
+    codec::Packed,
     messages::{self, Ready, Step},
     transaction::Batch,
 };
@@ -31,23 +32,23 @@ pub(super) fn claim(batch: &mut Batch<'_>, id: DeliveryId) -> Result<Delivery, S
 }
 
 /// Writes how a claimed attempt went, and what that means. A late result of an earlier attempt is stale.
-pub(super) fn settle(batch: &mut Batch<'_>, delivery: Delivery, consequence: Ready) -> Result<(), StoreError> {
-    let before = existing(batch, delivery.id)?;
-    if before.state != DeliveryState::InFlight || !before.state.may_become(delivery.state) {
+pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<Delivery>, consequence: Ready) -> Result<(), StoreError> {
+    let before = existing(batch, delivery.record.id)?;
+    if before.state != DeliveryState::InFlight || !before.state.may_become(delivery.record.state) {
         return Err(refused(&before));
     }
-    if before.attempts != delivery.attempts {
+    if before.attempts != delivery.record.attempts {
         return Err(StoreError::Stale);
     }
-    batch.put_delivery(delivery)?;
+    batch.put_packed_delivery(delivery)?;
     messages::decide(batch, consequence, Step::Update)
 }
 
 /// Queues a delivery, or writes what a person's act made of one.
-pub(super) fn write(batch: &mut Batch<'_>, delivery: Delivery) -> Result<(), StoreError> {
-    match batch.delivery(delivery.id)? {
-        Some(before) if !before.state.may_become(delivery.state) => Err(refused(&before)),
-        Some(_) | None => batch.put_delivery(delivery),
+pub(super) fn write(batch: &mut Batch<'_>, delivery: Packed<Delivery>) -> Result<(), StoreError> {
+    match batch.delivery(delivery.record.id)? {
+        Some(before) if !before.state.may_become(delivery.record.state) => Err(refused(&before)),
+        Some(_) | None => batch.put_packed_delivery(delivery),
     }
 }
 

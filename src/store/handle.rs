@@ -1,38 +1,32 @@
-//! What the rest of the engine calls: events go to the writer, questions to the index.
+//! What the rest of the engine calls with an event: it goes to the writer. Questions are in `questions.rs`.
 
 use std::{
-    collections::BTreeSet,
-    ops::ControlFlow,
-    sync::{Arc, PoisonError, atomic::Ordering, mpsc::Sender},
+    sync::{Arc, PoisonError, Weak, atomic::Ordering, mpsc::Sender},
     thread::JoinHandle,
 };
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::{
-    Decision, DeliveryFilter, Insertion, MessageFilter, NewMessage, OpenError, Receipt, ReferralFilter, Store, StoreError,
-    StoreOptions,
+    Decision, Insertion, NewMessage, OpenError, Receipt, Store, StoreError, StoreOptions,
     bodies::{Bodies, Body},
+    codec::Packed,
     deliveries,
-    frame::{Digest, MessageEntry, Position, ReferralEntry},
+    frame::MessageEntry,
     index::Index,
     journal::JournalReader,
-    keys,
     messages::{self, Insert, Inserted, Ready, Step},
     shared::Shared,
     start,
-    transaction::{Batch, parse_id, record_of},
+    transaction::Batch,
     writer::{Command, Committed},
 };
 use crate::{
     delivery::Delivery,
-    ids::{BodyId, DeliveryId, MessageId, ReferralId},
+    ids::{DeliveryId, MessageId},
     message::Message,
-    referral::{Reference, Referral},
 };
 
 /// Transactions that may wait; who comes after them waits for a place.
@@ -50,6 +44,29 @@ impl Engine {
     pub(super) fn new(shared: Arc<Shared>, commands: Sender<Command>, thread: JoinHandle<()>) -> Self {
         let places = Arc::new(Semaphore::new(TRANSACTIONS_WAITING_MAX));
         Self { shared, commands: Some(commands), places, thread: Some(thread) }
+    }
+
+    /// Checks some of the index from a key on; gives the key to go on at, or none when there is nothing to do any more.
+    pub(super) fn check_some(&self, from: &[u8], count: usize) -> Option<Vec<u8>> {
+        let guard = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        // Without one it is being opened again, and read through then.
+        match guard.as_ref()?.check_some(from, count) {
+            Ok(next) => next,
+            Err(fault) => {
+                tracing::warn!(error = %fault, "the index is damaged: it is opened again");
+                self.doubt_index();
+                None
+            }
+        }
+    }
+
+    /// Has the writer open the index again.
+    fn doubt_index(&self) {
+        let known = self.shared.index_doubted.swap(true, Ordering::SeqCst);
+        if !known {
+            // If the writer is gone, the store is closed and nobody needs the index.
+            self.send(Command::Mend).ok();
+        }
     }
 
     fn send(&self, command: Command) -> Result<(), StoreError> {
@@ -80,7 +97,12 @@ impl Store {
         start::open(options)
     }
 
-    fn shared(&self) -> &Shared {
+    /// The engine, for what must not keep it alive.
+    pub(super) fn engine(&self) -> Weak<Engine> {
+        Arc::downgrade(&self.engine)
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.engine.shared
     }
 
@@ -138,7 +160,7 @@ impl Store {
 
     async fn ready(&self, mut decision: Decision) -> Result<Ready, StoreError> {
         let bodies = self.prepare(std::mem::take(&mut decision.bodies)).await?;
-        Ok(Ready { decision, bodies })
+        Ok(Ready::new(decision, bodies))
     }
 
     /// Stores a message as `Received`, or notices that it came before.
@@ -158,13 +180,16 @@ impl Store {
         self.insert_with("insert-decided", new, Some(ready)).await
     }
 
-    async fn insert_with(&self, event: &'static str, new: NewMessage, ready: Option<Ready>) -> Result<Insertion, StoreError> {
-        let NewMessage { message, body, repeat_key, control_key } = new;
+    async fn insert_with(&self, event: &'static str, new: NewMessage, mut ready: Option<Ready>) -> Result<Insertion, StoreError> {
+        let NewMessage { mut message, body, repeat_key, control_key } = new;
+        if let Some(decided) = ready.as_mut().and_then(|ready| ready.message.take_if(|decided| decided.id == message.id)) {
+            message = Message { body: message.body, ..decided };
+        }
         let body = self.prepare(vec![body]).await?.pop().expect("one content in, one out");
         if HEXLOWER.encode(body.digest()) != message.body.hex() {
             return Err(StoreError::NotFound("content of the name that the message gives"));
         }
-        let insert = Insert { entry: MessageEntry { message, repeat_key, control_key }, body };
+        let insert = Insert { entry: Packed::of(MessageEntry { message, repeat_key, control_key }), body };
         let answer = |inserted, committed: &Committed| match inserted {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
             Inserted::Repeat { first, same_file } => Insertion::Repeat { receipt: Receipt::new(first, committed), same_file },
@@ -204,6 +229,7 @@ impl Store {
     /// consequence must be computed again.
     pub async fn settle_delivery(&self, delivery: Delivery, consequence: Decision) -> Result<(), StoreError> {
         let ready = self.ready(consequence).await?;
+        let delivery = Packed::of(delivery);
         self.transact("settle-delivery", move |batch| deliveries::settle(batch, delivery, ready), |(), _| ()).await
     }
 
@@ -225,235 +251,9 @@ impl Store {
         };
         let answer = ask(index);
         if matches!(answer, Err(StoreError::Unreadable(_))) {
-            let known = self.shared().index_doubted.swap(true, Ordering::SeqCst);
-            if !known {
-                // If the writer is gone, the store is closed and nobody needs the index.
-                self.engine.send(Command::Mend).ok();
-            }
+            self.engine.doubt_index();
         }
         answer
-    }
-
-    fn record<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.read(|index| index.get(key)?.map(|value| record_of(&value, self.journal())).transpose())
-    }
-
-    fn id<T: std::str::FromStr>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.read(|index| index.get(key)?.map(|value| parse_id(&value)).transpose())
-    }
-
-    /// Records with a prefix, newest first, that fit, at most `limit` (0: all).
-    fn list<T: DeserializeOwned>(&self, prefix: &[u8], limit: usize, fits: impl Fn(&T) -> bool) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        let mut fault = None;
-        self.read(|index| {
-            index.scan(prefix, true, |_, value| {
-                match record_of(value, self.journal()) {
-                    Ok(record) if fits(&record) => found.push(record),
-                    Ok(_) => {}
-                    Err(error) => fault = Some(error),
-                }
-                let full = limit > 0 && found.len() >= limit;
-                if full || fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            fault.map_or(Ok(()), Err)
-        })?;
-        Ok(found)
-    }
-
-    /// Ids of what is due, and when the first that is not given here falls due.
-    fn due<T: std::str::FromStr>(
-        &self,
-        prefix: &[u8],
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<(Vec<T>, Option<Timestamp>), StoreError> {
-        let mut ids = Vec::new();
-        let mut next = None;
-        self.read(|index| {
-            index.scan(prefix, false, |key, _| match keys::split_due(key) {
-                Some((at, id)) if at <= now && ids.len() < limit => {
-                    ids.push(id.to_owned());
-                    ControlFlow::Continue(())
-                }
-                at => {
-                    next = at.map(|(at, _)| at.max(now));
-                    ControlFlow::Break(())
-                }
-            })?;
-            let ids = ids.iter().map(|id| parse_id(id.as_bytes())).collect::<Result<_, _>>()?;
-            Ok((ids, next))
-        })
-    }
-
-    /// One message.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`], as every question to the index.
-    pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        Ok(self.record::<MessageEntry>(&keys::message(id))?.map(|entry| entry.message))
-    }
-
-    /// The message that a repeat or control key names (the latest with that control key).
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn message_by_key(&self, key: &str) -> Result<Option<Message>, StoreError> {
-        match self.id(&keys::repeat(key))?.map_or_else(|| self.id(&keys::control(key)), |id| Ok(Some(id)))? {
-            Some(id) => self.message(id),
-            None => Ok(None),
-        }
-    }
-
-    /// Messages, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, StoreError> {
-        let fits = |entry: &MessageEntry| {
-            filter.channel.as_ref().is_none_or(|channel| *channel == entry.message.channel)
-                && filter.state.is_none_or(|state| state == entry.message.state)
-        };
-        Ok(self.list(keys::MESSAGES, filter.limit, fits)?.into_iter().map(|entry| entry.message).collect())
-    }
-
-    /// Messages in `Received` that are due now, oldest first, and when the next one falls due. A claimed message stays due
-    /// until it is finished: the claim alone must not lose it when its worker dies.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn due_messages(&self, now: Timestamp, limit: usize) -> Result<(Vec<MessageId>, Option<Timestamp>), StoreError> {
-        self.due(keys::MESSAGES_DUE, now, limit)
-    }
-
-    /// Deliveries that are due now, the longest due first, and when the next one falls due.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<(Vec<DeliveryId>, Option<Timestamp>), StoreError> {
-        self.due(keys::DELIVERIES_DUE, now, limit)
-    }
-
-    /// One referral.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn referral(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        Ok(self.record::<ReferralEntry>(&keys::referral(id))?.map(|entry| entry.referral))
-    }
-
-    /// The referral with this reference.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn referral_by_reference(&self, reference: &Reference) -> Result<Option<Referral>, StoreError> {
-        self.id(&keys::reference(reference))?.map_or(Ok(None), |id| self.referral(id))
-    }
-
-    /// The referral that has this key.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn referral_by_key(&self, key: &str) -> Result<Option<Referral>, StoreError> {
-        self.id(&keys::referral_key(key))?.map_or(Ok(None), |id| self.referral(id))
-    }
-
-    /// Referrals, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn referrals(&self, filter: &ReferralFilter) -> Result<Vec<Referral>, StoreError> {
-        let fits = |entry: &ReferralEntry| {
-            filter.status.is_none_or(|status| status == entry.referral.status)
-                && filter.held.is_none_or(|held| held != entry.referral.record.held.is_empty())
-                && (!filter.waiting || entry.referral.waits_for_a_person())
-        };
-        Ok(self.list(keys::REFERRALS, filter.limit, fits)?.into_iter().map(|entry| entry.referral).collect())
-    }
-
-    /// A version of a referral, an old one from the journal.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn referral_version(&self, id: ReferralId, version: u64) -> Result<Option<Referral>, StoreError> {
-        let Some(current) = self.referral(id)? else { return Ok(None) };
-        if current.version == version {
-            return Ok(Some(current));
-        }
-        Ok(self.record::<ReferralEntry>(&keys::version(id, version))?.map(|entry| entry.referral))
-    }
-
-    /// One delivery.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        self.record(&keys::delivery(id))
-    }
-
-    /// Deliveries, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        let fits = |delivery: &Delivery| filter.state.is_none_or(|state| state == delivery.state);
-        let Some(referral) = filter.referral else { return self.list(keys::DELIVERIES, filter.limit, fits) };
-        let prefix = keys::deliveries_of(referral);
-        let mut ids: Vec<Vec<u8>> = Vec::new();
-        self.read(|index| {
-            index.scan(&prefix, true, |key, _| {
-                ids.extend(key.strip_prefix(prefix.as_slice()).map(<[u8]>::to_vec));
-                ControlFlow::Continue(())
-            })?;
-            Ok(())
-        })?;
-        let mut found = Vec::new();
-        for id in ids {
-            found.extend(self.delivery(parse_id(&id)?)?.filter(fits));
-            if filter.limit > 0 && found.len() >= filter.limit {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Content, compared with its name.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub async fn body(&self, id: &BodyId) -> Result<Option<Bytes>, StoreError> {
-        let Some(digest) = HEXLOWER.decode(id.hex().as_bytes()).ok().and_then(|digest| Digest::try_from(digest).ok()) else {
-            return Ok(None);
-        };
-        let Some(value) = self.read(|index| Ok(index.get(&keys::body(&digest))?))? else { return Ok(None) };
-        if let Some((position, _)) = Position::split(&value) {
-            return Ok(Some(self.inline_body(position, id)?));
-        }
-        let shared = self.engine.shared.clone();
-        let read = tokio::task::spawn_blocking(move || shared.bodies.read(&digest)).await;
-        let content = read.unwrap_or_else(|e| Err(std::io::Error::other(e)));
-        content.map(Some).map_err(|e| StoreError::Unreadable(format!("content {id}: {e}")))
-    }
-
-    fn inline_body(&self, position: Position, id: &BodyId) -> Result<Bytes, StoreError> {
-        let data = self.journal().entry(position)?;
-        let packed = data.get(size_of::<Digest>()..).unwrap_or_default();
-        let content = super::codec::unpack(packed).map_err(|e| StoreError::Unreadable(e.to_string()))?;
-        if BodyId::of(&content) == *id {
-            Ok(content.into())
-        } else {
-            Err(StoreError::Unreadable(format!("content {id} is not what its name says")))
-        }
-    }
-
-    /// Deliveries that were in flight when the process before this one died: ambiguous.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`].
-    pub fn interrupted_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
-        let ids: BTreeSet<DeliveryId> =
-            self.shared().interrupted.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        ids.into_iter().filter_map(|id| self.delivery(id).transpose()).collect()
     }
 
     /// Notified after each commit that left a message due.

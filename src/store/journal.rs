@@ -76,8 +76,7 @@ struct Scan {
 }
 
 impl Journal {
-    /// Syncs what may be only in the page cache, reads and checks the journal (after a clean stop from the segment of `applied`
-    /// on), cuts a torn tail off, and stands ready to append.
+    /// Syncs what may be only in the page cache, reads and checks the journal (unless the machine stopped, from the segment of `applied` on), cuts a torn tail off, and stands ready to append.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: PathBuf, applied: Place, trust: Trust) -> Result<Self, OpenError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
@@ -89,7 +88,8 @@ impl Journal {
             disk.open(&path, Open::Write).and_then(|file| file.sync()).map_err(at(&path))?;
         }
         disk.sync_dir(&folder).map_err(at(&folder))?;
-        let from = if trust == Trust::Stopped { applied.segment } else { 0 };
+        // Segments before were whole when their successor was begun; each entry of them is checked when it is read.
+        let from = if trust == Trust::PowerCut { 0 } else { applied.segment };
         let read: Vec<u64> = numbers.iter().copied().filter(|number| *number >= from).collect();
         let scan = scan(&*disk, &folder, &read, from > 0, applied)?;
         if applied.sequence > 0 && !scan.saw_applied {

@@ -84,18 +84,25 @@ pub(super) fn audit(sequence: u64) -> Vec<u8> {
     joined(AUDIT, &sequence.to_be_bytes())
 }
 
-/// A message without a time is due at once: before all that have one.
-pub(super) fn message_due(due_at: Option<Timestamp>, id: MessageId) -> Vec<u8> {
-    named(&joined(MESSAGES_DUE, &sortable(due_at.unwrap_or(Timestamp::MIN)).to_be_bytes()), id)
-}
-
-pub(super) fn delivery_due(due_at: Timestamp, id: DeliveryId) -> Vec<u8> {
-    named(&joined(DELIVERIES_DUE, &sortable(due_at).to_be_bytes()), id)
-}
+/// A time as it stands in a due key: sorted bytes.
+pub(super) type DueBytes = [u8; 8];
 
 /// Microseconds, moved so that times before 1970 sort before those after.
-fn sortable(at: Timestamp) -> u64 {
-    at.as_microsecond().cast_unsigned() ^ (1 << 63)
+pub(super) fn due_bytes(at: Timestamp) -> DueBytes {
+    (at.as_microsecond().cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// A message without a time is due at once: before all that have one.
+pub(super) fn message_due_bytes(due_at: Option<Timestamp>) -> DueBytes {
+    due_bytes(due_at.unwrap_or(Timestamp::MIN))
+}
+
+pub(super) fn message_due(due: DueBytes, id: MessageId) -> Vec<u8> {
+    named(&joined(MESSAGES_DUE, &due), id)
+}
+
+pub(super) fn delivery_due(due: DueBytes, id: DeliveryId) -> Vec<u8> {
+    named(&joined(DELIVERIES_DUE, &due), id)
 }
 
 /// The time and the id of a due key.
@@ -114,8 +121,8 @@ mod tests {
         let id = MessageId::generate();
         let times = ["-000100-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2026-11-21T10:00:00.000001Z"];
         let times: Vec<Timestamp> = times.iter().map(|time| time.parse().unwrap()).collect();
-        let mut keys = vec![message_due(None, id)];
-        keys.extend(times.iter().map(|time| message_due(Some(*time), id)));
+        let mut keys = vec![message_due(message_due_bytes(None), id)];
+        keys.extend(times.iter().map(|time| message_due(due_bytes(*time), id)));
         assert!(keys.is_sorted());
         assert_eq!(split_due(&keys[4]), Some((times[3], id.to_string().as_str())));
     }

@@ -1,9 +1,19 @@
 //! The transactions of messages. Each runs in the writer's thread, sees what the batch decided before it, and decides alone.
 
-use super::{Decision, StoreError, bodies::Body, deliveries, frame::MessageEntry, keys, referrals, transaction::Batch};
+use super::{
+    Decision, StoreError,
+    bodies::Body,
+    codec::Packed,
+    deliveries,
+    frame::MessageEntry,
+    keys,
+    referrals::{self, ReadyReferral},
+    transaction::Batch,
+};
 use crate::{
-    ids::MessageId,
-    message::{Message, State},
+    delivery::Delivery,
+    ids::{DeliveryId, MessageId},
+    message::{Acknowledgement, Message, State},
 };
 
 /// How an insertion was decided; a receipt is made of it once it is durable.
@@ -14,14 +24,36 @@ pub(super) enum Inserted {
 
 /// A message to be stored, its content ready to be named.
 pub(super) struct Insert {
-    pub(super) entry: MessageEntry,
+    pub(super) entry: Packed<MessageEntry>,
     pub(super) body: Body,
 }
 
-/// A decision, its content ready to be named.
+/// A decision with its content ready to be named and its records packed.
 pub(super) struct Ready {
-    pub(super) decision: Decision,
+    pub(super) message: Option<Message>,
+    pub(super) referrals: Vec<ReadyReferral>,
+    pub(super) deliveries: Vec<Packed<Delivery>>,
+    pub(super) withdraw: Vec<DeliveryId>,
+    pub(super) recompose: Vec<DeliveryId>,
+    pub(super) still_queued: Option<DeliveryId>,
+    pub(super) acknowledged: Vec<(MessageId, Acknowledgement)>,
     pub(super) bodies: Vec<Body>,
+}
+
+impl Ready {
+    pub(super) fn new(decision: Decision, bodies: Vec<Body>) -> Self {
+        let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, still_queued, acknowledged } = decision;
+        Self {
+            message,
+            referrals: referrals.into_iter().map(ReadyReferral::new).collect(),
+            deliveries: deliveries.into_iter().map(Packed::of).collect(),
+            withdraw,
+            recompose,
+            still_queued,
+            acknowledged,
+            bodies,
+        }
+    }
 }
 
 /// How strictly the transition table is meant.
@@ -35,28 +67,20 @@ pub(super) enum Step {
 
 /// Stores a message with what became of it, or notices that it came before.
 pub(super) fn insert(batch: &mut Batch<'_>, new: Insert, ready: Option<Ready>) -> Result<Inserted, StoreError> {
-    if let Some(repeat) = repeat(batch, &new.entry)? {
+    let Insert { entry, body } = new;
+    if let Some(repeat) = repeat(batch, &entry.record)? {
         return Ok(repeat);
     }
-    let Insert { mut entry, body } = new;
-    let id = entry.message.id;
-    if batch.message(id)?.is_some() {
+    let id = entry.record.message.id;
+    if batch.view().get(&keys::message(id))?.is_some() {
         return Err(StoreError::Stale);
     }
     batch.put_body(&body)?;
-    let mut others = None;
-    if let Some(mut ready) = ready {
-        match ready.decision.message.take() {
-            Some(message) if message.id == id => entry.message = Message { body: entry.message.body, ..message },
-            other => ready.decision.message = other,
-        }
-        others = Some(ready);
-    }
-    if entry.message.state == State::Received {
+    if entry.record.message.state == State::Received {
         batch.message_is_due();
     }
-    batch.put_message(entry)?;
-    if let Some(ready) = others {
+    batch.put_packed_message(entry)?;
+    if let Some(ready) = ready {
         decide(batch, ready, Step::Update)?;
     }
     Ok(Inserted::New(id))
@@ -96,10 +120,10 @@ pub(super) fn claim(batch: &mut Batch<'_>, id: MessageId) -> Result<Message, Sto
 
 /// Writes a decision: content first, then what names it.
 pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<(), StoreError> {
-    for body in &ready.bodies {
+    let Ready { message, referrals, deliveries, withdraw, recompose, still_queued, acknowledged, bodies } = ready;
+    for body in &bodies {
         batch.put_body(body)?;
     }
-    let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, still_queued, acknowledged } = ready.decision;
     if let Some(id) = still_queued {
         deliveries::require_queued(batch, id)?;
     }

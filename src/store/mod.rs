@@ -5,13 +5,14 @@
 //! refused or failed left nothing.
 //!
 //! ```text
-//! handle.rs        Store: events to the writer, questions to the index
-//! writer.rs        the one thread: take all that wait, decide, write one frame, fdatasync, apply, answer
+//! handle.rs        Store: events to the writer               questions.rs  questions to the index
+//! writer.rs        the one thread: take all that wait, decide, write one frame, fdatasync, hand to the index, answer
 //! transaction.rs   a batch while it is decided; what each change means for the index
 //! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
 //! journal.rs       append-only segments: the truth           frame.rs   their bytes      codec.rs   records as bytes
 //! bodies.rs        content over 64 KB, in files of its own
-//! index.rs         sled: finds things in the journal         keys.rs    its keys
+//! index.rs         sled: finds things in the journal         keys.rs    its keys       mark.rs   its values
+//! waiting.rs       what sled is still to be given, behind the answers
 //! start.rs         lock, sync, read, cut, replay
 //! disk.rs          the file system, and in tests one that forgets what was not synced
 //! crash.rs         a test hook: named points to die at
@@ -34,7 +35,9 @@ mod handle;
 mod index;
 mod journal;
 mod keys;
+mod mark;
 mod messages;
+mod questions;
 mod referrals;
 mod shared;
 #[cfg(test)]
@@ -43,6 +46,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod waiting;
 mod writer;
 
 use std::{path::PathBuf, sync::Arc};

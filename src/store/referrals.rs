@@ -1,30 +1,41 @@
 //! How a referral is written: against the version it was computed from, with a reference and keys that are nobody else's.
 
-use super::{ReferralWrite, StoreError, frame::ReferralEntry, keys, transaction::Batch};
+use super::{ReferralWrite, StoreError, codec::Packed, frame::ReferralEntry, keys, transaction::Batch};
 use crate::{ids::ReferralId, referral::Referral};
+
+/// A referral to be written, packed: its version follows from the one it was computed from, or the write is stale.
+pub(super) struct ReadyReferral {
+    entry: Packed<ReferralEntry>,
+    read_version: Option<u64>,
+}
+
+impl ReadyReferral {
+    pub(super) fn new(write: ReferralWrite) -> Self {
+        let ReferralWrite { referral, read_version, keys } = write;
+        let version = read_version.map_or(1, |read| read.saturating_add(1));
+        Self { entry: Packed::of(ReferralEntry { referral: Referral { version, ..referral }, keys }), read_version }
+    }
+}
 
 /// Writes the next version of a referral, or its first.
 ///
 /// Keys are added to those it has; none is taken away, so that an old number still finds it.
-pub(super) fn write(batch: &mut Batch<'_>, write: ReferralWrite) -> Result<(), StoreError> {
-    let ReferralWrite { referral, read_version, keys } = write;
-    let id = referral.id;
-    let version = match (batch.referral(id)?, read_version) {
-        (None, None) => {
-            if batch.view().get(&keys::reference(&referral.reference))?.is_some() {
-                return Err(StoreError::Stale);
-            }
-            1
-        }
-        (Some(current), Some(read)) if current.version == read && current.reference == referral.reference => read + 1,
-        (Some(_), Some(_) | None) => return Err(StoreError::Stale),
+pub(super) fn write(batch: &mut Batch<'_>, write: ReadyReferral) -> Result<(), StoreError> {
+    let ReadyReferral { entry, read_version } = write;
+    let referral = &entry.record.referral;
+    let owner: Option<ReferralId> = batch.view().id_at(&keys::reference(&referral.reference))?;
+    let current = batch.view().mark_at(&keys::referral(referral.id))?.map(|mark| mark.version());
+    match (current, read_version) {
+        (None, None) if owner.is_none() => {}
+        (Some(current), Some(read)) if current == read && owner == Some(referral.id) => {}
+        (None | Some(_), None) | (Some(_), Some(_)) => return Err(StoreError::Stale),
         (None, Some(_)) => return Err(StoreError::NotFound("referral")),
-    };
-    for key in &keys {
+    }
+    for key in &entry.record.keys {
         let owner: Option<ReferralId> = batch.view().id_at(&keys::referral_key(key))?;
-        if owner.is_some_and(|owner| owner != id) {
+        if owner.is_some_and(|owner| owner != referral.id) {
             return Err(StoreError::Stale);
         }
     }
-    batch.put_referral(ReferralEntry { referral: Referral { version, ..referral }, keys })
+    batch.put_referral(entry)
 }

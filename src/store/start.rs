@@ -2,14 +2,16 @@
 //!
 //! # Design notes
 //! The index is believed after a clean stop, or when the machine was not started anew since: then whatever sled wrote is in
-//! the page cache or on the disk. After an unclean stop on another boot it may be anything, and is built again. The state of
+//! the page cache or on the disk. It is read through first; a large one only where the stop was not clean, else while the store is open
+//! already. After an unclean stop on another boot it may be anything, and is built again. The state of
 //! the folder is in the file `running`: the boot's id, and whether the stop was clean.
 
 use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool, mpsc},
+    sync::{Arc, Mutex, RwLock, Weak, atomic::AtomicBool, mpsc},
+    time::Duration,
 };
 
 use super::{
@@ -28,6 +30,12 @@ use super::{
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
+/// An index of at most so many records is checked before the store opens even after a clean stop; a larger one behind its back then,
+/// so that a start does not take longer with each year of referrals.
+const CHECKED_AT_START_MAX: u64 = 200_000;
+/// Keys that are checked at once behind the back, and the rest after them.
+const CHECKED_AT_ONCE: usize = 2_000;
+const REST_BETWEEN_CHECKS: Duration = Duration::from_millis(5);
 /// Keys gathered before the replay hands them to the index.
 const REPLAY_KEYS_MAX: usize = 5_000;
 /// Damaged indexes that are kept.
@@ -110,7 +118,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         tracing::warn!("the machine stopped without a clean stop of the store: the index is built again from the journal");
         set_aside(&shared.index_folder).map_err(io_error(&shared.index_folder))?;
     }
-    let opened = open_index(&shared).map_err(io_error(&shared.index_folder))?;
+    let opened = open_index(&shared, clean).map_err(io_error(&shared.index_folder))?;
     let applied = opened.as_ref().map_or(Place::default(), |(_, applied)| applied.place);
     let trust = match (clean, believed) {
         (true, _) => Trust::Stopped,
@@ -125,6 +133,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     let interrupted = in_flight(&index).map_err(|error| io_error(&shared.index_folder)(io::Error::other(error)))?;
     *shared.interrupted.lock().expect("nobody else has it yet") = interrupted.into_iter().collect();
     *shared.index.write().expect("nobody else has it yet") = Some(index);
+    let checks_later = clean && records > CHECKED_AT_START_MAX;
     let shared = Arc::new(shared);
     let writer = Writer { shared: shared.clone(), journal, records, lock, clean_stop };
     let (commands, waiting) = mpsc::channel();
@@ -132,12 +141,38 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         .name("store-writer".to_owned())
         .spawn(move || writer.run(&waiting))
         .map_err(io_error(&options.folder))?;
-    Ok(Store::new(Engine::new(shared, commands, thread)))
+    let store = Store::new(Engine::new(shared, commands, thread));
+    if checks_later {
+        let engine = store.engine();
+        std::thread::Builder::new()
+            .name("store-check".to_owned())
+            .spawn(move || check_behind(&engine))
+            .map_err(io_error(&options.folder))?;
+    }
+    Ok(store)
 }
 
-/// Opens the index and checks it, or sets it aside.
-pub(super) fn open_index(shared: &Shared) -> io::Result<Option<(Index, Applied)>> {
-    let opened = Index::open(&shared.index_folder, shared.index_cache_bytes).and_then(|index| match index.check() {
+/// Reads the index through, piece by piece, while the store is open. What is damaged has it opened again, and built again.
+fn check_behind(engine: &Weak<Engine>) {
+    let mut from = Vec::new();
+    while let Some(engine) = engine.upgrade() {
+        match engine.check_some(&from, CHECKED_AT_ONCE) {
+            Some(next) => from = next,
+            None => return,
+        }
+        drop(engine);
+        std::thread::sleep(REST_BETWEEN_CHECKS);
+    }
+}
+
+/// Opens the index and checks it, or sets it aside. A large one is not read through where the stop was clean.
+pub(super) fn open_index(shared: &Shared, stopped_cleanly: bool) -> io::Result<Option<(Index, Applied)>> {
+    let check = |index: &Index| match index.applied() {
+        Ok(applied) if stopped_cleanly && applied.records > CHECKED_AT_START_MAX => Ok(applied),
+        Ok(_) => index.check(),
+        Err(fault) => Err(fault),
+    };
+    let opened = Index::open(&shared.index_folder, shared.index_cache_bytes).and_then(|index| match check(&index) {
         Ok(applied) => Ok((index, applied)),
         Err(fault) => {
             index.discard();
@@ -186,7 +221,7 @@ fn replay(shared: &Shared, index: &Index, applied: Applied, end: Place) -> Resul
                 length: u32::try_from(entry.data.len()).map_err(|_| unreadable())?,
             };
             let change = entry.change().map_err(|e| StoreError::Unreadable(e.to_string()))?;
-            view.record(&change, entry.data, position, place.sequence)?;
+            view.record(&change, position, place.sequence)?;
             rest = after;
         }
         view.keep();

@@ -4,34 +4,30 @@
 //! refused, its own layer and its part of the frame are dropped and nothing of it remains. The replay at start goes the same
 //! way, so that the index is made by one piece of code, [`View::record`].
 
+use std::{cell::RefCell, collections::HashMap};
+
 use serde::de::DeserializeOwned;
 
 use super::{
     StoreError,
     audit::Note,
     bodies::Body,
-    codec,
+    codec::{self, Packed},
     frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position, ReferralEntry},
     index::{Applied, Changes, Index, is_record},
     journal::{JournalReader, Place},
     keys,
+    mark::{self, Mark},
 };
 use crate::{
     delivery::{Delivery, DeliveryState},
-    ids::{DeliveryId, MessageId, ReferralId},
+    ids::{DeliveryId, MessageId},
     message::State,
-    referral::Referral,
 };
 
-/// A record out of the value the index has for it.
-pub(super) fn record_of<T: DeserializeOwned>(value: &[u8], journal: &JournalReader) -> Result<T, StoreError> {
-    let unreadable = |e: &dyn std::fmt::Display| StoreError::Unreadable(e.to_string());
-    let (position, inline) = Position::split(value).ok_or_else(|| unreadable(&"a record without its position"))?;
-    if inline.is_empty() {
-        codec::decode(&journal.entry(position)?).map_err(|e| unreadable(&e))
-    } else {
-        codec::decode(inline).map_err(|e| unreadable(&e))
-    }
+/// A record out of its entry's data.
+pub(super) fn record_of<T: DeserializeOwned>(data: &[u8]) -> Result<T, StoreError> {
+    codec::decode(data).map_err(|e| StoreError::Unreadable(e.to_string()))
 }
 
 /// The index with what is decided and not yet applied on top.
@@ -42,24 +38,71 @@ pub(super) struct View<'a> {
     decided: Changes,
     /// Written by the transaction at hand.
     pending: Changes,
+    /// What the index answered; forgotten when something is applied to it.
+    asked: RefCell<HashMap<Vec<u8>, Option<Vec<u8>>>>,
     records: u64,
     records_pending: u64,
+    /// The batch's frame as it grows: what stands in it is read from it, as the journal does not have it yet.
+    frame: Vec<u8>,
+    /// Where the frame will begin; the replay has no frame.
+    frame_at: Option<Place>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(index: &'a Index, journal: &'a JournalReader, records: u64) -> Self {
-        Self { index, journal, decided: Changes::new(), pending: Changes::new(), records, records_pending: 0 }
+        Self {
+            index,
+            journal,
+            decided: Changes::new(),
+            pending: Changes::new(),
+            asked: RefCell::default(),
+            records,
+            records_pending: 0,
+            frame: Vec::new(),
+            frame_at: None,
+        }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.pending.get(key).or_else(|| self.decided.get(key)) {
             Some(value) => Ok(value.clone()),
-            None => Ok(self.index.get(key)?),
+            None => self.asked(key),
         }
     }
 
+    /// The index's answer. A transaction asks the same more than once (is it free? what was there before?), and sled is slow to ask.
+    fn asked(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let known = self.asked.borrow().get(key).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let value = self.index.get(key)?;
+        self.asked.borrow_mut().insert(key.to_vec(), value.clone());
+        Ok(value)
+    }
+
     pub(super) fn record_at<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.get(key)?.map(|value| record_of(&value, self.journal)).transpose()
+        let Some(value) = self.get(key)? else { return Ok(None) };
+        let (position, _) = Mark::split(&value)?;
+        let unreadable = || StoreError::Unreadable("an entry of the batch at hand is not whole".to_owned());
+        match self.in_frame(position) {
+            Some(entry) => {
+                let (entry, _) = frame::split_entry(entry).ok_or_else(unreadable)?;
+                record_of(entry.data).map(Some)
+            }
+            None => record_of(&self.journal.entry(position)?).map(Some),
+        }
+    }
+
+    /// An entry of the batch at hand and what follows it.
+    fn in_frame(&self, position: Position) -> Option<&[u8]> {
+        let begin = self.frame_at.filter(|begin| begin.segment == position.segment)?;
+        self.frame.get(usize::try_from(position.offset.checked_sub(begin.offset)?).ok()?..)
+    }
+
+    /// The mark of a record.
+    pub(super) fn mark_at(&self, key: &[u8]) -> Result<Option<Mark>, StoreError> {
+        self.get(key)?.map(|value| Mark::split(&value).map(|(_, mark)| mark)).transpose()
     }
 
     /// An id that a key of another kind points to.
@@ -82,12 +125,11 @@ impl<'a> View<'a> {
     }
 
     /// What a change at a position in the journal means for the index. The one place that knows.
-    pub(super) fn record(&mut self, change: &Change, data: &[u8], position: Position, sequence: u64) -> Result<(), StoreError> {
-        let stored = || [position.to_bytes().as_slice(), data].concat();
+    pub(super) fn record(&mut self, change: &Change, position: Position, sequence: u64) -> Result<(), StoreError> {
         match change {
-            Change::Message(entry) => self.record_message(entry, stored()),
-            Change::Referral(entry) => self.record_referral(entry, stored()),
-            Change::Delivery(delivery) => self.record_delivery(delivery, stored()),
+            Change::Message(entry) => self.record_message(entry, position),
+            Change::Referral(entry) => self.record_referral(entry, position),
+            Change::Delivery(delivery) => self.record_delivery(delivery, position),
             Change::Body(digest) => self.record_body(digest, position.to_bytes().to_vec()),
             // Without a position: it is in its file.
             Change::BodyFile(digest) => self.record_body(digest, Vec::new()),
@@ -105,17 +147,18 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn record_message(&mut self, entry: &MessageEntry, stored: Vec<u8>) -> Result<(), StoreError> {
+    fn record_message(&mut self, entry: &MessageEntry, position: Position) -> Result<(), StoreError> {
         let message = &entry.message;
-        let id = message.id.to_string().into_bytes();
-        let before: Option<MessageEntry> = self.record_at(&keys::message(message.id))?;
-        match &before {
+        let key = keys::message(message.id);
+        let before = self.mark_at(&key)?;
+        match before {
             Some(before) => {
-                if before.message.state == State::Received {
-                    self.take_away(keys::message_due(before.message.due_at, message.id));
+                if before.state == mark::message_state(State::Received) {
+                    self.take_away(keys::message_due(before.number, message.id));
                 }
             }
             None => {
+                let id = message.id.to_string().into_bytes();
                 if let Some(key) = &entry.repeat_key {
                     self.put(keys::repeat(key), id.clone());
                 }
@@ -124,14 +167,15 @@ impl<'a> View<'a> {
                 }
             }
         }
+        let mark = Mark::of_message(entry);
         if message.state == State::Received {
-            self.put(keys::message_due(message.due_at, message.id), Vec::new());
+            self.put(keys::message_due(mark.number, message.id), Vec::new());
         }
-        self.put_record(keys::message(message.id), stored, before.is_none());
+        self.put_record(key, mark.value(position), before.is_none());
         Ok(())
     }
 
-    fn record_referral(&mut self, entry: &ReferralEntry, stored: Vec<u8>) -> Result<(), StoreError> {
+    fn record_referral(&mut self, entry: &ReferralEntry, position: Position) -> Result<(), StoreError> {
         let referral = &entry.referral;
         let key = keys::referral(referral.id);
         let id = referral.id.to_string().into_bytes();
@@ -144,26 +188,30 @@ impl<'a> View<'a> {
         for key in &entry.keys {
             self.put(keys::referral_key(key), id.clone());
         }
-        self.put_record(key, stored, before.is_none());
+        self.put_record(key, Mark::of_referral(entry).value(position), before.is_none());
         Ok(())
     }
 
-    fn record_delivery(&mut self, delivery: &Delivery, stored: Vec<u8>) -> Result<(), StoreError> {
-        let before: Option<Delivery> = self.record_at(&keys::delivery(delivery.id))?;
-        match before.as_ref().map(|before| (before.state, before.due_at)) {
-            Some((DeliveryState::Queued, due_at)) => self.take_away(keys::delivery_due(due_at, delivery.id)),
-            Some((DeliveryState::InFlight, _)) => self.take_away(keys::in_flight(delivery.id)),
-            Some((DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn, _)) | None => {}
+    fn record_delivery(&mut self, delivery: &Delivery, position: Position) -> Result<(), StoreError> {
+        let key = keys::delivery(delivery.id);
+        let before = self.mark_at(&key)?;
+        if let Some(before) = before {
+            if before.state == mark::delivery_state(DeliveryState::Queued) {
+                self.take_away(keys::delivery_due(before.number, delivery.id));
+            } else if before.state == mark::delivery_state(DeliveryState::InFlight) {
+                self.take_away(keys::in_flight(delivery.id));
+            }
         }
+        let mark = Mark::of_delivery(delivery);
         match delivery.state {
-            DeliveryState::Queued => self.put(keys::delivery_due(delivery.due_at, delivery.id), Vec::new()),
+            DeliveryState::Queued => self.put(keys::delivery_due(mark.number, delivery.id), Vec::new()),
             DeliveryState::InFlight => self.put(keys::in_flight(delivery.id), Vec::new()),
             DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
         if let (None, Some(referral)) = (&before, delivery.referral) {
             self.put(keys::delivery_of(referral, delivery.id), Vec::new());
         }
-        self.put_record(keys::delivery(delivery.id), stored, before.is_none());
+        self.put_record(key, mark.value(position), before.is_none());
         Ok(())
     }
 
@@ -186,7 +234,8 @@ impl<'a> View<'a> {
     /// Hands what was decided to the index.
     pub(super) fn apply(&mut self, place: Place) -> Result<(), StoreError> {
         let changes = std::mem::take(&mut self.decided);
-        Ok(self.index.apply(&changes, Applied { place, records: self.records })?)
+        self.asked.get_mut().clear();
+        Ok(self.index.apply(changes, Applied { place, records: self.records })?)
     }
 
     pub(super) fn records(&self) -> u64 {
@@ -211,7 +260,6 @@ pub(super) struct Due {
 /// A batch while it is decided.
 pub(super) struct Batch<'a> {
     view: View<'a>,
-    frame: Vec<u8>,
     from: Place,
     notes: Vec<Note>,
     note: Note,
@@ -223,10 +271,11 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// An empty batch, whose frame goes where the journal ends.
-    pub(super) fn new(view: View<'a>, from: Place) -> Self {
+    pub(super) fn new(mut view: View<'a>, from: Place) -> Self {
+        view.frame = vec![0; FRAME_HEADER_BYTES];
+        view.frame_at = Some(from);
         Self {
             view,
-            frame: vec![0; FRAME_HEADER_BYTES],
             from,
             notes: Vec::new(),
             note: Note::default(),
@@ -242,13 +291,13 @@ impl<'a> Batch<'a> {
         event: &'static str,
         decide: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.mark = self.frame.len();
+        self.mark = self.view.frame.len();
         self.note = Note::of(event);
         let decided = decide(self);
         if decided.is_ok() {
             self.view.keep();
             self.deliveries.extend(&self.note.deliveries);
-            if self.frame.len() > self.mark {
+            if self.view.frame.len() > self.mark {
                 self.notes.push(std::mem::take(&mut self.note));
             }
         } else {
@@ -260,16 +309,14 @@ impl<'a> Batch<'a> {
     /// Drops what the transaction at hand wrote.
     pub(super) fn abandon(&mut self) {
         self.view.discard();
-        self.frame.truncate(self.mark);
+        self.view.frame.truncate(self.mark);
     }
 
     fn write(&mut self, kind: Kind, change: &Change, data: &[&[u8]]) -> Result<(), StoreError> {
-        let offset = self.from.offset + self.frame.len() as u64;
-        let length = frame::push_entry(&mut self.frame, kind, data);
+        let offset = self.from.offset + self.view.frame.len() as u64;
+        let length = frame::push_entry(&mut self.view.frame, kind, data);
         let position = Position { segment: self.from.segment, offset, length };
-        // A record's index value is its entry's data; content is not kept in the index.
-        let data = data.first().copied().unwrap_or_default();
-        self.view.record(change, data, position, self.from.sequence + 1)
+        self.view.record(change, position, self.from.sequence + 1)
     }
 
     pub(super) fn view(&self) -> &View<'a> {
@@ -280,37 +327,40 @@ impl<'a> Batch<'a> {
         self.view.record_at(&keys::message(id))
     }
 
-    pub(super) fn referral(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        Ok(self.view.record_at::<ReferralEntry>(&keys::referral(id))?.map(|entry| entry.referral))
-    }
-
     pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         self.view.record_at(&keys::delivery(id))
     }
 
     /// Writes a message.
     pub(super) fn put_message(&mut self, entry: MessageEntry) -> Result<(), StoreError> {
-        self.note.messages.push(entry.message.id);
-        let data = codec::encode(&entry);
-        self.write(Kind::Message, &Change::Message(Box::new(entry)), &[&data])
+        self.put_packed_message(Packed::of(entry))
+    }
+
+    /// Writes a message that its caller packed.
+    pub(super) fn put_packed_message(&mut self, Packed { record, bytes }: Packed<MessageEntry>) -> Result<(), StoreError> {
+        self.note.messages.push(record.message.id);
+        self.write(Kind::Message, &Change::Message(Box::new(record)), &[&bytes])
     }
 
     /// Writes a version of a referral.
-    pub(super) fn put_referral(&mut self, entry: ReferralEntry) -> Result<(), StoreError> {
-        self.note.referrals.push((entry.referral.id, entry.referral.version));
-        if let Some(last) = entry.referral.history.last() {
+    pub(super) fn put_referral(&mut self, Packed { record, bytes }: Packed<ReferralEntry>) -> Result<(), StoreError> {
+        self.note.referrals.push((record.referral.id, record.referral.version));
+        if let Some(last) = record.referral.history.last() {
             self.note.by = Some(last.by.clone());
         }
-        let data = codec::encode(&entry);
-        self.write(Kind::Referral, &Change::Referral(Box::new(entry)), &[&data])
+        self.write(Kind::Referral, &Change::Referral(Box::new(record)), &[&bytes])
     }
 
     /// Writes a delivery.
     pub(super) fn put_delivery(&mut self, delivery: Delivery) -> Result<(), StoreError> {
-        self.note.deliveries.push(delivery.id);
-        self.due.deliveries |= delivery.state == DeliveryState::Queued;
-        let data = codec::encode(&delivery);
-        self.write(Kind::Delivery, &Change::Delivery(Box::new(delivery)), &[&data])
+        self.put_packed_delivery(Packed::of(delivery))
+    }
+
+    /// Writes a delivery that its caller packed.
+    pub(super) fn put_packed_delivery(&mut self, Packed { record, bytes }: Packed<Delivery>) -> Result<(), StoreError> {
+        self.note.deliveries.push(record.id);
+        self.due.deliveries |= record.state == DeliveryState::Queued;
+        self.write(Kind::Delivery, &Change::Delivery(Box::new(record)), &[&bytes])
     }
 
     /// Names content, and writes it if it is small; what is named already is not written again.
@@ -333,11 +383,11 @@ impl<'a> Batch<'a> {
 
     /// Whether nothing is to be written.
     pub(super) fn is_empty(&self) -> bool {
-        self.frame.len() == FRAME_HEADER_BYTES
+        self.view.frame.len() == FRAME_HEADER_BYTES
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.frame.len()
+        self.view.frame.len()
     }
 
     /// Ends the deciding: adds what the batch did for the audit, and gives the frame to be written.
@@ -345,7 +395,7 @@ impl<'a> Batch<'a> {
         let data = codec::encode(&super::audit::Done { at: jiff::Timestamp::now(), events: std::mem::take(&mut self.notes) });
         self.write(Kind::Audit, &Change::Audit, &[&data])?;
         self.view.keep();
-        Ok(&mut self.frame)
+        Ok(&mut self.view.frame)
     }
 
     /// Applies the batch to the index once it is durable.

@@ -221,7 +221,7 @@ impl Writer {
             return Ok(());
         }
         self.let_go_of_index();
-        let opened = start::open_index(&self.shared);
+        let opened = start::open_index(&self.shared, false);
         match opened.map_err(StoreError::Unavailable).and_then(|index| start::caught_up(&self.shared, index, self.journal.end()))
         {
             Ok((index, records)) => {

@@ -239,14 +239,67 @@ fn usage(use_code: &str, equipment: &str, old: &str) -> Option<PhoneUse> {
     }
 }
 
+/// Regions of the North American numbering plan, whose numbers are told by their shape.
+const NORTH_AMERICAN_PLAN: [&str; 25] = [
+    "US", "CA", "AG", "AI", "AS", "BB", "BM", "BS", "DM", "DO", "GD", "GU", "JM", "KN", "KY", "LC", "MP", "MS", "PR", "SX", "TC",
+    "TT", "VC", "VG", "VI",
+];
+
 /// The number in E.164, if it is one of the region or names its country.
 pub(super) fn e164(text: &str, region: &str) -> Option<String> {
-    let region = region.parse().ok();
     // `(+353)1-283` is written by systems that know no better: the parenthesis hides the plus.
     let plain: String = text.chars().filter(|symbol| !matches!(symbol, '(' | ')')).collect();
-    let number = phonenumber::parse(region, plain).ok()?;
+    if let Some(number) = north_american(&plain, region) {
+        return Some(number);
+    }
+    let number = phonenumber::parse(region.parse().ok(), plain).ok()?;
     phonenumber::is_valid(&number).then(|| {
         let whole = number.format().mode(phonenumber::Mode::E164).to_string();
         whole.split([' ', ';']).next().unwrap_or_default().to_owned()
     })
+}
+
+/// A number of the North American plan: ten digits, area and exchange not beginning with 0 or 1. Whether the area code is assigned today
+/// is not asked (as for faxes): codes are opened faster than a library's table is renewed. The library's answer takes it some forty regular
+/// expressions, several times as long as all other reading of a message together.
+fn north_american(plain: &str, region: &str) -> Option<String> {
+    let (number, _extension) = plain.split_once(" x").unwrap_or((plain, ""));
+    let mut digits = String::with_capacity(12);
+    for symbol in number.chars() {
+        match symbol {
+            '0'..='9' => digits.push(symbol),
+            '+' if digits.is_empty() => digits.push(symbol),
+            ' ' | '-' | '.' | '/' => {}
+            _ => return None,
+        }
+    }
+    let ten = match digits.strip_prefix("+1") {
+        Some(ten) => ten,
+        None if !NORTH_AMERICAN_PLAN.contains(&region) => return None,
+        None => digits.strip_prefix('1').filter(|rest| rest.len() == 10).unwrap_or(&digits),
+    };
+    let begins_well = |at: usize| ten.as_bytes().get(at).is_some_and(|digit| (b'2'..=b'9').contains(digit));
+    (ten.len() == 10 && begins_well(0) && begins_well(3)).then(|| format!("+1{ten}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_north_american_plan_are_told_by_their_shape() {
+        for text in ["4152537700", "415-253-7700", "(415) 253.7700", "+14152537700", "1 415 253 7700", "4152537700 x12"] {
+            assert_eq!(e164(text, "US").as_deref(), Some("+14152537700"), "{text}");
+        }
+        assert_eq!(e164("+1 415 253 7700", "GB").as_deref(), Some("+14152537700"));
+        for text in ["115-253-7700", "415-153-7700", "415-253-770", "41525377001"] {
+            assert_eq!(e164(text, "US"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_countries_keep_their_own_rules() {
+        assert_eq!(e164("020 7946 0018", "GB").as_deref(), Some("+442079460018"));
+        assert_eq!(e164("+44 20 7946 0018", "US").as_deref(), Some("+442079460018"));
+    }
 }

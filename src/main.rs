@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use loopline::{
-    commands::{check, deliveries, messages, reader_worker, referrals, run, send, try_file},
+    commands::{check, deliveries, messages, reader_worker, referrals, run, send, test, try_file},
     config::{Settings, SettingsArgs},
 };
 
@@ -36,6 +36,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Read one file (HL7, PDF, TIFF, mail) and print what it would become; stores nothing, sends nothing.
     Try(try_file::TryArgs),
+    /// Read each channel's samples and compare what they become with what is expected; exit 1 on any difference.
+    Test(test::TestArgs),
     /// Send HL7 messages over MLLP, once each or as a load.
     Send(send::SendArgs),
     /// List, show and settle referrals.
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         }
         command @ (Command::Run
         | Command::Try(_)
+        | Command::Test(_)
         | Command::Send(_)
         | Command::Referrals(_)
         | Command::Messages(_)
@@ -91,6 +94,7 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
         let done = match command {
             Command::Run => run::run(&settings.sources()).await,
             Command::Try(args) => try_file::run(args, &settings.sources()).await,
+            Command::Test(args) => test::run(args, &settings.sources()).await,
             Command::Send(args) => send::run(args).await,
             Command::Referrals(command) => with_data(settings, async |data| referrals::run(command, data).await).await,
             Command::Messages(command) => with_data(settings, async |data| messages::run(command, data).await).await,

@@ -8,4 +8,5 @@ pub mod reader_worker;
 pub mod referrals;
 pub mod run;
 pub mod send;
+pub mod test;
 pub mod try_file;

@@ -3,6 +3,8 @@
 //! It reads by the same functions as the engine. Without `--channel` the documented defaults stand in for a channel and the settings, so
 //! that no channels folder is needed and the output is the same on every machine.
 
+mod fields;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
@@ -28,7 +30,7 @@ use crate::{
 };
 
 /// The largest file that is tried.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// `loopline try`
 #[derive(Debug, clap::Args)]
@@ -38,6 +40,9 @@ pub struct TryArgs {
     /// The channel whose rules apply; without it the documented defaults do.
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
+    /// Print a table instead: each field of the record, where it was read, and which path of the channel's mapping gave it.
+    #[arg(long)]
+    fields: bool,
 }
 
 /// Prints one JSON object.
@@ -51,24 +56,41 @@ pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<Exi
     }
     let bytes = Bytes::from(std::fs::read(&args.file).context("cannot read the file")?);
     let rules = Rules::load(args.channel, sources)?;
-    let outcome = match sniff(&bytes) {
-        Some(Protocol::Hl7) => rules.hl7_file(&bytes)?,
-        Some(Protocol::Document) => rules.document(bytes).await?,
-        Some(Protocol::Mail) => rules.mail(&bytes).await?,
-        None => bail!("the file is no HL7 message, mail, PDF or TIFF"),
-    };
+    let outcome = rules.read(bytes).await?;
     let outcome = serde_json::to_value(&outcome).context("cannot write the outcome as JSON")?;
-    print::json(&outcome);
+    if args.fields {
+        fields::show(&outcome)
+    } else {
+        print::json(&outcome)
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What a file is read by.
-struct Rules {
+pub(super) struct Rules {
     config: Config,
     channel: Option<InboundChannel>,
 }
 
 impl Rules {
+    /// By the rules of a channel.
+    pub(super) fn of(config: Config, channel: InboundChannel) -> Self {
+        Self { config, channel: Some(channel) }
+    }
+
+    /// What a file would become.
+    ///
+    /// # Errors
+    /// It is not a format that is read, or cannot be opened.
+    pub(super) async fn read(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
+        match sniff(&bytes) {
+            Some(Protocol::Hl7) => self.hl7_file(&bytes),
+            Some(Protocol::Document) => self.document(bytes).await,
+            Some(Protocol::Mail) => self.mail(&bytes).await,
+            None => bail!("the file is no HL7 message, mail, PDF or TIFF"),
+        }
+    }
+
     fn load(channel: Option<String>, sources: &SettingsSources) -> anyhow::Result<Self> {
         let Some(name) = channel.map(ChannelName::new) else {
             return Ok(Self { config: Config::defaults(), channel: None });

@@ -198,7 +198,7 @@ impl Intake {
                 return self.accept_link(arrival, message, keys, &answering).await;
             }
         }
-        match self.is_reused(keys.control.as_deref().filter(|_| !counts(channel)), &message.body) {
+        match self.is_reused(read, &message.body) {
             Ok(false) => {}
             Ok(true) => {
                 let warning = Warning::reused_control_id();
@@ -281,9 +281,11 @@ impl Intake {
     }
 
     /// Whether the sender used this control id before, for other content.
-    fn is_reused(&self, control_key: Option<&str>, body: &BodyId) -> Result<bool, StoreError> {
-        let Some(key) = control_key else { return Ok(false) };
-        Ok(self.context.store.message_by_control_key(key)?.is_some_and(|other| other.body != *body))
+    fn is_reused(&self, read: &Hl7Message, body: &BodyId) -> Result<bool, StoreError> {
+        let Some(key) = &read.control_key else { return Ok(false) };
+        let other = self.context.store.message_by_control_key(key)?.is_some_and(|other| other.body != *body);
+        // The same message sent again at another time has other bytes in MSH-7 alone: that is a repeat.
+        Ok(other && self.context.store.message_by_key(&read.repeat_key)?.is_none())
     }
 
     /// The answer that a message got before: it is given again.

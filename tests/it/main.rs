@@ -4,6 +4,7 @@
 
 mod acts;
 mod certificates;
+mod channel_test;
 mod crash;
 mod fax;
 mod harness;

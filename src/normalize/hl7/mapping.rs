@@ -381,3 +381,6 @@ impl Draft<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

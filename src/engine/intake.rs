@@ -198,12 +198,17 @@ impl Intake {
                 return self.accept_link(arrival, message, keys, &answering).await;
             }
         }
-        match self.is_reused(read, &message.body) {
+        // A counted message is told by its number; its control key holds the count.
+        match if counts(channel) { Ok(false) } else { self.is_reused(read, &message.body) } {
             Ok(false) => {}
             Ok(true) => {
                 let warning = Warning::reused_control_id();
                 message.problems.push(Problem::at("control-id-reused", "MSH-10", warning.text.clone()));
-                answering.refusal = read.refuses_reused_control_id.then(Refusal::reused_control_id);
+                if read.refuses_reused_control_id {
+                    answering.refusal = Some(Refusal::reused_control_id());
+                    // What is refused for its control id does not take it over.
+                    keys.control = None;
+                }
                 answering.warnings.push(warning);
             }
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),

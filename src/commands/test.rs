@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{
     print,
-    try_file::{FILE_BYTES_MAX, Rules},
+    try_file::{FILE_BYTES_MAX, Rules, as_json},
 };
 use crate::{
     config::{Config, InboundChannel, SettingsSources},
@@ -151,7 +151,7 @@ async fn test(rules: &Rules, sample: &Path, folder: &Path, update: bool) -> anyh
     }
     let bytes = std::fs::read(sample).with_context(|| format!("cannot read {}", sample.display()))?;
     let found = match rules.read(bytes.into()).await {
-        Ok(outcome) => serde_json::to_value(&outcome).context("cannot write the outcome as JSON")?,
+        Ok(outcome) => as_json(&outcome)?,
         Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
     };
     let expected = match std::fs::read(&beside) {

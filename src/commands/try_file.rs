@@ -10,6 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::print;
 use crate::{
@@ -57,13 +58,19 @@ pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<Exi
     let bytes = Bytes::from(std::fs::read(&args.file).context("cannot read the file")?);
     let rules = Rules::load(args.channel, sources)?;
     let outcome = rules.read(bytes).await?;
-    let outcome = serde_json::to_value(&outcome).context("cannot write the outcome as JSON")?;
+    let outcome = as_json(&outcome)?;
     if args.fields {
         fields::show(&outcome)
     } else {
         print::json(&outcome)
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An outcome as JSON, by way of text: a fraction would be another one otherwise (0.9 is 0.8999999761581421 as a double).
+pub(super) fn as_json(outcome: &Outcome) -> anyhow::Result<Value> {
+    let json = serde_json::to_string(outcome).and_then(|text| serde_json::from_str(&text));
+    json.context("cannot write the outcome as JSON")
 }
 
 /// What a file is read by.
@@ -141,7 +148,8 @@ impl Rules {
             reader: &reader,
             key: None,
             settings: &self.config.settings,
-            hl7: self.hl7_rules(),
+            // `senders` of a mailbox are mail addresses; who sent the mail is known from the mail.
+            hl7: Hl7Rules { senders: Vec::new(), ..self.hl7_rules() },
             now: Timestamp::now(),
             trusted_sender: false,
             last_attempt: true,

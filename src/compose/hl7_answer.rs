@@ -361,7 +361,10 @@ impl Composer<'_> {
         };
         writer.bytes(5, raw.field(3)).bytes(6, raw.field(4)).text(7, self.time);
         let structure = if kind == "RRI" { "RRI_I12" } else { "ACK" };
-        let structure = if self.header.version.bare_2_3 { "" } else { structure };
+        // Where the underscore is a delimiter (New Zealand repeats by it), the structure could only be written escaped.
+        let delimiters = &self.header.raw.delimiters;
+        let is_delimiter = [delimiters.component, delimiters.repetition, delimiters.subcomponent].contains(&'_');
+        let structure = if self.header.version.bare_2_3 || is_delimiter { "" } else { structure };
         writer.components(9, &[kind, &self.header.event, structure]).text(10, self.control_id);
         match raw.field(11) {
             [] => writer.text(11, "P"),

@@ -281,10 +281,15 @@ pub struct Peer {
 impl Peer {
     /// Connects.
     pub fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream }
+        Self::try_connect(address).unwrap()
+    }
+
+    /// Connects, where somebody listens.
+    pub fn try_connect(address: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
     }
 
     /// Writes bytes as they are.

@@ -134,7 +134,7 @@ fn every_field_that_can_be_mapped_is_one_that_the_record_has() {
         // What an entry of a list cannot do without.
         for (part, needed) in [("identifiers.0.", "value"), ("phones.0.", "number"), ("appointment.", "at")] {
             if let Some(at) = name.find(part) {
-                let base = &name[..at + part.len()];
+                let base = name.split_at(at + part.len()).0;
                 set_path(&mut value, &format!("{base}{needed}"), Value::from(if needed == "at" { "2026-11-20" } else { "1" }))
                     .unwrap();
             }

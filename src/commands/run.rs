@@ -17,6 +17,9 @@ use crate::{
 /// It could not start: the configuration has mistakes, the folder is in use, a port is taken.
 pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
     let config = Config::load(sources)?;
+    // What is written holds patient data: whoever has no part in it shall not read it. A stricter mask of the caller's stays.
+    let theirs = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(theirs | rustix::fs::Mode::RWXO);
     telemetry::start(&config.settings);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -39,13 +42,20 @@ pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
 
 async fn reload(engine: &mut Engine, sources: &SettingsSources) {
     match Config::load(sources) {
-        Ok(config) => match engine.reload(config).await {
-            Ok(()) => tracing::info!("channels read again; the new configuration is in force"),
-            Err(error) => tracing::error!(
-                error = format!("{error:#}"),
-                "the new configuration is in force, but not every channel could be opened"
-            ),
-        },
+        Ok(config) => {
+            let waiting = engine.config().settings.waiting_for_a_restart(&config.settings);
+            if !waiting.is_empty() {
+                let keys = waiting.join(", ");
+                tracing::warn!(keys, "these settings changed too; they take effect when the engine is started anew");
+            }
+            match engine.reload(config).await {
+                Ok(()) => tracing::info!("channels read again; the new configuration is in force"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "the new configuration is in force, but not every channel could be opened"
+                ),
+            }
+        }
         Err(mistakes) => {
             tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`")
         }

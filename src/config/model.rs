@@ -44,6 +44,26 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+impl Settings {
+    /// The keys that differ and that a running engine does not take.
+    #[must_use]
+    pub fn waiting_for_a_restart(&self, new: &Self) -> Vec<&'static str> {
+        let (now, then) = (&self.limits, &new.limits);
+        let differ = [
+            ("data", self.data != new.data),
+            ("log", self.log != new.log),
+            ("log_filter", self.log_filter != new.log_filter),
+            ("limits.reader_workers", now.reader_workers != then.reader_workers),
+            ("limits.reader_memory_bytes_max", now.reader_memory_bytes_max != then.reader_memory_bytes_max),
+            ("limits.reader_cpu_seconds_max", now.reader_cpu_seconds_max != then.reader_cpu_seconds_max),
+            ("limits.reader_wall_seconds_max", now.reader_wall_seconds_max != then.reader_wall_seconds_max),
+            ("limits.reader_pages_max", now.reader_pages_max != then.reader_pages_max),
+            ("limits.index_cache_bytes", now.index_cache_bytes != then.index_cache_bytes),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

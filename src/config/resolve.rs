@@ -260,9 +260,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// The directory: each entry can be reached, and no name is claimed twice.
+    /// The directory: each entry can be reached, and no name or NPI is claimed twice.
     fn directory(&mut self, document: &Document) {
         let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut npis: BTreeMap<&str, &str> = BTreeMap::new();
         for entry in document.root.entries() {
             let node = &entry.node;
             let place = document.place(&entry.key_span);
@@ -278,6 +279,13 @@ impl Resolver<'_> {
                 } else if way == Some(Way::Email) {
                     self.pages_reach(node, place, key, "");
                 }
+            }
+            if let Some((npi, text)) = node.get(&["npi"]).and_then(|npi| Some((npi, npi.as_text()?)))
+                && let Some(other) = npis.insert(text, &entry.key)
+            {
+                let message = format!("the NPI is also that of the entry \"{other}\", so that neither would be found by it");
+                let help = "keep it in the one that referrals to this provider go to".to_owned();
+                self.complain(document.place(&npi.span), format!("{}.npi", entry.key), message, help);
             }
             let aliases = node.get(&["aliases"]).map(Node::items).unwrap_or_default();
             for spelling in node.get(&["name"]).into_iter().chain(aliases) {

@@ -288,6 +288,14 @@ fn the_directory_names_each_desk_once_and_each_can_be_reached() {
 }
 
 #[test]
+fn an_npi_stands_in_one_entry_of_the_directory() {
+    let site = whole_site();
+    let entry = |key: &str| format!("[{key}]\nname = \"{key}\"\nfax = \"+15035550191\"\nnpi = \"1245319599\"\n");
+    site.write("channels/site/directory.toml", &format!("{DIRECTORY}\n{}{}", entry("one"), entry("two")));
+    assert_one(&site.mistakes(), &["two.npi: the NPI is also that of the entry \"one\""]);
+}
+
+#[test]
 fn an_entry_asked_by_mail_must_be_reached_by_the_pages_too() {
     let site = whole_site();
     let entry = |lines: &str| format!("[heart]\nname = \"Heart Desk\"\nemail = \"heart@clinic.example\"\n{lines}");
@@ -514,7 +522,7 @@ fn each_mistake_of_a_mapping_is_found_at_its_line() {
         &["channels/ehr.toml:15:1: map.priority: otherwise has no meaning without table"],
         &["channels/ehr.toml:16:24: map.expires_at.value: \"tomorrow\"", "20261120"],
         &["channels/ehr.toml:17:9: map.notes: must be a path, and is a whole number"],
-        &["channels/site/profiles/north.toml:2:54: map.patient.sex.table.x: \"W\" is nothing that this field can be", "\"F\""],
+        &["channels/site/profiles/north.toml:2:49: map.patient.sex.table.x: \"W\" is nothing that this field can be", "\"F\""],
     ] {
         assert_one(&mistakes, parts);
     }

@@ -186,6 +186,12 @@ impl Engine {
         self.doors.renew().await
     }
 
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.context.config()
+    }
+
     /// Closes the doors, finishes what is at hand, closes the store. Takes less than ten seconds.
     pub async fn stop(mut self) {
         self.doors.close_all(Duration::from_secs(DOORS_DRAIN_SECONDS_MAX)).await;

@@ -219,7 +219,7 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
     // What is not out yet is composed anew, and says it all: one letter for several changes.
     let filter = DeliveryFilter { referral: Some(known.id), state: Some(DeliveryState::Queued), limit: 0 };
     let mut queued = desk.store.deliveries(&filter)?;
-    queued.retain(|delivery| delivery.purpose != Purpose::Acknowledgement);
+    queued.retain(|delivery| delivery.purpose.is_to_specialist());
     if known.record.stops_letters() {
         // Whoever settles it has it sent.
         let held = desk.entry(HistoryEvent::Held);

@@ -274,8 +274,7 @@ impl<'a> Settlement<'a> {
         })?;
         let config = self.context.config();
         for asked in asked_desks(store, self.referral.id)?.into_iter().filter(|asked| Some(asked.to.as_str()) != except) {
-            let waiting =
-                queued.iter().filter(|delivery| delivery.to == asked.to && delivery.purpose != Purpose::Acknowledgement);
+            let waiting = queued.iter().filter(|delivery| delivery.to == asked.to && delivery.purpose.is_to_specialist());
             let waiting: Vec<_> = waiting.map(|delivery| delivery.id).collect();
             if purpose == Purpose::Update && !waiting.is_empty() {
                 self.decision.recompose.extend(waiting);

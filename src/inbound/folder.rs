@@ -102,6 +102,8 @@ pub struct FolderInbound {
     unsynced: Vec<Shelf>,
     store_pause: Option<Duration>,
     folder_unreadable: bool,
+    /// How many folders and links were passed over at the last look.
+    passed_over: usize,
 }
 
 impl FolderInbound {
@@ -124,6 +126,7 @@ impl FolderInbound {
             unsynced: Vec::new(),
             store_pause: None,
             folder_unreadable: false,
+            passed_over: 0,
         })
     }
 
@@ -169,7 +172,14 @@ impl FolderInbound {
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)));
         match listed {
-            Ok(found) => {
+            Ok(scan::Listed { found, passed_over }) => {
+                if passed_over > std::mem::replace(&mut self.passed_over, passed_over) {
+                    tracing::warn!(
+                        channel = %self.name,
+                        passed_over,
+                        "there are folders or links among the files: nothing is looked for in them; have files dropped into the folder itself"
+                    );
+                }
                 if std::mem::take(&mut self.folder_unreadable) {
                     tracing::info!(channel = %self.name, "the folder can be read again");
                 }

@@ -1,13 +1,14 @@
 //! `loopline test`: a channel and its samples kept in git, tried without an engine.
 
-use std::{fs, path::Path, process::Output};
-
-use crate::harness::Site;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 fn run(arguments: &[&str]) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Site::new().command();
-    // Later flags win: the shipped channels, not the site's.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loopline"));
     command.arg("--channels").arg(root.join("channels")).arg("test").args(arguments).current_dir(root).output().unwrap()
 }
 

@@ -30,8 +30,8 @@ fn installed() -> PathBuf {
 /// One of the programs, to be run with arguments.
 fn program(name: &str) -> Command {
     let folder = installed();
-    let interpreter = if Path::new(name).extension().is_some_and(|extension| extension == "py") { "python" } else { "node" };
-    let mut command = Command::new(folder.join("venv/bin").join(interpreter));
+    let is_python = Path::new(name).extension().is_some_and(|extension| extension == "py");
+    let mut command = Command::new(folder.join(if is_python { "venv/bin/python" } else { "node" }));
     command.arg(folder.join(name)).current_dir(folder);
     command
 }

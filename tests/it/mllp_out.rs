@@ -338,6 +338,23 @@ fn the_first_in_the_line_holds_up_the_rest_until_it_is_taken() {
 }
 
 #[test]
+fn a_doubt_that_holds_the_specialists_letters_takes_nothing_back_from_the_ehr() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let site = site(port);
+    let text = fs::read_to_string(site.path("channels/hl7-in.toml")).unwrap();
+    site.channel("hl7-in", &(text + "[route]\nby = [\"directory\"]\n"));
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let requested = || site.referrals()[0]["status"] == "requested";
+    assert!(wait_for(requested), "{:#?}", site.deliveries());
+    let died = referral_message("M1b", "P1", "Quill").replace("REF^I12", "REF^I13");
+    let died = died.replace("^PRN^PH^^^503^5550144", "^PRN^PH^^^503^5550144|||||||||||||||||Y");
+    Peer::connect(&site.mllp()).send(&died).unwrap();
+    assert_eq!(site.referrals()[0]["held"][0], "deceased", "{:#?}", site.referrals());
+    assert_eq!(forward(&site, 0, "queued")["purpose"], "forward");
+}
+
+#[test]
 fn a_stuck_message_can_be_skipped() {
     // A port that nothing listens on.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -32,6 +32,37 @@ fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() 
     assert!(wait_for(|| site.mails_out().iter().any(|mail| mail.contains("other@loopline.example"))), "{}", site.log());
 }
 
+#[test]
+fn sighup_says_which_settings_wait_for_a_restart() {
+    let site = Site::new();
+    let running = site.start();
+    std::fs::write(site.path("loopline.toml"), "[limits]\nreader_workers = 3\ndelivery_attempts_max = 3\n").unwrap();
+    running.signal(Signal::HUP);
+    assert!(wait_for(|| site.log().contains("the new configuration is in force")), "{}", site.log());
+    let log = site.log();
+    let told = log.lines().find(|line| line.contains("started anew")).expect("it is said");
+    assert!(told.contains("limits.reader_workers") && !told.contains("delivery_attempts_max"), "{told}");
+}
+
+#[test]
+fn what_the_engine_writes_is_for_nobody_outside_its_group() {
+    use std::os::unix::fs::MetadataExt;
+    let site = Site::new();
+    let _running = site.start();
+    site.drop_file("fax-in/a.pdf", b"%PDF-1.4\nnothing else\n%%EOF\n");
+    std::fs::create_dir(site.data("fax-in/2026-11")).unwrap();
+    assert!(wait_for(|| site.log().contains("folders or links among the files")), "{}", site.log());
+    let mut folders = vec![site.data("journal"), site.data("bodies"), site.data("index")];
+    folders.retain(|folder| folder.exists());
+    assert!(!folders.is_empty());
+    for folder in folders {
+        assert_eq!(std::fs::metadata(&folder).unwrap().mode() & 0o007, 0, "{}", folder.display());
+        for file in crate::harness::files(&folder) {
+            assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o007, 0, "{}", file.display());
+        }
+    }
+}
+
 /// Whether a message is taken; a door that is just being closed hangs up.
 fn is_taken(site: &Site, control_id: &str) -> bool {
     let sent = Peer::try_connect(&site.mllp()).and_then(|mut peer| peer.send(&referral_message(control_id, control_id, "Quill")));

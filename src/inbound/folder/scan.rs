@@ -52,9 +52,17 @@ pub(super) struct Found {
     identity: Identity,
 }
 
-/// Lists the files that may be documents. Sub-folders, links, hidden files and the leavings of other programs are passed over.
-pub(super) fn list(folder: &Path) -> io::Result<Vec<Found>> {
+/// What lies in the folder.
+pub(super) struct Listed {
+    pub(super) found: Vec<Found>,
+    /// Folders and links that are not ours: nothing is looked for in them.
+    pub(super) passed_over: usize,
+}
+
+/// Lists the files that may be documents. Sub-folders and links are counted; hidden files and the leavings of other programs are not.
+pub(super) fn list(folder: &Path) -> io::Result<Listed> {
     let mut found = Vec::new();
+    let mut passed_over = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -65,9 +73,11 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Found>> {
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_file() {
             found.push(Found { name, identity: Identity::of(&metadata) });
+        } else if !Shelf::ALL.iter().any(|shelf| name == shelf.name()) {
+            passed_over += 1;
         }
     }
-    Ok(found)
+    Ok(Listed { found, passed_over })
 }
 
 /// Names that are no documents: hidden files (among them `.DS_Store` and `._*`), Windows' and NAS boxes' own, unfinished transfers.

@@ -33,11 +33,16 @@ impl Shelf {
     pub(super) const ALL: [Self; 3] = [Self::Done, Self::Duplicate, Self::Failed];
 
     pub(super) fn folder(self, inbox: &Path) -> PathBuf {
-        inbox.join(match self {
+        inbox.join(self.name())
+    }
+
+    /// The name of its folder.
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Self::Done => "done",
             Self::Duplicate => "duplicate",
             Self::Failed => "failed",
-        })
+        }
     }
 
     /// Moves a file here from the inbox, under its own name or one like it, and says which. [`sync`](Self::sync) makes it durable.

@@ -314,11 +314,11 @@ async fn one_file_that_cannot_be_read_does_not_stop_the_others() {
         let inbox = tempfile::tempdir().unwrap();
         fs::write(inbox.path().join("a.pdf"), "x").unwrap();
         let now = Instant::now();
-        let ready = watch.look(scan::list(inbox.path()).unwrap(), &|_| false, now);
+        let ready = watch.look(scan::list(inbox.path()).unwrap().found, &|_| false, now);
         assert!(watch.retry(&ready[0].name, now));
-        assert!(watch.look(scan::list(inbox.path()).unwrap(), &|_| false, now).is_empty());
+        assert!(watch.look(scan::list(inbox.path()).unwrap().found, &|_| false, now).is_empty());
         let later = now + Duration::from_secs(2);
-        assert_eq!(watch.look(scan::list(inbox.path()).unwrap(), &|_| false, later).len(), 1);
+        assert_eq!(watch.look(scan::list(inbox.path()).unwrap().found, &|_| false, later).len(), 1);
         assert!(!watch.retry(&ready[0].name, later), "it is reported once");
         return;
     }
@@ -390,7 +390,7 @@ fn a_file_that_is_replaced_or_taken_away_while_it_is_read_is_noticed() {
     let path = inbox.path().join("a.pdf");
     fs::write(&path, pdf("a")).unwrap();
     let mut watch = Watch::new(Duration::ZERO);
-    let ready = watch.look(scan::list(inbox.path()).unwrap(), &|_| false, Instant::now());
+    let ready = watch.look(scan::list(inbox.path()).unwrap().found, &|_| false, Instant::now());
     let identity = ready[0].identity;
     assert!(matches!(scan::read(&path, identity, 1_000, false), ReadFile::Whole(_)));
     fs::write(&path, pdf("something else")).unwrap();

@@ -90,14 +90,19 @@ pub fn read_date(text: &str) -> Result<HlDate, DateProblem> {
         (_, _, _, _, None) => Precision::Minute,
         _ => Precision::Second,
     };
+    // `1934-11-01` and `1934-11` are no years with an offset: read as such, their month and day would be lost in silence.
+    if hour.is_none() && !matches!(offset.len(), 0 | 5) {
+        return Err(DateProblem::Shape);
+    }
+    let offset = if offset.is_empty() { None } else { Some(iso_offset(offset)?) };
     let mut has_offset = false;
     if let Some(hour) = hour {
         iso.push_str(&format!("T{hour:02}:{:02}", minute.unwrap_or(0)));
         if let Some(second) = second {
             iso.push_str(&format!(":{second:02}"));
         }
-        if !offset.is_empty() {
-            iso.push_str(&iso_offset(offset)?);
+        if let Some(offset) = offset {
+            iso.push_str(&offset);
             has_offset = true;
         }
     }
@@ -166,6 +171,8 @@ mod tests {
         assert_eq!(iso("20260230"), Err(DateProblem::Impossible));
         assert_eq!(iso("00000000"), Err(DateProblem::Placeholder));
         assert_eq!(iso("11/01/1934"), Err(DateProblem::Shape));
+        assert_eq!(iso("1934-11-01"), Err(DateProblem::Shape));
+        assert_eq!(iso("1934-11"), Err(DateProblem::Shape));
         assert_eq!(iso("195"), Err(DateProblem::Shape));
         assert_eq!(iso("20261121170211+9900"), Err(DateProblem::Impossible));
         assert_eq!(iso(""), Err(DateProblem::Shape));

@@ -1,6 +1,12 @@
-//! `loopline messages list | show | replay | dismiss`: where every message is, and why.
+//! `loopline messages list | show | export | replay | dismiss`: where every message is, and why.
 
-use std::{io::Write as _, path::Path, process::ExitCode};
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -19,6 +25,8 @@ pub enum MessagesCommand {
     List(ListArgs),
     /// Show one message: what it is, what became of it, what it was answered.
     Show(ShowArgs),
+    /// Write what a message brought: its bytes as they arrived, or its document as a searchable PDF.
+    Export(ExportArgs),
     /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
     /// Take a held or failed message off the list: a person looked, and it asks for nothing.
@@ -55,6 +63,19 @@ pub struct ShowArgs {
     json: bool,
 }
 
+/// `loopline messages export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The message's id.
+    id: String,
+    /// Its document as a searchable PDF (PDF/A-2b): the pages as scanned, the words that were read behind them.
+    #[arg(long)]
+    pdf: bool,
+    /// Write it to this file, which must not be there yet; absent: to standard output.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+}
+
 /// `loopline messages replay`
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -73,6 +94,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
     match command {
         MessagesCommand::List(args) => list(args, data).await?,
         MessagesCommand::Show(args) => show(args, data).await?,
+        MessagesCommand::Export(args) => export(args, data).await?,
         MessagesCommand::Replay(args) => {
             let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
             let message = ask(data, &Request::Replay { id }).await?;
@@ -123,13 +145,35 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
+async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
+    let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+    if args.output.is_none() && args.pdf && io::stdout().is_terminal() {
+        anyhow::bail!("a PDF is nothing for a terminal: name a file by --output, or redirect the output");
+    }
+    let bytes = if args.pdf {
+        let found = ask(data, &Request::SearchablePdf { id }).await?;
+        decoded(&found, "/pdf")?
+    } else {
+        decoded(&ask(data, &Request::Message { id, raw: true }).await?, "/raw")?
+    };
+    let Some(path) = args.output else { return Ok(io::stdout().write_all(&bytes)?) };
+    // It holds patient data: for whoever exports it alone.
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let mut file = file.with_context(|| format!("cannot make the file {}: name one that is not there yet", path.display()))?;
+    file.write_all(&bytes).with_context(|| format!("cannot write the file {}", path.display()))?;
+    file.sync_all().with_context(|| format!("cannot write the file {}", path.display()))
+}
+
+fn decoded(value: &Value, pointer: &str) -> anyhow::Result<Vec<u8>> {
     use base64::Engine as _;
+    Ok(base64::engine::general_purpose::STANDARD.decode(print::text(value, pointer))?)
+}
+
+async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
     let found = ask(data, &Request::Message { id, raw: args.raw }).await?;
     if args.raw {
-        let bytes = base64::engine::general_purpose::STANDARD.decode(print::text(&found, "/raw"))?;
-        std::io::stdout().write_all(&bytes)?;
+        io::stdout().write_all(&decoded(&found, "/raw")?)?;
     } else if args.json {
         print::json(&found);
     } else {

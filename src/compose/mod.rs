@@ -7,6 +7,7 @@ pub mod hl7_answer;
 pub mod hl7_referral;
 pub mod labels;
 mod paper;
+pub mod searchable;
 mod summary;
 mod typeset;
 

@@ -60,6 +60,9 @@ pub enum ComposeError {
     /// The PDF could not be written.
     #[error("a PDF could not be written")]
     Pdf(#[source] krilla::error::KrillaError),
+    /// The image of a page cannot be opened.
+    #[error("the image of a page cannot be opened")]
+    PageImage,
     /// The code does not fit into a QR code of the printed size.
     #[error("a QR code of {characters} characters would be too fine for a fax: {CODE_CHARS_MAX} at most")]
     Code {
@@ -281,7 +284,7 @@ pub(super) fn leading(style: Style) -> f32 {
     style.size * 1.3
 }
 
-fn black() -> Fill {
+pub(super) fn black() -> Fill {
     Fill { paint: luma::Color::black().into(), opacity: NormalizedF32::ONE, rule: FillRule::NonZero }
 }
 

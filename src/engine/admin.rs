@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, settle, stuck};
+use super::{Context, export, settle, stuck};
 use crate::{
     delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
@@ -76,6 +76,11 @@ pub enum Request {
         id: MessageId,
         /// Its bytes, base64, as well.
         raw: bool,
+    },
+    /// The document of a message as a searchable PDF, base64.
+    SearchablePdf {
+        /// The message's id.
+        id: MessageId,
     },
     /// Process a message again.
     Replay {
@@ -241,6 +246,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             to_value(&store.messages(&MessageFilter { channel, state, limit }).map_err(plain)?)
         }
         Request::Message { id, raw } => message(context, id, raw).await,
+        Request::SearchablePdf { id } => export::searchable(context, id).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {

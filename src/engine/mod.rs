@@ -12,6 +12,7 @@ mod corrections;
 mod decide;
 pub mod deliver;
 mod doors;
+mod export;
 mod forward;
 mod hl7_letters;
 pub mod intake;

@@ -169,3 +169,51 @@ fn a_request_that_a_person_skips_leaves_the_referral_with_a_person() {
     settle(&site, &[&reference, "route", "cardiology-desk"]);
     assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
 }
+
+/// Puts a mail of nobody knows what into the mailbox, and gives how its sender stands once it is decided.
+fn asked(site: &Site, name: &str, from: &str, more: &str) -> String {
+    site.drop_mail(
+        name,
+        &format!(
+            "From: {from}\nTo: referrals@loopline.example\nSubject: hello\nMessage-ID: <{name}@elsewhere.example>\n{more}\
+             Date: Sat, 21 Nov 2026 10:00:00 -0800\n\nDid you get our fax of Tuesday?\n"
+        ),
+    );
+    let message = || site.messages().into_iter().find(|one| one["control_id"] == format!("{name}@elsewhere.example").as_str());
+    let is_settled = || message().is_some_and(|one| one["state"] == "held" && one["acknowledgement"] != "owed");
+    assert!(wait_for(is_settled), "{:#?}\n{}", site.messages(), site.log());
+    message().unwrap()["acknowledgement"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn who_mails_what_nobody_understands_is_told_that_a_person_reads_it_and_no_program_is_answered_twice() {
+    let site = Site::new();
+    let _running = site.start();
+    assert_eq!(asked(&site, "m1", "office@elm-street.example", ""), "sent");
+    let told = site.mails_out().remove(0);
+    assert!(told.contains("To: office@elm-street.example") && told.contains("a person here reads it"), "{told}");
+    assert_eq!(asked(&site, "m2", "office@elm-street.example", ""), "undelivered", "once an hour is enough");
+    assert_eq!(asked(&site, "m3", "desk@northside-heart.example", "In-Reply-To: <x@y.example>\n"), "undelivered");
+    assert_eq!(asked(&site, "m4", "stranger@elsewhere.example", ""), "undelivered", "nobody whom the site does not know");
+    assert_eq!(asked(&site, "m5", "desk@northside-heart.example", ""), "sent");
+    assert_eq!(site.mails_out().len(), 2);
+}
+
+#[test]
+fn who_mails_an_hl7_message_that_is_refused_is_told_why() {
+    let site = Site::new();
+    let _running = site.start();
+    let message = referral_message("M1", "P1", "Quill").replace("PID|", "PIX|").replace('\r', "\n");
+    site.drop_mail(
+        "m1",
+        &format!(
+            "From: office@elm-street.example\nTo: referrals@loopline.example\nSubject: referral\nMessage-ID: <m1@elm-street.example>\n\
+             Date: Sat, 21 Nov 2026 10:00:00 -0800\nMIME-Version: 1.0\nContent-Type: application/hl7-v2; name=\"referral.hl7\"\n\
+             Content-Disposition: attachment; filename=\"referral.hl7\"\n\n{message}"
+        ),
+    );
+    assert!(wait_for(|| site.mails_out().len() == 1), "{:#?}\n{}", site.messages(), site.log());
+    let told = site.mails_out().remove(0);
+    assert!(told.contains("We could not read it because") && !told.contains("black on white"), "{told}");
+    assert_eq!(site.messages()[0]["acknowledgement"], "sent", "{:#?}", site.messages());
+}

@@ -377,6 +377,24 @@ fn the_later_source_of_a_setting_wins_and_print_says_which() {
 }
 
 #[test]
+fn what_is_printed_is_toml_also_where_a_key_has_dots_and_quotes() {
+    let site = Site::new(&[
+        ("channels/site/directory.toml", DIRECTORY),
+        ("channels/fax-out.toml", FAX_OUT),
+        (
+            "channels/ehr.toml",
+            "[inbound.mllp]\nlisten = \"127.0.0.1:2575\"\n[route.specialty.\"Heart. And \\\"more. of it\\\" etc.\"]\nthrough = \"fax-out\"\nto = \"gut\"\n\
+             [map]\n\"referring.identifiers.0.value\" = [\"PRD-7.1\"]\n",
+        ),
+    ]);
+    let (_, effective) = Config::load_with_origins(&site.sources()).unwrap();
+    let text = effective.to_toml();
+    let printed: toml::Table = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let channel = &printed["channel"]["ehr"];
+    assert_eq!(channel["route"]["specialty"]["Heart. And \"more. of it\" etc."]["to"].as_str(), Some("gut"), "{text}");
+}
+
+#[test]
 fn misspelt_variables_and_wrong_flags_are_refused() {
     let site = whole_site();
     let sources = SettingsSources {

@@ -138,7 +138,7 @@ impl Intake {
             Insertion::Repeat { receipt, same_file: true } => (receipt, Repeat::SameFile),
             Insertion::Repeat { receipt, same_file: false } => (receipt, Repeat::Duplicate),
         };
-        tracing::info!(message = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
+        tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
         Ok(Accepted { receipt, repeat, answer: None })
     }
 
@@ -231,13 +231,13 @@ impl Intake {
             Insertion::New(receipt) => {
                 self.context.suspensions.committed(store, concerned);
                 let id = receipt.message();
-                tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
+                tracing::info!(message_id = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
                 let answer = release(answer, &receipt);
                 Ok(Accepted { receipt, repeat: Repeat::New, answer })
             }
             Insertion::Repeat { receipt, .. } => {
                 let answer = self.stored_answer(receipt.message()).await.map_err(unavailable)?;
-                tracing::info!(message = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
+                tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
                 Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
             }
         }
@@ -280,7 +280,7 @@ impl Intake {
         let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
-        tracing::info!(message = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
+        tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
         let answer = release(answer, &receipt);
         Ok(Accepted { receipt, repeat: Repeat::New, answer })
     }
@@ -313,7 +313,7 @@ impl Intake {
         let mut message = Message::received(&arrival);
         message.kind = Some(Kind::Unknown);
         message.sender = Some(header.sender());
-        tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
+        tracing::error!(message_id = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
         let settings = interpret::answer_settings(channel);
         let id = message.id.to_string();
         let answer = hl7_answer::answer(

@@ -204,7 +204,10 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
     if asked.is_empty() {
         if known.record.held.is_empty()
             && known.status == Status::New
-            && let Some(target) = desk.destination(&mut known.record)?
+            && let Some(target) = match route::chosen(desk.config, known) {
+                Some(chosen) => Some(chosen),
+                None => desk.destination(&mut known.record)?,
+            }
         {
             desk.ask(&target, known.id);
         }

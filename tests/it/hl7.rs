@@ -115,7 +115,7 @@ fn what_a_change_leaves_out_stays_as_it_was() {
     assert_eq!((&referral["priority"], &referral["patient"]["birth_date"]), (&"stat".into(), &"1962-02-14".into()));
     assert_eq!(referral["request"]["diagnoses"][0]["code"], "R00.2");
     assert_eq!(referral["held"], Value::Null, "nothing is missing");
-    assert!(wait_for(|| asked.sent("update") == 1), "{:#?}", asked.site.deliveries());
+    assert!(wait_for(|| asked.sent("update") > 0), "{:#?}", asked.site.deliveries());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_right_configuration_loads_with_its_defaults() {
     let channel = config.inbound.values().next().unwrap();
     assert_eq!(channel.route.specialty["Cardiology"].to, "heart");
     let InboundConfig::Mllp(mllp) = &channel.inbound else { panic!("it is an MLLP channel") };
-    assert_eq!(mllp.frame_bytes_max, 33_554_432);
+    assert_eq!(mllp.frame_bytes_max, 67_108_864);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::{
     Context,
     decide::{self, Decided, Found},
-    hl7_letters, interpret,
+    hl7_letters, interpret, sameness,
     sequence::{self, Counted, Last},
 };
 use crate::{
@@ -74,7 +74,7 @@ pub enum IntakeError {
     /// The store cannot write now: try again later.
     #[error("the store cannot take it now")]
     Unavailable {
-        /// What to answer on the same connection (HL7: AR or CR, 207); none: say nothing.
+        /// What to answer on the same connection (HL7: AR or CE, 207); none: say nothing.
         answer: Option<Bytes>,
         /// What the store said.
         #[source]
@@ -188,7 +188,9 @@ impl Intake {
         let mut message = Message { id: answering.id, ..Message::received(arrival) };
         message.sender = Some(read.sender.clone());
         message.control_id = read.control_id.clone().map(ControlId);
-        let mut keys = Keys { repeat: read.repeat_key.clone(), control: read.control_key.clone() };
+        let repeat = sameness::repeat_key(store, &read.repeat_key, read.control_key.is_some());
+        let repeat = repeat.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
+        let mut keys = Keys { repeat, control: read.control_key.clone() };
         if counts(channel) {
             let counted = self.count(channel, read, &mut keys).await;
             let counted = counted.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;

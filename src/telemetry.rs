@@ -1,7 +1,8 @@
 //! Log lines: for a person at a terminal or one JSON object a line, to standard error, filtered by module and level.
 //!
-//! Standard output stays free for what a command was asked for. Ids (`message`, `referral`, `delivery`, `channel`) are fields of their
-//! lines, never part of the sentence, so that a log search finds one referral's whole path.
+//! Standard output stays free for what a command was asked for. Ids (`message_id`, `referral`, `delivery`, `channel`) are fields of their
+//! lines, never part of the sentence, so that a log search finds one referral's whole path. (`message` is the
+//! sentence itself.)
 //!
 //! # Design notes
 //! Only our own code may log below WARN, whatever the filter says: other people's libraries log file names and mail dialogues at

@@ -39,7 +39,7 @@ pub struct SendArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Where to send them
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     pub to: String,
     /// Whether and how the connections are encrypted
     #[command(flatten)]
@@ -120,6 +120,12 @@ impl Until {
             Self::Count(count) => sent as u64 >= count,
         }
     }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let has_port =
+        text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    if has_port { Ok(text.to_owned()) } else { Err("write host and port, such as 127.0.0.1:2575 or [::1]:2575".to_owned()) }
 }
 
 /// What one of the connections sends of a number of messages.

@@ -112,6 +112,37 @@ pub fn page(referral: &Referral, face: &PageFace<'_>, received_at: &Zoned) -> Re
     paper.finish()
 }
 
+/// The answer to a document of which no referral came: it could not be read, or a person has to.
+///
+/// # Errors
+/// As [`page`].
+pub fn about_nothing(
+    face: &PageFace<'_>,
+    received_at: &Zoned,
+    unreadable_because: Option<&str>,
+) -> Result<Document, ComposeError> {
+    match unreadable_because {
+        Some(reason) => unreadable(face, received_at, None, reason),
+        None => with_a_person(face, received_at),
+    }
+}
+
+/// The answer to a document that is no referral as far as a program can tell.
+fn with_a_person(face: &PageFace<'_>, received_at: &Zoned) -> Result<Document, ComposeError> {
+    let mut paper = Paper::new("Fax received", face.site_name);
+    paper.page(|sheet| {
+        frame(sheet, face, None);
+        sheet.text(TITLE, LEFT, 92.0, RIGHT, "We have your fax");
+        named_line(sheet, 130.0, RIGHT, "Received", &labels::time(received_at));
+        sheet.rule(LEFT, RIGHT, 148.0);
+        let after = sheet.paragraph(STRONG, (LEFT, RIGHT), 180.0, 8, "It was not clear what it is, so a person here reads it.");
+        let next = "No referral was made of it yet. You need not send it again. If it is urgent, please call us.";
+        sheet.paragraph(BODY, (LEFT, RIGHT), after + 12.0, 4, next);
+        contact(sheet, face);
+    });
+    paper.finish()
+}
+
 /// The answer to a document that could not be read. `reason` is in plain words and completes "because …"; `pages` is how many there
 /// were, where that much could be told.
 ///

@@ -129,6 +129,29 @@ pub fn to_specialist(
     build(Some(token), envelope, subject, words, &[cover(document)], None)
 }
 
+/// The answer to what no referral came of: it could not be read, or a person has to.
+///
+/// # Errors
+/// As [`to_specialist`].
+pub fn about_nothing(
+    envelope: &Envelope<'_>,
+    what: &str,
+    received_at: &jiff::Zoned,
+    unreadable_because: Option<&str>,
+    answered: Option<Answered<'_>>,
+) -> Result<ComposedMail, ComposeError> {
+    if let Some(reason) = unreadable_because {
+        return unreadable(envelope, what, received_at, reason, answered);
+    }
+    let words = format!(
+        "Hello,\n\n{site} received a {what} from you on {at}.\nIt was not clear what it is, so a person here reads it.\n\n\
+         No referral was made of it yet. You need not send it again. If it is urgent, please call us.\n\nThank you,\n{site}\n",
+        site = envelope.face.site_name,
+        at = labels::time(received_at),
+    );
+    build(None, envelope, format!("Your {what} was received, and a person reads it"), words, &[], answered)
+}
+
 /// Tells who sent a fax or a mail that it could not be read. There is no referral, so nothing of the answer can be matched: it goes to a
 /// person. `reason` is in plain words and completes "because …"; `received_at` is in the site's time zone.
 ///
@@ -141,10 +164,13 @@ pub fn unreadable(
     reason: &str,
     answered: Option<Answered<'_>>,
 ) -> Result<ComposedMail, ComposeError> {
+    let plea = match what {
+        "fax" => "Please send it again: black on white, at the resolution \"fine\", the right way up,\nand without a password.",
+        _ => "Please mend it and send it again.",
+    };
     let words = format!(
         "Hello,\n\n{site} received a {what} from you on {at}.\nWe could not read it because {reason}.\n\n\
-         Nobody has acted on it. Please send it again: black on white, at the resolution \"fine\", the right way up,\n\
-         and without a password.\n\nThank you,\n{site}\n",
+         Nobody has acted on it. {plea}\n\nThank you,\n{site}\n",
         site = envelope.face.site_name,
         at = labels::time(received_at),
         reason = reason.trim().trim_end_matches('.'),

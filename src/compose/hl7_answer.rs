@@ -116,7 +116,7 @@ pub fn answer(
 ) -> Answer {
     let follows = follows(header, settings, verdict);
     let success = follows || matches!(verdict, Verdict::Accepted { .. });
-    let Some(level) = level(header, settings.mode, success) else { return Answer::None };
+    let Some(level) = level(header, settings.mode, success, follows) else { return Answer::None };
     let time = timestamp(now);
     let composer = Composer { header, settings, level, control_id, time: &time, conditions: None };
     match verdict {
@@ -206,7 +206,7 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
         None => Verdict::Accepted { kind: message.outcome.kind, warnings: &message.warnings },
     };
     let follows = follows(header, settings, verdict);
-    let level = level(header, settings.mode, follows || message.refusal.is_none())?;
+    let level = level(header, settings.mode, follows || message.refusal.is_none(), follows)?;
     let composer = Composer { header, settings, level, control_id: "-", time: "-", conditions: None };
     let bytes = match &message.refusal {
         Some(_) if follows && level == Level::Accept => composer.accepted(&[], None),
@@ -243,8 +243,8 @@ enum Level {
     Accept,
 }
 
-/// None: no acknowledgement is wanted.
-fn level(header: &Header, mode: AcknowledgeMode, success: bool) -> Option<Level> {
+/// None: no acknowledgement is wanted here. `follows`: the application acknowledgement comes later, on a connection of ours.
+fn level(header: &Header, mode: AcknowledgeMode, success: bool, follows: bool) -> Option<Level> {
     if header.is_acknowledgement() {
         return None;
     }
@@ -261,7 +261,12 @@ fn level(header: &Header, mode: AcknowledgeMode, success: bool) -> Option<Level>
                 let silent = accept == Condition::Never && header.application == Condition::Unset;
                 (!silent && header.application.wants(success)).then_some(Level::Application)
             }
-            Condition::Always | Condition::OnError | Condition::OnSuccess => accept.wants(success).then_some(Level::Accept),
+            Condition::Always | Condition::OnError | Condition::OnSuccess if accept.wants(success) => Some(Level::Accept),
+            // No accept acknowledgement is due (ER and all is well): the application one comes here where it cannot come later.
+            Condition::Always | Condition::OnError | Condition::OnSuccess => {
+                let due = header.application != Condition::Unset && header.application.wants(success);
+                (due && !follows).then_some(Level::Application)
+            }
         },
     }
 }
@@ -305,10 +310,9 @@ impl Composer<'_> {
     fn refused(&self, refusal: &Refusal) -> Vec<u8> {
         let code = match (self.level, refusal.level) {
             (Level::Application, RefusalLevel::Error) => "AE",
-            (Level::Application, RefusalLevel::Reject) => "AR",
-            (Level::Accept, RefusalLevel::Error) => "CE",
-            // Table 0008: CR is for MSH that is not acceptable; what cannot be taken for its size is CE.
-            (Level::Accept, RefusalLevel::Reject) if refusal.code == 104 => "CE",
+            (Level::Application, RefusalLevel::Reject | RefusalLevel::NotKept) => "AR",
+            // Table 0008: CR is for a type, version or processing id that is not acceptable; what cannot be committed is CE.
+            (Level::Accept, RefusalLevel::Error | RefusalLevel::NotKept) => "CE",
             (Level::Accept, RefusalLevel::Reject) => "CR",
         };
         let mut writer = self.start("ACK");
@@ -501,6 +505,10 @@ mod tests {
             ("ER|NE", None, Some("CE")),
             ("SU|NE", Some("CA"), None),
             ("|ER", None, Some("AE")),
+            // No accept acknowledgement is due, and no way back is configured: the application one must not be lost.
+            ("ER|AL", Some("AA"), Some("CE")),
+            ("SU|AL", Some("CA"), Some("AE")),
+            ("SU|ER", Some("CA"), Some("AE")),
         ] {
             let code = |lines: Vec<String>| lines.get(1).and_then(|line| line.get(4..6).map(str::to_owned));
             let settings = AnswerSettings::default();
@@ -574,13 +582,53 @@ mod tests {
         }
     }
 
+    /// What is refused with, on its own connection: `AR 207 MSH^1`.
+    fn refused_with(refusal: &Refusal, acks: &str) -> String {
+        let read = normalize(&message("2.5.1", acks, PID), &Hl7Rules::default()).unwrap();
+        let lines = lines(&answer(&read.header, Verdict::Refused(refusal), &AnswerSettings::default(), None, "A1", now()));
+        let part = |line: &str, at: usize| line.split('|').nth(at).unwrap_or_default().to_owned();
+        let code = part(&lines[2], 3).split('^').next().unwrap_or_default().to_owned();
+        format!("{} {code} {}", part(&lines[1], 1), part(&lines[2], 2))
+    }
+
     #[test]
-    fn trouble_of_the_store_is_a_rejection_that_says_to_try_later() {
-        let read = normalize(&message("2.5.1", "", PID), &Hl7Rules::default()).unwrap();
-        let refusal = Refusal::try_later();
-        let lines = lines(&answer(&read.header, Verdict::Refused(&refusal), &AnswerSettings::default(), None, "A1", now()));
-        assert!(lines[1].starts_with("MSA|AR| C-1&x |"));
-        assert!(lines[2].starts_with("ERR||MSH^1|207^"));
+    fn quirk_2_trouble_of_the_store_says_to_try_later_and_never_aa_or_ae() {
+        assert_eq!(refused_with(&Refusal::try_later(), ""), "AR 207 MSH^1");
+        assert_eq!(refused_with(&Refusal::try_later(), "AL"), "CE 207 MSH^1");
+        assert_eq!(refused_with(&Refusal::try_later(), "AL|AL"), "CE 207 MSH^1");
+    }
+
+    #[test]
+    fn quirk_2_each_refusal_has_its_code_in_original_and_in_enhanced_mode() {
+        let of = |change: &dyn Fn(String) -> String| {
+            let body = change(String::from_utf8(message("2.5.1", "", PID)).unwrap());
+            normalize(body.as_bytes(), &Hl7Rules::default()).unwrap().refusal.expect("it is refused")
+        };
+        let without_patient = |text: String| text.split_inclusive('\r').filter(|line| !line.starts_with("PID")).collect();
+        for (refusal, original, enhanced) in [
+            (Refusal::truncated(), "AR 100 MSH^1", "CR 100 MSH^1"),
+            (of(&|text| text.replace("REF^I12^REF_I12", "ADT^A01")), "AR 200 MSH^1^9^1^1", "CR 200 MSH^1^9^1^1"),
+            (of(&|text| text.replace("I12^REF_I12", "I16")), "AR 201 MSH^1^9^1^2", "CR 201 MSH^1^9^1^2"),
+            (of(&|text| text.replace("|P|2.5.1", "|T|2.5.1")), "AR 202 MSH^1^11", "CR 202 MSH^1^11"),
+            (of(&|text| text.replace("|P|2.5.1", "|P|3")), "AR 203 MSH^1^12", "CR 203 MSH^1^12"),
+            (of(&|text| text.replace("|P|2.5.1|", "|P|2.5.1||PART2")), "AR 207 MSH^1^14", "CR 207 MSH^1^14"),
+            (of(&|text| text.replace("PID|1", "PID|1||8||Marsh^Tobias\rPID|1")), "AE 198 PID^2", "CE 198 PID^2"),
+            (of(&without_patient), "AE 101 PID", "CE 101 PID"),
+            (Refusal::unknown_referral(), "AE 204 RF1^1^6", "CE 204 RF1^1^6"),
+            (Refusal::reused_control_id(), "AE 205 MSH^1^10", "CE 205 MSH^1^10"),
+            (Refusal::too_large(9), "AR 104 MSH^1", "CE 104 MSH^1"),
+        ] {
+            assert_eq!(refused_with(&refusal, ""), original);
+            assert_eq!(refused_with(&refusal, "AL"), enhanced);
+        }
+    }
+
+    #[test]
+    fn quirk_2_a_defect_of_ours_is_answered_as_taken_since_the_message_is_safe() {
+        let header = Header::of_fragment(&message("2.5.1", "", PID)).unwrap();
+        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[] };
+        let said = lines(&answer(&header, verdict, &AnswerSettings::default(), None, "A1", now()));
+        assert_eq!((said.len(), said[1].as_str()), (2, "MSA|AA| C-1&x "));
     }
 
     #[test]

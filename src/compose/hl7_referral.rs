@@ -213,7 +213,7 @@ fn words(referral: &Referral) -> String {
         Status::Accepted => "The specialist accepts the referral.",
         Status::NeedsInformation => "The specialist needs more information.",
         Status::Declined => "The specialist declines the referral.",
-        Status::Redirected => "The specialist says that somebody else should be asked.",
+        Status::Redirected => "Another specialist is to be asked.",
         Status::Scheduled => "An appointment is made.",
         Status::NoShow => "The patient did not come to the appointment.",
         Status::Completed => "The visit took place; the report is to follow.",

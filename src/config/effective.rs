@@ -40,8 +40,27 @@ impl EffectiveEntry {
 
 /// A key that names a secret itself, not the file it stands in.
 fn is_secret(key: &str) -> bool {
-    let name = key.rsplit('.').next().unwrap_or(key);
+    let (_, name) = split_last(key);
     !name.ends_with("_file") && ["password", "secret", "token", "passphrase"].iter().any(|word| name.contains(word))
+}
+
+/// A key path as its table and its last key: a dot in a quoted key parts nothing.
+fn split_last(path: &str) -> (&str, &str) {
+    let (mut quote, mut escaped, mut last) = (None, false, None);
+    for (at, c) in path.char_indices() {
+        match (quote, c) {
+            (Some('"'), '\\') if !escaped => {
+                escaped = true;
+                continue;
+            }
+            (Some(open), c) if c == open && !escaped => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '.') => last = Some(at),
+            (Some(_) | None, _) => {}
+        }
+        escaped = false;
+    }
+    last.and_then(|at| Some((path.get(..at)?, path.get(at + 1..)?))).unwrap_or(("", path))
 }
 
 impl Effective {
@@ -51,7 +70,7 @@ impl Effective {
         let mut text = String::new();
         let mut open = None;
         for entry in &self.entries {
-            let (table, key) = entry.key.rsplit_once('.').unwrap_or(("", &entry.key));
+            let (table, key) = split_last(&entry.key);
             if open != Some(table) {
                 let gap = if open.is_some() { "\n" } else { "" };
                 writeln!(text, "{gap}[{table}]").expect("writing to a String does not fail");

@@ -128,7 +128,8 @@ const INBOUND: &[Key] =
 const MLLP: &[Key] = &[
     required("listen", Shape::Checked(checks::socket_address)),
     default("plaintext", Shape::Boolean, "false"),
-    default("frame_bytes_max", Shape::Integer(1_024, 1 << 30), "33_554_432"),
+    default("frame_bytes_max", Shape::Integer(1_024, 1 << 26), "67_108_864"),
+    default("large_frames_max", Shape::Integer(1, 1_024), "8"),
     default("connections_max", Shape::Integer(1, 65_536), "256"),
     default("connections_per_peer_max", Shape::Integer(1, 65_536), "128"),
     default("messages_in_flight_max", Shape::Integer(1, 65_536), "256"),

@@ -78,7 +78,7 @@ fn a_right_configuration_loads_with_its_defaults() {
     let channel = config.inbound.values().next().unwrap();
     assert_eq!(channel.route.specialty["Cardiology"].to, "heart");
     let InboundConfig::Mllp(mllp) = &channel.inbound else { panic!("it is an MLLP channel") };
-    assert_eq!(mllp.frame_bytes_max, 33_554_432);
+    assert_eq!(mllp.frame_bytes_max, 67_108_864);
 }
 
 #[test]
@@ -374,6 +374,24 @@ fn the_later_source_of_a_setting_wins_and_print_says_which() {
     assert!(line("delivery_attempts_max").ends_with("# default"), "{text}");
     assert!(text.contains("[channel.ehr.acknowledge]\nmode = \"auto\""), "what is left out is shown with its default: {text}");
     text.parse::<toml::Table>().expect("what is printed is TOML");
+}
+
+#[test]
+fn what_is_printed_is_toml_also_where_a_key_has_dots_and_quotes() {
+    let site = Site::new(&[
+        ("channels/site/directory.toml", DIRECTORY),
+        ("channels/fax-out.toml", FAX_OUT),
+        (
+            "channels/ehr.toml",
+            "[inbound.mllp]\nlisten = \"127.0.0.1:2575\"\n[route.specialty.\"Heart. And \\\"more. of it\\\" etc.\"]\nthrough = \"fax-out\"\nto = \"gut\"\n\
+             [map]\n\"referring.identifiers.0.value\" = [\"PRD-7.1\"]\n",
+        ),
+    ]);
+    let (_, effective) = Config::load_with_origins(&site.sources()).unwrap();
+    let text = effective.to_toml();
+    let printed: toml::Table = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let channel = &printed["channel"]["ehr"];
+    assert_eq!(channel["route"]["specialty"]["Heart. And \"more. of it\" etc."]["to"].as_str(), Some("gut"), "{text}");
 }
 
 #[test]

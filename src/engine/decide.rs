@@ -3,6 +3,8 @@
 //! It reads the store and writes nothing: the [`Decision`] is handed to one transaction. Where something it read has changed by
 //! then, the store says `Stale` and it is computed again.
 
+mod acknowledging;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +14,7 @@ use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, ReferralId},
-    message::{Acknowledgement, Message, Protocol, State},
+    message::{Message, State},
     normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
     referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
@@ -35,6 +37,9 @@ pub(crate) struct Found {
     pub(super) doubt: Option<&'static str>,
     /// How long it may wait for a referral that is not known yet, in seconds from its arrival.
     pub(super) wait_seconds: u32,
+    /// Whether its sender is answered though no referral comes of it. Not one who answers something, or a program: two programs would
+    /// write to each other for ever.
+    pub(super) is_answered: bool,
 }
 
 /// What was decided of one message.
@@ -68,6 +73,7 @@ pub(super) struct Desk<'a> {
     remark: Option<String>,
     unknown_referral: bool,
     wait_seconds: u32,
+    is_answered: bool,
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
@@ -96,6 +102,7 @@ pub(super) fn decide(
         remark: None,
         unknown_referral: false,
         wait_seconds: 0,
+        is_answered: found.iter().any(|one| one.is_answered),
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
     };
@@ -107,7 +114,7 @@ pub(super) fn decide(
     for one in found {
         desk.take(one)?;
     }
-    desk.settle_acknowledgement();
+    desk.settle_acknowledgement()?;
     let Desk { message, mut decision, standing, remark, unknown_referral, now, .. } = desk;
     let standing = standing.map(|(reference, status)| Standing { reference, status, remark });
     forward::follow(&context.store, config, &mut decision, now)?;
@@ -117,7 +124,7 @@ pub(super) fn decide(
 
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
-        let Found { outcome, keys, doubt, wait_seconds } = found;
+        let Found { outcome, keys, doubt, wait_seconds, is_answered: _ } = found;
         self.wait_seconds = wait_seconds;
         let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
@@ -151,7 +158,7 @@ impl Desk<'_> {
             (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
-                    self.take(Found { outcome: item, keys: Vec::new(), doubt, wait_seconds: 0 })?;
+                    self.take(Found { doubt, ..Found::of(item) })?;
                 }
                 Ok(())
             }
@@ -164,25 +171,6 @@ impl Desk<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// Nobody waits for an acknowledgement of a reply, a bounce or a report; of what a person must look at, the person tells.
-    fn settle_acknowledgement(&mut self) {
-        if self.message.protocol == Protocol::Hl7 || self.message.acknowledgement != Acknowledgement::Owed {
-            return;
-        }
-        self.message.acknowledgement = match self.message.kind {
-            // Queued, or settled above.
-            Some(Kind::Referral) => Acknowledgement::Owed,
-            Some(Kind::Unknown | Kind::Refused | Kind::Batch) | None => {
-                let text = "its sender was told nothing, as it is not clear what it is: call them, if they wait for an answer";
-                self.message.problems.push(Problem::new("not-acknowledged", text));
-                Acknowledgement::Undelivered
-            }
-            Some(Kind::Reply | Kind::Report | Kind::AutoReply | Kind::Bounce | Kind::Document | Kind::Acknowledgement) => {
-                Acknowledgement::NotOwed
-            }
-        };
     }
 
     pub(super) fn hold_message(&mut self, why: &str) -> Result<(), StoreError> {
@@ -402,43 +390,6 @@ impl Desk<'_> {
             referral,
             self.now,
         ));
-    }
-
-    /// Queues the acknowledgement to a sender by fax or mail. HL7 is answered on its own connection.
-    pub(super) fn acknowledge(&mut self, referral: Option<&Referral>) {
-        if self.message.protocol == Protocol::Hl7 || self.message.acknowledgement != Acknowledgement::Owed {
-            return;
-        }
-        let Some(through) = self.channel.acknowledge.through.clone() else {
-            self.message.acknowledgement = Acknowledgement::NotOwed;
-            return;
-        };
-        match self.way_back(referral) {
-            Some(to) => self.owe(Purpose::Acknowledgement, through, to, referral.map(|referral| referral.id)),
-            None => {
-                self.message.acknowledgement = Acknowledgement::Undelivered;
-                let text = "no acknowledgement was sent: no entry of channels/site/directory.toml has this sender's fax number or address";
-                self.message.problems.push(Problem::new("no-way-back", text));
-            }
-        }
-    }
-
-    /// The configured destination that this message's sender is answered at.
-    fn way_back(&self, referral: Option<&Referral>) -> Option<String> {
-        let acknowledge = &self.channel.acknowledge;
-        if let Some(to) = &acknowledge.to {
-            return Some(to.clone());
-        }
-        match self.message.protocol {
-            Protocol::Hl7 => None,
-            Protocol::Document => route::entry_by_fax(self.config, &referral?.record.referring).map(str::to_owned),
-            Protocol::Mail => {
-                let sender = self.message.sender.as_deref()?;
-                let listed = acknowledge.senders.iter().any(|known| known.eq_ignore_ascii_case(sender));
-                let entry = route::entry_by_email(self.config, sender).map(str::to_owned);
-                entry.or_else(|| listed.then(|| SENDER.to_owned()))
-            }
-        }
     }
 }
 

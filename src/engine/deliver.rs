@@ -23,7 +23,7 @@ use super::{
     decide::{asked, suspended},
     hl7_letters, letters,
     lines::{self, Lines},
-    retry,
+    retry, settle,
     station::{self, Work},
 };
 use crate::{
@@ -365,17 +365,27 @@ impl Delivering {
         if let (Some(message), Purpose::Acknowledgement) = (delivery.message, delivery.purpose) {
             decision.acknowledged.push((message, told));
         }
-        let (Some(event), Some(id)) = (event, delivery.referral) else { return Ok(decision) };
-        let Some(mut referral) = self.context.store.referral(id)? else { return Ok(decision) };
+        let Some(mut referral) = delivery.referral.map(|id| self.context.store.referral(id)).transpose()?.flatten() else {
+            return Ok(decision);
+        };
+        let read_version = Some(referral.version);
+        let releases = delivery.state == DeliveryState::Sent
+            && referral.record.held.contains(&HeldReason::DeadDelivery)
+            && !self.has_other_dead(delivery)?;
+        if event.is_none() && !releases {
+            return Ok(decision);
+        }
+        if let Some(event) = event {
+            let entry =
+                HistoryEntry { at: Timestamp::now(), event, by: "engine".to_owned(), message: None, delivery: Some(delivery.id) };
+            referral.record_event(entry);
+        }
         if delivery.state == DeliveryState::Dead {
             referral.record.hold(HeldReason::DeadDelivery);
-        } else if !self.has_other_dead(delivery)? {
+        } else if releases {
             referral.record.release(HeldReason::DeadDelivery);
+            referral = settle::go_on_released(&self.context, referral, &mut decision)?;
         }
-        let entry =
-            HistoryEntry { at: Timestamp::now(), event, by: "engine".to_owned(), message: None, delivery: Some(delivery.id) };
-        referral.record_event(entry);
-        let read_version = Some(referral.version);
         decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
         Ok(decision)
     }

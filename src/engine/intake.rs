@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::{
     Context,
     decide::{self, Decided, Found},
-    hl7_letters, interpret,
+    hl7_letters, interpret, sameness,
     sequence::{self, Counted, Last},
 };
 use crate::{
@@ -74,7 +74,7 @@ pub enum IntakeError {
     /// The store cannot write now: try again later.
     #[error("the store cannot take it now")]
     Unavailable {
-        /// What to answer on the same connection (HL7: AR or CR, 207); none: say nothing.
+        /// What to answer on the same connection (HL7: AR or CE, 207); none: say nothing.
         answer: Option<Bytes>,
         /// What the store said.
         #[source]
@@ -138,7 +138,7 @@ impl Intake {
             Insertion::Repeat { receipt, same_file: true } => (receipt, Repeat::SameFile),
             Insertion::Repeat { receipt, same_file: false } => (receipt, Repeat::Duplicate),
         };
-        tracing::info!(message = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
+        tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
         Ok(Accepted { receipt, repeat, answer: None })
     }
 
@@ -188,7 +188,9 @@ impl Intake {
         let mut message = Message { id: answering.id, ..Message::received(arrival) };
         message.sender = Some(read.sender.clone());
         message.control_id = read.control_id.clone().map(ControlId);
-        let mut keys = Keys { repeat: read.repeat_key.clone(), control: read.control_key.clone() };
+        let repeat = sameness::repeat_key(store, &read.repeat_key, read.control_key.is_some());
+        let repeat = repeat.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
+        let mut keys = Keys { repeat, control: read.control_key.clone() };
         if counts(channel) {
             let counted = self.count(channel, read, &mut keys).await;
             let counted = counted.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
@@ -231,13 +233,13 @@ impl Intake {
             Insertion::New(receipt) => {
                 self.context.suspensions.committed(store, concerned);
                 let id = receipt.message();
-                tracing::info!(message = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
+                tracing::info!(message_id = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
                 let answer = release(answer, &receipt);
                 Ok(Accepted { receipt, repeat: Repeat::New, answer })
             }
             Insertion::Repeat { receipt, .. } => {
                 let answer = self.stored_answer(receipt.message()).await.map_err(unavailable)?;
-                tracing::info!(message = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
+                tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
                 Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
             }
         }
@@ -280,7 +282,7 @@ impl Intake {
         let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
-        tracing::info!(message = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
+        tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
         let answer = release(answer, &receipt);
         Ok(Accepted { receipt, repeat: Repeat::New, answer })
     }
@@ -313,7 +315,7 @@ impl Intake {
         let mut message = Message::received(&arrival);
         message.kind = Some(Kind::Unknown);
         message.sender = Some(header.sender());
-        tracing::error!(message = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
+        tracing::error!(message_id = %message.id, channel = %arrival.channel, "a defect of loopline: reading a message broke off; it is stored and held");
         let settings = interpret::answer_settings(channel);
         let id = message.id.to_string();
         let answer = hl7_answer::answer(

@@ -96,7 +96,7 @@ pub(super) async fn interpret(
         Protocol::Document => {
             let reading = context.reader.read(body.clone()).await?;
             let outcome = guarded(|| fax::normalize(&reading, &fax_rules(&config.settings, message.received_at)))?;
-            Ok(vec![Found::of(outcome)])
+            Ok(vec![Found { is_answered: true, ..Found::of(outcome) }])
         }
         Protocol::Mail => {
             let reading = MailReading {
@@ -164,12 +164,12 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 impl Found {
     /// What asks for nothing but to be kept or looked at.
     pub(super) fn of(outcome: Outcome) -> Self {
-        Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0 }
+        Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0, is_answered: false }
     }
 
     /// What one HL7 message holds.
     pub(super) fn of_hl7(read: &Hl7Message) -> Self {
         let (outcome, keys) = (read.outcome.clone(), read.referral_keys.clone());
-        Self { outcome, keys, doubt: None, wait_seconds: read.waits_for_referral_seconds }
+        Self { keys, wait_seconds: read.waits_for_referral_seconds, ..Self::of(outcome) }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     config::{Config, DirectoryEntry, Settings},
     delivery::{Content, Delivery, DeliveryState, EmailContent, FaxContent, Purpose},
     ids::BodyId,
-    message::{Message, Protocol},
+    message::{Message, Protocol, State},
     outbound::{OutboundConfig, email::EmailConfig},
     reader::ReadError,
     referral::{Problem, Referral, Status},
@@ -216,7 +216,7 @@ impl Desk<'_> {
 
     fn fax(&self, return_number: &str) -> Letter {
         let number = self.entry.and_then(|entry| entry.fax.clone()).ok_or_else(|| self.lacks("fax number"))?;
-        let document = self.document(Some(return_number), None)?;
+        let document = self.document(Some(return_number), self.return_email())?;
         let content = Content::Fax(FaxContent {
             number,
             document: BodyId::of(&document.bytes),
@@ -262,13 +262,13 @@ impl Desk<'_> {
         }
     }
 
-    /// To the sender of what could not be read, so that no referral came of it.
+    /// To the sender of what could not be read or understood, so that no referral came of it.
     fn about_nothing(&self, envelope: &Envelope<'_>) -> Result<ComposedMail, MailError> {
         let what = match self.message.map(|message| message.protocol) {
             Some(Protocol::Document) => "fax",
             Some(Protocol::Hl7 | Protocol::Mail) | None => "message",
         };
-        confirmation::unreadable(envelope, what, &self.received_at(), self.why_unreadable(), self.answered())
+        confirmation::about_nothing(envelope, what, &self.received_at(), self.why_unreadable(), self.answered())
     }
 
     fn answered(&self) -> Option<Answered<'_>> {
@@ -287,15 +287,18 @@ impl Desk<'_> {
             code: code.as_deref(),
         };
         let document = match (self.referral, self.about) {
-            (None, _) => acknowledgement::unreadable(&face, &self.received_at(), None, self.why_unreadable()),
+            (None, _) => acknowledgement::about_nothing(&face, &self.received_at(), self.why_unreadable()),
             (Some(referral), None) => acknowledgement::page(referral, &face, &self.received_at()),
             (Some(referral), Some(about)) => cover_page::document(about, referral, &face, self.behind()),
         };
         document.map_err(|error| error.to_string())
     }
 
-    fn why_unreadable(&self) -> &str {
-        self.message.and_then(|message| message.reason.as_deref()).unwrap_or("it could not be opened")
+    /// Why it cannot be read; none: a person reads it.
+    fn why_unreadable(&self) -> Option<&str> {
+        let failed = self.message.filter(|message| message.state == State::Failed)?;
+        let reason = failed.reason.as_deref().unwrap_or("it could not be opened");
+        Some(reason.strip_prefix("refused: ").unwrap_or(reason))
     }
 
     fn received_at(&self) -> Zoned {
@@ -307,6 +310,14 @@ impl Desk<'_> {
         self.config.outbound.values().find_map(|outbound| match outbound {
             OutboundConfig::Fax(fax) => Some(fax.return_number.clone()),
             OutboundConfig::Email(_) | OutboundConfig::Mllp(_) => None,
+        })
+    }
+
+    /// The address that a faxed page can be answered to as well.
+    fn return_email(&self) -> Option<&str> {
+        self.config.outbound.values().find_map(|outbound| match outbound {
+            OutboundConfig::Email(email) => Some(email.from.as_str()),
+            OutboundConfig::Fax(_) | OutboundConfig::Mllp(_) => None,
         })
     }
 

@@ -17,6 +17,7 @@ mod forward;
 mod hl7_letters;
 pub mod intake;
 pub(crate) mod interpret;
+mod left_out;
 mod letters;
 mod lines;
 pub mod process;

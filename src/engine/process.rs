@@ -96,7 +96,7 @@ impl Processing {
                 Ok(()) => {
                     self.context.suspensions.committed(&self.context.store, concerned);
                     let kind = found.first().map(|first| first.outcome.kind);
-                    tracing::info!(message = %message.id, channel = %message.channel, ?kind, ?state, "processed");
+                    tracing::info!(message_id = %message.id, channel = %message.channel, ?kind, ?state, "processed");
                     return Ok(());
                 }
                 Err(StoreError::Stale) => {}
@@ -107,7 +107,7 @@ impl Processing {
     }
 
     async fn hold(&self, mut message: Message, why: &str) -> Result<(), StoreError> {
-        tracing::warn!(message = %message.id, channel = %message.channel, why, "held for a person");
+        tracing::warn!(message_id = %message.id, channel = %message.channel, why, "held for a person");
         message.state = State::Held;
         message.reason = Some(why.to_owned());
         self.context.store.finish(Decision { message: Some(message), ..Decision::default() }).await
@@ -115,7 +115,7 @@ impl Processing {
 
     /// It will never be read: the sender is told where a way to them is configured, and a folder gets its copy in `failed/`.
     async fn fail(&self, config: &Config, channel: &InboundChannel, mut message: Message, why: &str) -> Result<(), StoreError> {
-        tracing::warn!(message = %message.id, channel = %message.channel, why, "it cannot be read; a person must look");
+        tracing::warn!(message_id = %message.id, channel = %message.channel, why, "it cannot be read; a person must look");
         message.state = State::Failed;
         message.reason = Some(why.to_owned());
         message.problems.push(Problem::new("unreadable", why));
@@ -138,13 +138,13 @@ impl Processing {
         let (InboundConfig::Folder(folder), Some(file)) = (&channel.inbound, &message.file) else { return Ok(()) };
         let Some(body) = self.context.store.body(&message.body).await? else { return Ok(()) };
         if let Err(error) = folder::put_failed(folder, &file.name, body, why).await {
-            tracing::error!(message = %message.id, channel = %message.channel, %error, "cannot put a copy into failed/; the message itself is in the store");
+            tracing::error!(message_id = %message.id, channel = %message.channel, %error, "cannot put a copy into failed/; the message itself is in the store");
         }
         Ok(())
     }
 
     async fn later(&self, mut message: Message, why: &str, seconds: i64, counts: bool) -> Result<(), StoreError> {
-        tracing::warn!(message = %message.id, channel = %message.channel, why, "not read; trying again");
+        tracing::warn!(message_id = %message.id, channel = %message.channel, why, "not read; trying again");
         message.due_at = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).ok();
         message.reason = Some(why.to_owned());
         if !counts {

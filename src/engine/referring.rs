@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     decide::{Desk, asked_desks},
-    replies, route,
+    left_out, replies, route,
     sameness::{self, same_patient},
 };
 use crate::{
@@ -174,6 +174,9 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: Other
         return Ok(());
     }
     let stands = std::mem::take(&mut known.record);
+    // A document that is read anew says all there is; so does the message that the record is from.
+    let is_change = desk.message().protocol == Protocol::Hl7 && !replayed;
+    let record = if is_change { left_out::filled(&stands, record) } else { record };
     known.record = merged(&stands, record, &corrected(&known));
     if same_content(&stands, &known.record) {
         // Some give every retransmission a new control id: the sender is told again, nothing else follows.
@@ -204,7 +207,10 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
     if asked.is_empty() {
         if known.record.held.is_empty()
             && known.status == Status::New
-            && let Some(target) = desk.destination(&mut known.record)?
+            && let Some(target) = match route::chosen(desk.config, known) {
+                Some(chosen) => Some(chosen),
+                None => desk.destination(&mut known.record)?,
+            }
         {
             desk.ask(&target, known.id);
         }

@@ -11,7 +11,7 @@ use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::DeliveryId,
-    message::Protocol,
+    message::{Acknowledgement, Protocol},
     normalize::{Bounce, email},
     referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status},
     store::{Decision, DeliveryFilter, Store, StoreError},
@@ -213,6 +213,9 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     let mut event = desk.entry(HistoryEvent::DeliveryDead);
     event.delivery = Some(delivery.id);
     referral.record_event(event);
+    if let (Some(message), Purpose::Acknowledgement) = (delivery.message, delivery.purpose) {
+        desk.decision().acknowledged.push((message, Acknowledgement::Undelivered));
+    }
     desk.decision().deliveries.push(delivery);
     desk.write(referral);
     Ok(())

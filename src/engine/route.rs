@@ -10,7 +10,7 @@ use crate::{
     delivery::{Delivery, Purpose},
     ids::{ChannelName, ReferralId},
     outbound::OutboundConfig,
-    referral::{PhoneUse, Provider, Record},
+    referral::{HistoryEntry, HistoryEvent, PhoneUse, Provider, Record, Referral, ReplyOutcome},
 };
 
 /// The destination of a referral that came through this channel.
@@ -23,6 +23,40 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
             RouteBy::Specialty => by_specialty(channel, &record.referred_to),
         })
         .or_else(|| channel.route.default.clone())
+}
+
+/// Where a person said that it goes, unless an answer or the sender said since that it goes elsewhere.
+#[must_use]
+pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget> {
+    let undone = |entry: &HistoryEntry| match &entry.event {
+        HistoryEvent::Replied { outcome } => matches!(
+            outcome,
+            ReplyOutcome::Redirected | ReplyOutcome::WrongRecipient | ReplyOutcome::Declined | ReplyOutcome::Cancelled
+        ),
+        // By its sender, who names another specialist or refers anew; a person who opens it means it as it was.
+        HistoryEvent::Reopened => entry.message.is_some(),
+        HistoryEvent::Received
+        | HistoryEvent::Changed
+        | HistoryEvent::Held
+        | HistoryEvent::Acknowledged
+        | HistoryEvent::Requested
+        | HistoryEvent::Unclear
+        | HistoryEvent::DeliveryDead
+        | HistoryEvent::Reported
+        | HistoryEvent::CancelRequested
+        | HistoryEvent::Confirmed { .. }
+        | HistoryEvent::Corrected { .. }
+        | HistoryEvent::Merged { .. }
+        | HistoryEvent::Routed { .. }
+        | HistoryEvent::ReplySetAside
+        | HistoryEvent::Rejected { .. } => false,
+    };
+    let to = referral.history.iter().rev().take_while(|entry| !undone(entry)).find_map(|entry| {
+        let HistoryEvent::Routed { to } = &entry.event else { return None };
+        Some(to)
+    })?;
+    let through = way_out(config, config.directory.entries.get(to)?)?;
+    Some(RouteTarget { through, to: to.clone() })
 }
 
 fn by_specialty(channel: &InboundChannel, provider: &Provider) -> Option<RouteTarget> {

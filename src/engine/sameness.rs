@@ -6,12 +6,46 @@
 
 use super::referring::is_over;
 use crate::{
+    message::Message,
     referral::{HeldReason, Patient, PatientIdentifier, Problem, Record, Referral},
     store::{Store, StoreError},
 };
 
 /// How many ended referrals of one patient to one specialty are passed by on the way to one that is open.
 const TWINS_MAX: usize = 100;
+
+/// How many times the same message without a control id is followed, each real because something came between.
+const REPEATS_MAX: usize = 1_000;
+
+/// The key by which the store knows a message again.
+///
+/// Where MSH-10 names the message, its sender means the same one whenever it comes. Where it does not (it is empty, constant, or counts
+/// anew), the same content again is a repeat only as long as nothing else came about its referral: booked, cancelled and booked again is
+/// real, and so is a referral that is sent again after its cancel.
+pub(super) fn repeat_key(store: &Store, key: &str, is_named: bool) -> Result<String, StoreError> {
+    let mut latest = key.to_owned();
+    if is_named {
+        return Ok(latest);
+    }
+    for _ in 0..REPEATS_MAX {
+        match store.message_by_key(&latest)? {
+            Some(known) if is_overtaken(store, &known)? => latest = format!("{key}|after|{}", known.id),
+            Some(_) | None => break,
+        }
+    }
+    Ok(latest)
+}
+
+/// Whether something came about a message's referral after it.
+fn is_overtaken(store: &Store, message: &Message) -> Result<bool, StoreError> {
+    for id in &message.referrals {
+        let last = store.referral(*id)?.and_then(|referral| referral.sources.last().map(|source| source.message));
+        if last.is_some_and(|last| last != message.id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Whether two records can be about one person.
 ///

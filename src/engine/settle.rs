@@ -3,6 +3,8 @@
 
 mod onward;
 
+pub(super) use self::onward::go_on_released;
+
 use std::collections::BTreeSet;
 
 use jiff::{Timestamp, civil::Date};
@@ -265,7 +267,7 @@ impl<'a> Settlement<'a> {
     }
 
     /// Tells every desk that was asked what was decided, except one; what is still queued is composed anew, and says it all.
-    fn tell_the_asked(&mut self, purpose: Purpose, except: Option<&str>) -> Result<(), SettleError> {
+    fn tell_the_asked(&mut self, purpose: Purpose, except: Option<&str>) -> Result<(), StoreError> {
         let store = &self.context.store;
         let queued = store.deliveries(&DeliveryFilter {
             referral: Some(self.referral.id),
@@ -297,7 +299,12 @@ impl<'a> Settlement<'a> {
             SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
         })?;
         self.no_longer_without_route();
-        self.referral.record.release(HeldReason::WrongRecipient);
+        // What the desk before did not get or is not for, another one is asked.
+        for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
+            self.referral.record.release(reason);
+        }
+        // Whatever the one before said of it, this one has said nothing yet.
+        self.referral.record.appointment = None;
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         // Who was asked before must not book it as well.
         self.tell_the_asked(Purpose::Withdrawal, Some(to))?;

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Context, hl7_letters};
+use super::{Context, hl7_letters, settle};
 use crate::{
-    delivery::{Content, Delivery, DeliveryState, Hl7Content},
+    delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
     ids::{BodyId, DeliveryId},
     normalize::hl7::{Hl7Rules, normalize},
     protocols::hl7::{Message, RawHeader, ReadLimits, Text},
-    referral::HeldReason,
+    referral::{HeldReason, Problem, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
@@ -119,7 +119,7 @@ pub(super) async fn skip(context: &Context, id: DeliveryId) -> Result<Delivery, 
         let reason = delivery.reason.map_or_else(String::new, |reason| format!("; it was: {reason}"));
         delivery.reason = Some(format!("skipped by a person{reason}"));
         let mut decision = guarded(was, delivery.clone());
-        decision.referrals.extend(released(context, &delivery).map_err(|error| plain(&error))?);
+        skipped(context, &delivery, &mut decision).map_err(|error| plain(&error))?;
         match context.store.settle(decision).await {
             Ok(()) => {
                 tracing::info!(delivery = %id, channel = %delivery.through, "skipped by a person");
@@ -132,19 +132,35 @@ pub(super) async fn skip(context: &Context, id: DeliveryId) -> Result<Delivery, 
     Err(plain(&StoreError::Stale))
 }
 
-/// The referral, if this was the last dead delivery that held it.
-fn released(context: &Context, skipped: &Delivery) -> Result<Option<ReferralWrite>, StoreError> {
-    let Some(mut referral) = skipped.referral.map(|id| context.store.referral(id)).transpose()?.flatten() else {
-        return Ok(None);
-    };
-    let filter = DeliveryFilter { referral: skipped.referral, state: Some(DeliveryState::Dead), limit: 0 };
-    let others = context.store.deliveries(&filter)?.iter().any(|dead| dead.id != skipped.id);
-    if others || !referral.record.held.contains(&HeldReason::DeadDelivery) {
-        return Ok(None);
-    }
-    referral.record.release(HeldReason::DeadDelivery);
+/// What it means for the referral: it is released, if this was the last dead delivery that held it. Where it was the only request, nobody
+/// is asked now, and a person must say who is.
+fn skipped(context: &Context, skipped: &Delivery, decision: &mut Decision) -> Result<(), StoreError> {
+    let store = &context.store;
+    let Some(mut referral) = skipped.referral.map(|id| store.referral(id)).transpose()?.flatten() else { return Ok(()) };
     let read_version = Some(referral.version);
-    Ok(Some(ReferralWrite { referral, read_version, keys: Vec::new() }))
+    let deliveries = store.deliveries(&DeliveryFilter { referral: skipped.referral, ..DeliveryFilter::default() })?;
+    let mut others = deliveries.iter().filter(|other| other.id != skipped.id);
+    let waits = matches!(referral.status, Status::New | Status::Redirected);
+    let asks = |other: &Delivery| {
+        other.purpose == Purpose::ConfirmationRequest && matches!(other.state, DeliveryState::Queued | DeliveryState::InFlight)
+    };
+    let nobody_is_asked = skipped.purpose == Purpose::ConfirmationRequest && waits && !others.clone().any(asks);
+    let releases =
+        referral.record.held.contains(&HeldReason::DeadDelivery) && !others.any(|other| other.state == DeliveryState::Dead);
+    if releases {
+        referral.record.release(HeldReason::DeadDelivery);
+    }
+    if nobody_is_asked {
+        referral.record.hold(HeldReason::NoRoute);
+        let text = "the request was skipped by a person, so nobody is asked: `route` it, or `reject` it";
+        referral.record.problems.push(Problem::new("no-route", text));
+    } else if releases {
+        referral = settle::go_on_released(context, referral, decision)?;
+    }
+    if nobody_is_asked || releases {
+        decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
+    }
+    Ok(())
 }
 
 async fn write(context: &Context, delivery: Delivery, was: DeliveryState, bodies: Vec<Bytes>) -> Result<Delivery, String> {

@@ -48,6 +48,9 @@ pub struct MllpConfig {
     /// The largest message taken, in bytes.
     #[serde(default = "defaults::frame_bytes_max")]
     pub frame_bytes_max: usize,
+    /// The most messages over 1 MiB that are received and stored at once; further ones wait.
+    #[serde(default = "defaults::large_frames_max")]
+    pub large_frames_max: usize,
     /// The most connections at once; further ones are closed.
     #[serde(default = "defaults::connections_max")]
     pub connections_max: usize,
@@ -93,7 +96,10 @@ pub enum BatchAnswers {
 
 mod defaults {
     pub(super) fn frame_bytes_max() -> usize {
-        33_554_432
+        67_108_864
+    }
+    pub(super) fn large_frames_max() -> usize {
+        8
     }
     pub(super) fn connections_max() -> usize {
         256

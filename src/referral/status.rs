@@ -83,10 +83,11 @@ impl Status {
             Self::NeedsInformation => Some("ask the sender for what the specialist's answer names; what they send moves it on"),
             Self::Declined => Some("find another specialist: `route ENTRY`; or tell the sender, and `reject`"),
             Self::NoShow => Some("ask the patient and the practice: `reply scheduled --at …` for a new appointment, or `reject`"),
-            Self::Redirected => Some("say to whom it goes now: `route ENTRY`"),
             Self::CancelRequested => Some("the specialist was told where they had it: `reject` cancels it, `reopen` keeps it"),
             Self::Expired => Some("ask the sender: `reopen`, or `reject`"),
+            // Where nobody knows to whom it goes, it is held for that.
             Self::New
+            | Self::Redirected
             | Self::Requested
             | Self::Confirmed
             | Self::Accepted
@@ -135,13 +136,25 @@ impl Status {
                 _ => self,
             },
             HistoryEvent::Replied { outcome } => self.after_reply(*outcome),
+            // A person passes it on: whatever the desk before said of it, the next one has said nothing yet.
+            HistoryEvent::Routed { .. } => match self {
+                Self::New | Self::Completed | Self::CancelRequested | Self::Cancelled | Self::Closed => self,
+                Self::Requested
+                | Self::Confirmed
+                | Self::Accepted
+                | Self::NeedsInformation
+                | Self::Declined
+                | Self::Redirected
+                | Self::Scheduled
+                | Self::NoShow
+                | Self::Expired => Self::Redirected,
+            },
             HistoryEvent::Received
             | HistoryEvent::Changed
             | HistoryEvent::Held
             | HistoryEvent::Confirmed { .. }
             | HistoryEvent::Corrected { .. }
             | HistoryEvent::Merged { .. }
-            | HistoryEvent::Routed { .. }
             | HistoryEvent::ReplySetAside
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead

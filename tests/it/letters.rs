@@ -68,6 +68,7 @@ fn a_desk_that_is_asked_by_an_untrusted_mail_gets_the_referral_itself_by_fax() {
     send(&site, &format!("{message}{}{}", document(1, "pdf", &scan()), document(2, "rtf", b"{\\rtf1 Secretname was seen}")));
     delivery(&site, "confirmation-request", "sent");
     let pages = faxed(&site, &delivery(&site, "pages", "sent"));
+    assert!(pages[0].contains("by fax to or email +1 503-555-0100 referrals@loopline.example"), "{}", pages[0]);
     assert_eq!(pages.len(), 3, "the cover, what the referral says, and the attached scan: {pages:#?}");
     assert!(pages[0].contains("Pages of a referral") && pages[0].contains("3 with this one"), "{}", pages[0]);
     assert!(pages[1].contains("Quillfeather") && pages[1].contains("Palpitations on exertion"), "{}", pages[1]);

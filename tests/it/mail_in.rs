@@ -158,6 +158,26 @@ fn a_mail_that_came_back_makes_its_delivery_dead_and_holds_the_referral() {
     assert_eq!((&referral["status"], &referral["held"][0]), (&"requested".into(), &"dead-delivery".into()), "{referral:#}");
 }
 
+#[test]
+fn an_acknowledgement_that_came_back_was_not_delivered() {
+    let site = Site::new();
+    let _running = site.start();
+    site.drop_mail(
+        "m1",
+        "From: office@elm-street.example\nTo: referrals@loopline.example\nSubject: referral\nMessage-ID: <m1@elm-street.example>\n\
+         Date: Sat, 21 Nov 2026 10:00:00 -0800\n\nPatient: Ottoline Quill\nDOB: 02/14/1962\nPriority: routine\nSpecialty: Cardiology\nReason: palpitations\n",
+    );
+    let to_sender = |mail: &String| mail.contains("To: office@elm-street.example");
+    assert!(wait_for(|| site.mails_out().iter().any(to_sender)), "{:#?}\n{}", site.messages(), site.log());
+    let acknowledgement = site.mails_out().into_iter().find(to_sender).unwrap();
+    let (local, token, domain) = way_back(&acknowledgement);
+    let returned: String = acknowledgement.lines().take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    let came_back = bounce(&format!("{local}+b-{token}@{domain}"), &returned);
+    site.drop_mail("b1", &came_back.replace("desk@northside-heart.example", "office@elm-street.example"));
+    let standing = || site.messages().into_iter().find(|one| one["kind"] == "referral").unwrap()["acknowledgement"].clone();
+    assert!(wait_for(|| standing() == "undelivered"), "{:#?}", site.messages());
+}
+
 /// What Postfix sends to an envelope sender (RFC 3464) when the specialist's server knows no such mailbox.
 fn bounce(envelope_sender: &str, returned_headers: &str) -> String {
     format!(

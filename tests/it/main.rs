@@ -16,6 +16,7 @@ mod mail_in;
 mod main_job;
 mod mllp_connection;
 mod mllp_out;
+mod onward;
 mod operations;
 mod people;
 mod privacy;

@@ -135,6 +135,32 @@ fn quirk_1_32_one_byte_at_a_time_two_in_a_packet_and_a_silent_neighbour() {
 }
 
 #[test]
+fn quirk_1_32_an_answer_that_does_not_reach_its_sender_is_noted_and_given_again() {
+    let site = site("");
+    let _engine = site.start();
+    let message = |id: &str| referral_message(id, id, "Zebrano");
+    // The answer to the first finds the connection closed, which resets it, so the one to the second meets nobody; mostly.
+    let undelivered = (0..50).map(|number| (format!("K{number}"), format!("L{number}"))).find(|(first, second)| {
+        let mut hasty = Peer::connect(&site.mllp());
+        hasty.write(&[framed(&message(first)), framed(&message(second))].concat()).unwrap();
+        drop(hasty);
+        let kept = || site.messages().into_iter().find(|message| message["control_id"] == *second);
+        wait_for(|| kept().is_some());
+        // It is noted a moment after it was found out.
+        (0..20).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            kept().is_some_and(|message| message["acknowledgement"] == "undelivered")
+        })
+    });
+    let (_, second) = undelivered.expect("one answer does not arrive");
+    let answer = Peer::connect(&site.mllp()).send(&message(&second)).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
+    let all = site.messages();
+    let same: Vec<_> = all.iter().filter(|message| message["control_id"] == *second).collect();
+    assert_eq!((same.len(), &same[0]["acknowledgement"]), (1, &Value::from("sent")));
+}
+
+#[test]
 fn quirk_2_a_truncated_message_a_too_large_one_and_a_fragment_are_refused_and_not_kept() {
     let site = site("frame_bytes_max = 4_096");
     let _engine = site.start();

@@ -33,6 +33,29 @@ fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() 
 }
 
 #[test]
+fn a_json_log_line_says_nothing_under_the_same_name_twice() {
+    let site = Site::new();
+    let running = site.start();
+    Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap();
+    site.drop_file("fax-in/a.pdf", b"%PDF-1.4\nnothing else\n");
+    assert!(wait_for(|| site.log().contains("it cannot be read; a person must look")), "{}", site.log());
+    assert_eq!(running.stop(), Some(0));
+    let log = site.log();
+    assert!(log.contains("\"message_id\":"), "{log}");
+    let twice = log.lines().find(|line| line.matches("\"message\":").count() != 1);
+    assert_eq!(twice, None);
+}
+
+#[test]
+fn a_send_without_a_port_is_wrong_usage() {
+    for to in ["localhost", "localhost:", ":2575", "localhost:0", "localhost:99999"] {
+        let output = Site::new().command().args(["send", "x.hl7", "--to", to]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{to}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("such as 127.0.0.1:2575"), "{to}");
+    }
+}
+
+#[test]
 fn sighup_says_which_settings_wait_for_a_restart() {
     let site = Site::new();
     let running = site.start();

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::SettingsSources,
     engine::suspension,
-    message::Arrival,
+    message::{Arrival, Protocol},
     normalize::hl7::{Hl7Rules, Profile, Profiles, Strict, UnknownReferral, normalize},
     reader::{ReaderOptions, ReaderPool},
     referral::TokenKey,

@@ -48,10 +48,10 @@ impl MailReading<'_> {
     /// Reads a mail: the new referrals first, then what else it brings and says. Never empty.
     pub(crate) async fn read(&self, body: &[u8]) -> Result<Vec<Found>, Unread> {
         let time_zone = TimeZone::get(&self.settings.time_zone).unwrap_or(TimeZone::UTC);
-        let mail = guarded(|| {
+        let (mail, begins) = guarded(|| {
             let mail = email::read(body, MailLimits::default());
             let rules = MailRules { key: self.key, now: self.now, time_zone: &time_zone, region: &self.settings.region };
-            email::normalize(&mail, &rules)
+            (email::normalize(&mail, &rules), mail.automatic.is_none() && mail.answers.is_empty())
         })?;
         let mut found = Vec::new();
         for part in &mail.hl7 {
@@ -60,7 +60,9 @@ impl MailReading<'_> {
         for part in &mail.documents {
             found.push(self.document(part).await?);
         }
-        Ok(arranged(with_own_words(found, mail)))
+        let mut found = arranged(with_own_words(found, mail));
+        found.iter_mut().for_each(|one| one.is_answered = begins);
+        Ok(found)
     }
 
     fn hl7(&self, part: &Part) -> Result<Vec<Found>, Unread> {
@@ -104,7 +106,7 @@ impl MailReading<'_> {
         };
         // Without its keys it can only be a referral of its own, never another one's next version.
         let keys = if self.trusted_sender { referral_keys } else { Vec::new() };
-        Found { outcome: placed(outcome, part), keys, doubt, wait_seconds: 0 }
+        Found { keys, doubt, ..Found::of(placed(outcome, part)) }
     }
 
     async fn document(&self, part: &Part) -> Result<Found, Unread> {
@@ -118,7 +120,7 @@ impl MailReading<'_> {
             Err(unread) => return self.given_up(part, unread),
         };
         let doubt = (outcome.kind == Kind::Reply).then_some("a page that came back is read by a person");
-        Ok(Found { outcome: placed(outcome, part), keys: Vec::new(), doubt, wait_seconds: 0 })
+        Ok(Found { doubt, ..Found::of(placed(outcome, part)) })
     }
 
     /// A part at which the reading broke off. Another attempt may help; after the last, the other parts are taken without it.

@@ -3,19 +3,37 @@
 use jiff::Timestamp;
 
 use super::{
-    super::{decide::asked, route},
-    SettleError, Settlement,
+    super::{Context, decide::asked, route},
+    Settlement,
 };
 use crate::{
     config::RouteTarget,
-    delivery::{DeliveryState, Purpose},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Status},
-    store::DeliveryFilter,
+    delivery::{Delivery, DeliveryState, Purpose},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Referral, Status},
+    store::{Decision, DeliveryFilter, StoreError},
 };
+
+/// What follows when the end of a delivery took away what held a referral: the request that waited for that. Gives the referral as it
+/// stands then.
+///
+/// # Errors
+/// The store cannot be read.
+pub(in super::super) fn go_on_released(
+    context: &Context,
+    referral: Referral,
+    decision: &mut Decision,
+) -> Result<Referral, StoreError> {
+    let mut settlement = Settlement::new(context, referral, "");
+    settlement.go_on()?;
+    let Decision { deliveries, recompose, .. } = settlement.decision;
+    decision.deliveries.extend(deliveries);
+    decision.recompose.extend(recompose);
+    Ok(settlement.referral)
+}
 
 impl Settlement<'_> {
     /// A destination may fit now: the specialty was corrected, or the directory.
-    fn find_route(&mut self) -> Result<(), SettleError> {
+    fn find_route(&mut self) -> Result<(), StoreError> {
         if self.target.is_some()
             || self.referral.status != Status::New
             || !self.referral.record.held.contains(&HeldReason::NoRoute)
@@ -32,6 +50,9 @@ impl Settlement<'_> {
 
     fn destination(&self) -> Option<RouteTarget> {
         let config = self.context.config();
+        if let Some(chosen) = route::chosen(&config, &self.referral) {
+            return Some(chosen);
+        }
         let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
         route::destination(&config, channel, &self.referral.record)
     }
@@ -43,7 +64,7 @@ impl Settlement<'_> {
     }
 
     /// Whether the specialist has a letter that says less than the record does now.
-    fn owes_update(&self) -> Result<bool, SettleError> {
+    fn owes_update(&self) -> Result<bool, StoreError> {
         let changed = |entry: &&HistoryEntry| matches!(entry.event, HistoryEvent::Changed | HistoryEvent::Corrected { .. });
         let Some(changed) = self.referral.history.iter().rev().find(changed) else { return Ok(false) };
         let filter = DeliveryFilter { referral: Some(self.referral.id), ..DeliveryFilter::default() };
@@ -57,7 +78,7 @@ impl Settlement<'_> {
 
     /// Queues the confirmation request of a referral that nothing holds any more and that nobody is asked about, and wherever a person
     /// said to whom it goes.
-    pub(super) fn go_on(&mut self) -> Result<(), SettleError> {
+    pub(super) fn go_on(&mut self) -> Result<(), StoreError> {
         if matches!(self.referral.status, Status::Cancelled | Status::Closed) {
             return Ok(());
         }
@@ -65,16 +86,11 @@ impl Settlement<'_> {
         if !self.referral.record.stops_letters() && self.target.is_none() && self.owes_update()? {
             self.tell_the_asked(Purpose::Update, None)?;
         }
-        if !self.referral.record.held.is_empty() {
+        // Whoever says to whom it goes says that it goes: a reply of another desk that waits, or a dead letter to it, is no reason not to.
+        let record = &self.referral.record;
+        let stays = if self.target.is_some() { record.stops_letters() } else { !record.held.is_empty() };
+        if stays || (self.target.is_none() && !self.waits_to_be_asked_about()?) {
             return Ok(());
-        }
-        if self.target.is_none() {
-            let waits = matches!(self.referral.status, Status::New | Status::Redirected);
-            let asked = asked(&self.context.store, self.referral.id)?;
-            let on_the_way = asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight));
-            if !waits || on_the_way {
-                return Ok(());
-            }
         }
         match self.target.take().or_else(|| self.destination()) {
             Some(target) => {
@@ -90,5 +106,15 @@ impl Settlement<'_> {
             None => self.referral.record.hold(HeldReason::NoRoute),
         }
         Ok(())
+    }
+
+    /// Whether nobody is being asked about it, not even by what this very act queued.
+    fn waits_to_be_asked_about(&self) -> Result<bool, StoreError> {
+        let asks = |delivery: &Delivery| delivery.purpose == Purpose::ConfirmationRequest;
+        if !matches!(self.referral.status, Status::New | Status::Redirected) || self.decision.deliveries.iter().any(asks) {
+            return Ok(false);
+        }
+        let asked = asked(&self.context.store, self.referral.id)?;
+        Ok(!asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight)))
     }
 }

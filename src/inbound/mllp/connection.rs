@@ -5,17 +5,23 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::OwnedSemaphorePermit,
     time::{Instant, timeout},
 };
 use tokio_util::codec::Decoder;
 
 use super::{Door, listener::Channel, turned_away::Reason};
-use crate::{ids::MessageId, protocols::mllp::MllpCodec};
+use crate::{
+    ids::MessageId,
+    protocols::mllp::{Frame, MllpCodec},
+};
 
 /// How long a stop waits for the frame that is being received.
 const STOP_SECONDS_MAX: u64 = 5;
 /// How much is read at once at least.
 const READ_BYTES: usize = 16_384;
+/// A frame over this takes one of the places for large ones.
+const LARGE_FRAME_BYTES: usize = 1_048_576;
 
 /// A connection over a plain or a TLS stream.
 pub(super) struct Connection<S, D> {
@@ -28,6 +34,8 @@ pub(super) struct Connection<S, D> {
     buffer: BytesMut,
     /// Whether the peer ever sent anything.
     spoke: bool,
+    /// The place of a large frame, from when it is known to be one until it is answered.
+    large: Option<OwnedSemaphorePermit>,
 }
 
 /// Whether a connection goes on.
@@ -47,7 +55,7 @@ enum Read {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
     pub(super) fn new(channel: Arc<Channel<D>>, stream: S, peer: SocketAddr) -> Self {
         let codec = MllpCodec::new(channel.config.frame_bytes_max);
-        Self { channel, stream, peer, answered: Vec::new(), codec, buffer: BytesMut::new(), spoke: false }
+        Self { channel, stream, peer, answered: Vec::new(), codec, buffer: BytesMut::new(), spoke: false, large: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -64,6 +72,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
         loop {
             while let Some(frame) = self.codec.decode(&mut self.buffer)? {
                 frame_began = None;
+                let is_large = matches!(&frame, Frame::Message(body) if body.len() > LARGE_FRAME_BYTES);
+                if is_large && !self.take_place(&mut frame_began).await {
+                    return self.stream.shutdown().await;
+                }
                 if self.handle(frame).await? == Next::Close {
                     return self.stream.shutdown().await;
                 }
@@ -75,6 +87,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
                 frame_began = None;
             } else if frame_began.is_none() {
                 frame_began = Some(Instant::now());
+            }
+            if self.buffer.len() <= LARGE_FRAME_BYTES {
+                self.leave_place();
+            } else if !self.take_place(&mut frame_began).await {
+                return self.stream.shutdown().await;
             }
             match self.read(frame_began).await? {
                 Read::Some => self.spoke = true,
@@ -93,6 +110,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
                     return self.stream.shutdown().await;
                 }
             }
+        }
+    }
+
+    /// Waits for the place of a large frame. Meanwhile nothing is read, so its peer waits too. False: no place came free in the time for a
+    /// frame, or the engine stops; the sender sends it again.
+    async fn take_place(&mut self, frame_began: &mut Option<Instant>) -> bool {
+        if self.large.is_some() {
+            return true;
+        }
+        let limit = Duration::from_secs(self.channel.config.frame_seconds_max);
+        let place = timeout(limit, Arc::clone(&self.channel.large_frames).acquire_owned());
+        tokio::select! {
+            place = place => self.large = place.ok().and_then(Result::ok),
+            () = self.channel.shutdown.cancelled() => {}
+        }
+        if self.large.is_none() && !self.channel.shutdown.is_cancelled() {
+            self.turn_away(Reason::TooManyLargeFrames, "");
+        }
+        *frame_began = frame_began.map(|_| Instant::now());
+        self.large.is_some()
+    }
+
+    /// Gives back the place of a large frame, and the room that it took.
+    fn leave_place(&mut self) {
+        if self.large.is_some() {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+            self.large = None;
         }
     }
 

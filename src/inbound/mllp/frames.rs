@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
             self.turn_away(Reason::TooManyMessages, "");
             let text = format!("a batch of more than {most} messages is not taken here: send it in parts");
             let first = envelope.messages().next().unwrap_or_default();
-            self.refuse(first, &Refusal::reject(104, "MSH^1", text)).await?;
+            self.refuse(first, &Refusal::not_kept(104, text)).await?;
             return Ok(Next::GoOn);
         }
         for (claimed, found) in envelope.wrong_counts() {

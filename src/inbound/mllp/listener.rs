@@ -41,6 +41,8 @@ pub(super) struct Channel<D> {
     pub(super) config: MllpConfig,
     pub(super) door: D,
     pub(super) in_flight: Semaphore,
+    /// The places of large frames.
+    pub(super) large_frames: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,
     tls: Option<ServerTls>,
     places: Places,
@@ -64,6 +66,7 @@ pub(super) async fn serve<D: Door>(inbound: MllpInbound, door: D, shutdown: Canc
         name,
         places: Places::new(config.connections_max, config.connections_per_peer_max),
         in_flight: Semaphore::new(config.messages_in_flight_max),
+        large_frames: Arc::new(Semaphore::new(config.large_frames_max)),
         config,
         door,
         shutdown: shutdown.clone(),

@@ -26,11 +26,22 @@ use crate::{
 struct Echo {
     turned_away: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     undelivered: Arc<Mutex<usize>>,
+    /// How many large messages are at hand, and were at most.
+    large: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Door for Echo {
     async fn take(&self, arrival: Arrival) -> Result<Taken, IntakeError> {
         let body = arrival.body;
+        if body.len() > 1_048_576 {
+            {
+                let mut large = self.large.lock().unwrap();
+                large.0 += 1;
+                large.1 = large.1.max(large.0);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.large.lock().unwrap().0 -= 1;
+        }
         if body.starts_with(b"MSH|full") {
             let source = StoreError::Unavailable(std::io::Error::other("disk full"));
             return Err(IntakeError::Unavailable { answer: Some(Bytes::from_static(b"AR\r")), source });
@@ -152,6 +163,32 @@ async fn one_connection_too_many_is_closed() {
     let mut nothing = Vec::new();
     let closed = timeout(Duration::from_secs(20), second.read_to_end(&mut nothing)).await.unwrap();
     assert!(closed.is_err() || nothing.is_empty());
+}
+
+#[tokio::test]
+async fn large_messages_take_turns_so_that_memory_is_bounded() {
+    let server = serve(|config| {
+        config.frame_bytes_max = 4_000_000;
+        config.large_frames_max = 2;
+    });
+    let large = [b"\x0BMSH|", vec![b'x'; 1_500_000].as_slice(), b"\r\x1C\r"].concat();
+    let mut peers = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (address, large) = (server.address, large.clone());
+        peers.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let (mut reading, mut writing) = stream.split();
+            let mut answer = vec![0; large.len()];
+            let (written, read) = tokio::join!(writing.write_all(&large), reading.read_exact(&mut answer));
+            written.unwrap();
+            read.unwrap();
+            answer == large
+        });
+    }
+    assert_eq!(exchange(&server, b"\x0BMSH|1\r\x1C\r").await, b"\x0BMSH|1\r\x1C\r", "small ones do not wait");
+    assert!(peers.join_all().await.into_iter().all(|whole| whole), "each is answered");
+    let most = server.door.large.lock().unwrap().1;
+    assert!((1..=2).contains(&most), "{most} at once");
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(super) enum Reason {
     Idle,
     Truncated,
     TooLarge,
+    TooManyLargeFrames,
     TooManyMessages,
     NoMessage,
 }
@@ -49,6 +50,7 @@ impl Reason {
             Self::Idle => "idle",
             Self::Truncated => "truncated",
             Self::TooLarge => "too-large",
+            Self::TooManyLargeFrames => "too-many-large-frames",
             Self::TooManyMessages => "too-many-messages",
             Self::NoMessage => "no-message",
         }
@@ -70,6 +72,7 @@ impl Reason {
             Self::Idle => "closed: nothing was sent for too long (idle_seconds_max)",
             Self::Truncated => "refused: a message broke off before its end",
             Self::TooLarge => "refused and closed: a message was larger than is taken (frame_bytes_max)",
+            Self::TooManyLargeFrames => "closed: others sent large messages for too long (large_frames_max, frame_seconds_max)",
             Self::TooManyMessages => "refused: a batch holds more messages than are taken (batch_messages_max)",
             Self::NoMessage => "refused: a frame held no message that can be read",
         }

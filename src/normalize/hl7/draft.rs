@@ -12,6 +12,22 @@ use crate::{
 /// How many repetitions of a field are read: nobody has more phones, and each one costs time.
 pub(super) const REPETITIONS_MAX: usize = 50;
 
+/// Where `""` deletes a value, and which.
+const DELETABLE: [(&str, usize, &str); 12] = [
+    ("PID", 7, "patient.birth_date"),
+    ("PID", 8, "patient.sex"),
+    ("PID", 11, "patient.address"),
+    ("PID", 13, "patient.phones"),
+    ("PID", 30, "patient.deceased"),
+    ("RF1", 2, "priority"),
+    ("RF1", 8, "expires_at"),
+    ("OBR", 31, "request.reason"),
+    ("DG1", 3, "request.diagnoses"),
+    ("PR1", 3, "request.procedures"),
+    ("IN1", 4, "insurance"),
+    ("NTE", 3, "notes"),
+];
+
 /// A record in the making.
 pub(super) struct Draft<'t, 'm> {
     pub(super) message: &'m Message<'t>,
@@ -54,6 +70,7 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     draft.payload();
     draft.mapped();
     draft.patient_numbers();
+    draft.deletions();
     draft.judge();
     let is_document = draft.is_document();
     let Draft { mut outcome, warnings, mut record, .. } = draft;
@@ -184,6 +201,16 @@ impl<'t, 'm> Draft<'t, 'm> {
                 self.doubt("phone-unreadable", &leaf, format!("{place} is no phone number of the region: it was kept as sent"));
             }
             into.phones.push(Phone { number: read.unwrap_or(number), usage: Some(usage) });
+        }
+    }
+
+    /// Notes what the sender deletes (`""`): of what is only empty it says nothing.
+    fn deletions(&mut self) {
+        for (segment, field, path) in DELETABLE {
+            let all = self.message.all(segment);
+            if all.take(1).any(|segment| segment.field(field).raw().trim() == "\"\"") {
+                self.note("deleted", path, format!("{} deletes it", location(segment, 1, field)));
+            }
         }
     }
 

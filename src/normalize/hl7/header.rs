@@ -179,8 +179,10 @@ impl Header {
 pub enum RefusalLevel {
     /// AE: the content is wrong; sent again, it is refused again.
     Error,
-    /// AR: not for us, or not now.
+    /// AR: not for us.
     Reject,
+    /// AR; as an accept acknowledgement CE: it cannot be kept, for its size or for trouble of the store.
+    NotKept,
 }
 
 /// Why a message is refused.
@@ -201,6 +203,12 @@ impl Refusal {
     #[must_use]
     pub fn reject(code: u16, location: &str, text: impl Into<String>) -> Self {
         Self { level: RefusalLevel::Reject, code, location: location.to_owned(), text: text.into() }
+    }
+
+    /// AR or CE: it cannot be kept.
+    #[must_use]
+    pub fn not_kept(code: u16, text: impl Into<String>) -> Self {
+        Self { level: RefusalLevel::NotKept, ..Self::reject(code, "MSH^1", text) }
     }
 
     /// AE: the content is wrong.
@@ -230,13 +238,13 @@ impl Refusal {
     /// A frame over the cap.
     #[must_use]
     pub fn too_large(frame_bytes_max: usize) -> Self {
-        Self::reject(104, "MSH^1", format!("the message is larger than the {frame_bytes_max} bytes taken here"))
+        Self::not_kept(104, format!("the message is larger than the {frame_bytes_max} bytes taken here"))
     }
 
     /// The store cannot write now.
     #[must_use]
     pub fn try_later() -> Self {
-        Self::reject(207, "MSH^1", "the message could not be stored now and was not taken: send it again later")
+        Self::not_kept(207, "the message could not be stored now and was not taken: send it again later")
     }
 }
 

@@ -36,7 +36,8 @@ const PLACES: [(&str, usize); 10] =
 /// Resolves the chain: [`PLACES`], or those that the profile names, then for a request an id derived from the content.
 pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose, profile: &Profile) -> Identity {
     let mut candidates = profile.referral_ids(message);
-    let chain: &[(&str, usize)] = if profile.referral_id.is_empty() { &PLACES } else { &[] };
+    // Whose chain a profile names is the sender's as a referrer: an answer of its quotes a number wherever one can stand.
+    let chain: &[(&str, usize)] = if profile.referral_id.is_empty() || !purpose.is_asked() { &PLACES } else { &[] };
     for (name, field) in chain.iter().copied() {
         let Some(segment) = message.first(name) else { continue };
         let id = segment.field(field).first();

@@ -240,7 +240,7 @@ fn unreadable_message(body: &[u8], unreadable: Unreadable, rules: &Hl7Rules) -> 
     }
     let text = format!("the message {}", unreadable.as_str());
     read.refuse(match unreadable {
-        Unreadable::TooLarge => Refusal::reject(104, "MSH^1", text),
+        Unreadable::TooLarge => Refusal::not_kept(104, text),
         Unreadable::WideCharacters => Refusal::reject(102, "MSH^1^18", text),
         Unreadable::NotHl7 | Unreadable::Delimiters | Unreadable::Unparsable => Refusal::reject(100, "MSH^1", text),
     });

@@ -124,9 +124,13 @@ impl<'t, 'm> Draft<'t, 'm> {
                 30 => text.eq_ignore_ascii_case("Y"),
                 _ => !text.is_empty(),
             };
-            if stated {
-                self.record.patient.deceased = Some(true);
+            let is_known = self.record.patient.deceased.is_some();
+            let denied = field == 30 && text.eq_ignore_ascii_case("N");
+            if (stated || denied) && !is_known {
                 self.seen_as("patient.deceased", &location("PID", 1, field), &text);
+            }
+            if stated && !is_known {
+                self.record.patient.deceased = Some(true);
                 self.note(
                     "patient-deceased",
                     "patient.deceased",

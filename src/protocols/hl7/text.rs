@@ -80,7 +80,7 @@ impl Delimiters {
 pub struct ReadLimits {
     /// Bytes.
     pub message_bytes_max: usize,
-    /// Delimiters: each costs about 600 bytes of memory while the message is read.
+    /// Delimiters, and segments that are a name alone: each costs memory and time while the message is read.
     pub delimiters_max: usize,
 }
 
@@ -235,6 +235,11 @@ impl Text {
             tolerances.push(Tolerance::UnreadableBytes);
         }
         let content = normalise(&text, &delimiters, &mut tolerances);
+        // A line that is a name alone got a delimiter of its own.
+        let is_many = content.len() > limits.delimiters_max;
+        if is_many && content.bytes().filter(|byte| delimiters.separates(*byte)).count() > limits.delimiters_max {
+            return Err(Unreadable::TooLarge);
+        }
         tolerances.sort_unstable();
         tolerances.dedup();
         Ok(Self { content, header, charset, tolerances })

@@ -44,6 +44,18 @@ fn zone_region_codes_and_numbers_are_the_senders() {
 }
 
 #[test]
+fn an_answer_of_a_sender_with_a_chain_of_its_own_is_known_by_every_number_it_quotes() {
+    let sch = format!("SCH|1{}REF-7", "|".repeat(25));
+    let booking = ["MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||SIU^S12|C1|P|2.4", &sch, PID];
+    for profile in ["", "referral_id = [\"RF1-11\", \"OBR-2\"]", "referral_id = [\"ZU2-11\"]"] {
+        let read = read(profile, &booking);
+        assert!(read.referral_keys.iter().any(|key| key.ends_with("|REF-7")), "{profile}: {:?}", read.referral_keys);
+    }
+    let zu2 = read("referral_id = [\"RF1-6\", \"ZU2-11\"]", &[booking[0], "SCH|1", PID, "ZU2|A||320|||^^||2024|||^^REF8"]);
+    assert!(zu2.referral_keys.iter().any(|key| key.ends_with("|REF8")), "{:?}", zu2.referral_keys);
+}
+
+#[test]
 fn a_number_that_fails_its_check_digit_is_marked() {
     let record = record(read("number_checks = { NHS = \"nhs-number\", MR = \"nhi\" }", &[MSH, RF1, PID]));
     assert!(record.review.iter().any(|path| path == "patient.identifiers.0.value"), "7 is no NHI number");

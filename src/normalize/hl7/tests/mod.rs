@@ -55,7 +55,7 @@ fn refused(lines: &[&str]) -> String {
     let refusal = read.refusal.unwrap();
     let level = match refusal.level {
         RefusalLevel::Error => "AE",
-        RefusalLevel::Reject => "AR",
+        RefusalLevel::Reject | RefusalLevel::NotKept => "AR",
     };
     format!("{level} {} {}", refusal.code, refusal.location)
 }

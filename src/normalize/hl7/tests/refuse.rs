@@ -32,6 +32,8 @@ fn reject_types_events_versions_and_processing_ids_that_are_not_taken() {
     assert_eq!(refused(&[&HEAD.replace("REF^I12^REF_I12", ""), PID]), "AR 200 MSH^1^9^1^1");
     assert_eq!(refused(&[&HEAD.replace("I12^REF_I12", "I16"), PID]), "AR 201 MSH^1^9^1^2");
     assert_eq!(refused(&[&HEAD.replace("|P|2", "|T|2"), RF1, RP, RT, PID]), "AR 202 MSH^1^11");
+    assert_eq!(refused(&[&HEAD.replace("|P|2", "|D|2"), RF1, RP, RT, PID]), "AR 202 MSH^1^11");
+    assert_eq!(refused(&[&HEAD.replace("|P|2.5.1", "|P|3.0"), RF1, RP, RT, PID]), "AR 203 MSH^1^12");
 }
 
 #[test]
@@ -64,6 +66,9 @@ fn reject_too_large() {
     let rules = Hl7Rules { limits: ReadLimits { message_bytes_max: 300, delimiters_max: 1_000 }, ..Hl7Rules::default() };
     let body = joined(&[HEAD, RF1, RP, RT, PID]);
     assert_eq!(normalize(&body, &rules).unwrap().refusal.unwrap().code, 104);
+    // Names alone have no delimiters, and cost as much as segments that have.
+    let names = [HEAD, RF1, RP, RT, PID, &"AAA\r".repeat(200_001)].join("\r");
+    assert_eq!(read_bytes(names.as_bytes()).refusal.unwrap().code, 104);
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! What a sender leaves out of a change: it stays as it was said before.
+//!
+//! # Design notes
+//! An empty field says nothing of its value, and `""` deletes it (HL7 chapter 2). A change of the priority alone that names the patient
+//! by number must not take the birth date away, nor the mark that the patient is dead. What is left out is filled field by field where a
+//! field stands for itself, and as a whole where parts of two values would make a third: a name, an address, a list.
+
+use super::settle;
+use crate::referral::{HeldReason, Record};
+
+/// The codes of problems that say no more than that a value is not there.
+const NOT_SAID: [&str; 2] = ["missing", "priority-missing"];
+
+/// The new record, with what it says nothing of as the old one has it.
+pub(super) fn filled(old: &Record, mut new: Record) -> Record {
+    let said: Vec<String> =
+        new.problems.iter().filter(|it| !NOT_SAID.contains(&it.code.as_str())).filter_map(|it| it.field.clone()).collect();
+    // Where there is evidence of a value, it was said: PID-30 N is no date of death, and no silence.
+    let said: Vec<String> = said.into_iter().chain(new.evidence.keys().cloned()).collect();
+    let mut paths = Vec::new();
+    let (was, is) = (&old.patient, &mut new.patient);
+    let mut filling = Filling { said: &said, paths: &mut paths };
+    filling.fill("patient.identifiers", &mut is.identifiers, &was.identifiers);
+    filling.fill("patient.name", &mut is.name, &was.name);
+    filling.fill("patient.birth_date", &mut is.birth_date, &was.birth_date);
+    filling.fill("patient.sex", &mut is.sex, &was.sex);
+    filling.fill("patient.deceased", &mut is.deceased, &was.deceased);
+    filling.fill("patient.phones", &mut is.phones, &was.phones);
+    filling.fill("patient.emails", &mut is.emails, &was.emails);
+    filling.fill("patient.address", &mut is.address, &was.address);
+    filling.fill("priority", &mut new.priority, &old.priority);
+    filling.fill("expires_at", &mut new.expires_at, &old.expires_at);
+    filling.fill("insurance", &mut new.insurance, &old.insurance);
+    filling.fill("authorization", &mut new.authorization, &old.authorization);
+    filling.fill("request.reason", &mut new.request.reason, &old.request.reason);
+    filling.fill("request.diagnoses", &mut new.request.diagnoses, &old.request.diagnoses);
+    filling.fill("request.procedures", &mut new.request.procedures, &old.request.procedures);
+    filling.fill("notes", &mut new.notes, &old.notes);
+    with_their_doubts(old, new, &paths)
+}
+
+/// What is known of the filled values comes with them: where they were read, what was wrong with them, who must look.
+fn with_their_doubts(old: &Record, mut new: Record, paths: &[&'static str]) -> Record {
+    let is_filled = |path: &str| paths.iter().any(|filled| is_at(path, filled));
+    new.problems.retain(|it| !(NOT_SAID.contains(&it.code.as_str()) && it.field.as_deref().is_some_and(is_filled)));
+    new.review.retain(|path| !is_filled(path));
+    new.problems.extend(old.problems.iter().filter(|it| it.field.as_deref().is_some_and(is_filled)).cloned());
+    for path in old.review.iter().filter(|path| is_filled(path)) {
+        new.mark(path);
+    }
+    new.evidence.extend(old.evidence.iter().filter(|(path, _)| is_filled(path)).map(|(path, it)| (path.clone(), it.clone())));
+    for (reason, about) in [(HeldReason::BlockingField, "patient"), (HeldReason::Deceased, "patient.deceased")] {
+        if old.held.contains(&reason) && paths.iter().any(|filled| is_at(filled, about)) {
+            new.hold(reason);
+        }
+    }
+    settle::release_settled(&mut new);
+    new
+}
+
+struct Filling<'a> {
+    /// The paths of which the message said something, though no value is left of it.
+    said: &'a [String],
+    /// The paths that were filled.
+    paths: &'a mut Vec<&'static str>,
+}
+
+impl Filling<'_> {
+    fn fill<T: Clone + Default + PartialEq>(&mut self, path: &'static str, new: &mut T, old: &T) {
+        let is_left_out = *new == T::default() && *old != T::default();
+        if is_left_out && !self.said.iter().any(|said| is_at(said, path)) {
+            new.clone_from(old);
+            self.paths.push(path);
+        }
+    }
+}
+
+/// Whether a path is this one or below it.
+fn is_at(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        normalize::hl7::{Hl7Rules, normalize},
+        referral::Priority,
+    };
+
+    fn record(rf1: &str, pid: &str, more: &str) -> Record {
+        let text = format!(
+            "MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|{rf1}\rPRD|RP|Phillips^Jesus\rPRD|RT|Ames^Dora\rPID|1||{pid}\r{more}"
+        );
+        normalize(text.as_bytes(), &Hl7Rules::default()).unwrap().outcome.record.unwrap()
+    }
+
+    const PID: &str =
+        "7^^^CEDAR^MR||Lee^Leslie^A||19341101|F|||12 Elm St^^Portland^OR^97201||^PRN^PH^^^415^2537700|||||||||||||||||Y";
+
+    fn old() -> Record {
+        record("P|R||||REF-1||20270520", PID, "DG1|1||K21.9^Reflux^I10C\rNTE|1||Please see.\rIN1|1|P|1|Payer\r")
+    }
+
+    #[test]
+    fn what_a_change_leaves_out_stays_and_what_it_says_is_taken() {
+        let new = filled(&old(), record("P|S||||REF-1", "7^^^CEDAR^MR||Lee^Leslie|||||||||", ""));
+        assert_eq!(new.priority, Priority::Stat);
+        assert_eq!(new.patient.birth_date.as_ref().unwrap().as_str(), "1934-11-01");
+        assert_eq!(new.patient.name.middle, None, "a name is said as a whole");
+        assert_eq!((new.patient.phones.len(), new.patient.address.city.as_deref()), (1, Some("Portland")));
+        assert_eq!((new.request.diagnoses.len(), new.notes.len(), new.insurance.len()), (1, 1, 1));
+        assert_eq!(new.expires_at.as_ref().unwrap().as_str(), "2027-05-20");
+        assert!(!new.problems.iter().any(|it| it.code == "missing"), "{:?}", new.problems);
+        assert_eq!(new.evidence["patient.birth_date"].location.as_deref(), Some("PID^1^7"));
+        assert_eq!(new.held, [HeldReason::Deceased], "a dead patient does not come alive by being left out");
+    }
+
+    #[test]
+    fn what_a_change_deletes_or_cannot_say_is_not_filled() {
+        let deleted = filled(&old(), record("P|\"\"||||REF-1||\"\"", "7^^^CEDAR^MR||Lee^Leslie||19341101|F|||\"\"||\"\"", ""));
+        assert_eq!((deleted.priority, &deleted.expires_at), (Priority::Unknown, &None));
+        assert!(deleted.patient.phones.is_empty() && deleted.patient.address.city.is_none());
+        let alive = filled(&old(), record("P|S||||REF-1", &PID.replace("|Y", "|N"), ""));
+        assert_eq!((alive.patient.deceased, alive.held.is_empty()), (None, true), "PID-30 N mends a wrong Y");
+        let wrong = filled(&old(), record("P|S||||REF-1", "7^^^CEDAR^MR||Lee^Leslie||19761325", ""));
+        assert_eq!(wrong.patient.birth_date, None, "what was meant is not known");
+        assert!(wrong.held.contains(&HeldReason::BlockingField) && wrong.review.contains(&"patient.birth_date".to_owned()));
+    }
+
+    #[test]
+    fn a_value_that_is_filled_brings_its_doubts_along() {
+        let mut doubtful = old();
+        doubtful.mark("patient.birth_date");
+        doubtful.hold(HeldReason::BlockingField);
+        let new = filled(&doubtful, record("P|S||||REF-1", "7^^^CEDAR^MR||Lee^Leslie", ""));
+        assert!(new.held.contains(&HeldReason::BlockingField) && new.review.contains(&"patient.birth_date".to_owned()));
+    }
+}

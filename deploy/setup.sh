@@ -65,7 +65,7 @@ cargo_is_recent() {
 
 # Finds a recent cargo, or installs one by rustup, and leaves it first in PATH.
 install_toolchain() {
-    local cargo_home=${CARGO_HOME:-$HOME/.cargo}
+    local cargo_home=${CARGO_HOME:-${HOME:-/root}/.cargo}
     if [ -x "$cargo_home/bin/cargo" ]; then
         export PATH="$cargo_home/bin:$PATH"
     fi

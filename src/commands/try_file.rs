@@ -191,11 +191,23 @@ fn sniff(bytes: &[u8]) -> Option<Protocol> {
     if [b"MSH".as_slice(), b"FHS", b"BHS"].iter().any(|segment| text.starts_with(segment)) {
         return Some(Protocol::Hl7);
     }
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    let header =
-        name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-    (header || text.starts_with(b"From ")).then_some(Protocol::Mail)
+    is_mail(bytes.get(..bytes.len().min(MAIL_HEAD_BYTES)).unwrap_or_default().trim_ascii_start()).then_some(Protocol::Mail)
+}
+
+/// How far into a file the headers are looked for that tell a mail.
+const MAIL_HEAD_BYTES: usize = 16_384;
+
+/// Whether it begins as a mail does: with a header, and among the headers one that every mail has. Many a text begins `word:`.
+fn is_mail(head: &[u8]) -> bool {
+    const TELLING: [&str; 8] = ["from", "date", "subject", "received", "message-id", "return-path", "delivered-to", "mime-version"];
+    let name = |line: &[u8]| {
+        let (name, _) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+        let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+        is_name.then(|| String::from_utf8_lossy(name).to_ascii_lowercase())
+    };
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty()).peekable();
+    let begins = lines.peek().is_some_and(|first| first.starts_with(b"From ") || name(first).is_some());
+    begins && lines.filter_map(name).any(|name| TELLING.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -210,6 +222,10 @@ mod tests {
         assert_eq!(sniff(b"\xef\xbb\xbfMSH|^~\\&|A"), Some(Protocol::Hl7));
         assert_eq!(sniff(b"\x0bMSH|^~\\&|A"), Some(Protocol::Hl7));
         assert_eq!(sniff(b"Received: from x\nFrom: a@example.org\n"), Some(Protocol::Mail));
+        assert_eq!(sniff(b"DKIM-Signature: v=1;\n b=x\nFrom: a@example.org\n"), Some(Protocol::Mail));
+        assert_eq!(sniff(b"From a@example.org Sat Nov 21\nSubject: x\n\nx"), Some(Protocol::Mail));
+        assert_eq!(sniff(b"root:x:0:0:root:/root:/bin/bash\nFrom x"), None);
+        assert_eq!(sniff(b"Note: call back\n\nFrom: somebody\n"), None, "below the empty line there are no headers");
         assert_eq!(sniff(b"hello"), None);
         assert_eq!(sniff(b""), None);
     }

@@ -201,9 +201,10 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     }
     let sent =
         desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Sent), limit: 0 })?;
-    let Some(mut delivery) =
-        sent.into_iter().find(|delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient)))
-    else {
+    let to_them = |delivery: &&Delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient));
+    // Of several letters to one address the one that came back; where the report does not say which, the first.
+    let named = sent.iter().filter(to_them).find(|delivery| Some(delivery.id) == bounce.delivery);
+    let Some(mut delivery) = named.or_else(|| sent.iter().find(to_them)).cloned() else {
         return desk.hold_message("a bounce of a recipient that nothing was sent to");
     };
     delivery.state = DeliveryState::Dead;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    ids::DeliveryId,
     ids::BodyId,
     referral::{Attachment, Problem, Record, Reply},
 };
@@ -68,6 +69,9 @@ pub struct Bounce {
     /// The referral whose delivery it is, where a token of ours proves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Which of the letters to it came back, where the report quotes the Message-ID of the letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryId>,
 }
 
 /// What normalization made of one message. Serialized, it is what `loopline try` prints.

@@ -159,6 +159,27 @@ fn a_mail_that_came_back_makes_its_delivery_dead_and_holds_the_referral() {
 }
 
 #[test]
+fn of_two_letters_to_one_desk_the_one_that_came_back_is_dead() {
+    let site = Site::new();
+    let _running = site.start();
+    let (reference, _) = asked_by_mail(&site);
+    let urgent = referral_message("M2", "P1", "Quillfeather").replace("REF^I12^REF_I12", "REF^I13^REF_I12");
+    Peer::connect(&site.mllp()).send(&urgent.replace("R^Routine", "S^STAT")).unwrap();
+    assert!(wait_for(|| site.mails_out().len() == 2), "{:#?}", site.deliveries());
+    let purpose_of = |mail: &str| {
+        let sent = site.deliveries().into_iter().find(|one| mail.contains(&one["id"].as_str().unwrap().to_lowercase()));
+        sent.unwrap()["purpose"].as_str().unwrap().to_owned()
+    };
+    let update = site.mails_out().into_iter().find(|mail| purpose_of(mail) == "update").unwrap();
+    let (local, token, domain) = way_back(&update);
+    let returned: String = update.lines().take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    site.drop_mail("b1", &bounce(&format!("{local}+b-{token}@{domain}"), &returned));
+    let dead = || site.deliveries().into_iter().filter(|one| one["state"] == "dead").collect::<Vec<_>>();
+    assert!(wait_for(|| !dead().is_empty()), "{:#?}", site.messages());
+    assert_eq!((dead().len(), &dead()[0]["purpose"]), (1, &"update".into()), "{reference}: {:#?}", dead());
+}
+
+#[test]
 fn an_acknowledgement_that_came_back_was_not_delivered() {
     let site = Site::new();
     let _running = site.start();

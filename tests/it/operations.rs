@@ -86,6 +86,36 @@ fn what_the_engine_writes_is_for_nobody_outside_its_group() {
     }
 }
 
+#[test]
+fn a_fax_is_exported_as_a_searchable_pdf_for_its_owner_alone() {
+    use std::os::unix::fs::MetadataExt;
+    let site = Site::new();
+    let _running = site.start();
+    let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/fax-inbox/briar-cover-and-grid.tif");
+    let fax = std::fs::read(sample).unwrap();
+    site.drop_file("fax-in/a.tif", &fax);
+    assert!(wait_for(|| site.messages().iter().any(|message| message["state"] != "received")), "{}", site.log());
+    let id = site.messages()[0]["id"].as_str().unwrap().to_owned();
+    let export = |arguments: &[&str]| site.command().args(["messages", "export", &id]).args(arguments).output().unwrap();
+
+    assert_eq!(export(&[]).stdout, fax, "without --pdf the bytes as they arrived");
+    let pdf = site.path("a.pdf");
+    let made = export(&["--pdf", "--output", pdf.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert_eq!(std::fs::metadata(&pdf).unwrap().mode() & 0o777, 0o600);
+    let text = std::process::Command::new("pdftotext").arg(&pdf).arg("-").output().unwrap();
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("REFERRAL") || text.contains("Referral"), "{text}");
+
+    let again = export(&["--pdf", "--output", pdf.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(1), "what is there is not written over");
+    Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap();
+    let hl7 = site.messages().into_iter().find(|message| message["channel"] == "hl7-in").unwrap();
+    let none = site.command().args(["messages", "export", hl7["id"].as_str().unwrap(), "--pdf"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("brought no scanned document"));
+}
+
 /// Whether a message is taken; a door that is just being closed hangs up.
 fn is_taken(site: &Site, control_id: &str) -> bool {
     let sent = Peer::try_connect(&site.mllp()).and_then(|mut peer| peer.send(&referral_message(control_id, control_id, "Quill")));

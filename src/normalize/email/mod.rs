@@ -29,7 +29,10 @@ use super::{
     Bounce, Kind, Outcome,
     reply::{DateOrder, read_reply},
 };
-use crate::referral::{Problem, Reference, Reply, ReplyOutcome, Token, TokenKey};
+use crate::{
+    ids::DeliveryId,
+    referral::{Problem, Reference, Reply, ReplyOutcome, Token, TokenKey},
+};
 
 /// What the reading of a mail depends on beside the mail.
 #[derive(Clone, Debug)]
@@ -174,6 +177,16 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     result
 }
 
+/// The delivery in a Message-ID of ours that the mail quotes: `TOKEN.DELIVERY@…`, in any case.
+fn delivery_named(mail: &Mail, token: &Token) -> Option<DeliveryId> {
+    let text = mail.all_text.to_ascii_uppercase();
+    let begin = format!("{}.", token.as_str().to_ascii_uppercase());
+    text.match_indices(&begin).find_map(|(at, found)| {
+        let id = text.get(at + found.len()..)?.split(|symbol: char| !symbol.is_ascii_alphanumeric()).next()?;
+        id.parse().ok()
+    })
+}
+
 fn brings_documents(mail: &Mail) -> bool {
     mail.parts.iter().any(|part| part.is_document() || part.is_hl7())
 }
@@ -186,6 +199,7 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
             status: report.status.clone(),
             // Only a token proves that what came back was ours.
             reference: found.token.as_ref().map(|token| token.reference().to_string()),
+            delivery: found.token.as_ref().and_then(|token| delivery_named(mail, token)),
         };
         return Outcome { bounce: Some(bounce), ..Outcome::of(Kind::Bounce) };
     }

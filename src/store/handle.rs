@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use super::{
     Decision, Insertion, NewMessage, OpenError, Receipt, Store, StoreError, StoreOptions,
     bodies::{Bodies, Body},
+    card::{DeliveryCard, MessageCard},
     codec::Packed,
     deliveries,
     frame::MessageEntry,
@@ -189,7 +190,8 @@ impl Store {
         if HEXLOWER.encode(body.digest()) != message.body.hex() {
             return Err(StoreError::NotFound("content of the name that the message gives"));
         }
-        let insert = Insert { entry: Packed::of(MessageEntry { message, repeat_key, control_key }), body };
+        let entry = Packed::of(MessageEntry { message, repeat_key, control_key }).card(MessageCard::of);
+        let insert = Insert { entry, body };
         let answer = |inserted, committed: &Committed| match inserted {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
             Inserted::Repeat { first, same_file } => Insertion::Repeat { receipt: Receipt::new(first, committed), same_file },
@@ -229,7 +231,7 @@ impl Store {
     /// consequence must be computed again.
     pub async fn settle_delivery(&self, delivery: Delivery, consequence: Decision) -> Result<(), StoreError> {
         let ready = self.ready(consequence).await?;
-        let delivery = Packed::of(delivery);
+        let delivery = Packed::of(delivery).card(DeliveryCard::of);
         self.transact("settle-delivery", move |batch| deliveries::settle(batch, delivery, ready), |(), _| ()).await
     }
 

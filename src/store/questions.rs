@@ -30,7 +30,7 @@ impl Store {
         })
     }
 
-    fn id<T: std::str::FromStr>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    fn id<T: From<[u8; 16]>>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.read(|index| index.get(key)?.map(|value| parse_id(&value)).transpose())
     }
 
@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Ids of what is due, and when the first that is not given here falls due.
-    fn due<T: std::str::FromStr>(
+    fn due<T: From<[u8; 16]>>(
         &self,
         prefix: &[u8],
         now: Timestamp,
@@ -85,7 +85,7 @@ impl Store {
                     ControlFlow::Break(())
                 }
             })?;
-            let ids = ids.iter().map(|id| parse_id(id.as_bytes())).collect::<Result<_, _>>()?;
+            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<_, _>>()?;
             Ok((ids, next))
         })
     }

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bodies::Together,
     card::{DeliveryCard, MessageCard, ReferralCard},
     codec::{self, CodecError},
 };
@@ -93,6 +94,8 @@ pub(super) enum Change {
     Body(Digest),
     /// Content that stands in a file of its own.
     BodyFile(Digest),
+    /// Pieces of content that stand in the entry together, in this order.
+    Bodies(Vec<Digest>),
     /// What the batch did, for the audit listing.
     Audit,
 }
@@ -107,10 +110,11 @@ pub(super) enum Kind {
     Body = 4,
     BodyFile = 5,
     Audit = 6,
+    Bodies = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Message, Self::Referral, Self::Delivery, Self::Body, Self::BodyFile, Self::Audit];
+    const ALL: [Self; 7] = [Self::Message, Self::Referral, Self::Delivery, Self::Body, Self::BodyFile, Self::Audit, Self::Bodies];
 }
 
 /// Appends an entry.
@@ -152,6 +156,9 @@ impl RawEntry<'_> {
             Kind::Body => Change::Body(*self.data.first_chunk().ok_or_else(short)?),
             Kind::BodyFile => Change::BodyFile(*self.data.first_chunk().ok_or_else(short)?),
             Kind::Audit => Change::Audit,
+            Kind::Bodies => {
+                Change::Bodies(Together::read(self.data).ok_or_else(short)?.pieces.iter().map(|piece| piece.digest).collect())
+            }
         })
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `m` message, `r` referral, `d` delivery, each + id | position in the journal, and its mark: state, and due time or version |
 //! | `v` + referral id + version | position of an old version |
-//! | `b` + most of a SHA-256 | position of content, or that it is a file |
+//! | `b` + most of a SHA-256 | position of content, and its number where several stand there; or that it is a file |
 //! | `k` repeat key, `c` control key (both hashed) | message id |
 //! | `n` reference, `f` referral key (hashed) | referral id |
 //! | `o` + referral id + delivery id | nothing: the deliveries of a referral |

@@ -134,6 +134,10 @@ impl<'a> View<'a> {
             Change::Body(digest) => self.record_body(digest, position.to_bytes().to_vec()),
             // Without a position: it is in its file.
             Change::BodyFile(digest) => self.record_body(digest, Vec::new()),
+            // With its number behind the position.
+            Change::Bodies(digests) => (0_u8..)
+                .zip(digests)
+                .try_for_each(|(number, digest)| self.record_body(digest, [&position.to_bytes()[..], &[number]].concat())),
             Change::Audit => {
                 self.put(keys::audit(sequence), position.to_bytes().to_vec());
                 Ok(())
@@ -355,14 +359,17 @@ impl<'a> Batch<'a> {
 
     /// Names content, and writes it if it is small; what is named already is not written again.
     pub(super) fn put_body(&mut self, body: &Body) -> Result<(), StoreError> {
-        if self.view.get(&keys::body(body.digest()))?.is_some() {
-            return Ok(());
-        }
+        let known = |digest: &Digest| Ok::<_, StoreError>(self.view.get(&keys::body(digest))?.is_some());
         match body {
-            Body::Inline(digest, packed) => self.write(Kind::Body, &Change::Body(*digest), &[digest, packed]),
-            Body::File(digest, length) => {
+            Body::Inline(digest, packed) if !known(digest)? => self.write(Kind::Body, &Change::Body(*digest), &[digest, packed]),
+            Body::File(digest, length) if !known(digest)? => {
                 self.write(Kind::BodyFile, &Change::BodyFile(*digest), &[digest, &length.to_le_bytes()])
             }
+            Body::Together(digests, bytes) => {
+                let unknown = digests.iter().map(known).collect::<Result<Vec<bool>, _>>()?.contains(&false);
+                if unknown { self.write(Kind::Bodies, &Change::Bodies(digests.clone()), &[bytes]) } else { Ok(()) }
+            }
+            Body::Inline(..) | Body::File(..) => Ok(()),
         }
     }
 

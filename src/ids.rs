@@ -20,6 +20,18 @@ macro_rules! ulid_id {
             pub fn generate() -> Self {
                 Self(Ulid::new())
             }
+
+            /// The id as bytes, which sort as ids do.
+            #[must_use]
+            pub fn to_bytes(self) -> [u8; 16] {
+                self.0.to_bytes()
+            }
+        }
+
+        impl From<[u8; 16]> for $name {
+            fn from(bytes: [u8; 16]) -> Self {
+                Self(Ulid::from_bytes(bytes))
+            }
         }
 
         impl fmt::Display for $name {

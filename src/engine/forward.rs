@@ -23,10 +23,13 @@ use crate::{
 /// # Errors
 /// The store cannot be read.
 pub(super) fn follow(store: &Store, config: &Config, decision: &mut Decision, now: Timestamp) -> Result<(), StoreError> {
-    let written: Vec<Referral> = decision.referrals.iter().map(|write| write.referral.clone()).collect();
-    for referral in written {
-        let channel = referral.sources.first().and_then(|source| config.inbound.get(&source.channel));
-        let Some(channel) = channel.filter(|channel| !channel.forward.is_empty() || channel.acknowledge.status) else { continue };
+    let told = |referral: &Referral| {
+        let channel = config.inbound.get(&referral.sources.first()?.channel)?;
+        (!channel.forward.is_empty() || channel.acknowledge.status).then_some(channel)
+    };
+    let written = decision.referrals.iter().map(|write| &write.referral);
+    let written: Vec<_> = written.filter_map(|referral| Some((told(referral)?, referral.clone()))).collect();
+    for (channel, referral) in written {
         let filter = DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() };
         let earlier = store.deliveries(&filter)?;
         for target in &channel.forward {

@@ -27,7 +27,7 @@ use crate::{
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
         Event, Kind,
-        hl7::{self, Header, Hl7Message, Refusal, Warning},
+        hl7::{self, Header, Hl7Message, Hl7Rules, NotHl7, Refusal, Warning},
     },
     referral::Problem,
     store::{Decision, Insertion, NewMessage, Receipt, StoreError},
@@ -152,28 +152,23 @@ impl Intake {
     }
 
     async fn accept_hl7(&self, config: &Config, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
-        let rules = interpret::hl7_rules(config, channel, arrival.received_at);
-        let body = arrival.body.clone();
-        let normalize = move || catch_unwind(AssertUnwindSafe(|| hl7::normalize(&body, &rules)));
-        let normalized = if arrival.body.len() > INLINE_BYTES_MAX {
-            tokio::task::spawn_blocking(normalize).await.map_err(|_| IntakeError::Stopping)?
-        } else {
-            normalize()
-        };
-        let read = match normalized {
-            Ok(Ok(read)) => read,
-            Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
-            Err(_) => return self.accept_unmapped(channel, arrival).await,
-        };
+        let rules = Arc::new(interpret::hl7_rules(config, channel, arrival.received_at));
         let _turn = if counts(channel) { Some(self.turn.lock().await) } else { None };
+        let mut busy = None;
         for _ in 0..TRIES_MAX {
-            match self.commit_hl7(config, channel, &arrival, &read).await {
-                Err(IntakeError::Unavailable { source: StoreError::Stale, .. }) => {}
+            let mut read = match normalized(&arrival.body, &rules).await? {
+                Ok(Ok(read)) => read,
+                Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
+                Err(_) => return self.accept_unmapped(channel, arrival).await,
+            };
+            // What it was read as goes into the store: where that is stale, it is read again, which is rare.
+            let found = Found::of_hl7(&mut read);
+            match self.commit_hl7(config, channel, &arrival, &read, found).await {
+                Err(IntakeError::Unavailable { source: StoreError::Stale, answer }) => busy = answer,
                 done => return done,
             }
         }
-        let answering = Answering::new(channel, &read);
-        Err(IntakeError::Unavailable { answer: answering.busy(), source: StoreError::Stale })
+        Err(IntakeError::Unavailable { answer: busy, source: StoreError::Stale })
     }
 
     async fn commit_hl7(
@@ -182,6 +177,7 @@ impl Intake {
         channel: &InboundChannel,
         arrival: &Arrival,
         read: &Hl7Message,
+        found: Found,
     ) -> Result<Accepted, IntakeError> {
         let store = &self.context.store;
         let mut answering = Answering::new(channel, read);
@@ -216,14 +212,10 @@ impl Intake {
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let found = Found::of_hl7(read);
         let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
-        let Answered { mut decision, message, answer, repeatable } = answering.answer(decided);
-        let mut stored = message.clone();
-        stored.state = State::Received;
-        decision.message = Some(message);
+        let Answered { decision, message, answer, repeatable } = answering.answer(decided);
         let new = NewMessage {
-            message: stored,
+            message,
             body: arrival.body.clone(),
             repeat_key: repeatable.then_some(keys.repeat),
             control_key: keys.control,
@@ -345,6 +337,16 @@ impl Intake {
 
 fn unavailable(source: StoreError) -> IntakeError {
     IntakeError::Unavailable { answer: None, source }
+}
+
+/// Reads a message; a panic in it is a defect of ours. A large one is read on a thread of its own.
+async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<std::thread::Result<Result<Hl7Message, NotHl7>>, IntakeError> {
+    let guarded = |body: &[u8], rules: &Hl7Rules| catch_unwind(AssertUnwindSafe(|| hl7::normalize(body, rules)));
+    if body.len() <= INLINE_BYTES_MAX {
+        return Ok(guarded(body, rules));
+    }
+    let (body, rules) = (body.clone(), Arc::clone(rules));
+    tokio::task::spawn_blocking(move || guarded(&body, &rules)).await.map_err(|_| IntakeError::Stopping)
 }
 
 /// By which the store knows a message again.

@@ -123,8 +123,8 @@ fn is_trusted(config: &Config, channel: &InboundChannel, sender: Option<&str>) -
 }
 
 fn read_hl7(body: &[u8], rules: &Hl7Rules) -> Result<Found, Unread> {
-    let read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
-    Ok(Found::of_hl7(&read))
+    let mut read = guarded(|| hl7::normalize(body, rules))?.map_err(|error| Unread::AtFault(error.to_string()))?;
+    Ok(Found::of_hl7(&mut read))
 }
 
 /// Runs a normalizer; a panic in it is a defect of ours, and the message is kept and shown to a person.
@@ -167,9 +167,10 @@ impl Found {
         Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0, is_answered: false }
     }
 
-    /// What one HL7 message holds.
-    pub(super) fn of_hl7(read: &Hl7Message) -> Self {
-        let (outcome, keys) = (read.outcome.clone(), read.referral_keys.clone());
+    /// What one HL7 message holds, taken out of it: its kind and its event stay there too.
+    pub(super) fn of_hl7(read: &mut Hl7Message) -> Self {
+        let stays = Outcome { event: read.outcome.event, ..Outcome::of(read.outcome.kind) };
+        let (outcome, keys) = (std::mem::replace(&mut read.outcome, stays), std::mem::take(&mut read.referral_keys));
         Self { keys, wait_seconds: read.waits_for_referral_seconds, ..Self::of(outcome) }
     }
 }

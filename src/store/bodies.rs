@@ -33,19 +33,86 @@ use super::{
 pub(super) const BODY_BYTES_INLINE_MAX: usize = 64 * 1024;
 const UNFINISHED: &str = "unfinished";
 
+/// Pieces of content that have no more than this together are packed together.
+const TOGETHER_BYTES_MAX: usize = 15 * 1024;
+/// At most so many.
+const TOGETHER_MAX: usize = 16;
+
 /// Content ready to be named by a transaction: durable if it is a file.
 pub(super) enum Body {
     /// To be written in the frame, packed.
     Inline(Digest, Vec<u8>),
+    /// Several pieces, to be written in the frame as one entry with these bytes.
+    Together(Vec<Digest>, Vec<u8>),
     /// In a file, with its length.
     File(Digest, u64),
 }
 
 impl Body {
-    pub(super) fn digest(&self) -> &Digest {
-        match self {
-            Self::Inline(digest, _) | Self::File(digest, _) => digest,
+    /// Whether it has this content first.
+    pub(super) fn begins_with(&self, wanted: &str) -> bool {
+        let first = match self {
+            Self::Inline(digest, _) | Self::File(digest, _) => Some(digest),
+            Self::Together(digests, _) => digests.first(),
+        };
+        first.is_some_and(|digest| HEXLOWER.encode(digest) == wanted)
+    }
+}
+
+/// Pieces of content in one entry: how many (one byte), the digest and the length (four bytes, little endian) of each, and all of them in
+/// a row, packed.
+///
+/// # Design notes
+/// An answer repeats half of the message that it answers: packed behind it, it is a quarter as long as alone.
+pub(super) struct Together<'a> {
+    pub(super) pieces: Vec<Piece>,
+    packed: &'a [u8],
+}
+
+/// One of them.
+pub(super) struct Piece {
+    pub(super) digest: Digest,
+    length: usize,
+}
+
+impl<'a> Together<'a> {
+    /// The bytes of an entry that holds these; none: they are not packed together.
+    fn pack(contents: &[Bytes]) -> Option<Body> {
+        let length: usize = contents.iter().map(Bytes::len).sum();
+        if length > TOGETHER_BYTES_MAX || !(2..=TOGETHER_MAX).contains(&contents.len()) {
+            return None;
         }
+        let mut bytes = vec![u8::try_from(contents.len()).ok()?];
+        let digests: Vec<Digest> = contents.iter().map(|content| digest_of(content)).collect();
+        for (digest, content) in digests.iter().zip(contents) {
+            bytes.extend_from_slice(digest);
+            bytes.extend_from_slice(&u32::try_from(content.len()).ok()?.to_le_bytes());
+        }
+        bytes.extend_from_slice(&codec::pack(&contents.concat()));
+        Some(Body::Together(digests, bytes))
+    }
+
+    /// What an entry holds.
+    pub(super) fn read(data: &'a [u8]) -> Option<Self> {
+        let (count, mut rest) = data.split_first()?;
+        let mut pieces = Vec::new();
+        for _ in 0..*count {
+            let (digest, after) = rest.split_first_chunk::<32>()?;
+            let (length, after) = after.split_first_chunk::<4>()?;
+            pieces.push(Piece { digest: *digest, length: usize::try_from(u32::from_le_bytes(*length)).ok()? });
+            rest = after;
+        }
+        Some(Self { pieces, packed: rest })
+    }
+
+    /// One of the pieces.
+    pub(super) fn piece(&self, number: u8) -> Result<Bytes, codec::CodecError> {
+        let missing = || codec::CodecError("there are fewer pieces".to_owned());
+        let number = usize::from(number);
+        let from: usize = self.pieces.iter().take(number).map(|piece| piece.length).sum();
+        let length = self.pieces.get(number).ok_or_else(missing)?.length;
+        let all = Bytes::from(codec::unpack(self.packed)?);
+        if from + length <= all.len() { Ok(all.slice(from..from + length)) } else { Err(missing()) }
     }
 }
 
@@ -77,6 +144,14 @@ impl Bodies {
     /// Whether content of this size is kept in a file.
     pub(super) fn is_file(content: &[u8]) -> bool {
         content.len() > BODY_BYTES_INLINE_MAX
+    }
+
+    /// Makes several pieces of content ready: packed together where they are small.
+    pub(super) fn prepare_all(&self, contents: &[Bytes]) -> io::Result<Vec<Body>> {
+        match Together::pack(contents) {
+            Some(together) => Ok(vec![together]),
+            None => contents.iter().map(|content| self.prepare(content)).collect(),
+        }
     }
 
     /// Makes content ready to be named: packs it, or writes its file and makes that durable.

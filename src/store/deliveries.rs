@@ -2,6 +2,7 @@
 
 use super::{
     StoreError,
+    card::DeliveryCard,
     codec::Packed,
     messages::{self, Ready, Step},
     transaction::Batch,
@@ -32,7 +33,7 @@ pub(super) fn claim(batch: &mut Batch<'_>, id: DeliveryId) -> Result<Delivery, S
 }
 
 /// Writes how a claimed attempt went, and what that means. A late result of an earlier attempt is stale.
-pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<Delivery>, consequence: Ready) -> Result<(), StoreError> {
+pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<DeliveryCard>, consequence: Ready) -> Result<(), StoreError> {
     let before = existing(batch, delivery.record.id)?;
     if before.state != DeliveryState::InFlight || !before.state.may_become(delivery.record.state) {
         return Err(refused(&before));
@@ -45,7 +46,7 @@ pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<Delivery>, conseque
 }
 
 /// Queues a delivery, or writes what a person's act made of one.
-pub(super) fn write(batch: &mut Batch<'_>, delivery: Packed<Delivery>) -> Result<(), StoreError> {
+pub(super) fn write(batch: &mut Batch<'_>, delivery: Packed<DeliveryCard>) -> Result<(), StoreError> {
     match batch.delivery(delivery.record.id)? {
         Some(before) if !before.state.may_become(delivery.record.state) => Err(refused(&before)),
         Some(_) | None => batch.put_packed_delivery(delivery),

@@ -10,8 +10,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{self, CodecError};
-use crate::{delivery::Delivery, message::Message, referral::Referral};
+use super::{
+    bodies::Together,
+    card::{DeliveryCard, MessageCard, ReferralCard},
+    codec::{self, CodecError},
+};
+use crate::{message::Message, referral::Referral};
 
 const MAGIC: [u8; 4] = *b"LLJ1";
 /// Bytes before a frame's payload.
@@ -31,24 +35,27 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) const BYTES: usize = 20;
+    pub(super) const BYTES: usize = 12;
 
+    /// As the index keeps it: segment, offset and length in four bytes each.
     pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let segment = u32::try_from(self.segment).expect("so many segments are more than any disk holds");
+        let offset = u32::try_from(self.offset).expect("a segment is full long before 4 GiB");
         let mut out = [0; Self::BYTES];
-        out[..8].copy_from_slice(&self.segment.to_le_bytes());
-        out[8..16].copy_from_slice(&self.offset.to_le_bytes());
-        out[16..].copy_from_slice(&self.length.to_le_bytes());
+        out[..4].copy_from_slice(&segment.to_le_bytes());
+        out[4..8].copy_from_slice(&offset.to_le_bytes());
+        out[8..].copy_from_slice(&self.length.to_le_bytes());
         out
     }
 
     /// Reads the position at the front, and gives the rest.
     pub(super) fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let (segment, rest) = bytes.split_first_chunk::<8>()?;
-        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let (segment, rest) = bytes.split_first_chunk::<4>()?;
+        let (offset, rest) = rest.split_first_chunk::<4>()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let position = Self {
-            segment: u64::from_le_bytes(*segment),
-            offset: u64::from_le_bytes(*offset),
+            segment: u64::from(u32::from_le_bytes(*segment)),
+            offset: u64::from(u32::from_le_bytes(*offset)),
             length: u32::from_le_bytes(*length),
         };
         Some((position, rest))
@@ -78,15 +85,17 @@ pub(super) struct ReferralEntry {
     pub(super) keys: Vec<String>,
 }
 
-/// One change of a batch.
+/// One change of a batch: what the index is told of it.
 pub(super) enum Change {
-    Message(Box<MessageEntry>),
-    Referral(Box<ReferralEntry>),
-    Delivery(Box<Delivery>),
+    Message(MessageCard),
+    Referral(ReferralCard),
+    Delivery(DeliveryCard),
     /// Content that stands in the entry itself.
     Body(Digest),
     /// Content that stands in a file of its own.
     BodyFile(Digest),
+    /// Pieces of content that stand in the entry together, in this order.
+    Bodies(Vec<Digest>),
     /// What the batch did, for the audit listing.
     Audit,
 }
@@ -101,10 +110,11 @@ pub(super) enum Kind {
     Body = 4,
     BodyFile = 5,
     Audit = 6,
+    Bodies = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Message, Self::Referral, Self::Delivery, Self::Body, Self::BodyFile, Self::Audit];
+    const ALL: [Self; 7] = [Self::Message, Self::Referral, Self::Delivery, Self::Body, Self::BodyFile, Self::Audit, Self::Bodies];
 }
 
 /// Appends an entry.
@@ -140,12 +150,15 @@ impl RawEntry<'_> {
     pub(super) fn change(&self) -> Result<Change, CodecError> {
         let short = || CodecError("the entry is too short".to_owned());
         Ok(match self.kind {
-            Kind::Message => Change::Message(codec::decode(self.data)?),
-            Kind::Referral => Change::Referral(codec::decode(self.data)?),
-            Kind::Delivery => Change::Delivery(codec::decode(self.data)?),
+            Kind::Message => Change::Message(MessageCard::of(&codec::decode(self.data)?)),
+            Kind::Referral => Change::Referral(ReferralCard::of(&codec::decode(self.data)?)),
+            Kind::Delivery => Change::Delivery(DeliveryCard::of(&codec::decode(self.data)?)),
             Kind::Body => Change::Body(*self.data.first_chunk().ok_or_else(short)?),
             Kind::BodyFile => Change::BodyFile(*self.data.first_chunk().ok_or_else(short)?),
             Kind::Audit => Change::Audit,
+            Kind::Bodies => {
+                Change::Bodies(Together::read(self.data).ok_or_else(short)?.pieces.iter().map(|piece| piece.digest).collect())
+            }
         })
     }
 }

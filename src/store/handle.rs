@@ -6,12 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::{
     Decision, Insertion, NewMessage, OpenError, Receipt, Store, StoreError, StoreOptions,
     bodies::{Bodies, Body},
+    card::{DeliveryCard, MessageCard},
     codec::Packed,
     deliveries,
     frame::MessageEntry,
@@ -146,15 +146,12 @@ impl Store {
 
     /// Makes content ready to be named. Big content is written to its files here, beside the writer.
     async fn prepare(&self, contents: Vec<Bytes>) -> Result<Vec<Body>, StoreError> {
-        let prepare_all = |bodies: &Bodies, contents: Vec<Bytes>| -> std::io::Result<Vec<Body>> {
-            contents.iter().map(|content| bodies.prepare(content)).collect()
-        };
         if contents.iter().any(|content| Bodies::is_file(content)) {
             let shared = self.engine.shared.clone();
-            let written = tokio::task::spawn_blocking(move || prepare_all(&shared.bodies, contents)).await;
+            let written = tokio::task::spawn_blocking(move || shared.bodies.prepare_all(&contents)).await;
             written.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(StoreError::Unavailable)
         } else {
-            prepare_all(&self.shared().bodies, contents).map_err(StoreError::Unavailable)
+            self.shared().bodies.prepare_all(&contents).map_err(StoreError::Unavailable)
         }
     }
 
@@ -176,20 +173,30 @@ impl Store {
     /// # Errors
     /// [`StoreError::Stale`] too: a referral's version, reference or key; nothing was stored.
     pub async fn insert_decided(&self, new: NewMessage, decision: Decision) -> Result<Insertion, StoreError> {
-        let ready = self.ready(decision).await?;
-        self.insert_with("insert-decided", new, Some(ready)).await
+        self.insert_with("insert-decided", new, Some(decision)).await
     }
 
-    async fn insert_with(&self, event: &'static str, new: NewMessage, mut ready: Option<Ready>) -> Result<Insertion, StoreError> {
+    async fn insert_with(
+        &self,
+        event: &'static str,
+        new: NewMessage,
+        decision: Option<Decision>,
+    ) -> Result<Insertion, StoreError> {
         let NewMessage { mut message, body, repeat_key, control_key } = new;
+        let mut decision = decision;
+        let further = decision.as_mut().map(|decision| std::mem::take(&mut decision.bodies)).unwrap_or_default();
+        let mut bodies = self.prepare([vec![body], further].concat()).await?;
+        let others = bodies.split_off(1);
+        let body = bodies.pop().expect("the message's own content is always there");
+        let mut ready = decision.map(|decision| Ready::new(decision, others));
         if let Some(decided) = ready.as_mut().and_then(|ready| ready.message.take_if(|decided| decided.id == message.id)) {
             message = Message { body: message.body, ..decided };
         }
-        let body = self.prepare(vec![body]).await?.pop().expect("one content in, one out");
-        if HEXLOWER.encode(body.digest()) != message.body.hex() {
+        if !body.begins_with(message.body.hex()) {
             return Err(StoreError::NotFound("content of the name that the message gives"));
         }
-        let insert = Insert { entry: Packed::of(MessageEntry { message, repeat_key, control_key }), body };
+        let entry = Packed::of(MessageEntry { message, repeat_key, control_key }).card(MessageCard::of);
+        let insert = Insert { entry, body };
         let answer = |inserted, committed: &Committed| match inserted {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
             Inserted::Repeat { first, same_file } => Insertion::Repeat { receipt: Receipt::new(first, committed), same_file },
@@ -229,7 +236,7 @@ impl Store {
     /// consequence must be computed again.
     pub async fn settle_delivery(&self, delivery: Delivery, consequence: Decision) -> Result<(), StoreError> {
         let ready = self.ready(consequence).await?;
-        let delivery = Packed::of(delivery);
+        let delivery = Packed::of(delivery).card(DeliveryCard::of);
         self.transact("settle-delivery", move |batch| deliveries::settle(batch, delivery, ready), |(), _| ()).await
     }
 

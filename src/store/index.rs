@@ -4,13 +4,13 @@
 //! |---|---|
 //! | `m` message, `r` referral, `d` delivery, each + id | position in the journal, and its mark: state, and due time or version |
 //! | `v` + referral id + version | position of an old version |
-//! | `b` + SHA-256 | position of content, or that it is a file |
+//! | `b` + most of a SHA-256 | position of content, and its number where several stand there; or that it is a file |
 //! | `k` repeat key, `c` control key (both hashed) | message id |
 //! | `n` reference, `f` referral key (hashed) | referral id |
 //! | `o` + referral id + delivery id | nothing: the deliveries of a referral |
 //! | `t` + due time + message id, `q` + due time + delivery id, `i` + delivery id in flight | nothing |
 //! | `a` + sequence | position of what that batch did |
-//! | `#applied-2` | how far the journal is applied, and how many records there are |
+//! | `#applied-3` | how far the journal is applied, and how many records there are |
 //!
 //! # Design notes
 //! sled 0.34.7 does not sync what it calls durable, keeps values over 128 KB in files that it never syncs, can hang in
@@ -28,19 +28,20 @@ use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
 use super::{
     StoreError,
+    absent::Absent,
     crash::crash_point,
     journal::Place,
     waiting::{Layer, Waiting},
 };
 
 /// The name changes with the form of the values: an index of another form is built again.
-const APPLIED: &[u8] = b"#applied-2";
+const APPLIED: &[u8] = b"#applied-3";
 const CRC_BYTES: usize = 4;
 
 /// sled failed, or gave back what was not put in.
@@ -76,6 +77,9 @@ pub(super) struct Index {
 struct Inner {
     db: sled::Db,
     waiting: Waiting,
+    absent: Absent,
+    /// Up to where what sled had before was read piece by piece.
+    read_to: Mutex<Vec<u8>>,
 }
 
 fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexFault> {
@@ -110,7 +114,11 @@ impl Index {
     /// Opens or makes it.
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, IndexFault> {
         let db = guarded(|| sled::Config::new().path(folder).cache_capacity(cache_bytes).open())?;
-        let inner = Arc::new(Inner { db, waiting: Waiting::default() });
+        let absent = Absent::default();
+        if guarded(|| db.iter().next().transpose())?.is_none() {
+            absent.is_whole();
+        }
+        let inner = Arc::new(Inner { db, waiting: Waiting::default(), absent, read_to: Mutex::default() });
         #[cfg(test)]
         let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let applying = Arc::clone(&inner);
@@ -145,9 +153,11 @@ impl Index {
         let mut records = 0;
         self.scan(&[], false, |key, _| {
             records += u64::from(is_record(key));
+            self.inner.absent.add(std::iter::once(key));
             ControlFlow::Continue(())
         })?;
         if records == applied.records {
+            self.inner.absent.is_whole();
             Ok(applied)
         } else {
             Err(IndexFault(format!("it has {records} records and should have {}", applied.records)))
@@ -157,20 +167,29 @@ impl Index {
     /// Reads some values from a key on: each is what was put in. Gives the key to go on at; none: that was all.
     pub(super) fn check_some(&self, from: &[u8], count: usize) -> Result<Option<Vec<u8>>, IndexFault> {
         let mut keys = guarded(|| Ok(self.inner.db.range(from..)))?;
+        let mut read_to = self.inner.read_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = *read_to == from;
         for number in 0.. {
             let Some(found) = guarded(|| Ok(keys.next()))? else { break };
             let (key, sealed) = guarded(|| found)?;
             if number == count {
+                if goes_on {
+                    *read_to = key.to_vec();
+                }
                 return Ok(Some(key.to_vec()));
             }
             unseal(&key, &sealed)?;
+            self.inner.absent.add(std::iter::once(&*key));
+        }
+        if goes_on {
+            self.inner.absent.is_whole();
         }
         Ok(None)
     }
 
     /// How far the journal is applied.
     pub(super) fn applied(&self) -> Result<Applied, IndexFault> {
-        let Some(value) = self.get(APPLIED)? else { return Ok(Applied::default()) };
+        let Some(value) = self.inner.get(APPLIED)? else { return Ok(Applied::default()) };
         let numbers: Vec<u64> =
             value.chunks_exact(8).map(|chunk| u64::from_le_bytes(chunk.try_into().expect("chunks of eight"))).collect();
         match numbers.as_slice() {
@@ -183,6 +202,9 @@ impl Index {
 
     /// One value.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
+        if self.inner.absent.surely(key) {
+            return Ok(None);
+        }
         match self.inner.waiting.get(key) {
             Some(waiting) => Ok(waiting),
             None => self.inner.get(key),
@@ -192,6 +214,8 @@ impl Index {
     /// Takes a batch over: from now on it is seen by every question, and it is written to sled behind the caller's back, all of it
     /// or nothing, with how far the journal is applied. An error is that of an earlier batch.
     pub(super) fn apply(&self, changes: Changes, applied: Applied) -> Result<(), IndexFault> {
+        let put = changes.iter().filter(|(_, value)| value.is_some());
+        self.inner.absent.add(put.map(|(key, _)| key.as_slice()));
         self.inner.waiting.add(changes, applied)
     }
 
@@ -333,16 +357,23 @@ mod tests {
         let keys: Changes = (0..25).map(|number| (format!("k{number:02}").into_bytes(), Some(vec![1]))).collect();
         index.apply(keys, Applied::default()).unwrap();
         index.inner.waiting.drain();
-        let check_all = || {
+        // One that knows nothing yet of what sled has is sure of nothing until all of it was read.
+        drop(index);
+        let index = Index::open(folder.path(), 1 << 20).unwrap();
+        index.check_some(b"k10", 100).unwrap();
+        assert!(!index.inner.absent.surely(b"another"));
+        assert_eq!(index.get(b"k03").unwrap(), Some(vec![1]));
+        let check_all = |index: &Index| {
             let (mut from, mut pieces) = (Vec::new(), 0);
             while let Some(next) = index.check_some(&from, 10)? {
                 (from, pieces) = (next, pieces + 1);
             }
             Ok::<_, IndexFault>(pieces)
         };
-        assert_eq!(check_all().unwrap(), 2);
+        assert_eq!(check_all(&index).unwrap(), 2);
+        assert!(index.inner.absent.surely(b"another") && !index.inner.absent.surely(b"k03"));
         index.inner.db.insert("k19", b"another").unwrap();
-        assert!(check_all().is_err());
+        assert!(check_all(&index).is_err());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The keys of the index. The table is in `index.rs`.
-
-use std::fmt::Display;
+//!
+//! # Design notes
+//! sled keeps up to 22 bytes within its own nodes and anything longer behind a pointer, so ids are their 16 bytes, and what is hashed is
+//! the first 20 bytes of its SHA-256: nobody finds two texts or contents that agree in those.
 
 use jiff::Timestamp;
 
@@ -18,46 +20,49 @@ pub(super) const DELIVERIES_DUE: &[u8] = b"q";
 pub(super) const IN_FLIGHT: &[u8] = b"i";
 pub(super) const AUDIT: &[u8] = b"a";
 
+/// How much of a SHA-256 a key has.
+const DIGEST_BYTES: usize = 20;
+
 fn joined(prefix: &[u8], rest: &[u8]) -> Vec<u8> {
     [prefix, rest].concat()
 }
 
-fn named(prefix: &[u8], id: impl Display) -> Vec<u8> {
-    joined(prefix, id.to_string().as_bytes())
+/// Texts that come from outside can be long: they are kept as their SHA-256, or most of it.
+fn hashed(prefix: &[u8], text: &str) -> Vec<u8> {
+    shortened(prefix, &digest_of(text.as_bytes()))
 }
 
-/// Keys that come from outside can be long: they are kept as their SHA-256.
-fn hashed(prefix: &[u8], text: &str) -> Vec<u8> {
-    joined(prefix, &digest_of(text.as_bytes()))
+fn shortened(prefix: &[u8], digest: &Digest) -> Vec<u8> {
+    joined(prefix, digest.first_chunk::<DIGEST_BYTES>().expect("a SHA-256 has more"))
 }
 
 pub(super) fn message(id: MessageId) -> Vec<u8> {
-    named(MESSAGES, id)
+    joined(MESSAGES, &id.to_bytes())
 }
 
 pub(super) fn referral(id: ReferralId) -> Vec<u8> {
-    named(REFERRALS, id)
+    joined(REFERRALS, &id.to_bytes())
 }
 
 pub(super) fn delivery(id: DeliveryId) -> Vec<u8> {
-    named(DELIVERIES, id)
+    joined(DELIVERIES, &id.to_bytes())
 }
 
 /// The deliveries of a referral: the key ends with the delivery's id.
 pub(super) fn deliveries_of(referral: ReferralId) -> Vec<u8> {
-    named(b"o", referral)
+    joined(b"o", &referral.to_bytes())
 }
 
 pub(super) fn delivery_of(referral: ReferralId, delivery: DeliveryId) -> Vec<u8> {
-    named(&deliveries_of(referral), delivery)
+    joined(&deliveries_of(referral), &delivery.to_bytes())
 }
 
 pub(super) fn version(id: ReferralId, version: u64) -> Vec<u8> {
-    joined(&named(b"v", id), &version.to_be_bytes())
+    joined(&joined(b"v", &id.to_bytes()), &version.to_be_bytes())
 }
 
 pub(super) fn body(digest: &Digest) -> Vec<u8> {
-    joined(b"b", digest)
+    shortened(b"b", digest)
 }
 
 pub(super) fn repeat(key: &str) -> Vec<u8> {
@@ -69,7 +74,7 @@ pub(super) fn control(key: &str) -> Vec<u8> {
 }
 
 pub(super) fn reference(reference: &Reference) -> Vec<u8> {
-    named(b"n", reference)
+    joined(b"n", reference.as_str().as_bytes())
 }
 
 pub(super) fn referral_key(key: &str) -> Vec<u8> {
@@ -77,7 +82,7 @@ pub(super) fn referral_key(key: &str) -> Vec<u8> {
 }
 
 pub(super) fn in_flight(id: DeliveryId) -> Vec<u8> {
-    named(IN_FLIGHT, id)
+    joined(IN_FLIGHT, &id.to_bytes())
 }
 
 pub(super) fn audit(sequence: u64) -> Vec<u8> {
@@ -98,18 +103,18 @@ pub(super) fn message_due_bytes(due_at: Option<Timestamp>) -> DueBytes {
 }
 
 pub(super) fn message_due(due: DueBytes, id: MessageId) -> Vec<u8> {
-    named(&joined(MESSAGES_DUE, &due), id)
+    joined(&joined(MESSAGES_DUE, &due), &id.to_bytes())
 }
 
 pub(super) fn delivery_due(due: DueBytes, id: DeliveryId) -> Vec<u8> {
-    named(&joined(DELIVERIES_DUE, &due), id)
+    joined(&joined(DELIVERIES_DUE, &due), &id.to_bytes())
 }
 
 /// The time and the id of a due key.
-pub(super) fn split_due(key: &[u8]) -> Option<(Timestamp, &str)> {
+pub(super) fn split_due(key: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (micros, id) = key.get(1..)?.split_first_chunk::<8>()?;
     let micros = (u64::from_be_bytes(*micros) ^ (1 << 63)).cast_signed();
-    Some((Timestamp::from_microsecond(micros).ok()?, std::str::from_utf8(id).ok()?))
+    Some((Timestamp::from_microsecond(micros).ok()?, id))
 }
 
 #[cfg(test)]
@@ -124,6 +129,6 @@ mod tests {
         let mut keys = vec![message_due(message_due_bytes(None), id)];
         keys.extend(times.iter().map(|time| message_due(due_bytes(*time), id)));
         assert!(keys.is_sorted());
-        assert_eq!(split_due(&keys[4]), Some((times[3], id.to_string().as_str())));
+        assert_eq!(split_due(&keys[4]), Some((times[3], &id.to_bytes()[..])));
     }
 }

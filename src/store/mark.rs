@@ -3,21 +3,20 @@
 //!
 //! # Design notes
 //! The records themselves stood in the index once. sled rewrites a whole page for each change of it, so that their bytes were written
-//! many times over; now a value has 29 bytes, and who wants the record reads it from the journal, where it is in the page cache if it
-//! is recent.
+//! many times over; now a value has 14 bytes at best, and who wants the record reads it from the journal, where it is in the page cache if
+//! it is recent.
 
 use super::{
     StoreError,
-    frame::{MessageEntry, Position, ReferralEntry},
+    frame::Position,
     keys::{self, DueBytes},
 };
 use crate::{
     delivery::{Delivery, DeliveryState},
-    message::State,
-    referral::Status,
+    message::{Message, State},
+    referral::{Referral, Status},
 };
 
-const MARK_BYTES: usize = 9;
 /// Set beside a referral's status while a person must act on it.
 const HELD: u8 = 0x80;
 
@@ -26,7 +25,7 @@ const HELD: u8 = 0x80;
 pub(super) struct Mark {
     /// Its state, as one of the numbers below.
     pub(super) state: u8,
-    /// When it is due, as its due key has it; of a referral its version.
+    /// When it is due, as its due key has it, while it may fall due; of a referral its version.
     pub(super) number: DueBytes,
 }
 
@@ -82,17 +81,25 @@ pub(super) fn is_held(state: u8) -> bool {
 }
 
 impl Mark {
-    pub(super) fn of_message(entry: &MessageEntry) -> Self {
-        Self { state: message_state(entry.message.state), number: keys::message_due_bytes(entry.message.due_at) }
+    pub(super) fn of_message(message: &Message) -> Self {
+        let number = match message.state {
+            State::Received => keys::message_due_bytes(message.due_at),
+            State::Processed | State::Held | State::Failed => DueBytes::default(),
+        };
+        Self { state: message_state(message.state), number }
     }
 
-    pub(super) fn of_referral(entry: &ReferralEntry) -> Self {
-        let held = if entry.referral.record.held.is_empty() { 0 } else { HELD };
-        Self { state: referral_status(entry.referral.status) | held, number: entry.referral.version.to_be_bytes() }
+    pub(super) fn of_referral(referral: &Referral) -> Self {
+        let held = if referral.record.held.is_empty() { 0 } else { HELD };
+        Self { state: referral_status(referral.status) | held, number: referral.version.to_be_bytes() }
     }
 
     pub(super) fn of_delivery(delivery: &Delivery) -> Self {
-        Self { state: delivery_state(delivery.state), number: keys::due_bytes(delivery.due_at) }
+        let number = match delivery.state {
+            DeliveryState::Queued => keys::due_bytes(delivery.due_at),
+            DeliveryState::InFlight | DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => DueBytes::default(),
+        };
+        Self { state: delivery_state(delivery.state), number }
     }
 
     /// A referral's version.
@@ -100,12 +107,14 @@ impl Mark {
         u64::from_be_bytes(self.number)
     }
 
-    /// The value that the index keeps.
+    /// The value that the index keeps: the number without the zeros before it.
     pub(super) fn value(self, position: Position) -> Vec<u8> {
-        let mut value = Vec::with_capacity(Position::BYTES + MARK_BYTES);
+        let zeros = self.number.iter().take_while(|byte| **byte == 0).count();
+        let number = self.number.get(zeros..).unwrap_or_default();
+        let mut value = Vec::with_capacity(Position::BYTES + 1 + number.len());
         value.extend_from_slice(&position.to_bytes());
         value.push(self.state);
-        value.extend_from_slice(&self.number);
+        value.extend_from_slice(number);
         value
     }
 
@@ -113,7 +122,10 @@ impl Mark {
     pub(super) fn split(value: &[u8]) -> Result<(Position, Self), StoreError> {
         let split = Position::split(value).and_then(|(position, rest)| {
             let (state, rest) = rest.split_first()?;
-            Some((position, Self { state: *state, number: DueBytes::try_from(rest).ok()? }))
+            let mut number = DueBytes::default();
+            let zeros = number.len().checked_sub(rest.len())?;
+            number.get_mut(zeros..)?.copy_from_slice(rest);
+            Some((position, Self { state: *state, number }))
         });
         split.ok_or_else(|| StoreError::Unreadable("the index has a record without its position".to_owned()))
     }
@@ -130,6 +142,9 @@ mod tests {
         let value = mark.value(position);
         assert_eq!(Mark::split(&value).unwrap(), (position, mark));
         assert!(has_status(mark.state, Status::Scheduled) && is_held(mark.state) && mark.version() == 7);
-        assert!(Mark::split(&value[..28]).is_err());
+        assert_eq!(value.len(), Position::BYTES + 2);
+        assert!(Mark::split(&value[..Position::BYTES]).is_err() && Mark::split(&[&value[..], &[0; 8]].concat()).is_err());
+        let due = Mark { state: message_state(State::Received), number: keys::message_due_bytes(None) };
+        assert_eq!(Mark::split(&due.value(position)).unwrap(), (position, due));
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Decision, StoreError,
     bodies::Body,
+    card::{DeliveryCard, MessageCard, file_identity},
     codec::Packed,
     deliveries,
     frame::MessageEntry,
@@ -11,7 +12,6 @@ use super::{
     transaction::Batch,
 };
 use crate::{
-    delivery::Delivery,
     ids::{DeliveryId, MessageId},
     message::{Acknowledgement, Message, State},
 };
@@ -24,7 +24,7 @@ pub(super) enum Inserted {
 
 /// A message to be stored, its content ready to be named.
 pub(super) struct Insert {
-    pub(super) entry: Packed<MessageEntry>,
+    pub(super) entry: Packed<MessageCard>,
     pub(super) body: Body,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Insert {
 pub(super) struct Ready {
     pub(super) message: Option<Message>,
     pub(super) referrals: Vec<ReadyReferral>,
-    pub(super) deliveries: Vec<Packed<Delivery>>,
+    pub(super) deliveries: Vec<Packed<DeliveryCard>>,
     pub(super) withdraw: Vec<DeliveryId>,
     pub(super) recompose: Vec<DeliveryId>,
     pub(super) still_queued: Option<DeliveryId>,
@@ -46,7 +46,7 @@ impl Ready {
         Self {
             message,
             referrals: referrals.into_iter().map(ReadyReferral::new).collect(),
-            deliveries: deliveries.into_iter().map(Packed::of).collect(),
+            deliveries: deliveries.into_iter().map(|delivery| Packed::of(delivery).card(DeliveryCard::of)).collect(),
             withdraw,
             recompose,
             still_queued,
@@ -71,12 +71,12 @@ pub(super) fn insert(batch: &mut Batch<'_>, new: Insert, ready: Option<Ready>) -
     if let Some(repeat) = repeat(batch, &entry.record)? {
         return Ok(repeat);
     }
-    let id = entry.record.message.id;
+    let id = entry.record.id;
     if batch.view().get(&keys::message(id))?.is_some() {
         return Err(StoreError::Stale);
     }
     batch.put_body(&body)?;
-    if entry.record.message.state == State::Received {
+    if entry.record.state == State::Received {
         batch.message_is_due();
     }
     batch.put_packed_message(entry)?;
@@ -86,12 +86,11 @@ pub(super) fn insert(batch: &mut Batch<'_>, new: Insert, ready: Option<Ready>) -
     Ok(Inserted::New(id))
 }
 
-fn repeat(batch: &mut Batch<'_>, new: &MessageEntry) -> Result<Option<Inserted>, StoreError> {
-    let Some(key) = &new.repeat_key else { return Ok(None) };
-    let Some(first) = batch.view().id_at::<MessageId>(&keys::repeat(key))? else { return Ok(None) };
+fn repeat(batch: &mut Batch<'_>, new: &MessageCard) -> Result<Option<Inserted>, StoreError> {
+    let Some(key) = &new.repeat else { return Ok(None) };
+    let Some(first) = batch.view().id_at::<MessageId>(key)? else { return Ok(None) };
     let mut entry = existing(batch, first)?;
-    let identity = |message: &Message| message.file.as_ref().map(|file| file.identity.clone());
-    let same_file = identity(&entry.message).is_some_and(|known| Some(known) == identity(&new.message));
+    let same_file = new.file.is_some() && file_identity(&entry.message) == new.file;
     entry.message.repeats = entry.message.repeats.saturating_add(1);
     if entry.message.state == State::Failed {
         // What could not be read is tried again when it comes again: the sender may have been told to send it once more.

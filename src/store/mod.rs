@@ -11,7 +11,9 @@
 //! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
 //! journal.rs       append-only segments: the truth           frame.rs   their bytes      codec.rs   records as bytes
 //! bodies.rs        content over 64 KB, in files of its own
+//! card.rs          what the index is told of a record
 //! index.rs         sled: finds things in the journal         keys.rs    its keys       mark.rs   its values
+//! absent.rs        what sled surely does not have, without asking it
 //! waiting.rs       what sled is still to be given, behind the answers
 //! start.rs         lock, sync, read, cut, replay
 //! disk.rs          the file system, and in tests one that forgets what was not synced
@@ -24,8 +26,10 @@
 //!
 //! A read can be behind a transaction that is not answered yet, never behind one that is.
 
+mod absent;
 mod audit;
 mod bodies;
+mod card;
 mod codec;
 mod crash;
 mod deliveries;

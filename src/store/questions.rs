@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     DeliveryFilter, MessageFilter, ReferralFilter, Store, StoreError,
+    bodies::Together,
     frame::{Digest, MessageEntry, Position, ReferralEntry},
     keys,
     mark::{self, Mark},
@@ -30,7 +31,7 @@ impl Store {
         })
     }
 
-    fn id<T: std::str::FromStr>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    fn id<T: From<[u8; 16]>>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.read(|index| index.get(key)?.map(|value| parse_id(&value)).transpose())
     }
 
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// Ids of what is due, and when the first that is not given here falls due.
-    fn due<T: std::str::FromStr>(
+    fn due<T: From<[u8; 16]>>(
         &self,
         prefix: &[u8],
         now: Timestamp,
@@ -85,7 +86,7 @@ impl Store {
                     ControlFlow::Break(())
                 }
             })?;
-            let ids = ids.iter().map(|id| parse_id(id.as_bytes())).collect::<Result<_, _>>()?;
+            let ids = ids.iter().map(|id| parse_id(id)).collect::<Result<_, _>>()?;
             Ok((ids, next))
         })
     }
@@ -244,8 +245,8 @@ impl Store {
             return Ok(None);
         };
         let Some(value) = self.read(|index| Ok(index.get(&keys::body(&digest))?))? else { return Ok(None) };
-        if let Some((position, _)) = Position::split(&value) {
-            return Ok(Some(self.inline_body(position, id)?));
+        if let Some((position, number)) = Position::split(&value) {
+            return Ok(Some(self.inline_body(position, number.first().copied(), id)?));
         }
         let shared = self.shared().clone();
         let read = tokio::task::spawn_blocking(move || shared.bodies.read(&digest)).await;
@@ -253,12 +254,19 @@ impl Store {
         content.map(Some).map_err(|e| StoreError::Unreadable(format!("content {id}: {e}")))
     }
 
-    fn inline_body(&self, position: Position, id: &BodyId) -> Result<Bytes, StoreError> {
+    /// Content that stands alone in its entry, or as the piece of this number.
+    fn inline_body(&self, position: Position, number: Option<u8>, id: &BodyId) -> Result<Bytes, StoreError> {
         let data = self.journal().entry(position)?;
-        let packed = data.get(size_of::<Digest>()..).unwrap_or_default();
-        let content = super::codec::unpack(packed).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+        let content = match number {
+            None => super::codec::unpack(data.get(size_of::<Digest>()..).unwrap_or_default()).map(Bytes::from),
+            Some(number) => match Together::read(&data) {
+                Some(together) => together.piece(number),
+                None => Err(super::codec::CodecError("the entry is too short".to_owned())),
+            },
+        };
+        let content = content.map_err(|e| StoreError::Unreadable(e.to_string()))?;
         if BodyId::of(&content) == *id {
-            Ok(content.into())
+            Ok(content)
         } else {
             Err(StoreError::Unreadable(format!("content {id} is not what its name says")))
         }

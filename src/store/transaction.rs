@@ -12,8 +12,9 @@ use super::{
     StoreError,
     audit::Note,
     bodies::Body,
+    card::{DeliveryCard, MessageCard, ReferralCard},
     codec::{self, Packed},
-    frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position, ReferralEntry},
+    frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position},
     index::{Applied, Changes, Index, is_record},
     journal::{JournalReader, Place},
     keys,
@@ -106,7 +107,7 @@ impl<'a> View<'a> {
     }
 
     /// An id that a key of another kind points to.
-    pub(super) fn id_at<T: std::str::FromStr>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(super) fn id_at<T: From<[u8; 16]>>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.get(key)?.map(|value| parse_id(&value)).transpose()
     }
 
@@ -127,12 +128,16 @@ impl<'a> View<'a> {
     /// What a change at a position in the journal means for the index. The one place that knows.
     pub(super) fn record(&mut self, change: &Change, position: Position, sequence: u64) -> Result<(), StoreError> {
         match change {
-            Change::Message(entry) => self.record_message(entry, position),
-            Change::Referral(entry) => self.record_referral(entry, position),
-            Change::Delivery(delivery) => self.record_delivery(delivery, position),
+            Change::Message(card) => self.record_message(card, position),
+            Change::Referral(card) => self.record_referral(card, position),
+            Change::Delivery(card) => self.record_delivery(card, position),
             Change::Body(digest) => self.record_body(digest, position.to_bytes().to_vec()),
             // Without a position: it is in its file.
             Change::BodyFile(digest) => self.record_body(digest, Vec::new()),
+            // With its number behind the position.
+            Change::Bodies(digests) => (0_u8..)
+                .zip(digests)
+                .try_for_each(|(number, digest)| self.record_body(digest, [&position.to_bytes()[..], &[number]].concat())),
             Change::Audit => {
                 self.put(keys::audit(sequence), position.to_bytes().to_vec());
                 Ok(())
@@ -147,71 +152,64 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn record_message(&mut self, entry: &MessageEntry, position: Position) -> Result<(), StoreError> {
-        let message = &entry.message;
-        let key = keys::message(message.id);
+    fn record_message(&mut self, card: &MessageCard, position: Position) -> Result<(), StoreError> {
+        let key = keys::message(card.id);
         let before = self.mark_at(&key)?;
         match before {
             Some(before) => {
                 if before.state == mark::message_state(State::Received) {
-                    self.take_away(keys::message_due(before.number, message.id));
+                    self.take_away(keys::message_due(before.number, card.id));
                 }
             }
             None => {
-                let id = message.id.to_string().into_bytes();
-                if let Some(key) = &entry.repeat_key {
-                    self.put(keys::repeat(key), id.clone());
-                }
-                if let Some(key) = &entry.control_key {
-                    self.put(keys::control(key), id);
+                let id = card.id.to_bytes();
+                for key in [&card.repeat, &card.control].into_iter().flatten() {
+                    self.put(key.clone(), id.to_vec());
                 }
             }
         }
-        let mark = Mark::of_message(entry);
-        if message.state == State::Received {
-            self.put(keys::message_due(mark.number, message.id), Vec::new());
+        if card.state == State::Received {
+            self.put(keys::message_due(card.mark.number, card.id), Vec::new());
         }
-        self.put_record(key, mark.value(position), before.is_none());
+        self.put_record(key, card.mark.value(position), before.is_none());
         Ok(())
     }
 
-    fn record_referral(&mut self, entry: &ReferralEntry, position: Position) -> Result<(), StoreError> {
-        let referral = &entry.referral;
-        let key = keys::referral(referral.id);
-        let id = referral.id.to_string().into_bytes();
+    fn record_referral(&mut self, card: &ReferralCard, position: Position) -> Result<(), StoreError> {
+        let key = keys::referral(card.id);
+        let id = card.id.to_bytes();
         let before = self.get(&key)?;
         if let Some((position, _)) = before.as_deref().and_then(Position::split) {
-            self.put(keys::version(referral.id, referral.version.saturating_sub(1)), position.to_bytes().to_vec());
+            self.put(keys::version(card.id, card.version.saturating_sub(1)), position.to_bytes().to_vec());
         } else {
-            self.put(keys::reference(&referral.reference), id.clone());
+            self.put(keys::reference(&card.reference), id.to_vec());
         }
-        for key in &entry.keys {
-            self.put(keys::referral_key(key), id.clone());
+        for key in &card.keys {
+            self.put(key.clone(), id.to_vec());
         }
-        self.put_record(key, Mark::of_referral(entry).value(position), before.is_none());
+        self.put_record(key, card.mark.value(position), before.is_none());
         Ok(())
     }
 
-    fn record_delivery(&mut self, delivery: &Delivery, position: Position) -> Result<(), StoreError> {
-        let key = keys::delivery(delivery.id);
+    fn record_delivery(&mut self, card: &DeliveryCard, position: Position) -> Result<(), StoreError> {
+        let key = keys::delivery(card.id);
         let before = self.mark_at(&key)?;
         if let Some(before) = before {
             if before.state == mark::delivery_state(DeliveryState::Queued) {
-                self.take_away(keys::delivery_due(before.number, delivery.id));
+                self.take_away(keys::delivery_due(before.number, card.id));
             } else if before.state == mark::delivery_state(DeliveryState::InFlight) {
-                self.take_away(keys::in_flight(delivery.id));
+                self.take_away(keys::in_flight(card.id));
             }
         }
-        let mark = Mark::of_delivery(delivery);
-        match delivery.state {
-            DeliveryState::Queued => self.put(keys::delivery_due(mark.number, delivery.id), Vec::new()),
-            DeliveryState::InFlight => self.put(keys::in_flight(delivery.id), Vec::new()),
+        match card.state {
+            DeliveryState::Queued => self.put(keys::delivery_due(card.mark.number, card.id), Vec::new()),
+            DeliveryState::InFlight => self.put(keys::in_flight(card.id), Vec::new()),
             DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => {}
         }
-        if let (None, Some(referral)) = (&before, delivery.referral) {
-            self.put(keys::delivery_of(referral, delivery.id), Vec::new());
+        if let (None, Some(referral)) = (&before, card.referral) {
+            self.put(keys::delivery_of(referral, card.id), Vec::new());
         }
-        self.put_record(key, mark.value(position), before.is_none());
+        self.put_record(key, card.mark.value(position), before.is_none());
         Ok(())
     }
 
@@ -243,11 +241,9 @@ impl<'a> View<'a> {
     }
 }
 
-pub(super) fn parse_id<T: std::str::FromStr>(value: &[u8]) -> Result<T, StoreError> {
-    std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| StoreError::Unreadable("an id in the index is not one".to_owned()))
+pub(super) fn parse_id<T: From<[u8; 16]>>(value: &[u8]) -> Result<T, StoreError> {
+    let bytes = <[u8; 16]>::try_from(value);
+    bytes.map(T::from).map_err(|_| StoreError::Unreadable("an id in the index is not one".to_owned()))
 }
 
 /// What became due by a batch, so that the workers are woken.
@@ -333,46 +329,47 @@ impl<'a> Batch<'a> {
 
     /// Writes a message.
     pub(super) fn put_message(&mut self, entry: MessageEntry) -> Result<(), StoreError> {
-        self.put_packed_message(Packed::of(entry))
+        self.put_packed_message(Packed::of(entry).card(MessageCard::of))
     }
 
     /// Writes a message that its caller packed.
-    pub(super) fn put_packed_message(&mut self, Packed { record, bytes }: Packed<MessageEntry>) -> Result<(), StoreError> {
-        self.note.messages.push(record.message.id);
-        self.write(Kind::Message, &Change::Message(Box::new(record)), &[&bytes])
+    pub(super) fn put_packed_message(&mut self, Packed { record, bytes }: Packed<MessageCard>) -> Result<(), StoreError> {
+        self.note.messages.push(record.id);
+        self.write(Kind::Message, &Change::Message(record), &[&bytes])
     }
 
     /// Writes a version of a referral.
-    pub(super) fn put_referral(&mut self, Packed { record, bytes }: Packed<ReferralEntry>) -> Result<(), StoreError> {
-        self.note.referrals.push((record.referral.id, record.referral.version));
-        if let Some(last) = record.referral.history.last() {
-            self.note.by = Some(last.by.clone());
-        }
-        self.write(Kind::Referral, &Change::Referral(Box::new(record)), &[&bytes])
+    pub(super) fn put_referral(&mut self, Packed { mut record, bytes }: Packed<ReferralCard>) -> Result<(), StoreError> {
+        self.note.referrals.push((record.id, record.version));
+        self.note.by = record.by.take().or(self.note.by.take());
+        self.write(Kind::Referral, &Change::Referral(record), &[&bytes])
     }
 
     /// Writes a delivery.
     pub(super) fn put_delivery(&mut self, delivery: Delivery) -> Result<(), StoreError> {
-        self.put_packed_delivery(Packed::of(delivery))
+        self.put_packed_delivery(Packed::of(delivery).card(DeliveryCard::of))
     }
 
     /// Writes a delivery that its caller packed.
-    pub(super) fn put_packed_delivery(&mut self, Packed { record, bytes }: Packed<Delivery>) -> Result<(), StoreError> {
+    pub(super) fn put_packed_delivery(&mut self, Packed { record, bytes }: Packed<DeliveryCard>) -> Result<(), StoreError> {
         self.note.deliveries.push(record.id);
         self.due.deliveries |= record.state == DeliveryState::Queued;
-        self.write(Kind::Delivery, &Change::Delivery(Box::new(record)), &[&bytes])
+        self.write(Kind::Delivery, &Change::Delivery(record), &[&bytes])
     }
 
     /// Names content, and writes it if it is small; what is named already is not written again.
     pub(super) fn put_body(&mut self, body: &Body) -> Result<(), StoreError> {
-        if self.view.get(&keys::body(body.digest()))?.is_some() {
-            return Ok(());
-        }
+        let known = |digest: &Digest| Ok::<_, StoreError>(self.view.get(&keys::body(digest))?.is_some());
         match body {
-            Body::Inline(digest, packed) => self.write(Kind::Body, &Change::Body(*digest), &[digest, packed]),
-            Body::File(digest, length) => {
+            Body::Inline(digest, packed) if !known(digest)? => self.write(Kind::Body, &Change::Body(*digest), &[digest, packed]),
+            Body::File(digest, length) if !known(digest)? => {
                 self.write(Kind::BodyFile, &Change::BodyFile(*digest), &[digest, &length.to_le_bytes()])
             }
+            Body::Together(digests, bytes) => {
+                let unknown = digests.iter().map(known).collect::<Result<Vec<bool>, _>>()?.contains(&false);
+                if unknown { self.write(Kind::Bodies, &Change::Bodies(digests.clone()), &[bytes]) } else { Ok(()) }
+            }
+            Body::Inline(..) | Body::File(..) => Ok(()),
         }
     }
 

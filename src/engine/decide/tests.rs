@@ -35,7 +35,7 @@ fn decided(context: &Context, channel: &InboundChannel, seconds_ago: i64, wait_m
     let strict = Strict { unknown_referral: UnknownReferral::Park, park_minutes: wait_minutes, ..Strict::default() };
     let usual = Arc::new(Profile { strict, ..Profile::default() });
     let rules = Hl7Rules { profiles: Arc::new(Profiles { usual, by_sender: Vec::new() }), ..Hl7Rules::default() };
-    let read = normalize(CHANGE, &rules).unwrap();
+    let mut read = normalize(CHANGE, &rules).unwrap();
     let arrival = Arrival {
         channel: channel.name.clone(),
         protocol: Protocol::Hl7,
@@ -44,7 +44,7 @@ fn decided(context: &Context, channel: &InboundChannel, seconds_ago: i64, wait_m
         peer: None,
         file: None,
     };
-    decide(context, &context.config(), channel, Message::received(&arrival), vec![Found::of_hl7(&read)]).unwrap()
+    decide(context, &context.config(), channel, Message::received(&arrival), vec![Found::of_hl7(&mut read)]).unwrap()
 }
 
 #[tokio::test]

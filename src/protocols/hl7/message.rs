@@ -22,6 +22,8 @@ pub struct Message<'t> {
 
 /// Where a segment stands in the text.
 struct Line {
+    /// Its name in upper case.
+    name: [u8; NAME_BYTES],
     start: usize,
     end: usize,
     /// Its field delimiters: the first, and the one behind the last.
@@ -51,7 +53,9 @@ impl<'t> Message<'t> {
                 return Err(Unreadable::Unparsable);
             }
             let end = start + line.len();
-            message.lines.push(Line { start, end, separators: (first, message.separators.len()) });
+            let mut name = *line.as_bytes().first_chunk::<NAME_BYTES>().ok_or(Unreadable::Unparsable)?;
+            name.make_ascii_uppercase();
+            message.lines.push(Line { name, start, end, separators: (first, message.separators.len()) });
             start = end + 1;
         }
         Ok(message)
@@ -103,7 +107,7 @@ impl<'t, 'm> Segment<'t, 'm> {
     /// Whether it has this name, in any case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
-        self.name().eq_ignore_ascii_case(name)
+        self.line.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// The segment as it stands in the text, without its CR.
@@ -153,6 +157,18 @@ pub struct Field<'t, 'm> {
 fn parts(raw: Option<&str>, whole: bool, delimiter: char) -> impl Iterator<Item = &str> {
     let split = raw.filter(|_| !whole).map(move |raw| raw.split(delimiter));
     raw.filter(|_| whole).into_iter().chain(split.into_iter().flatten())
+}
+
+/// A part of a text by its number from 0. Delimiters are ASCII, so bytes are compared: the texts are short and this is asked often.
+fn nth(text: &str, delimiter: char, number: usize) -> Option<&str> {
+    let delimiter = u8::try_from(delimiter).ok()?;
+    let mut rest = text;
+    for _ in 0..number {
+        let at = rest.bytes().position(|byte| byte == delimiter)?;
+        rest = rest.get(at + 1..)?;
+    }
+    let end = rest.bytes().position(|byte| byte == delimiter).unwrap_or(rest.len());
+    rest.get(..end)
 }
 
 impl<'t, 'm> Field<'t, 'm> {
@@ -213,7 +229,11 @@ impl<'t, 'm> Repetition<'t, 'm> {
     /// A component by its number.
     #[must_use]
     pub fn component(&self, number: usize) -> Component<'t, 'm> {
-        let raw = number.checked_sub(1).and_then(|at| self.components().nth(at));
+        let raw = match (number, self.whole) {
+            (0, _) => None,
+            (_, true) => self.components().nth(number - 1),
+            (_, false) => self.raw.and_then(|raw| nth(raw, self.delimiters.component, number - 1)),
+        };
         Component { raw: raw.unwrap_or(""), delimiters: self.delimiters }
     }
 
@@ -253,7 +273,7 @@ impl<'t> Component<'t, '_> {
     /// A subcomponent by its number, decoded and trimmed; `""` (delete) reads as empty.
     #[must_use]
     pub fn part(&self, number: usize) -> Cow<'t, str> {
-        let raw = self.raw().split(self.delimiters.subcomponent).nth(number.saturating_sub(1)).unwrap_or("").trim();
+        let raw = nth(self.raw(), self.delimiters.subcomponent, number.saturating_sub(1)).unwrap_or("").trim();
         if raw.bytes().all(|byte| byte == b'"') { Cow::Borrowed("") } else { escape::decode(raw, self.delimiters) }
     }
 

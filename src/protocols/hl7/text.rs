@@ -69,9 +69,11 @@ impl Delimiters {
         (all.len() == 5).then_some((read, 4 + end))
     }
 
-    fn separates(&self, byte: u8) -> bool {
-        let symbol = char::from(byte);
-        symbol == self.field || symbol == self.component || symbol == self.repetition || symbol == self.subcomponent
+    /// How many bytes of a text separate something.
+    fn count_in(&self, text: &[u8]) -> usize {
+        let delimiters = [self.field, self.component, self.repetition, self.subcomponent]
+            .map(|symbol| u8::try_from(symbol).unwrap_or_default());
+        text.iter().filter(|byte| delimiters.contains(byte)).count()
     }
 }
 
@@ -219,7 +221,7 @@ impl Text {
         let header = RawHeader::read(body)?;
         let stripped = strip_junk(body);
         let delimiters = header.delimiters;
-        let count = stripped.iter().filter(|byte| delimiters.separates(**byte)).count();
+        let count = delimiters.count_in(stripped);
         if body.len() > limits.message_bytes_max || count > limits.delimiters_max {
             return Err(Unreadable::TooLarge);
         }

@@ -48,13 +48,31 @@ fn set_aside_count(folder: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn a_second_engine_on_the_folder_is_refused_in_plain_words() {
+async fn content_that_stands_in_one_entry_comes_back_piece_by_piece_and_when_the_index_is_built_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&options(folder.path())).unwrap();
-    let error = Store::open(&options(folder.path())).err().unwrap();
-    assert!(matches!(error, OpenError::Locked(_)) && error.to_string().contains("another engine"), "{error}");
+    let mut contents = Vec::new();
+    for (number, length) in [(1, 300), (2, 14_000), (3, 20_000), (4, 90_000)] {
+        let body = Bytes::from(format!("MSH|{number}|{}", "x".repeat(length)));
+        // The second piece of the first entry is that of a later one too.
+        let answers = [format!("MSA|AA|{number}\r"), "MSA|AA|same\r".repeat(9)].map(Bytes::from);
+        let decision = Decision { bodies: answers.to_vec(), ..Decision::default() };
+        store.insert_decided(new_message(&format!("M{number}"), body.clone()), decision).await.unwrap();
+        contents.extend(answers);
+        contents.push(body);
+    }
     store.close().await;
-    Store::open(&options(folder.path())).unwrap();
+    drop(store);
+    for index_is_kept in [true, false] {
+        if !index_is_kept {
+            fs::remove_dir_all(folder.path().join("index")).unwrap();
+        }
+        let store = Store::open(&options(folder.path())).unwrap();
+        for content in &contents {
+            assert_eq!(store.body(&BodyId::of(content)).await.unwrap().as_ref(), Some(content));
+        }
+        store.close().await;
+    }
 }
 
 #[tokio::test]

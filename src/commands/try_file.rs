@@ -26,7 +26,7 @@ use crate::{
         Kind, Outcome, fax,
         hl7::{self, Hl7Rules},
     },
-    protocols::hl7::split_messages,
+    protocols::{hl7::split_messages, pages::is_document},
     reader::{ReaderOptions, ReaderPool},
 };
 
@@ -36,7 +36,7 @@ pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// `loopline try`
 #[derive(Debug, clap::Args)]
 pub struct TryArgs {
-    /// The file: an HL7 message, a mail, a PDF or a TIFF.
+    /// The file: an HL7 message, a mail, a PDF, a TIFF, a PNG or a JPEG.
     file: PathBuf,
     /// The channel whose rules apply; without it the documented defaults do.
     #[arg(long, value_name = "NAME")]
@@ -94,7 +94,7 @@ impl Rules {
             Some(Protocol::Hl7) => self.hl7_file(&bytes),
             Some(Protocol::Document) => self.document(bytes).await,
             Some(Protocol::Mail) => self.mail(&bytes).await,
-            None => bail!("the file is no HL7 message, mail, PDF or TIFF"),
+            None => bail!("the file is no HL7 message, mail, PDF, TIFF, PNG or JPEG"),
         }
     }
 
@@ -182,8 +182,7 @@ fn with_acknowledgement(mut outcome: Outcome) -> Outcome {
 /// How a file is to be read, by its first bytes.
 fn sniff(bytes: &[u8]) -> Option<Protocol> {
     let head = bytes.get(..bytes.len().min(1024)).unwrap_or_default();
-    let tiff = [b"II*\0".as_slice(), b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| head.starts_with(magic));
-    if tiff || head.windows(5).any(|window| window == b"%PDF-") {
+    if is_document(head) {
         return Some(Protocol::Document);
     }
     let text = head.trim_ascii_start().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.trim_ascii_start());
@@ -219,6 +218,8 @@ mod tests {
         assert_eq!(sniff(b"%PDF-1.7\n"), Some(Protocol::Document));
         assert_eq!(sniff(b"\n\n%PDF-1.4"), Some(Protocol::Document));
         assert_eq!(sniff(b"II*\0\x08\0\0\0"), Some(Protocol::Document));
+        assert_eq!(sniff(b"\x89PNG\r\n\x1a\n"), Some(Protocol::Document));
+        assert_eq!(sniff(b"\xff\xd8\xff\xe0"), Some(Protocol::Document));
         assert_eq!(sniff(b"\xef\xbb\xbfMSH|^~\\&|A"), Some(Protocol::Hl7));
         assert_eq!(sniff(b"\x0bMSH|^~\\&|A"), Some(Protocol::Hl7));
         assert_eq!(sniff(b"Received: from x\nFrom: a@example.org\n"), Some(Protocol::Mail));

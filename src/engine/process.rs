@@ -21,6 +21,7 @@ use crate::{
     ids::MessageId,
     inbound::{InboundConfig, folder},
     message::{Acknowledgement, Message, Protocol, State},
+    normalize::Kind,
     referral::Problem,
     store::{Decision, StoreError},
 };
@@ -88,6 +89,9 @@ impl Processing {
         message: Message,
         found: Vec<Found>,
     ) -> Result<(), StoreError> {
+        if let Some(why) = nothing_read(&message, &found) {
+            self.put_failed(config, channel, &message, &why).await?;
+        }
         for _ in 0..TRIES_MAX {
             let decided = decide::decide(&self.context, config, channel, message.clone(), found.clone())?;
             let state = decided.decision.message.as_ref().map(|message| message.state);
@@ -152,4 +156,21 @@ impl Processing {
         }
         self.context.store.finish(Decision { message: Some(message), ..Decision::default() }).await
     }
+}
+
+/// Why nothing could be read of a document: it is held for a person, and who dropped it finds a note as well.
+fn nothing_read(message: &Message, found: &[Found]) -> Option<String> {
+    /// A document of hundreds of blank pages says so hundreds of times.
+    const TOLD_MAX: usize = 5;
+    let [Found { outcome, .. }] = found else { return None };
+    let problems = &outcome.problems;
+    let was_read = problems.is_empty() || problems.iter().any(|problem| problem.code == "no-referral-found");
+    if message.protocol != Protocol::Document || outcome.kind != Kind::Unknown || was_read {
+        return None;
+    }
+    let mut told: Vec<String> = problems.iter().take(TOLD_MAX).map(|problem| problem.message.clone()).collect();
+    if problems.len() > TOLD_MAX {
+        told.push(format!("and {} more of the kind", problems.len() - TOLD_MAX));
+    }
+    Some(told.join("\n"))
 }

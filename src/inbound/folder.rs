@@ -1,13 +1,13 @@
-//! A watched folder of scanned faxes: PDF and TIFF.
+//! A watched folder of scanned faxes: PDF, TIFF, PNG and JPEG.
 //!
 //! A file is taken once it is whole, handed to the intake, and moved to `done/` (or to `duplicate/`, where equal content came before) only
 //! after the intake has it on disk. Nothing is ever deleted.
 //!
 //! # Design notes
-//! - *Whole*: size and time have not changed for a while, or it was moved into place by a rename. A PDF or TIFF that looks unfinished is
+//! - *Whole*: size and time have not changed for a while, or it was moved into place by a rename. A document that looks unfinished is
 //!   waited for longer, since a scanner pauses between pages.
-//! - *Which files*: `.pdf`, `.tif` and `.tiff` whatever they hold (the engine says in words why one is unreadable), and others whose first
-//!   bytes are a PDF's or TIFF's. What else lies in the folder stays there, and is counted in the log once.
+//! - *Which files*: `.pdf`, `.tif`, `.tiff`, `.png`, `.jpg` and `.jpeg` whatever they hold (the engine says in words why one is
+//!   unreadable), and others whose first bytes are those of one. What else lies in the folder stays there, and is counted in the log once.
 //! - *Too large*: such a file cannot be stored, so it is moved to `failed/` with a note; it is the one case where a file that is in no store
 //!   leaves the inbox, and it is all there.
 //! - *Not movable*: it is remembered by inode, time and size, and not read again; after a restart the intake knows it by the same three.
@@ -234,7 +234,7 @@ impl FolderInbound {
             }
         }
         if left_alone > 0 {
-            tracing::warn!(channel = %self.name, files = left_alone, "files in the folder that are no PDF or TIFF are left there");
+            tracing::warn!(channel = %self.name, files = left_alone, "files in the folder that are no PDF, TIFF, PNG or JPEG are left there");
         }
         stopped
     }

@@ -130,6 +130,19 @@ impl Recognizer {
         Ok(Self { text: start(&data, "eng")?, data, orientation: None })
     }
 
+    /// Loads what is otherwise loaded when it is first needed, for a process that can open no file later.
+    ///
+    /// # Errors
+    /// [`OcrError`]
+    pub fn load_the_rest(&mut self) -> Result<(), OcrError> {
+        const SIDE: u32 = 64;
+        let white = vec![255; (SIDE * SIDE) as usize];
+        let nothing = Image { width: SIDE, height: SIDE, gray: &white, dpi: 204.0 };
+        self.orientation(nothing)?;
+        // Tesseract says of an empty page that it is, and opens its debug file to say so.
+        self.words(nothing, Layout::Column, Duration::from_secs(10)).map(|_| ())
+    }
+
     /// The words of an image, in reading order.
     ///
     /// # Errors
@@ -172,8 +185,8 @@ impl Recognizer {
         let found = api.detect_os().ok();
         clear(api)?;
         Ok(found.map(|(degrees, confidence, _, _)| Orientation {
-            // Tesseract tells by how much the page was turned counter-clockwise, in degrees.
-            turns: (degrees.rem_euclid(360) / 90) as u32,
+            // Tesseract tells by how much the page was turned clockwise, in degrees.
+            turns: ((360 - degrees.rem_euclid(360)) / 90 % 4) as u32,
             confidence,
         }))
     }

@@ -1,10 +1,14 @@
 //! Reading untrusted documents: each is opened by a worker process of our own binary, never in the engine.
 //!
 //! The worker turns a PDF or TIFF into upright page images, words with boxes, and the QR and bar codes it sees. What the words mean is
-//! decided later, by `normalize::fax`, from a [`Reading`] alone.
+//! decided later, by `normalize::fax`, from a [`Reading`] alone. Once it has loaded the language data, a worker can open nothing and reach
+//! nobody (`sandbox`).
 
+mod born_digital;
+mod last_words;
 mod pool;
 mod read;
+mod sandbox;
 mod second_look;
 mod wire;
 mod worker;

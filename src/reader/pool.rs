@@ -8,7 +8,10 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,7 @@ use tokio::{
 
 use super::{
     Reading,
+    last_words::LastWords,
     wire::{Answer, receive_answer, send_document},
 };
 
@@ -94,6 +98,8 @@ struct Shared {
     options: ReaderOptions,
     places: Semaphore,
     idle: Mutex<Vec<Worker>>,
+    /// Whether it was said that workers are not shut in completely.
+    warned: AtomicBool,
 }
 
 impl ReaderPool {
@@ -101,7 +107,7 @@ impl ReaderPool {
     #[must_use]
     pub fn new(options: ReaderOptions) -> Self {
         let places = Semaphore::new(options.workers.max(1));
-        Self { shared: Arc::new(Shared { options, places, idle: Mutex::new(Vec::new()) }) }
+        Self { shared: Arc::new(Shared { options, places, idle: Mutex::new(Vec::new()), warned: AtomicBool::new(false) }) }
     }
 
     /// Reads a document, once a worker is free. Dropping the future kills the worker that was at it.
@@ -113,12 +119,16 @@ impl ReaderPool {
         let _place = shared.places.acquire().await.expect("the semaphore is never closed");
         let mut worker = match self.take_idle() {
             Some(worker) => worker,
-            None => Worker::start(&shared.options).await?,
+            None => {
+                let (worker, missing) = Worker::start(&shared.options).await?;
+                self.warn_once(&missing);
+                worker
+            }
         };
         let limit = Duration::from_secs(shared.options.wall_seconds_max);
         let answer = match timeout(limit, worker.read(&document)).await {
             Err(_) => return Err(ReadError::Timeout),
-            Ok(Err(error)) => return Err(worker.failure(&error).await),
+            Ok(Err(error)) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
             Ok(Ok(answer)) => answer,
         };
         match answer {
@@ -130,7 +140,9 @@ impl ReaderPool {
                 self.give_back(worker);
                 Err(ReadError::Refused { code, message })
             }
-            Answer::Ready | Answer::Unavailable { .. } => Err(ReadError::Crashed("it gave an answer that is none".to_owned())),
+            Answer::Ready { .. } | Answer::Unavailable { .. } => {
+                Err(ReadError::Crashed("it gave an answer that is none".to_owned()))
+            }
         }
     }
 
@@ -145,7 +157,17 @@ impl ReaderPool {
         None
     }
 
-    fn give_back(&self, worker: Worker) {
+    fn warn_once(&self, missing: &[String]) {
+        if !missing.is_empty() && !self.shared.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                missing = missing.join(", "),
+                "this system cannot shut the reader processes in completely: documents are read with the limits and locks that it has"
+            );
+        }
+    }
+
+    fn give_back(&self, mut worker: Worker) {
+        worker.last_words.forget();
         if worker.documents < DOCUMENTS_MAX {
             self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         }
@@ -157,18 +179,22 @@ struct Worker {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
+    last_words: LastWords,
     documents: u32,
 }
 
 impl Worker {
-    async fn start(options: &ReaderOptions) -> Result<Self, ReadError> {
-        let mut child = command(options).spawn().map_err(|error| ReadError::Unavailable(error.to_string()))?;
+    /// Starts a worker, and says what it could not be shut in by.
+    async fn start(options: &ReaderOptions) -> Result<(Self, Vec<String>), ReadError> {
+        let unavailable = |error: io::Error| ReadError::Unavailable(error.to_string());
+        let (last_words, standard_error) = LastWords::pipe().map_err(unavailable)?;
+        let mut child = command(options).stderr(standard_error).spawn().map_err(unavailable)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(ReadError::Unavailable("it has no pipes".to_owned()));
         };
-        let mut worker = Self { child, input, output, documents: 0 };
+        let mut worker = Self { child, input, output, last_words, documents: 0 };
         match timeout(START_SECONDS_MAX, receive_answer(&mut worker.output)).await {
-            Ok(Ok(Answer::Ready)) => Ok(worker),
+            Ok(Ok(Answer::Ready { missing })) => Ok((worker, missing)),
             Ok(Ok(Answer::Unavailable { message })) => Err(ReadError::Unavailable(message)),
             Ok(Ok(Answer::Reading(_) | Answer::Refused { .. })) => {
                 Err(ReadError::Unavailable("it is not a reader process".to_owned()))
@@ -188,10 +214,14 @@ impl Worker {
     }
 
     /// What it means that the pipes to this worker broke.
-    async fn failure(mut self, error: &io::Error) -> ReadError {
+    async fn failure(mut self, error: &io::Error, memory_bytes_max: u64) -> ReadError {
         /// What the kernel sends to a process that has used up its CPU time.
         const SIGXCPU: i32 = 24;
-        match self.end().await {
+        let ended = self.end().await;
+        if let Some(end) = self.last_words.tell() {
+            return ReadError::Crashed(end.describe(memory_bytes_max));
+        }
+        match ended {
             Some(status) if status.signal() == Some(SIGXCPU) => ReadError::Timeout,
             Some(status) => ReadError::Crashed(format!("it ended ({})", describe(status))),
             None => ReadError::Crashed(error.to_string()),
@@ -225,7 +255,6 @@ fn command(options: &ReaderOptions) -> Command {
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         // Ctrl-C at a terminal goes to the whole group: the engine decides when its workers end.
         .process_group(0)
         .kill_on_drop(true);

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{MachineCode, PageReading, Reading, Word, second_look::second_look};
+use super::{MachineCode, PageReading, Reading, Word, born_digital, second_look::second_look};
 use crate::{
     protocols::{
         codes,
         ocr::{Image, Layout, OcrError, OcrWord, Recognizer},
-        pages::{Document, Limits, PageImage, PagesError, Prepared, prepare, quarter_turns},
+        pages::{Document, Limits, PageImage, PagesError, Prepared, TextLayer, is_document, prepare, quarter_turns, unchanged},
     },
     referral::Problem,
 };
 
 /// How long one recognition of one page may take. A clean page takes less than half a second.
-const PAGE_OCR_SECONDS_MAX: Duration = Duration::from_secs(20);
+pub(super) const PAGE_OCR_SECONDS_MAX: Duration = Duration::from_secs(20);
 /// Below this share of dark pixels a page shows nothing: a few specks, the edge of the glass.
 const BLANK_INK_MAX: f64 = 0.000_2;
 /// A page read with at least this mean confidence is upright: upside down, hardly a word is sure.
@@ -25,43 +25,16 @@ const UPRIGHT_WORDS_MIN: usize = 5;
 
 const INCHES_A_METRE: f32 = 39.370_08;
 
-/// Reads a document.
+/// Reads a document, and the documents within it as its further pages.
 ///
 /// # Errors
 /// [`PagesError`]: nothing of it can be read. What is wrong with one page is a problem of the [`Reading`].
 pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) -> Result<Reading, PagesError> {
     let document = Document::open(bytes, limits)?;
     let mut reading = Reading::default();
-    let count = document.page_count();
-    if count == 0 {
-        reading.problems.push(Problem::new("no-pages", "the document has no pages: a person must look at it"));
-    }
-    if document.cut_off() {
-        let text = "the end of the document is missing, pages may be lost: ask the sender to send it again";
-        reading.problems.push(Problem::new("truncated", text));
-    }
-    if count > limits.pages_max as usize {
-        let text = format!("the document has more than {} pages: the rest was not read", limits.pages_max);
-        reading.problems.push(Problem::new("pages-max", text));
-    }
-    let mut first_error = None;
-    for position in 0..count.min(limits.pages_max as usize) {
-        let number = position as u32 + 1;
-        match document.page(position) {
-            Ok(page) => {
-                if page.cut_off {
-                    let text = format!("page {number} is cut off: its lower part is missing");
-                    reading.problems.push(Problem::new("page-truncated", text));
-                }
-                let page = read_page(&page, number, recognizer, &mut reading.problems);
-                reading.pages.push(page);
-            }
-            Err(error) => {
-                first_error.get_or_insert(error);
-                reading.problems.push(Problem::new(error.code(), format!("page {number}: {error}")));
-            }
-        }
-    }
+    remark(&document, &mut reading.problems);
+    let first_error = read_pages(&document, &limits, recognizer, &mut reading);
+    read_files(&document, &limits, recognizer, &mut reading);
     let blank = |reading: &Reading| reading.pages.iter().all(|page| page.words.is_empty());
     match first_error {
         Some(error) if reading.pages.is_empty() => Err(error),
@@ -71,24 +44,111 @@ pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) 
     }
 }
 
-fn read_page(page: &PageImage, number: u32, recognizer: &mut Recognizer, problems: &mut Vec<Problem>) -> PageReading {
-    let mut prepared = prepare(page);
-    let mut words = Vec::new();
-    let mut codes = Vec::new();
-    if prepared.ink() <= BLANK_INK_MAX {
-        problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
-    } else {
-        let words_found = upright_words(page, &mut prepared, recognizer).and_then(|words| {
-            second_look(words, prepared.height, || recognizer.words(image_of(&prepared), Layout::Sparse, PAGE_OCR_SECONDS_MAX))
-        });
-        match words_found {
-            Ok(found) => words = found,
+/// What is to be said of a document as a whole.
+fn remark(document: &Document, problems: &mut Vec<Problem>) {
+    if document.page_count() == 0 {
+        problems.push(Problem::new("no-pages", "the document has no pages: a person must look at it"));
+    }
+    if document.cut_off() {
+        let text = "the end of the document is missing, pages may be lost: ask the sender to send it again";
+        problems.push(Problem::new("truncated", text));
+    }
+    if document.is_made_by_a_program() {
+        let text =
+            "the document is a form that shows its content in one program only: ask the sender to print it to a PDF or to fax it";
+        problems.push(Problem::new("form-not-shown", text));
+    }
+}
+
+/// Reads the pages of a document behind those that were read before. Gives the first error.
+fn read_pages(document: &Document, limits: &Limits, recognizer: &mut Recognizer, reading: &mut Reading) -> Option<PagesError> {
+    let mut first_error = None;
+    let before = reading.pages.last().map_or(0, |page| page.number);
+    if document.page_count() + before as usize > limits.pages_max as usize {
+        let text = format!("the document has more than {} pages: the rest was not read", limits.pages_max);
+        reading.problems.push(Problem::new("pages-max", text));
+    }
+    for position in 0..document.page_count() {
+        let number = u32::try_from(position).unwrap_or(u32::MAX).saturating_add(before).saturating_add(1);
+        if number > limits.pages_max {
+            break;
+        }
+        match document.page(position) {
+            Ok(page) => {
+                if page.cut_off {
+                    let text = format!("page {number} is cut off: its lower part is missing");
+                    reading.problems.push(Problem::new("page-truncated", text));
+                }
+                let text = document.text(position, &page);
+                let page = read_page(&page, text.as_ref(), number, recognizer, &mut reading.problems);
+                reading.pages.push(page);
+            }
             Err(error) => {
-                problems.push(Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it")));
+                first_error.get_or_insert(error);
+                reading.problems.push(Problem::new(error.code(), format!("page {number}: {error}")));
             }
         }
-        codes = codes::codes(&prepared.gray, prepared.width, prepared.height);
     }
+    first_error
+}
+
+/// The files within a document: those that are documents are read, the others are told of. All of them stay in the document as it came.
+fn read_files(document: &Document, limits: &Limits, recognizer: &mut Recognizer, reading: &mut Reading) {
+    let (files, cut) = document.files();
+    for (file, number) in files.iter().zip(1..) {
+        if !is_document(file) {
+            let text = format!(
+                "file {number} within the document ({} bytes) is no PDF, TIFF, PNG or JPEG and was not read: a person must look at it in the original",
+                file.len()
+            );
+            reading.problems.push(Problem::new("file-not-read", text));
+            continue;
+        }
+        let error = match Document::open(file, *limits) {
+            Ok(inner) => {
+                let (within, _) = inner.files();
+                if !within.is_empty() {
+                    let text = format!("file {number} within the document holds files itself, which were not read");
+                    reading.problems.push(Problem::new("file-not-read", text));
+                }
+                remark(&inner, &mut reading.problems);
+                read_pages(&inner, limits, recognizer, reading)
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            let text = format!("file {number} within the document: {error}");
+            reading.problems.push(Problem::new("file-not-read", text));
+        }
+    }
+    if cut {
+        let text = "not every file within the document could be taken out: a person must look at the original";
+        reading.problems.push(Problem::new("file-not-read", text));
+    }
+}
+
+fn read_page(
+    page: &PageImage,
+    text: Option<&TextLayer>,
+    number: u32,
+    recognizer: &mut Recognizer,
+    problems: &mut Vec<Problem>,
+) -> PageReading {
+    let by_its_text = text.map_or(Ok(None), |layer| born_digital::words(layer, page, recognizer));
+    let (prepared, words_found) = match by_its_text {
+        Ok(Some(words)) => (unchanged(page), Ok(words)),
+        Ok(None) => recognized(page, recognizer),
+        Err(error) => (prepare(page), Err(error)),
+    };
+    let blank = prepared.ink() <= BLANK_INK_MAX;
+    if blank {
+        problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
+    }
+    let words = words_found.unwrap_or_else(|error| {
+        problems.push(Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it")));
+        Vec::new()
+    });
+    let codes = if blank { Vec::new() } else { codes::codes(&prepared.gray, prepared.width, prepared.height) };
     PageReading {
         number,
         width: prepared.width,
@@ -103,6 +163,18 @@ fn read_page(page: &PageImage, number: u32, recognizer: &mut Recognizer, problem
     }
 }
 
+/// A page as an image, and the words that are recognized on it; a blank one has none.
+fn recognized(page: &PageImage, recognizer: &mut Recognizer) -> (Prepared, Result<Vec<OcrWord>, OcrError>) {
+    let mut prepared = prepare(page);
+    if prepared.ink() <= BLANK_INK_MAX {
+        return (prepared, Ok(Vec::new()));
+    }
+    let words = upright_words(page, &mut prepared, recognizer).and_then(|words| {
+        second_look(words, prepared.height, || recognizer.words(image_of(&prepared), Layout::Sparse, PAGE_OCR_SECONDS_MAX))
+    });
+    (prepared, words)
+}
+
 /// The words of a page, after it was turned upright if need be.
 fn upright_words(page: &PageImage, prepared: &mut Prepared, recognizer: &mut Recognizer) -> Result<Vec<OcrWord>, OcrError> {
     let words = recognizer.words(image_of(prepared), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
@@ -111,14 +183,25 @@ fn upright_words(page: &PageImage, prepared: &mut Prepared, recognizer: &mut Rec
         return Ok(words);
     }
     let Some(orientation) = recognizer.orientation(image_of(prepared))? else { return Ok(words) };
-    let turns = if orientation.turns == 0 { 2 } else { orientation.turns };
-    let turned = prepare(&quarter_turns(page, turns));
-    let turned_words = recognizer.words(image_of(&turned), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
-    if mean_confidence(&turned_words) > confidence {
-        *prepared = turned;
-        return Ok(turned_words);
+    // A page that lies on its side may lie on either; one that seems upright and cannot be read may stand on its head.
+    let ways = match orientation.turns {
+        0 | 2 => vec![2],
+        turns => vec![turns, turns + 2],
+    };
+    let (mut best, mut best_confidence) = (words, confidence);
+    for turns in ways {
+        let turned = prepare(&quarter_turns(page, turns));
+        let words = recognizer.words(image_of(&turned), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
+        let confidence = mean_confidence(&words);
+        if confidence > best_confidence {
+            *prepared = turned;
+            (best, best_confidence) = (words, confidence);
+        }
+        if best_confidence >= UPRIGHT_CONFIDENCE {
+            break;
+        }
     }
-    Ok(words)
+    Ok(best)
 }
 
 fn image_of(page: &Prepared) -> Image<'_> {

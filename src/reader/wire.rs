@@ -22,7 +22,10 @@ const IMAGES_BYTES_MAX: u64 = 536_870_912;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
     /// It is ready for documents.
-    Ready,
+    Ready {
+        /// What this kernel has not, of what shuts a worker in.
+        missing: Vec<String>,
+    },
     /// It can never be.
     Unavailable {
         /// Why, for the person who can mend it.

@@ -1,7 +1,7 @@
 //! The worker process: limits itself, then reads the documents it is given, one after the other, until its input closes.
 //!
-//! It runs with the environment and the working directory that the pool gives it, and with no standard error: a panic's message
-//! could quote the page.
+//! It runs with the environment and the working directory that the pool gives it. Its standard error goes to the pool, which looks for
+//! a few fixed phrases in it and shows it to nobody: a panic's message could quote the page.
 
 use std::{
     io::{self, Write},
@@ -14,7 +14,7 @@ use rustix::{
 };
 
 use super::{
-    Reading, read_document,
+    Reading, read_document, sandbox,
     wire::{Answer, receive_document, send_answer},
 };
 use crate::protocols::{
@@ -44,12 +44,13 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     set_limits(&limits)?;
     let mut input = io::stdin().lock();
     let mut output = io::BufWriter::new(io::stdout().lock());
-    let mut recognizer = match Recognizer::new() {
+    let loaded = Recognizer::new().and_then(|mut recognizer| recognizer.load_the_rest().map(|()| recognizer));
+    let mut recognizer = match loaded {
         Ok(recognizer) => recognizer,
         Err(error) => return send_answer(&mut output, Answer::Unavailable { message: error.to_string() }),
     };
-    // Everything that must be opened is open: a sandbox that takes the file system and the network away belongs here.
-    send_answer(&mut output, Answer::Ready)?;
+    // Everything that must be opened is open.
+    send_answer(&mut output, Answer::Ready { missing: sandbox::enter() })?;
     let page_limits = Limits { pages_max: limits.pages_max, ..Limits::default() };
     while let Some(document) = receive_document(&mut input, page_limits.bytes_max)? {
         arm_cpu_limit(limits.cpu_seconds_max)?;

@@ -6,6 +6,7 @@ mod acts;
 mod certificates;
 mod channel_test;
 mod crash;
+mod documents;
 mod fax;
 mod harness;
 mod hl7;

@@ -165,7 +165,7 @@ async fn a_fax_that_was_cut_off_while_it_was_copied_gives_what_is_there_and_says
 }
 
 /// A TIFF of one Group 4 page that claims to be 60,000 pixels wide and tall.
-fn fax_bomb() -> Bytes {
+pub fn fax_bomb() -> Bytes {
     let mut file = b"II*\0\x08\0\0\0".to_vec();
     let entries: [(u16, u16, u32); 8] = [
         (256, 4, 60_000),
@@ -201,7 +201,7 @@ async fn a_page_that_would_unpack_to_gigabytes_is_refused_by_its_header() {
 }
 
 /// A PDF of one page with a JBIG2 image that says it is small, and is 60,000 pixels wide and tall by its own page information.
-fn jbig2_bomb() -> Bytes {
+pub fn jbig2_bomb() -> Bytes {
     let mut image = vec![0, 0, 0, 0, 48, 0, 1, 0, 0, 0, 19];
     image.extend([60_000_u32.to_be_bytes(), 60_000_u32.to_be_bytes(), [0; 4], [0; 4]].concat());
     image.extend([0, 0, 0]);
@@ -300,6 +300,13 @@ async fn a_worker_has_limits_and_nothing_of_the_engines_environment() {
     assert_eq!(limit("Max core file size"), "0");
     assert_eq!(limit("Max file size"), "0");
     assert_eq!(limit("Max address space"), options().memory_bytes_max.to_string());
+    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_eq!(field("Seccomp:"), "2", "a filter is on");
+    assert_eq!(field("NoNewPrivs:"), "1");
+    let open = std::fs::read_dir(format!("/proc/{worker}/fd")).unwrap();
+    let open: Vec<String> = open.map(|file| std::fs::read_link(file.unwrap().path()).unwrap().display().to_string()).collect();
+    assert!(open.iter().all(|file| file.starts_with("pipe:") || file == "/dev/null"), "it has its pipes: {open:?}");
     let environment = std::fs::read(format!("/proc/{worker}/environ")).unwrap();
     let environment = String::from_utf8_lossy(&environment);
     assert!(environment.contains("OMP_THREAD_LIMIT=1"));

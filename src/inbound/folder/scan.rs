@@ -93,7 +93,7 @@ fn is_leaving(name: &OsStr) -> bool {
 
 fn is_named_document(name: &OsStr) -> bool {
     let ending = Path::new(name).extension().map(|ending| ending.as_bytes().to_ascii_lowercase());
-    matches!(ending.as_deref(), Some(b"pdf" | b"tif" | b"tiff"))
+    matches!(ending.as_deref(), Some(b"pdf" | b"tif" | b"tiff" | b"png" | b"jpg" | b"jpeg"))
 }
 
 /// What is to be done about a file next.

@@ -2,19 +2,19 @@
 //!
 //! # Design notes
 //! A scanner may pause for longer than any delay one would wait for. Time alone cannot tell a pause from the end, but the formats can:
-//! a PDF ends in `%%EOF`, and a TIFF says where its pages lie. A document that looks unfinished is waited for longer, and taken as it is
+//! a PDF ends in `%%EOF`, a PNG in `IEND`, a JPEG in its end mark, and a TIFF says where its pages lie. A document that looks unfinished is waited for longer, and taken as it is
 //! in the end: to refuse it is not for the door to decide.
 
 /// How many bytes of a file tell what it is: PDF readers look for `%PDF-` so far into it.
 pub(super) const HEAD_BYTES: usize = 1_024;
-/// How far from the end of a PDF its end mark may stand.
+/// How far from the end of a file its end mark may stand.
 const TAIL_BYTES: usize = 2_048;
 /// The most pages of a TIFF that are looked at.
 const PAGES_MAX: usize = 10_000;
 
-/// Whether a file that begins like this is a PDF or a TIFF.
+/// Whether a file that begins like this is a PDF, TIFF, PNG or JPEG.
 pub(super) fn is_document(head: &[u8]) -> bool {
-    is_pdf(head) || Tiff::of(head).is_some() || is_big_tiff(head)
+    is_pdf(head) || Tiff::of(head).is_some() || is_big_tiff(head) || is_png(head) || is_jpeg(head)
 }
 
 /// Whether it looks finished. What is no document is as whole as it will be, unless it is empty.
@@ -23,8 +23,14 @@ pub(super) fn is_whole(content: &[u8]) -> bool {
         return false;
     }
     if is_pdf(content) {
-        let tail = content.get(content.len().saturating_sub(TAIL_BYTES)..).unwrap_or(content);
-        return tail.windows(5).any(|window| window == b"%%EOF");
+        return ends_with(content, b"%%EOF");
+    }
+    if is_png(content) {
+        return ends_with(content, b"IEND");
+    }
+    if is_jpeg(content) {
+        // The mark ends the thumbnail in its header too, which is not near the end of a whole file.
+        return ends_with(content, b"\xff\xd9");
     }
     Tiff::of(content).is_none_or(|tiff| tiff.is_whole())
 }
@@ -32,6 +38,20 @@ pub(super) fn is_whole(content: &[u8]) -> bool {
 fn is_pdf(content: &[u8]) -> bool {
     let head = content.get(..HEAD_BYTES).unwrap_or(content);
     head.windows(5).any(|window| window == b"%PDF-")
+}
+
+fn is_png(head: &[u8]) -> bool {
+    head.starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
+fn is_jpeg(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xd8\xff")
+}
+
+/// Whether a mark stands near the end: some writers put rubbish behind it.
+fn ends_with(content: &[u8], mark: &[u8]) -> bool {
+    let tail = content.get(content.len().saturating_sub(TAIL_BYTES)..).unwrap_or(content);
+    tail.windows(mark.len()).any(|window| window == mark)
 }
 
 fn is_big_tiff(head: &[u8]) -> bool {
@@ -122,10 +142,23 @@ mod tests {
     use super::*;
 
     fn tiff() -> Vec<u8> {
-        let image = image::GrayImage::new(40, 30);
+        picture(image::ImageFormat::Tiff)
+    }
+
+    fn picture(format: image::ImageFormat) -> Vec<u8> {
+        let image = image::GrayImage::from_fn(400, 300, |x, y| image::Luma([(x * y % 251) as u8]));
         let mut bytes = std::io::Cursor::new(Vec::new());
-        image.write_to(&mut bytes, image::ImageFormat::Tiff).unwrap();
+        image.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
+    }
+
+    #[test]
+    fn a_picture_that_breaks_off_is_not_whole() {
+        for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg] {
+            let whole = picture(format);
+            assert!(is_document(&whole) && is_whole(&whole));
+            assert!(!is_whole(whole.get(..whole.len() / 2).unwrap()));
+        }
     }
 
     #[test]

@@ -170,8 +170,10 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         kept.push(part.clone());
     }
     if !result.others.is_empty() {
-        let problem =
-            Problem::new("attachment-not-read", "the mail has attachments other than PDF, TIFF and HL7: they are kept, not read");
+        let problem = Problem::new(
+            "attachment-not-read",
+            "the mail has attachments other than PDF, TIFF, pictures of pages and HL7: they are kept, not read",
+        );
         result.outcome.problems.push(problem);
     }
     result

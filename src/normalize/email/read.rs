@@ -11,7 +11,7 @@ use super::{
     bounce::{self, Report},
     words,
 };
-use crate::{ids::BodyId, referral::Problem};
+use crate::{ids::BodyId, protocols::pages::picture_size, referral::Problem};
 
 /// How much of a mail is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,14 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether it is a PDF or TIFF, to be read as faxes are.
+    /// Whether it is a PDF or TIFF, or a picture of a page, to be read as faxes are.
     #[must_use]
     pub fn is_document(&self) -> bool {
-        ["application/pdf", "image/tiff"].contains(&self.media_type.as_str())
+        match self.media_type.as_str() {
+            "application/pdf" | "image/tiff" => true,
+            "image/png" | "image/jpeg" => is_page(&self.content),
+            _ => false,
+        }
     }
 
     /// Whether it is HL7 v2.
@@ -325,6 +329,15 @@ impl Reader<'_> {
             passed_on: depth > 0,
         });
     }
+}
+
+/// Whether a picture has the size of a page: signatures bring logos and portraits, which nobody wants read.
+fn is_page(picture: &[u8]) -> bool {
+    /// Half of a page at the resolution of a standard fax.
+    const SHORT_PIXELS_MIN: u32 = 800;
+    const LONG_PIXELS_MIN: u32 = 1_000;
+    picture_size(picture)
+        .is_some_and(|(width, height)| width.min(height) >= SHORT_PIXELS_MIN && width.max(height) >= LONG_PIXELS_MIN)
 }
 
 fn declared(part: &MessagePart<'_>) -> String {

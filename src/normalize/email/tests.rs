@@ -246,3 +246,24 @@ fn the_shipped_samples_are_what_their_names_say() {
     let hl7 = outcome_of(include_str!("../../../samples/referral-inbox/referral-as-hl7.eml"));
     assert_eq!(hl7.hl7.len(), 1);
 }
+
+fn picture(width: u32, height: u32) -> String {
+    use base64::Engine as _;
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(width, height).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes.into_inner());
+    encoded.as_bytes().chunks(76).map(|chunk| std::str::from_utf8(chunk).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_picture_of_a_page_is_a_document_and_a_logo_is_none() {
+    let mail = |picture: &str| {
+        format!(
+            "From: x@y.example\nSubject: referral\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=xx\n\n--xx\nContent-Type: image/png; name=a.png\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=a.png\n\n{picture}\n--xx--\n"
+        )
+    };
+    let page = outcome_of(&mail(&picture(1728, 1078)));
+    assert_eq!((page.documents.len(), page.others.len()), (1, 0));
+    let logo = outcome_of(&mail(&picture(600, 120)));
+    assert_eq!((logo.documents.len(), logo.others.len()), (0, 1));
+}

@@ -7,12 +7,17 @@
 //! PDFs are parsed, extracted from and rendered by one parser (hayro's). A second one for the extraction alone would give hostile
 //! files two chances, and two answers to "how many pages".
 
+mod embedded;
+mod form;
 mod pdf;
 mod picture;
 mod prepare;
+mod text;
 mod tiff;
 
-pub use prepare::{Prepared, prepare, quarter_turns};
+pub use picture::size as picture_size;
+pub use prepare::{Prepared, prepare, quarter_turns, unchanged};
+pub use text::{TextLayer, TextWord};
 
 /// What a document may cost. Checked against headers, before the decoding.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +121,12 @@ impl PageImage {
     }
 }
 
+/// Whether bytes are of a format that is read here.
+#[must_use]
+pub fn is_document(bytes: &[u8]) -> bool {
+    Format::of(bytes).is_some()
+}
+
 /// An opened document.
 pub struct Document {
     kind: Kind,
@@ -171,6 +182,30 @@ impl Document {
     #[must_use]
     pub fn cut_off(&self) -> bool {
         self.cut_off || matches!(&self.kind, Kind::Tiff(pages) if pages.cut_off())
+    }
+
+    /// Whether its pages are made by a program in it, and cannot be shown.
+    #[must_use]
+    pub fn is_made_by_a_program(&self) -> bool {
+        matches!(&self.kind, Kind::Pdf(pages) if pages.is_made_by_a_program())
+    }
+
+    /// The files within it, unpacked, and whether there are more, or larger ones, than are taken.
+    #[must_use]
+    pub fn files(&self) -> (Vec<Vec<u8>>, bool) {
+        match &self.kind {
+            Kind::Pdf(pages) => pages.files(&self.limits),
+            Kind::Tiff(_) | Kind::Picture(_) | Kind::NoPages => (Vec::new(), false),
+        }
+    }
+
+    /// The text that the page at this position carries as text, placed on its image; none: it is a picture of a page.
+    #[must_use]
+    pub fn text(&self, position: usize, image: &PageImage) -> Option<TextLayer> {
+        match &self.kind {
+            Kind::Pdf(pages) => pages.text(position, image),
+            Kind::Tiff(_) | Kind::Picture(_) | Kind::NoPages => None,
+        }
     }
 
     /// The page at this position, from 0.

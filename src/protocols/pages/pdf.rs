@@ -1,16 +1,19 @@
 //! The pages of a PDF: the scanned image itself where one image is the page, else the page as it would be printed.
 //!
 //! Taking the image out is lossless, and keeps the two resolutions of a fax. A page with anything else visible on it (text, lines, a
-//! second image) is rendered, so that nothing a reader would see is lost.
+//! second image, a form's values) is rendered, so that nothing a reader would see is lost.
 
 use hayro::{
     RenderCache, RenderSettings,
-    hayro_interpret::InterpreterSettings,
+    hayro_interpret::{
+        InterpreterSettings,
+        kurbo::{Affine, Rect as Area},
+    },
     hayro_syntax::{
         Filter, LoadPdfError, Pdf,
         content::ops::TypedInstruction,
         object::{
-            Array, Dict, Name, Stream,
+            Array, Dict, Name, Rect, Stream,
             stream::{ImageColorSpace, ImageDecodeParams},
         },
         page::Page,
@@ -18,7 +21,11 @@ use hayro::{
     vello_cpu::color::palette::css::WHITE,
 };
 
-use super::{Limits, PageImage, PagesError, picture, tiff::luma};
+use super::{
+    Limits, PageImage, PagesError, embedded, form, picture,
+    text::{Glyphs, TextLayer},
+    tiff::luma,
+};
 
 /// What a page that is not one image is rendered at: the resolution of a fine fax, which the recognition is tuned to.
 const RENDER_DPI: f32 = 204.0;
@@ -51,6 +58,32 @@ impl PdfPages {
         self.pdf.pages().len()
     }
 
+    /// Whether it is a form whose pages are made by a program in it (XFA): what shows without that program is a request to wait.
+    pub(super) fn is_made_by_a_program(&self) -> bool {
+        let catalog = self.pdf.xref().get::<Dict<'_>>(self.pdf.xref().root_id());
+        catalog.is_some_and(|catalog| catalog.get::<bool>(b"NeedsRendering") == Some(true))
+    }
+
+    /// The files within it, and whether there are more than are taken.
+    pub(super) fn files(&self, limits: &Limits) -> (Vec<Vec<u8>>, bool) {
+        embedded::files(&self.pdf, limits)
+    }
+
+    /// The text of a page that is rendered; none: the page is one scanned image, whatever text is hidden under it.
+    pub(super) fn text(&self, position: usize, image: &PageImage) -> Option<TextLayer> {
+        let page = self.pdf.pages().get(position)?;
+        if covering_image(page).is_some() {
+            return None;
+        }
+        let mut glyphs = Glyphs::of(page, to_pixels(page));
+        if let Some(values) = values(page, &glyphs)
+            && let Some(page) = values.pages().first()
+        {
+            glyphs.add(Glyphs::of(page, to_pixels(page)));
+        }
+        Some(glyphs.into_layer(image.width, image.height))
+    }
+
     pub(super) fn page(&self, position: usize, limits: &Limits) -> Result<PageImage, PagesError> {
         let page = self.pdf.pages().get(position).ok_or(PagesError::Unreadable("it has no such page"))?;
         match covering_image(page) {
@@ -72,6 +105,9 @@ struct Scan<'a> {
 
 /// Finds the image when the page shows one image that covers it, and nothing else that can be seen.
 fn covering_image<'a>(page: &Page<'a>) -> Option<Scan<'a>> {
+    if form::draws_over(page) {
+        return None;
+    }
     let mut transforms = vec![page.initial_transform(true).as_coeffs()];
     let mut text_is_visible = true;
     let mut found: Option<([f64; 6], Stream<'a>)> = None;
@@ -277,7 +313,50 @@ fn transpose(image: &PageImage) -> PageImage {
     PageImage { width: image.height, height: image.width, gray, ..*image }
 }
 
+/// From the page's own space to the pixels of its rendering.
+fn to_pixels(page: &Page<'_>) -> Affine {
+    Affine::scale(f64::from(RENDER_DPI / POINTS_AN_INCH)) * Affine::new(page.initial_transform(true).as_coeffs())
+}
+
+/// The form values that the page does not show, as a PDF that does.
+fn values(page: &Page<'_>, glyphs: &Glyphs) -> Option<Pdf> {
+    let to_pixels = to_pixels(page);
+    let shown = |area: Rect| glyphs.within(to_pixels.transform_rect_bbox(Area::new(area.x0, area.y0, area.x1, area.y1)));
+    Pdf::new(form::values_not_shown(page, shown)?).ok()
+}
+
 fn render(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
+    check_images(page, limits)?;
+    let mut image = rendered(page, limits)?;
+    if form::draws_over(page)
+        && let Some(values) = values(page, &Glyphs::of(page, to_pixels(page)))
+        && let Some(page) = values.pages().first()
+    {
+        let over = rendered(page, limits)?;
+        for (pixel, ink) in image.gray.iter_mut().zip(over.gray) {
+            *pixel = (*pixel).min(ink);
+        }
+    }
+    Ok(image)
+}
+
+/// The renderer unpacks an image before it scales it down, whatever its size.
+fn check_images(page: &Page<'_>, limits: &Limits) -> Result<(), PagesError> {
+    let mut operations = page.typed_operations();
+    while let Some(operation) = operations.next() {
+        let TypedInstruction::XObject(name) = operation else { continue };
+        let Some(stream) = page.resources().get_x_object(name.0) else { continue };
+        if let (Some(width), Some(height)) = (stream.dict().get::<u32>(b"Width"), stream.dict().get::<u32>(b"Height"))
+            && width > 0
+            && height > 0
+        {
+            limits.check(width, height)?;
+        }
+    }
+    Ok(())
+}
+
+fn rendered(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
     let (width, height) = page.render_dimensions();
     let scale = RENDER_DPI / POINTS_AN_INCH;
     if !(width.is_finite() && height.is_finite()) {

@@ -20,9 +20,53 @@ impl Picture {
 
     pub(super) fn page(&self, limits: &Limits) -> Result<PageImage, PagesError> {
         let (width, height, gray) = decode(&self.bytes, limits)?;
-        let dpi = width.min(height) as f32 / PAGE_WIDTH_INCHES;
-        Ok(PageImage::from_rows(width, height, gray, false, (dpi, dpi)))
+        // A fax server's picture has a fax's pixels, which are not square: of what it says, the ratio is believed.
+        let ratio = pixel_ratio(&self.bytes).unwrap_or(1.0);
+        let across = (width as f32).min(height as f32 * ratio) / PAGE_WIDTH_INCHES;
+        let bilevel = gray.iter().all(|pixel| matches!(pixel, 0 | 255));
+        Ok(PageImage::from_rows(width, height, gray, bilevel, (across, across / ratio)))
     }
+}
+
+/// Pixels across and down, from the header of a PNG or JPEG.
+#[must_use]
+pub fn size(bytes: &[u8]) -> Option<(u32, u32)> {
+    ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.into_dimensions().ok()
+}
+
+/// Pixels an inch across for each one down: 2 for a standard fax. None: it does not say, or nothing that can be.
+fn pixel_ratio(bytes: &[u8]) -> Option<f32> {
+    const SANE: std::ops::RangeInclusive<f32> = 0.4..=2.5;
+    /// Rounding to whole dots makes this much of a difference.
+    const SQUARE: std::ops::RangeInclusive<f32> = 0.95..=1.05;
+    let (across, down) = if bytes.starts_with(b"\x89PNG") { png_density(bytes)? } else { jfif_density(bytes)? };
+    let ratio = across as f32 / down as f32;
+    (SANE.contains(&ratio) && !SQUARE.contains(&ratio)).then_some(ratio)
+}
+
+/// The `pHYs` chunk (PNG, 11.3.4.3), which stands before the pixels.
+fn png_density(bytes: &[u8]) -> Option<(u32, u32)> {
+    const CHUNKS_MAX: usize = 100;
+    let number = |at: usize| bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map(u32::from_be_bytes);
+    let mut at = 8;
+    for _ in 0..CHUNKS_MAX {
+        match bytes.get(at + 4..at + 8)? {
+            b"pHYs" => return Some((number(at + 8)?, number(at + 12)?)),
+            b"IDAT" => return None,
+            _ => at = at.checked_add(usize::try_from(number(at)?).ok()?)?.checked_add(12)?,
+        }
+    }
+    None
+}
+
+/// The density of a JFIF header (JFIF 1.02), which is the first thing in the file.
+fn jfif_density(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header = bytes.get(2..18)?;
+    if header.get(..2) != Some(&[0xff, 0xe0]) || header.get(4..9) != Some(b"JFIF\0") {
+        return None;
+    }
+    let number = |at: usize| header.get(at..at + 2).and_then(|two| two.try_into().ok()).map(u16::from_be_bytes).map(u32::from);
+    Some((number(12)?, number(14)?))
 }
 
 /// Decodes a PNG or JPEG to gray, after a look at its header.

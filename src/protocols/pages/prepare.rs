@@ -58,6 +58,13 @@ pub fn prepare(page: &PageImage) -> Prepared {
     Prepared { width, height, gray, dpi: target, turned_degrees: -degrees, bilevel: page.bilevel }
 }
 
+/// A page that was rendered at the right resolution, and is level: words that were placed on it stay where they are.
+#[must_use]
+pub fn unchanged(page: &PageImage) -> Prepared {
+    let PageImage { width, height, ref gray, bilevel, dpi, .. } = *page;
+    Prepared { width, height, gray: gray.clone(), dpi: dpi.0, turned_degrees: 0.0, bilevel }
+}
+
 /// The page turned clockwise by quarter turns.
 #[must_use]
 pub fn quarter_turns(page: &PageImage, turns: u32) -> PageImage {
@@ -144,7 +151,7 @@ fn shrink(page: PageImage, target: f32) -> PageImage {
 ///
 /// The lower edges of the ink are counted along slanted rows: along the lines they pile up, across them they spread.
 fn skew_degrees(page: &PageImage, scale: (f32, f32)) -> f32 {
-    const DEGREES_MAX: f32 = 5.0;
+    const DEGREES_MAX: f32 = 5.5;
     const COARSE_DEGREES: f32 = 0.25;
     const FINE_DEGREES: f32 = 0.05;
     /// How much better than level an angle must be; a page without lines has no best angle.

@@ -90,12 +90,22 @@ fn resolution(decoder: &mut Decoder<Cursor<Vec<u8>>>, width: u32, height: u32) -
     let unit = if unsigned(decoder, Tag::ResolutionUnit) == Some(3) { CENTIMETERS_AN_INCH } else { 1.0 };
     match (across.map(|dpi| dpi * unit), down.map(|dpi| dpi * unit)) {
         (Some(across), Some(down)) if SANE_DPI.contains(&across) && SANE_DPI.contains(&down) => (across, down),
-        _ => {
-            // A fax page is 1728 pixels wide at 204 dpi; one that is wider than tall has lines half as dense.
-            let standard = height < width;
-            (FAX_DPI_ACROSS, if standard { 98.0 } else { 196.0 })
-        }
+        _ => usual_resolution(width, height),
     }
+}
+
+/// The fax resolution at which a page of this size is nearest to paper (ITU-T T.4, table 2): 1728 pixels across are 8.5 inches.
+fn usual_resolution(width: u32, height: u32) -> (f32, f32) {
+    /// Half the width of the widest paper, in pixels at 408 dpi.
+    const SUPERFINE_WIDTH_MIN: u32 = 3_000;
+    let across = if width >= SUPERFINE_WIDTH_MIN { 2.0 * FAX_DPI_ACROSS } else { FAX_DPI_ACROSS };
+    let paper = height as f32 / (width as f32 / across);
+    // A page of 8.5 inches is 11 inches tall: in lines, 1078 of them standard, 2156 fine, 4301 superfine.
+    let down = [98.0, 196.0, 391.0].into_iter().min_by(|one, other| {
+        let off = |dpi: &f32| (paper / dpi / (11.0 / 8.5)).ln().abs();
+        off(one).total_cmp(&off(other))
+    });
+    (across, down.unwrap_or(196.0))
 }
 
 /// Where the strips of a page are, and how their bits stand.
@@ -241,4 +251,18 @@ fn unpack_bits(data: &[u8], width: usize, height: usize, zero_is_white: bool) ->
 /// How bright a colour is to the eye (ITU-R BT.601).
 pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_does_not_say_its_resolution_gets_the_one_that_makes_it_paper() {
+        assert_eq!(usual_resolution(1728, 1078), (204.0, 98.0));
+        assert_eq!(usual_resolution(1728, 2156), (204.0, 196.0));
+        assert_eq!(usual_resolution(1728, 2750), (204.0, 196.0), "legal");
+        assert_eq!(usual_resolution(1728, 4301), (204.0, 391.0));
+        assert_eq!(usual_resolution(3456, 4301), (408.0, 391.0));
+    }
 }

@@ -15,13 +15,19 @@ use crate::{
 };
 
 /// Takes the page.
-pub(super) fn take(desk: &mut Desk<'_>, reply: Reply, mut referral: Referral, doubt: Option<&'static str>) -> Result<(), StoreError> {
+pub(super) fn take(
+    desk: &mut Desk<'_>,
+    reply: Reply,
+    mut referral: Referral,
+    doubt: Option<&'static str>,
+) -> Result<(), StoreError> {
     let Some(page) = reply.page.as_deref() else { return desk.hold_message("a reply without content") };
     let message = desk.message().id;
     let fields = fields_to_confirm(&referral.record);
     let unproven = (reply.matched_by.as_deref() != Some("token")).then_some(replies::UNPROVEN_PAGE);
-    let changed = (page.asked.as_deref() != Some(asked_digest(&fields).as_str()))
-        .then_some("the sender checked fields that stand otherwise by now: compare, then `confirm` or `correct`, then `set-aside`");
+    let changed = (page.asked.as_deref() != Some(asked_digest(&fields).as_str())).then_some(
+        "the sender checked fields that stand otherwise by now: compare, then `confirm` or `correct`, then `set-aside`",
+    );
     if let Some(why) = doubt.or(unproven).or(changed) {
         replies::wait_for_person(desk, &mut referral, Reply { outcome: ReplyOutcome::Unclear, ..reply }, why);
         desk.write(referral);

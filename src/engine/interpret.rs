@@ -147,11 +147,8 @@ fn parted(outcome: Outcome) -> Vec<Found> {
     }
     let with_others = |item: &Outcome| item.problems.iter().any(|problem| problem.code == fax::OTHER_PAGES);
     let look = "pages of ours came back, and with them others that nobody has read yet: look at those";
-    let mut found: Vec<Found> = outcome
-        .items
-        .into_iter()
-        .map(|item| Found { doubt: with_others(&item).then_some(look), ..Found::of(item) })
-        .collect();
+    let mut found: Vec<Found> =
+        outcome.items.into_iter().map(|item| Found { doubt: with_others(&item).then_some(look), ..Found::of(item) }).collect();
     if let Some(first) = found.first_mut() {
         first.outcome.problems.extend(outcome.problems);
     }

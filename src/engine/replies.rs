@@ -20,7 +20,9 @@ use crate::{
     ids::DeliveryId,
     message::Protocol,
     normalize::{Bounce, email},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status},
+    referral::{
+        HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status,
+    },
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
 

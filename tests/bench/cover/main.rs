@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! --pages N        references a level (100)      --seed N        another set of pages (1)
-//! --level NAME     only this level               --keep FOLDER   write the files there, to look at them
+//! --level A,B      only these levels               --keep FOLDER   write the files there, to look at them
 //! --scale SHARE    shrink every page; 0.834 makes the QR code 30 mm
 //! ```
 //!
@@ -12,10 +12,9 @@
 //! all are shrunk to between 93 and 100 %. They are stored as TIFF in Group 4 and Group 3, and as PDF, in turn.
 //!
 //! The columns: how each reference was found (the token in the QR code, the bar code or print, not at all, another one); each box that
-//! was ticked or left empty: told right, left to a person, told wrong; whether each page's outcome is right, left to a person, wrong;
+//! was ticked or left empty: told right, left to a person, told wrong; the least ink in a ticked and the most in an empty one; whether each page's outcome is right, left to a person, wrong;
 //! whether writing was seen, and seen where there is none.
 #![expect(clippy::print_stdout, clippy::print_stderr, unreachable_pub, reason = "a program of its own, that prints")]
-#![expect(dead_code, reason = "the tests use the rest of these modules")]
 
 mod file;
 mod pages;
@@ -23,20 +22,16 @@ mod press;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
-use bytes::Bytes;
 use futures::StreamExt as _;
 use loopline::{
-    compose::cover_page::About,
     normalize::fax::{self, FaxRules},
     reader::{ReaderOptions, ReaderPool},
-    referral::{Reference, Reply, ReplyOutcome, Tick},
+    referral::{Reply, ReplyOutcome, Tick},
 };
 
-use self::{
-    file::Store,
-    pages::{CASES, Case},
-    press::{Dice, Level, MARKS, Way},
-};
+use self::{pages::Sent, press::Level};
+
+const LEVELS: [Level; 5] = [Level::Clean, Level::Typical, Level::Poor, Level::Standard, Level::PoorStandard];
 
 struct Wanted {
     pages: u64,
@@ -48,7 +43,7 @@ struct Wanted {
 
 impl Wanted {
     fn of_arguments() -> Result<Self, String> {
-        let mut wanted = Self { pages: 100, seed: 1, levels: Level::ALL.to_vec(), scale: None, keep: None };
+        let mut wanted = Self { pages: 100, seed: 1, levels: LEVELS.to_vec(), scale: None, keep: None };
         let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name}: a value is missing"))?;
@@ -58,41 +53,12 @@ impl Wanted {
                 "--seed" => wanted.seed = value.parse().map_err(|_| wrong())?,
                 "--scale" => wanted.scale = Some(value.parse().map_err(|_| wrong())?),
                 "--keep" => wanted.keep = Some(value.into()),
-                "--level" => wanted.levels.retain(|level| level.as_str() == value),
+                "--level" => wanted.levels.retain(|level| value.split(',').any(|name| level.as_str() == name)),
                 _ => return Err(format!("{name} is no argument: --pages, --seed, --level, --scale, --keep")),
             }
         }
         if wanted.levels.is_empty() { Err("there is no such level".to_owned()) } else { Ok(wanted) }
     }
-}
-
-/// A page on its way, and what must be read of it.
-struct Sent {
-    name: String,
-    file: Bytes,
-    reference: Reference,
-    case: &'static Case,
-}
-
-fn send(wanted: &Wanted, level: Level, number: u64) -> Sent {
-    let mut dice = Dice(wanted.seed << 32 | number << 8 | level as u64);
-    let reference = pages::reference(&mut dice);
-    let document = pages::cover_page(&pages::referral(reference.clone()), About::Request);
-    let mut page = press::printed(&document.bytes);
-    let case = &CASES[number as usize % CASES.len()];
-    let mark = MARKS[dice.below(MARKS.len())];
-    pages::fill_in(&mut page, case, mark, &mut dice);
-    let way = Way {
-        skew: if number % 3 == 1 { dice.between(-5.0, 5.0) } else { 0.0 },
-        scale: wanted.scale.unwrap_or_else(|| dice.between(0.93, 1.0)),
-        upside_down: number % 5 == 4,
-        header: number % 3 == 0,
-        ..Way::plain(level)
-    };
-    let store = Store::ALL[number as usize % Store::ALL.len()];
-    let faxed = press::faxed(&page, way, &mut dice);
-    let name = format!("{}-{number:03}-{mark:?}.{}", level.as_str(), store.ending()).to_lowercase();
-    Sent { name, file: file::file(&[faxed], store).into(), reference, case }
 }
 
 #[derive(Default)]
@@ -104,6 +70,9 @@ struct Score {
     ticks: [u32; 3],
     outcomes: [u32; 3],
     written: [u32; 3],
+    /// The least ink in a box that was ticked, and the most in one that was not.
+    faintest: f32,
+    darkest: f32,
     seconds: f64,
 }
 
@@ -139,6 +108,11 @@ impl Score {
                         (Tick::Ticked, false) | (Tick::Empty, true) => WRONG,
                     };
                     self.ticks[told] += 1;
+                    if ticked {
+                        self.faintest = self.faintest.min(one.ink);
+                    } else {
+                        self.darkest = self.darkest.max(one.ink);
+                    }
                     if told != RIGHT {
                         remarks.push(format!("{} is {:?} at {}", one.name, one.tick, one.ink));
                     }
@@ -146,7 +120,13 @@ impl Score {
                 let seen = |name: &str| page.writing.iter().any(|written| written.name == name);
                 let blanks = loopline::compose::cover_page::layout::BLANKS.iter();
                 for (name, _) in blanks.chain(&loopline::compose::cover_page::layout::BESIDE) {
-                    match (sent.case.writes.contains(name), seen(name)) {
+                    // What a ticked box asks for is shown, whether it is there or not.
+                    let asked = match *name {
+                        "appointment-date" | "appointment-time" => sent.case.ticks.contains(&"appointment-yes"),
+                        "declined-reason" => sent.case.ticks.contains(&"appointment-declined"),
+                        _ => false,
+                    };
+                    match (sent.case.writes.contains(name) || asked, seen(name)) {
                         (true, true) => self.written[RIGHT] += 1,
                         (true, false) => {
                             self.written[WRONG] += 1;
@@ -181,12 +161,14 @@ impl Score {
     fn row(&self, level: &str, pages: u64) -> String {
         let three = |counts: [u32; 3]| format!("{:>5} {:>6} {:>5}", counts[RIGHT], counts[LEFT_TO_PERSON], counts[WRONG]);
         format!(
-            "{level:<14} {pages:>5} | {:>5} {:>5} {:>4} {:>5} | {} | {} | {:>4} {:>6} {:>6} | {:>5.2}",
+            "{level:<14} {pages:>5} | {:>5} {:>5} {:>4} {:>5} | {} | {:>5.2} {:>5.2} | {} | {:>4} {:>6} {:>6} | {:>5.2}",
             self.by_token,
             self.otherwise,
             self.missing,
             self.wrong,
             three(self.ticks),
+            self.faintest,
+            self.darkest,
             three(self.outcomes),
             self.written[RIGHT],
             self.written[WRONG],
@@ -199,11 +181,11 @@ impl Score {
 async fn measure(wanted: &Wanted, level: Level, pool: &ReaderPool) -> Score {
     let rules = FaxRules { key: Some(pages::key()), ..FaxRules::default() };
     let began = Instant::now();
-    let mut score = Score::default();
+    let mut score = Score { faintest: 1.0, ..Score::default() };
     let read = futures::stream::iter(0..wanted.pages).map(|number| {
         let pool = pool.clone();
         async move {
-            let sent = send(wanted, level, number);
+            let sent = pages::send(wanted.seed, level, number, wanted.scale);
             if let Some(folder) = &wanted.keep {
                 std::fs::write(folder.join(&sent.name), &sent.file).expect("the folder can be written");
             }
@@ -239,8 +221,12 @@ fn main() -> ExitCode {
     }
     let options = ReaderOptions { executable: env!("CARGO_BIN_EXE_loopline").into(), ..ReaderOptions::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
-    println!("               pages |  reference found by...   |      boxes told     |    outcomes told    |   writing          | seconds");
-    println!("level                | token other none wrong | right unclear wrong | right person wrong  | seen missed unreal | a page");
+    println!(
+        "               pages |  reference found by...   |      boxes told     |     ink     |    outcomes told    |   writing          | seconds"
+    );
+    println!(
+        "level                | token other none wrong | right unclear wrong | tick  empty | right person wrong  | seen missed unreal | a page"
+    );
     let mut wrong = 0;
     for level in &wanted.levels {
         let score = runtime.block_on(async {
@@ -248,7 +234,7 @@ fn main() -> ExitCode {
             measure(&wanted, *level, &pool).await
         });
         println!("{}", score.row(level.as_str(), wanted.pages));
-        wrong += score.wrong + score.ticks[WRONG] as u32 + score.outcomes[WRONG];
+        wrong += score.wrong + score.ticks[WRONG] + score.outcomes[WRONG];
     }
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

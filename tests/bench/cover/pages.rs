@@ -1,5 +1,6 @@
 //! The pages that are sent and come back: for many references, ticked in every way that must be told apart.
 
+use bytes::Bytes;
 use image::GrayImage;
 use loopline::{
     compose::{
@@ -10,7 +11,10 @@ use loopline::{
     referral::{Priority, Record, Reference, Referral, ReplyOutcome, Status, TokenKey},
 };
 
-use super::press::{self, Dice, Mark};
+use super::{
+    file::{self, Store},
+    press::{self, Dice, Level, MARKS, Mark, Way},
+};
 
 /// What somebody does to a cover page, and what it says then.
 pub struct Case {
@@ -98,4 +102,35 @@ pub fn fill_in(page: &mut GrayImage, case: &Case, mark: Mark, dice: &mut Dice) {
     for name in case.writes {
         press::write_by_hand(page, area(name), dice);
     }
+}
+
+/// A page on its way, and what must be read of it.
+pub struct Sent {
+    pub name: String,
+    pub file: Bytes,
+    pub reference: Reference,
+    pub case: &'static Case,
+}
+
+/// Prints, fills in and faxes the page of this number: every fifth upside down, a third askew by up to five degrees, a third with a line of
+/// the sending machine on top, all of them shrunk a little.
+pub fn send(seed: u64, level: Level, number: u64, scale: Option<f32>) -> Sent {
+    let mut dice = Dice(seed << 32 | number << 8 | level as u64);
+    let reference = reference(&mut dice);
+    let document = cover_page(&referral(reference.clone()), About::Request);
+    let mut page = press::printed(&document.bytes);
+    let case = &CASES[number as usize % CASES.len()];
+    let mark = MARKS[dice.below(MARKS.len())];
+    fill_in(&mut page, case, mark, &mut dice);
+    let way = Way {
+        skew: if number % 3 == 1 { dice.between(-5.0, 5.0) } else { 0.0 },
+        scale: scale.unwrap_or_else(|| dice.between(0.93, 1.0)),
+        upside_down: number % 5 == 4,
+        header: number.is_multiple_of(3),
+        ..Way::plain(level)
+    };
+    let store = Store::ALL[number as usize % Store::ALL.len()];
+    let faxed = press::faxed(&page, way, &mut dice);
+    let name = format!("{}-{number:03}-{mark:?}.{}", level.as_str(), store.ending()).to_lowercase();
+    Sent { name, file: file::file(&[faxed], store).into(), reference, case }
 }

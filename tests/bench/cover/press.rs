@@ -36,10 +36,13 @@ impl Dice {
 
     /// With mean 0 and deviation 1: twelve dice make a bell.
     fn bell(&mut self) -> f32 {
-        (0..4).map(|_| {
-            let bits = self.next();
-            [0, 16, 32].into_iter().map(|shift| (bits >> shift & 0xFFFF) as f32 / 65_536.0).sum::<f32>()
-        }).sum::<f32>() - 6.0
+        (0..4)
+            .map(|_| {
+                let bits = self.next();
+                [0, 16, 32].into_iter().map(|shift| (bits >> shift & 0xFFFF) as f32 / 65_536.0).sum::<f32>()
+            })
+            .sum::<f32>()
+            - 6.0
     }
 }
 
@@ -154,8 +157,6 @@ pub enum Level {
 }
 
 impl Level {
-    pub const ALL: [Self; 5] = [Self::Clean, Self::Typical, Self::Poor, Self::Standard, Self::PoorStandard];
-
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clean => "clean",

@@ -107,8 +107,9 @@ impl Patch {
             .dark
             .chunks_exact(self.width.max(1) as usize)
             .flat_map(|row| {
-                row.chunks(8)
-                    .map(|dots| dots.iter().zip([128, 64, 32, 16, 8, 4, 2, 1]).map(|(dark, bit)| if *dark { 0 } else { bit }).sum())
+                row.chunks(8).map(|dots| {
+                    dots.iter().zip([128, 64, 32, 16, 8, 4, 2, 1]).map(|(dark, bit)| if *dark { 0 } else { bit }).sum()
+                })
             })
             .collect();
         let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&packed));

@@ -98,7 +98,8 @@ impl Seen {
         let inset = (INSET * DOTS) as i32;
         let (left, top) = (self.left + inset, self.top + inset);
         let (right, bottom) = (self.left + self.side - inset, self.top + self.side - inset);
-        let rows: Vec<i32> = (top..bottom).filter(|y| !self.is_streak(|along, off| self.patch.is_dark(along, y + off), self.left)).collect();
+        let rows: Vec<i32> =
+            (top..bottom).filter(|y| !self.is_streak(|along, off| self.patch.is_dark(along, y + off), self.left)).collect();
         let columns: Vec<i32> =
             (left..right).filter(|x| !self.is_streak(|along, off| self.patch.is_dark(x + off, along), self.top)).collect();
         let all = (right - left) as usize;

@@ -79,7 +79,8 @@ struct Mark {
 
 /// The ways in which the page may lie on the image, the likeliest first.
 pub(super) fn placements(page: &Bitmap, dpi: f32) -> Vec<Placement> {
-    let corners = [(false, false), (true, false), (true, true), (false, true)].map(|(right, bottom)| marks(page, dpi, right, bottom));
+    let corners =
+        [(false, false), (true, false), (true, true), (false, true)].map(|(right, bottom)| marks(page, dpi, right, bottom));
     let mut found = quadruples(&corners);
     if found.is_empty() {
         found = triples(&corners);
@@ -233,7 +234,8 @@ fn misfit(places: &[(f32, f32); 4]) -> Option<f32> {
     const STRETCH_MAX: f32 = 0.12;
     let [top, right, bottom, left] = [0, 1, 2, 3].map(|index| length(places[index], places[(index + 1) % 4]));
     let differ = |a: f32, b: f32| (a / b.max(1.0) - 1.0).abs();
-    let skew = differ(top, bottom).max(differ(left, right)).max(differ(length(places[0], places[2]), length(places[1], places[3])));
+    let skew =
+        differ(top, bottom).max(differ(left, right)).max(differ(length(places[0], places[2]), length(places[1], places[3])));
     let (long, short) = ((left + right).max(top + bottom), (left + right).min(top + bottom));
     let printed = (CORNER_MARKS[3].top - CORNER_MARKS[0].top) / (CORNER_MARKS[1].left - CORNER_MARKS[0].left);
     let stretch = differ(long / short.max(1.0), printed);

@@ -32,7 +32,7 @@ pub(super) fn conclude(reply: &mut Reply) {
     match (read.unclear, read.best) {
         (Some(why), Some(best)) => reply.reason = Some(format!("best reading: {best}; but {why}")),
         (Some(why), None) => reply.reason = Some(format!("no reading; {why}")),
-        (None, _) => {}
+        (None, _) => reply.reason = read.to_read.map(str::to_owned),
     }
     if read.unclear.is_some() {
         reply.confidence = 0.5;
@@ -70,8 +70,7 @@ impl Read {
 /// The boxes that are ticked, and those that are not plain.
 fn quote(page: &ReturnedPage) -> Option<String> {
     let ticked: Vec<&str> = page.ticked().collect();
-    let unclear: Vec<&str> =
-        page.boxes.iter().filter(|one| one.tick == Tick::Unclear).map(|one| one.name.as_str()).collect();
+    let unclear: Vec<&str> = page.boxes.iter().filter(|one| one.tick == Tick::Unclear).map(|one| one.name.as_str()).collect();
     let said = [("ticked", ticked), ("not plain", unclear)];
     let said: Vec<String> = said
         .into_iter()
@@ -84,8 +83,7 @@ fn quote(page: &ReturnedPage) -> Option<String> {
 fn cover(page: &ReturnedPage) -> Read {
     let ticked = |name: &str| page.ticked().any(|found| found == name);
     let (yes, no) = (ticked("received-yes"), ticked("received-no"));
-    let (booked, not_yet, declined) =
-        (ticked("appointment-yes"), ticked("appointment-not-yet"), ticked("appointment-declined"));
+    let (booked, not_yet, declined) = (ticked("appointment-yes"), ticked("appointment-not-yet"), ticked("appointment-declined"));
     let wrong = ticked("wrong-recipient");
     let appointments = usize::from(booked) + usize::from(not_yet) + usize::from(declined);
     let best = match (wrong, declined, booked, yes, no) {

@@ -94,7 +94,8 @@ pub(super) fn outcome(reading: &Reading, key: Option<&TokenKey>) -> Option<Outco
         let pages: Vec<&Ours<'_>> = ours.iter().filter(|one| one.reference == *reference).collect();
         items.push(answer(&pages, &mut looked_at));
     }
-    let is_form = |item: &Outcome| item.reply.as_ref().and_then(|reply| reply.page.as_ref()).is_some_and(|page| page.form.is_some());
+    let is_form =
+        |item: &Outcome| item.reply.as_ref().and_then(|reply| reply.page.as_ref()).is_some_and(|page| page.form.is_some());
     let others = others(reading, &ours);
     if !others.is_empty() && items.iter().any(is_form) {
         items.push(of_others(&others));
@@ -254,8 +255,7 @@ fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
 
 /// Finds our page on the image: the placement at which its boxes stand where they were printed.
 fn recognized(bitmap: &Bitmap, dpi: f32, asks: bool) -> Option<Recognized> {
-    let forms: &[PageForm] =
-        if asks { &[PageForm::Check] } else { &[PageForm::Cover, PageForm::Withdrawal, PageForm::Check] };
+    let forms: &[PageForm] = if asks { &[PageForm::Check] } else { &[PageForm::Cover, PageForm::Withdrawal, PageForm::Check] };
     let placements = marks::placements(bitmap, dpi);
     for form in forms {
         for placement in &placements {

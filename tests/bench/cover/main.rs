@@ -24,9 +24,10 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use futures::StreamExt as _;
 use loopline::{
+    compose::cover_page::layout,
     normalize::fax::{self, FaxRules},
     reader::{ReaderOptions, ReaderPool},
-    referral::{Reply, ReplyOutcome, Tick},
+    referral::{Reply, ReplyOutcome, ReturnedPage, Tick},
 };
 
 use self::{pages::Sent, press::Level};
@@ -100,45 +101,8 @@ impl Score {
         }
         match &reply.page {
             Some(page) if page.form.is_some() => {
-                for one in &page.boxes {
-                    let ticked = sent.case.ticks.contains(&one.name.as_str());
-                    let told = match (one.tick, ticked) {
-                        (Tick::Ticked, true) | (Tick::Empty, false) => RIGHT,
-                        (Tick::Unclear, _) => LEFT_TO_PERSON,
-                        (Tick::Ticked, false) | (Tick::Empty, true) => WRONG,
-                    };
-                    self.ticks[told] += 1;
-                    if ticked {
-                        self.faintest = self.faintest.min(one.ink);
-                    } else {
-                        self.darkest = self.darkest.max(one.ink);
-                    }
-                    if told != RIGHT {
-                        remarks.push(format!("{} is {:?} at {}", one.name, one.tick, one.ink));
-                    }
-                }
-                let seen = |name: &str| page.writing.iter().any(|written| written.name == name);
-                let blanks = loopline::compose::cover_page::layout::BLANKS.iter();
-                for (name, _) in blanks.chain(&loopline::compose::cover_page::layout::BESIDE) {
-                    // What a ticked box asks for is shown, whether it is there or not.
-                    let asked = match *name {
-                        "appointment-date" | "appointment-time" => sent.case.ticks.contains(&"appointment-yes"),
-                        "declined-reason" => sent.case.ticks.contains(&"appointment-declined"),
-                        _ => false,
-                    };
-                    match (sent.case.writes.contains(name) || asked, seen(name)) {
-                        (true, true) => self.written[RIGHT] += 1,
-                        (true, false) => {
-                            self.written[WRONG] += 1;
-                            remarks.push(format!("writing in {name} was not seen"));
-                        }
-                        (false, true) => {
-                            self.written[LEFT_TO_PERSON] += 1;
-                            remarks.push(format!("writing in {name}, where there is none"));
-                        }
-                        (false, false) => {}
-                    }
-                }
+                self.count_boxes(sent, page, &mut remarks);
+                self.count_writing(sent, page, &mut remarks);
             }
             Some(_) | None => remarks.push("its boxes were not found".to_owned()),
         }
@@ -155,6 +119,50 @@ impl Score {
         }
         if !remarks.is_empty() {
             eprintln!("{}: {}", sent.name, remarks.join("; "));
+        }
+    }
+
+    fn count_boxes(&mut self, sent: &Sent, page: &ReturnedPage, remarks: &mut Vec<String>) {
+        for one in &page.boxes {
+            let ticked = sent.case.ticks.contains(&one.name.as_str());
+            let told = match (one.tick, ticked) {
+                (Tick::Ticked, true) | (Tick::Empty, false) => RIGHT,
+                (Tick::Unclear, _) => LEFT_TO_PERSON,
+                (Tick::Ticked, false) | (Tick::Empty, true) => WRONG,
+            };
+            self.ticks[told] += 1;
+            if ticked {
+                self.faintest = self.faintest.min(one.ink);
+            } else {
+                self.darkest = self.darkest.max(one.ink);
+            }
+            if told != RIGHT {
+                remarks.push(format!("{} is {:?} at {}", one.name, one.tick, one.ink));
+            }
+        }
+    }
+
+    fn count_writing(&mut self, sent: &Sent, page: &ReturnedPage, remarks: &mut Vec<String>) {
+        for (name, _) in layout::BLANKS.iter().chain(&layout::BESIDE) {
+            // What a ticked box asks for is shown, whether it is there or not.
+            let asked = match *name {
+                "appointment-date" | "appointment-time" => sent.case.ticks.contains(&"appointment-yes"),
+                "declined-reason" => sent.case.ticks.contains(&"appointment-declined"),
+                _ => false,
+            };
+            let seen = page.writing.iter().any(|written| written.name == *name);
+            match (sent.case.writes.contains(name) || asked, seen) {
+                (true, true) => self.written[RIGHT] += 1,
+                (true, false) => {
+                    self.written[WRONG] += 1;
+                    remarks.push(format!("writing in {name} was not seen"));
+                }
+                (false, true) => {
+                    self.written[LEFT_TO_PERSON] += 1;
+                    remarks.push(format!("writing in {name}, where there is none"));
+                }
+                (false, false) => {}
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BodyId, ChannelName, MessageId, ReferralId},
     normalize::{Event, Kind},
-    referral::Problem,
+    referral::{Problem, ReturnedPage},
 };
 
 /// How the bytes of a message are to be read.
@@ -180,6 +180,9 @@ pub struct Message {
     /// What was tolerated or wrong in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// The pages of ours that came back in it: what is ticked, and where something is written by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<ReturnedPage>,
 }
 
 impl Message {
@@ -208,6 +211,7 @@ impl Message {
             referrals: Vec::new(),
             repeats: 0,
             problems: Vec::new(),
+            returned: Vec::new(),
         }
     }
 }

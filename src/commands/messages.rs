@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{print, referrals::word};
+use super::{print, referrals::word, returned};
 use crate::{
     engine::admin::{Request, ask},
     ids::ChannelName,
@@ -58,6 +58,9 @@ pub struct ShowArgs {
     /// Print the bytes as they arrived, and nothing else.
     #[arg(long, conflicts_with = "json")]
     raw: bool,
+    /// Print one image of a page of ours that came back, as a PNG, and nothing else: a whole page, or what is written in a blank.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["json", "raw"])]
+    image: Option<usize>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -171,6 +174,12 @@ fn decoded(value: &Value, pointer: &str) -> anyhow::Result<Vec<u8>> {
 
 async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+    if let Some(number) = args.image {
+        let found = ask(data, &Request::Image { id, number }).await?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(print::text(&found, "/image"))?;
+        std::io::stdout().write_all(&bytes)?;
+        return Ok(());
+    }
     let found = ask(data, &Request::Message { id, raw: args.raw }).await?;
     if args.raw {
         io::stdout().write_all(&decoded(&found, "/raw")?)?;
@@ -179,12 +188,13 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     } else {
         let fields = found["message"].as_object().into_iter().flatten();
         let rows = fields
-            .filter(|(name, _)| *name != "problems")
+            .filter(|(name, _)| *name != "problems" && *name != "returned")
             .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
         }
+        returned::show(&found["message"]);
         if let Some(Value::String(answer)) = found.get("answer") {
             print::say(&format!("\nanswered:\n{answer}"));
         }

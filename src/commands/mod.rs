@@ -6,6 +6,7 @@ pub mod messages;
 mod print;
 pub mod reader_worker;
 pub mod referrals;
+mod returned;
 pub mod run;
 pub mod send;
 pub mod test;

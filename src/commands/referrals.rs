@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::print;
+use super::{print, returned};
 use crate::{
     engine::{
         admin::{Request, ask},
@@ -213,6 +213,9 @@ fn show(found: &Value) {
             at,
             print::text(pending, "/reading/quote")
         ));
+        if let Some(page) = pending.pointer("/reading/page") {
+            returned::show_writing(&print::text(pending, "/message"), page);
+        }
     }
     for problem in referral["problems"].as_array().into_iter().flatten() {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));

@@ -138,7 +138,7 @@ impl Rules {
     async fn document(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
         let pool = ReaderPool::new(ReaderOptions::default());
         let reading = pool.read(bytes).await.context("cannot read the document")?;
-        let outcome = fax::normalize(&reading, &interpret::fax_rules(&self.config.settings, Timestamp::now()));
+        let outcome = fax::normalize(&reading, &interpret::fax_rules(&self.config.settings, Timestamp::now(), None));
         Ok(with_acknowledgement(outcome))
     }
 

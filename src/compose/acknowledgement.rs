@@ -5,6 +5,7 @@
 //! record, only the fields that the sender must check: what is certain is not sent about once more.
 
 use jiff::Zoned;
+use sha2::{Digest, Sha256};
 
 use super::{
     ComposeError, Document, PageFace,
@@ -81,6 +82,30 @@ pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
     paths.into_iter().map(field).collect()
 }
 
+/// What parts the token from the rest of the code on a page that asks.
+pub const ASKED_MARK: char = '/';
+
+/// Which fields, with which values, a page asks about: when it comes back, its boxes mean these and no others.
+#[must_use]
+pub fn asked_digest(fields: &[FieldToConfirm]) -> String {
+    const CHARACTERS: usize = 6;
+    let mut digest = Sha256::new();
+    for field in fields {
+        digest.update(field.path.as_bytes());
+        digest.update([0]);
+        digest.update(field.value.as_deref().unwrap_or_default().as_bytes());
+        digest.update([0]);
+    }
+    data_encoding::BASE32_NOPAD.encode(&digest.finalize()).chars().take(CHARACTERS).collect()
+}
+
+/// What the QR code of the page says: the token, and which fields it asks about, if any.
+#[must_use]
+pub fn code(token: &str, record: &Record) -> String {
+    let fields = fields_to_confirm(record);
+    if fields.is_empty() { token.to_owned() } else { format!("{token}{ASKED_MARK}{}", asked_digest(&fields)) }
+}
+
 /// The answer to a referral that was read. `received_at` is in the site's time zone.
 ///
 /// # Errors
@@ -92,7 +117,7 @@ pub fn page(referral: &Referral, face: &PageFace<'_>, received_at: &Zoned) -> Re
     let title = if fields.is_empty() { "Referral received" } else { "Please check this referral" };
     let mut paper = Paper::new(title, face.site_name);
     paper.page(|sheet| {
-        frame(sheet, face, qr.as_ref());
+        frame(sheet, face, qr.as_ref(), Some(&referral.reference));
         sheet.text(TITLE, LEFT, 92.0, TEXT_RIGHT, title);
         sheet.text(BODY, LEFT, 118.0, TEXT_RIGHT, "Reference");
         sheet.text(REFERENCE, LEFT, 152.0, TEXT_RIGHT, referral.reference.as_str());
@@ -151,7 +176,7 @@ fn with_a_person(face: &PageFace<'_>, received_at: &Zoned) -> Result<Document, C
 pub fn unreadable(face: &PageFace<'_>, received_at: &Zoned, pages: Option<u32>, reason: &str) -> Result<Document, ComposeError> {
     let mut paper = Paper::new("Fax not readable", face.site_name);
     paper.page(|sheet| {
-        frame(sheet, face, None);
+        frame(sheet, face, None, None);
         sheet.text(TITLE, LEFT, 92.0, RIGHT, "We could not read your fax");
         named_line(sheet, 130.0, RIGHT, "Received", &labels::time(received_at));
         let count = match pages {

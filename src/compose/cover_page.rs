@@ -14,7 +14,7 @@ use super::{
     summary,
     typeset::Style,
 };
-use crate::referral::{HistoryEvent, Referral, Status};
+use crate::referral::{HistoryEvent, Reference, Referral, Status};
 
 /// Where things stand on a page that is returned: points from the top left corner of US Letter, 612 by 792.
 pub mod layout {
@@ -29,6 +29,9 @@ pub mod layout {
     ];
     /// The QR code, 36 mm; 20 points around it stay white.
     pub const QR: Area = Area::square(446.0, 76.0, 102.0);
+
+    /// The reference once more, as a Code 128 symbol of 167 modules: four pixels of a fax each. A backup for the QR code.
+    pub const BAR_CODE: Area = Area { left: 181.0, top: 722.0, width: 250.0, height: 34.0 };
 
     /// "Referral received: yes".
     pub const RECEIVED_YES: Area = Area::square(262.0, 288.0, 20.0);
@@ -59,6 +62,19 @@ pub mod layout {
         ("appointment-not-yet", APPOINTMENT_NOT_YET),
         ("appointment-declined", APPOINTMENT_DECLINED),
         ("wrong-recipient", WRONG_RECIPIENT),
+    ];
+
+    /// Every blank to be written in.
+    pub const BLANKS: [(&str, Area); 4] = [
+        ("appointment-date", APPOINTMENT_DATE),
+        ("appointment-time", APPOINTMENT_TIME),
+        ("declined-reason", DECLINED_REASON),
+        ("signed", SIGNED),
+    ];
+    /// Where nothing is printed beside a box, so that what stands there was written: behind "no" and behind "not yet".
+    pub const BESIDE: [(&str, Area); 2] = [
+        ("beside-received", Area { left: 412.0, top: 285.0, width: 140.0, height: 26.0 }),
+        ("beside-not-yet", Area { left: 174.0, top: 388.0, width: 378.0, height: 26.0 }),
     ];
 }
 
@@ -243,7 +259,7 @@ pub fn document(about: About, referral: &Referral, face: &PageFace<'_>, behind: 
 }
 
 fn cover(sheet: &mut Sheet<'_>, about: About, referral: &Referral, face: &PageFace<'_>, qr: Option<&QrModules>, pages: &str) {
-    frame(sheet, face, qr);
+    frame(sheet, face, qr, Some(&referral.reference));
     heading(sheet, about.title());
     sheet.text(BODY, LEFT, 118.0, TEXT_RIGHT, "Reference");
     sheet.text(REFERENCE, LEFT, 152.0, TEXT_RIGHT, referral.reference.as_str());
@@ -296,14 +312,17 @@ fn withdrawal(sheet: &mut Sheet<'_>, why: Withdrawn, referral: &Referral) {
 /// Where text beside the QR code ends, so that its white margin stays white.
 pub(super) const TEXT_RIGHT: f32 = layout::QR.left - 20.0;
 
-/// The corner marks, who we are, and the QR code.
-pub(super) fn frame(sheet: &mut Sheet<'_>, face: &PageFace<'_>, qr: Option<&QrModules>) {
+/// The corner marks, who we are, the QR code, and the reference as a bar code.
+pub(super) fn frame(sheet: &mut Sheet<'_>, face: &PageFace<'_>, qr: Option<&QrModules>, reference: Option<&Reference>) {
     for mark in layout::CORNER_MARKS {
         sheet.solid(mark);
     }
     sheet.text(STRONG, LEFT, 50.0, RIGHT, face.site_name);
     if let Some(qr) = qr {
         sheet.qr(layout::QR, qr);
+    }
+    if let Some(reference) = reference {
+        sheet.bar_code(layout::BAR_CODE, reference.as_str());
     }
 }
 

@@ -20,6 +20,7 @@ use krilla::{
     text::TextDirection,
 };
 use qrcode::{Color, EcLevel, QrCode};
+use rxing::oned::{Code128Writer, OneDimensionalCodeWriter};
 
 use super::typeset::Style;
 
@@ -252,6 +253,16 @@ impl Sheet<'_> {
         }
         if let Some(path) = path.finish() {
             self.surface.draw_path(&path);
+        }
+    }
+
+    /// A Code 128 symbol that fills `area`; the white margin of ten modules at its ends is the caller's.
+    pub(super) fn bar_code(&mut self, area: Area, text: &str) {
+        // A text that Code 128 cannot hold has no symbol: it is a backup, and the text itself stands on the page.
+        let Ok(modules) = Code128Writer.encode_oned(text) else { return };
+        let module = area.width / modules.len() as f32;
+        for bar in bars(&modules) {
+            self.solid(Area { left: area.left + bar.start as f32 * module, width: bar.len() as f32 * module, ..area });
         }
     }
 

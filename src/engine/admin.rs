@@ -82,6 +82,13 @@ pub enum Request {
         /// The message's id.
         id: MessageId,
     },
+    /// One image of the pages of ours that came back in a message: a whole page, or a blank with what is written in it.
+    Image {
+        /// The message's id.
+        id: MessageId,
+        /// Which one, from 1, as `show` numbers them.
+        number: usize,
+    },
     /// Process a message again.
     Replay {
         /// Its id.
@@ -247,6 +254,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         }
         Request::Message { id, raw } => message(context, id, raw).await,
         Request::SearchablePdf { id } => export::searchable(context, id).await,
+        Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
@@ -293,6 +301,18 @@ async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, S
         value["raw"] = Value::String(base64::engine::general_purpose::STANDARD.encode(&bytes));
     }
     Ok(value)
+}
+
+async fn image(context: &Context, id: MessageId, number: usize) -> Result<Value, String> {
+    use base64::Engine as _;
+    let store = &context.store;
+    let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
+    let images: Vec<_> = message.returned.iter().flat_map(|page| page.images()).collect();
+    let Some((_, image)) = number.checked_sub(1).and_then(|at| images.get(at)) else {
+        return Err(format!("message {id} has no image {number}: it has {}", images.len()));
+    };
+    let bytes = store.body(image).await.map_err(|error| error.to_string())?.ok_or("the image is missing in the store")?;
+    Ok(json!({"image": base64::engine::general_purpose::STANDARD.encode(&bytes)}))
 }
 
 async fn replay(context: &Context, id: MessageId) -> Result<Message, String> {

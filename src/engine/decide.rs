@@ -111,6 +111,7 @@ pub(super) fn decide(
     desk.message.event = found.first().and_then(|first| first.outcome.event);
     desk.message.state = State::Processed;
     desk.message.reason = None;
+    desk.message.returned.clear();
     for one in found {
         desk.take(one)?;
     }
@@ -142,7 +143,10 @@ impl Desk<'_> {
                 Event::StatusRequest => referring::tell_status(self, &record, &keys),
             },
             (Kind::Reply, record) => match reply {
-                Some(reply) => replies::take(self, reply, record, &keys, doubt),
+                Some(reply) => {
+                    self.message.returned.extend(reply.page.as_deref().cloned());
+                    replies::take(self, reply, record, &keys, doubt)
+                }
                 None => self.hold_message("a reply without content"),
             },
             (Kind::Report, record) => {
@@ -162,7 +166,9 @@ impl Desk<'_> {
                 }
                 Ok(())
             }
-            (Kind::Unknown | Kind::Referral, _) => self.hold_message("a person must look: it is not clear what this message is"),
+            (Kind::Unknown | Kind::Referral, _) => {
+                self.hold_message(doubt.unwrap_or("a person must look: it is not clear what this message is"))
+            }
             (Kind::Refused, _) => {
                 self.message.state = State::Failed;
                 let why = self.message.problems.last().map(|problem| problem.message.clone());

@@ -19,12 +19,13 @@ use crate::{
     config::{Config, InboundChannel, Settings},
     message::{Message, Protocol},
     normalize::{
-        Outcome,
+        Kind, Outcome,
         email::{self, MailLimits},
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
     reader::ReadError,
+    referral::TokenKey,
 };
 
 /// Why a message was not read.
@@ -95,8 +96,11 @@ pub(super) async fn interpret(
         }
         Protocol::Document => {
             let reading = context.reader.read(body.clone()).await?;
-            let outcome = guarded(|| fax::normalize(&reading, &fax_rules(&config.settings, message.received_at)))?;
-            Ok(vec![Found { is_answered: true, ..Found::of(outcome) }])
+            let rules = fax_rules(&config.settings, message.received_at, Some(&context.key));
+            let mut found = parted(guarded(|| fax::normalize(&reading, &rules))?);
+            let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
+            found.iter_mut().for_each(|one| one.is_answered = !is_answer);
+            Ok(found)
         }
         Protocol::Mail => {
             let reading = MailReading {
@@ -134,8 +138,24 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
     })
 }
 
-pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {
-    FaxRules { region: settings.region.clone(), ..FaxRules::on(today(settings, received_at)) }
+/// How a fax is read. `key`: of the tokens on pages of ours that come back.
+pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp, key: Option<&TokenKey>) -> FaxRules {
+    FaxRules { region: settings.region.clone(), key: key.cloned(), ..FaxRules::on(today(settings, received_at)) }
+}
+
+/// What a document holds, one by one: several pages of ours that came back in one fax are as many replies.
+fn parted(outcome: Outcome) -> Vec<Found> {
+    if outcome.kind != Kind::Batch {
+        return vec![Found::of(outcome)];
+    }
+    let with_others = |item: &Outcome| item.problems.iter().any(|problem| problem.code == fax::OTHER_PAGES);
+    let look = "pages of ours came back, and with them others that nobody has read yet: look at those";
+    let mut found: Vec<Found> =
+        outcome.items.into_iter().map(|item| Found { doubt: with_others(&item).then_some(look), ..Found::of(item) }).collect();
+    if let Some(first) = found.first_mut() {
+        first.outcome.problems.extend(outcome.problems);
+    }
+    found
 }
 
 pub(super) fn today(settings: &Settings, at: Timestamp) -> Date {

@@ -278,7 +278,11 @@ impl Desk<'_> {
 
     /// The PDF: what is faxed, or attached to a mail.
     fn document(&self, return_fax: Option<&str>, return_email: Option<&str>) -> Result<Document, String> {
-        let code = self.referral.map(|referral| self.context.key.token(&referral.reference).as_str().to_uppercase());
+        let code = self.referral.map(|referral| {
+            let token = self.context.key.token(&referral.reference).as_str().to_uppercase();
+            // To the sender goes a page with other boxes, and its code says so.
+            if self.about.is_some() { token } else { acknowledgement::code(&token, &referral.record) }
+        });
         let face = PageFace {
             site_name: &self.settings().site_name,
             recipient: self.entry.map(|entry| entry.name.as_str()),

@@ -8,6 +8,7 @@
 //! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands.
 
 pub mod admin;
+mod checked;
 mod corrections;
 mod decide;
 pub mod deliver;

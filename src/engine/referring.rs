@@ -93,7 +93,7 @@ fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Resu
 }
 
 /// Asks the specialist, where nothing holds the referral and a destination fits.
-fn ask_or_hold(desk: &mut Desk<'_>, referral: &mut Referral) -> Result<(), StoreError> {
+pub(super) fn ask_or_hold(desk: &mut Desk<'_>, referral: &mut Referral) -> Result<(), StoreError> {
     let target = desk.destination(&mut referral.record)?;
     match target {
         Some(target) if referral.record.held.is_empty() => desk.ask(&target, referral.id),

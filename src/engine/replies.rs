@@ -2,8 +2,15 @@
 //!
 //! A reply moves a referral only if it is plain, bound to it by our token (or, in HL7, by its number), and from somebody who was
 //! asked. Everything else is held with the engine's best reading beside it; an automatic reply or a bounce never moves a status.
+//!
+//! # Design notes
+//! A page of ours that came back by fax has no sender that can be believed, but its QR code has the token, which only who was asked has.
+//! So it counts as long as one desk alone was ever asked: a second one has the same token.
+
+use std::collections::BTreeSet;
 
 use super::{
+    checked,
     decide::{Desk, asked, asked_desks},
     referring, route, sameness,
 };
@@ -13,7 +20,9 @@ use crate::{
     ids::DeliveryId,
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status},
+    referral::{
+        HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status,
+    },
     store::{Decision, DeliveryFilter, Store, StoreError},
 };
 
@@ -39,14 +48,17 @@ pub(super) fn take(
         desk.link(&referral);
         return Ok(());
     }
-    match doubt.or(why_unclear(desk, &reply, &referral)?) {
-        Some(why) => {
-            referral.record.hold(HeldReason::UnclearReply);
-            referral.pending_replies.retain(|pending| pending.message != message);
-            referral.pending_replies.push(PendingReply { message, reading: reply, why: why.to_owned() });
-            let event = desk.entry(HistoryEvent::Unclear);
-            referral.record_event(event);
+    match reply.page.as_ref().and_then(|page| page.form) {
+        Some(PageForm::Check) => return checked::take(desk, reply, referral, doubt),
+        Some(PageForm::Withdrawal) if referral.status != Status::CancelRequested => {
+            desk.explain("the page that took the referral back came back: nothing follows from it");
+            desk.link(&referral);
+            return Ok(());
         }
+        Some(PageForm::Cover | PageForm::Withdrawal) | None => {}
+    }
+    match doubt.or(why_unclear(desk, &reply, &referral)?) {
+        Some(why) => wait_for_person(desk, &mut referral, reply, why),
         None => {
             referral.pending_replies.retain(|pending| pending.message != message);
             if referral.pending_replies.is_empty() {
@@ -54,7 +66,13 @@ pub(super) fn take(
             }
             let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
             let (store, config) = (desk.store, desk.config);
-            apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
+            if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
+                apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
+            }
+            if let Some(why) = reply.page.as_ref().and_then(|page| page.to_read.clone()) {
+                // What the boxes say is taken; what is written by hand waits.
+                wait_for_person(desk, &mut referral, Reply { outcome: ReplyOutcome::Unclear, ..reply }, &why);
+            }
             if let Some(brought) = brought {
                 referring::enclose(&mut referral, brought);
                 // The number that the other side gave it: later messages may quote nothing else.
@@ -64,6 +82,16 @@ pub(super) fn take(
     }
     desk.write(referral);
     Ok(())
+}
+
+/// Has a reply wait for a person, with the engine's best reading beside it.
+pub(super) fn wait_for_person(desk: &Desk<'_>, referral: &mut Referral, reading: Reply, why: &str) {
+    let message = desk.message().id;
+    referral.record.hold(HeldReason::UnclearReply);
+    referral.pending_replies.retain(|pending| pending.message != message);
+    referral.pending_replies.push(PendingReply { message, reading, why: why.to_owned() });
+    let event = desk.entry(HistoryEvent::Unclear);
+    referral.record_event(event);
 }
 
 fn referral_of(desk: &Desk<'_>, reply: &Reply, keys: &[String]) -> Result<Option<Referral>, StoreError> {
@@ -76,6 +104,10 @@ fn referral_of(desk: &Desk<'_>, reply: &Reply, keys: &[String]) -> Result<Option
     desk.known(keys)
 }
 
+/// A page that is known by its printed reference, or by a code without our token.
+pub(super) const UNPROVEN_PAGE: &str =
+    "the page bears the reference without the token of our request, so anybody could have made it";
+
 /// Why a person must decide; absent: it is plain.
 fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Option<&'static str>, StoreError> {
     if reply.outcome == ReplyOutcome::Unclear {
@@ -83,7 +115,18 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
     }
     match desk.message().protocol {
         Protocol::Hl7 => Ok(unvouched(desk)),
-        Protocol::Document => Ok(Some("a page that came back is read by a person")),
+        Protocol::Document if reply.matched_by.as_deref() != Some("token") => Ok(Some(UNPROVEN_PAGE)),
+        Protocol::Document => {
+            let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
+            let has_left = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::InFlight | DeliveryState::Sent);
+            let asked = sent.iter().filter(|delivery| delivery.purpose.is_to_specialist()).filter(has_left);
+            let desks: BTreeSet<&str> = asked.map(|delivery| delivery.to.as_str()).collect();
+            Ok(match desks.len() {
+                0 => Some("a page came back, but nobody was asked yet"),
+                1 => None,
+                _ => Some("several desks were asked, and the page does not say which one sends it back"),
+            })
+        }
         Protocol::Mail if reply.matched_by.as_deref() != Some("token") => {
             Ok(Some("it quotes the reference without the token of our request, so anybody could have written it"))
         }

@@ -347,6 +347,7 @@ impl<'a> Settlement<'a> {
             reason: None,
             quote: None,
             confidence: 1.0,
+            page: None,
         };
         let entry = HistoryEntry {
             event: HistoryEvent::Replied { outcome },

@@ -38,17 +38,17 @@ pub struct Code {
 /// Characters of one symbol that are kept; a QR code has room for 4296.
 const TEXT_CHARACTERS_MAX: usize = 4_296;
 
-/// The symbols on a page; nothing more is looked for once one is found.
+/// The symbols on a page; nothing more is looked for once one is found. A QR code comes before a Code 128: where both say who we are, the
+/// first says more.
 #[must_use]
 pub fn codes(gray: &[u8], width: u32, height: u32) -> Vec<Code> {
     if gray.len() != width as usize * height as usize || gray.is_empty() {
         return Vec::new();
     }
-    let both = [BarcodeFormat::QR_CODE, BarcodeFormat::CODE_128];
     let softened = blur(gray, width as usize, height as usize, 1);
     let clean = threshold(&softened, 128);
-    read(gray, width, height, &both)
-        .or_else(|| read(&clean, width, height, &both))
+    let sought = |format: BarcodeFormat| read(gray, width, height, format).or_else(|| read(&clean, width, height, format));
+    sought(BarcodeFormat::QR_CODE)
         .or_else(|| {
             if !may_hold_a_qr_code(&clean, width as usize) {
                 return None;
@@ -56,8 +56,9 @@ pub fn codes(gray: &[u8], width: u32, height: u32) -> Vec<Code> {
             let coarse = blur(gray, width as usize, height as usize, 2);
             [(&softened, 100), (&softened, 160), (&coarse, 128), (&coarse, 160)]
                 .into_iter()
-                .find_map(|(page, level)| read(&threshold(page, level), width, height, &[BarcodeFormat::QR_CODE]))
+                .find_map(|(page, level)| read(&threshold(page, level), width, height, BarcodeFormat::QR_CODE))
         })
+        .or_else(|| sought(BarcodeFormat::CODE_128))
         .into_iter()
         .collect()
 }
@@ -66,9 +67,9 @@ fn threshold(gray: &[u8], level: u8) -> Vec<u8> {
     gray.iter().map(|pixel| if *pixel < level { 0 } else { 255 }).collect()
 }
 
-fn read(gray: &[u8], width: u32, height: u32, formats: &[BarcodeFormat]) -> Option<Code> {
-    let mut hints =
-        DecodeHints { TryHarder: Some(true), PossibleFormats: Some(formats.iter().copied().collect()), ..DecodeHints::default() };
+fn read(gray: &[u8], width: u32, height: u32, format: BarcodeFormat) -> Option<Code> {
+    let formats = Some([format].into_iter().collect());
+    let mut hints = DecodeHints { TryHarder: Some(true), PossibleFormats: formats, ..DecodeHints::default() };
     let found = detect_in_luma_slice_with_hints(gray, width, height, None, &mut hints).ok()?;
     let symbology = match found.getBarcodeFormat() {
         BarcodeFormat::QR_CODE => Symbology::Qr,

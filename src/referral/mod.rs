@@ -5,6 +5,7 @@ mod fields;
 mod record;
 mod reference;
 mod reply;
+mod returned;
 mod status;
 mod token;
 mod values;
@@ -13,6 +14,7 @@ pub(crate) use fields::set_path;
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};
+pub use returned::{Handwriting, PageForm, ReturnedBox, ReturnedPage, Tick};
 pub use status::{HistoryEntry, HistoryEvent, Status, Turn};
 pub use token::{Token, TokenKey};
 pub use values::{

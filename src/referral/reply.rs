@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Appointment;
+use super::{Appointment, ReturnedPage};
 
 /// The closed set of things a reply can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Reply {
     pub quote: Option<String>,
     /// 0 to 1.
     pub confidence: f32,
+    /// What was seen on our page, where it came back on paper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Box<ReturnedPage>>,
 }
 
 impl std::fmt::Debug for Reply {

@@ -5,6 +5,7 @@
 mod acts;
 mod certificates;
 mod channel_test;
+mod cover;
 mod crash;
 mod documents;
 mod fax;

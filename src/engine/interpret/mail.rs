@@ -9,7 +9,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{super::decide::Found, Unread, fax_rules, guarded};
+use super::{super::decide::Found, Unread, fax_rules, guarded, parted};
 use crate::{
     config::Settings,
     normalize::{
@@ -58,7 +58,7 @@ impl MailReading<'_> {
             found.extend(self.hl7(part)?);
         }
         for part in &mail.documents {
-            found.push(self.document(part).await?);
+            found.extend(self.document(part).await?);
         }
         let mut found = arranged(with_own_words(found, mail));
         found.iter_mut().for_each(|one| one.is_answered = begins);
@@ -109,18 +109,19 @@ impl MailReading<'_> {
         Found { keys, doubt, ..Found::of(placed(outcome, part)) }
     }
 
-    async fn document(&self, part: &Part) -> Result<Found, Unread> {
+    async fn document(&self, part: &Part) -> Result<Vec<Found>, Unread> {
         let reading = match self.reader.read(part.content.clone()).await {
             Ok(reading) => reading,
-            Err(ReadError::Refused { code, message }) => return Ok(unknown(part, &code, &message)),
-            Err(error) => return self.given_up(part, error.into()),
+            Err(ReadError::Refused { code, message }) => return Ok(vec![unknown(part, &code, &message)]),
+            Err(error) => return self.given_up(part, error.into()).map(|found| vec![found]),
         };
-        let outcome = match guarded(|| fax::normalize(&reading, &fax_rules(self.settings, self.now))) {
+        let rules = fax_rules(self.settings, self.now, self.key);
+        let outcome = match guarded(|| fax::normalize(&reading, &rules)) {
             Ok(outcome) => outcome,
-            Err(unread) => return self.given_up(part, unread),
+            Err(unread) => return self.given_up(part, unread).map(|found| vec![found]),
         };
-        let doubt = (outcome.kind == Kind::Reply).then_some("a page that came back is read by a person");
-        Ok(Found { doubt, ..Found::of(placed(outcome, part)) })
+        let placed = |found: Found| Found { outcome: placed(found.outcome, part), ..found };
+        Ok(parted(outcome).into_iter().map(placed).collect())
     }
 
     /// A part at which the reading broke off. Another attempt may help; after the last, the other parts are taken without it.

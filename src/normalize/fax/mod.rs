@@ -33,6 +33,7 @@ mod subjects;
 mod tests;
 
 pub use dates::DateOrder;
+pub(crate) use returned::OTHER_PAGES;
 
 use candidates::Candidates;
 use labels::Marks;
@@ -40,7 +41,10 @@ use layout::Sheet;
 use places::Shape;
 
 use super::{Kind, Outcome};
-use crate::{reader::Reading, referral::Problem};
+use crate::{
+    reader::Reading,
+    referral::{Problem, TokenKey},
+};
 
 /// Nobody who is referred is older.
 const AGE_YEARS_MAX: i16 = 120;
@@ -58,6 +62,8 @@ pub struct FaxRules {
     pub review_below: f32,
     /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
     pub own_names: Vec<String>,
+    /// The key of the tokens on our pages; absent where none can be checked (`loopline try`): a page is then known by its code alone.
+    pub key: Option<TokenKey>,
 }
 
 impl FaxRules {
@@ -77,15 +83,16 @@ impl Default for FaxRules {
             region: "US".to_owned(),
             review_below: 0.95,
             own_names: Vec::new(),
+            key: None,
         }
     }
 }
 
-/// What a fax turned out to be: a referral, our own cover page come back, or something that a person must look at.
+/// What a fax turned out to be: a referral, pages of our own come back, or something that a person must look at.
 #[must_use]
 pub fn normalize(reading: &Reading, rules: &FaxRules) -> Outcome {
-    let mut outcome = if let Some(reply) = returned::reply(reading) {
-        Outcome { reply: Some(reply), ..Outcome::of(Kind::Reply) }
+    let mut outcome = if let Some(returned) = returned::outcome(reading, rules.key.as_ref()) {
+        returned
     } else if reading.pages.iter().all(|page| page.words.is_empty()) {
         nothing(reading, "blank-document", "nothing can be read on any page: a person must look at the original")
     } else {

@@ -64,6 +64,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         reason: Some(said.join("\n")).filter(|text| has_reason(outcome) && !text.is_empty()),
         quote: quote(message).or_else(|| said.first().cloned()),
         confidence: if outcome == ReplyOutcome::Unclear { 0.0 } else { 1.0 },
+        page: None,
     }
 }
 

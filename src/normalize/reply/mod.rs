@@ -81,6 +81,7 @@ fn unclear(reading: Option<ReplyOutcome>, why: &str, quotes: &[String]) -> Reply
         reason: Some(reason),
         quote: quote(quotes),
         confidence: if reading.is_some() { 0.5 } else { 0.2 },
+        page: None,
     }
 }
 
@@ -227,6 +228,7 @@ impl Said {
             reason: quote.clone().filter(|_| reason),
             quote,
             confidence: if self.outcomes.is_empty() { 0.9 } else { 0.97 },
+            page: None,
         }
     }
 

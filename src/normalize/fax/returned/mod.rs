@@ -1,0 +1,349 @@
+//! Our own pages come back: which referral they are about, which boxes are ticked, where something is written by hand.
+//!
+//! ```text
+//! codes and words ─▶ whose page it is ─ marks ─▶ where our page lies on the image ─ boxes ─▶ ticks, writing ─ meaning ─▶ Reply
+//! ```
+//!
+//! # Design notes
+//! The token in the QR code proves that a page is ours; the bar code and the printed reference can be made by anybody, and only
+//! propose. What is written by hand is cut out and shown to a person, never read. Several of our pages in one fax are several replies;
+//! pages that are not ours are for a person, whatever ours say.
+
+mod bitmap;
+mod boxes;
+mod marks;
+mod meaning;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use self::{
+    bitmap::{Bitmap, Patch},
+    boxes::Seen,
+    marks::Placement,
+};
+use super::layout::text_of;
+use crate::{
+    compose::{
+        acknowledgement,
+        cover_page::layout::{self, Area},
+    },
+    ids::BodyId,
+    normalize::{Kind, Outcome},
+    reader::{PageReading, Reading},
+    referral::{Handwriting, PageForm, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey},
+};
+
+/// Pages of one document whose boxes are looked for: a desk that answers many referrals by one fax is read as far as this.
+const PAGES_MAX: usize = 50;
+/// The code of the problem that a document has where pages that are not ours came with ours.
+pub(crate) const OTHER_PAGES: &str = "other-pages";
+/// Resolutions that are believed, in dots an inch.
+const DPI: std::ops::RangeInclusive<f32> = 60.0..=1_200.0;
+
+/// How sure it is that a page is about a referral of ours, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Proof {
+    /// The token, which only we can make.
+    Token,
+    /// A QR or bar code with the reference.
+    Code,
+    /// The printed reference.
+    Printed,
+}
+
+impl Proof {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Code => "code",
+            Self::Printed => "reference",
+        }
+    }
+
+    fn confidence(self) -> f32 {
+        match self {
+            Self::Token | Self::Code => 0.99,
+            Self::Printed => 0.9,
+        }
+    }
+}
+
+/// A page that bears a reference of ours.
+struct Ours<'a> {
+    page: &'a PageReading,
+    reference: Reference,
+    proof: Proof,
+    /// What the QR code says behind the token: which fields the page asks about.
+    asked: Option<String>,
+}
+
+/// What a document is if one of its pages bears a reference of ours: a reply, or a batch of replies and what came with them.
+pub(super) fn outcome(reading: &Reading, key: Option<&TokenKey>) -> Option<Outcome> {
+    let ours: Vec<Ours<'_>> = reading.pages.iter().filter_map(|page| identified(page, key)).collect();
+    let mut references: Vec<&Reference> = Vec::new();
+    for one in &ours {
+        if !references.contains(&&one.reference) {
+            references.push(&one.reference);
+        }
+    }
+    let mut items: Vec<Outcome> = Vec::new();
+    let mut looked_at = 0;
+    for reference in references {
+        let pages: Vec<&Ours<'_>> = ours.iter().filter(|one| one.reference == *reference).collect();
+        items.push(answer(&pages, &mut looked_at));
+    }
+    let is_form =
+        |item: &Outcome| item.reply.as_ref().and_then(|reply| reply.page.as_ref()).is_some_and(|page| page.form.is_some());
+    let others = others(reading, &ours);
+    if !others.is_empty() && items.iter().any(is_form) {
+        items.push(of_others(&others));
+    }
+    match items.len() {
+        0 | 1 => items.pop(),
+        _ => Some(Outcome { items, ..Outcome::of(Kind::Batch) }),
+    }
+}
+
+/// The pages with something on them that bear no reference of ours.
+fn others(reading: &Reading, ours: &[Ours<'_>]) -> Vec<u32> {
+    let is_ours = |page: &PageReading| ours.iter().any(|one| one.page.number == page.number);
+    reading.pages.iter().filter(|page| !page.words.is_empty() && !is_ours(page)).map(|page| page.number).collect()
+}
+
+fn of_others(pages: &[u32]) -> Outcome {
+    let list = pages.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let mut outcome = Outcome::of(Kind::Unknown);
+    let text = format!("pages of ours came back, and with them others that were not read: look at page {list}");
+    outcome.problems.push(Problem::new(OTHER_PAGES, text));
+    outcome
+}
+
+fn identified<'a>(page: &'a PageReading, key: Option<&TokenKey>) -> Option<Ours<'a>> {
+    let token = page.codes.iter().find_map(|code| Some((key?.find(&code.text)?, &code.text)));
+    let coded = || page.codes.iter().find_map(|code| Some((reference_in(&code.text)?, &code.text)));
+    let (reference, proof, text) = match token {
+        Some((token, text)) => (token.reference().clone(), Proof::Token, Some(text)),
+        None => match coded() {
+            Some((reference, text)) => (reference, Proof::Code, Some(text)),
+            None => (printed(page)?, Proof::Printed, None),
+        },
+    };
+    let asked = text.and_then(|text| text.split_once(acknowledgement::ASKED_MARK)).map(|(_, asked)| asked.to_ascii_uppercase());
+    Some(Ours { page, reference, proof, asked })
+}
+
+fn printed(page: &PageReading) -> Option<Reference> {
+    page.words.iter().enumerate().find_map(|(at, word)| {
+        reference_in(&word.text).or_else(|| {
+            // The recognizer may part it at its dashes.
+            let few = page.words.get(at..(at + 3).min(page.words.len()))?;
+            word.text.to_uppercase().starts_with("LL").then(|| reference_in(&text_of(few).replace(' ', "-")))?
+        })
+    })
+}
+
+/// The first well-formed reference in a text, `LL` and dashes included: eight letters alone are any word.
+fn reference_in(text: &str) -> Option<Reference> {
+    let upper = text.to_ascii_uppercase();
+    upper.match_indices("LL-").find_map(|(at, _)| {
+        let candidate: String = upper.get(at..)?.chars().filter(|c| !c.is_whitespace()).take(12).collect();
+        let dashed = candidate.chars().nth(7) == Some('-');
+        dashed.then(|| candidate.parse().ok())?
+    })
+}
+
+/// What the pages about one referral say: the page with the boxes, or the same page twice.
+fn answer(pages: &[&Ours<'_>], looked_at: &mut usize) -> Outcome {
+    let best = pages.iter().map(|one| one.proof).min().unwrap_or(Proof::Printed);
+    let mut read: Vec<Outcome> = Vec::new();
+    // The pages behind a cover page bear the reference too, but no code.
+    for one in pages.iter().filter(|one| one.proof == best || one.proof != Proof::Printed) {
+        if *looked_at < PAGES_MAX {
+            *looked_at += 1;
+            read.extend(with_boxes(one));
+        }
+    }
+    let same = |a: &Outcome, b: &Outcome| match (&a.reply, &b.reply) {
+        (Some(a), Some(b)) => a.outcome == b.outcome && ticks(a) == ticks(b),
+        _ => false,
+    };
+    let contradicts = read.first().is_some_and(|first| read.iter().any(|other| !same(first, other)));
+    let Some(mut first) = read.into_iter().next() else {
+        let one = pages.iter().find(|one| one.proof == best).or(pages.first());
+        return one.map_or_else(|| Outcome::of(Kind::Unknown), |one| without_boxes(one));
+    };
+    if let (true, Some(reply)) = (contradicts, &mut first.reply) {
+        meaning::make_unclear(reply, "the page came back twice and does not say the same twice");
+    }
+    first
+}
+
+fn ticks(reply: &Reply) -> Vec<Tick> {
+    reply.page.iter().flat_map(|page| page.boxes.iter().map(|one| one.tick)).collect()
+}
+
+/// A page of ours whose boxes could not be found: a person reads it.
+fn without_boxes(one: &Ours<'_>) -> Outcome {
+    let image = one.page.image.clone();
+    let page = ReturnedPage {
+        form: None,
+        page: one.page.number,
+        image: BodyId::of(&image),
+        boxes: Vec::new(),
+        writing: Vec::new(),
+        to_read: None,
+        asked: None,
+    };
+    let mut reply = reply(one, page);
+    meaning::make_unclear(&mut reply, "the boxes of the page were not found");
+    Outcome { reply: Some(reply), contents: vec![image], ..Outcome::of(Kind::Reply) }
+}
+
+fn reply(one: &Ours<'_>, page: ReturnedPage) -> Reply {
+    Reply {
+        reference: Some(one.reference.as_str().to_owned()),
+        matched_by: Some(one.proof.as_str().to_owned()),
+        received: None,
+        outcome: ReplyOutcome::Unclear,
+        appointment: None,
+        reason: None,
+        quote: None,
+        confidence: one.proof.confidence(),
+        page: Some(Box::new(page)),
+    }
+}
+
+/// A page of ours as it lies on the image.
+struct Recognized {
+    form: PageForm,
+    placement: Placement,
+    seen: Vec<(String, Area, Option<Seen>)>,
+}
+
+fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
+    let bitmap = Bitmap::of_png(&one.page.image)?;
+    let dpi = one.page.dpi.clamp(*DPI.start(), *DPI.end());
+    let found = recognized(&bitmap, dpi, one.asked.is_some())?;
+    let bounds = |area: Area| bounds(&bitmap, &found.placement, area);
+    let boxes: Vec<ReturnedBox> =
+        found.seen.iter().map(|(name, area, seen)| boxes::read(name, seen.as_ref(), bounds(*area))).collect();
+    let mut contents = vec![one.page.image.clone()];
+    let mut writing = Vec::new();
+    for (name, area) in blanks(found.form, &boxes) {
+        let expected = meaning::expects_writing(&name, &boxes);
+        if expected || boxes::is_written(&bitmap, &found.placement, &between_lines(&name, area)) {
+            let png = cut_out(&bitmap, &found.placement, area);
+            writing.push(Handwriting { name, bounds: bounds(with_room(area)), image: BodyId::of(&png) });
+            contents.push(png);
+        }
+    }
+    let page = ReturnedPage {
+        form: Some(found.form),
+        page: one.page.number,
+        image: BodyId::of(&one.page.image),
+        boxes,
+        writing,
+        to_read: None,
+        asked: one.asked.clone(),
+    };
+    let mut reply = reply(one, page);
+    meaning::conclude(&mut reply);
+    Some(Outcome { reply: Some(reply), contents, ..Outcome::of(Kind::Reply) })
+}
+
+/// Finds our page on the image: the placement at which its boxes stand where they were printed.
+fn recognized(bitmap: &Bitmap, dpi: f32, asks: bool) -> Option<Recognized> {
+    let forms: &[PageForm] = if asks { &[PageForm::Check] } else { &[PageForm::Cover, PageForm::Withdrawal, PageForm::Check] };
+    let placements = marks::placements(bitmap, dpi);
+    for form in forms {
+        for placement in &placements {
+            let look = |(name, area)| (name, area, boxes::frame(bitmap, placement, area));
+            let mut seen: Vec<(String, Area, Option<Seen>)> = printed_boxes(*form).into_iter().map(look).collect();
+            let found = seen.iter().filter(|(_, _, seen)| seen.is_some()).count();
+            let fits = match form {
+                PageForm::Cover => found + 1 >= layout::BOXES.len(),
+                PageForm::Withdrawal => {
+                    let others = layout::BOXES.iter().filter(|(_, area)| *area != layout::RECEIVED_YES);
+                    found == 1 && others.filter_map(|(_, area)| boxes::frame(bitmap, placement, *area)).next().is_none()
+                }
+                PageForm::Check => found >= 1,
+            };
+            if fits {
+                if *form == PageForm::Check {
+                    // A row without a value has no box.
+                    seen.retain(|(_, _, seen)| seen.is_some());
+                }
+                return Some(Recognized { form: *form, placement: *placement, seen });
+            }
+        }
+    }
+    None
+}
+
+fn printed_boxes(form: PageForm) -> Vec<(String, Area)> {
+    match form {
+        PageForm::Cover => layout::BOXES.iter().map(|(name, area)| ((*name).to_owned(), *area)).collect(),
+        PageForm::Withdrawal => vec![("received-yes".to_owned(), layout::RECEIVED_YES)],
+        PageForm::Check => (0..acknowledgement::layout::ROWS_MAX)
+            .map(|row| (format!("right-{row}"), acknowledgement::layout::right_box(row)))
+            .collect(),
+    }
+}
+
+/// Where something can be written on a page.
+fn blanks(form: PageForm, boxes: &[ReturnedBox]) -> Vec<(String, Area)> {
+    let named = |(name, area): &(&str, Area)| ((*name).to_owned(), *area);
+    match form {
+        PageForm::Cover => layout::BLANKS.iter().chain(&layout::BESIDE).map(named).collect(),
+        PageForm::Withdrawal => layout::BLANKS.iter().filter(|(name, _)| *name == "signed").map(named).collect(),
+        // Rows behind the last one that is asked about are white, too.
+        PageForm::Check => (0..acknowledgement::layout::ROWS_MAX)
+            .filter(|row| *row < 1 + last_row(boxes))
+            .map(|row| (format!("correction-{row}"), acknowledgement::layout::correction(row)))
+            .collect(),
+    }
+}
+
+fn last_row(boxes: &[ReturnedBox]) -> usize {
+    boxes.iter().filter_map(|one| one.name.strip_prefix("right-")?.parse().ok()).max().unwrap_or(0)
+}
+
+/// A blank without the lines that are printed in it to write on.
+fn between_lines(name: &str, area: Area) -> Vec<Area> {
+    /// So much above and below the middle of a line is left to what a bad copy makes of it, in points.
+    const AROUND: f32 = 5.0;
+    let last = Area { height: area.height - AROUND, ..area };
+    if name != "declined-reason" {
+        return vec![last];
+    }
+    let first_line = layout::APPOINTMENT_DECLINED.bottom() - 2.0;
+    let upper = Area { height: first_line - AROUND - area.top, ..area };
+    let top = first_line + AROUND;
+    vec![upper, Area { top, height: last.bottom() - top, ..area }]
+}
+
+/// A blank with what may stick out of it.
+fn with_room(area: Area) -> Area {
+    Area { left: area.left - 4.0, top: area.top - 8.0, width: area.width + 8.0, height: area.height + 14.0 }
+}
+
+fn cut_out(bitmap: &Bitmap, placement: &Placement, area: Area) -> Bytes {
+    Patch::of(bitmap, placement, with_room(area)).png()
+}
+
+/// The rectangle of the image around an area of our page.
+fn bounds(bitmap: &Bitmap, placement: &Placement, area: Area) -> [u32; 4] {
+    let corners = [(area.left, area.top), (area.right(), area.top), (area.right(), area.bottom()), (area.left, area.bottom())];
+    let corners = corners.map(|(x, y)| placement.at(x, y));
+    let clamp = |value: f32, most: i32| (value.round() as i32).clamp(0, most) as u32;
+    let least = |pick: fn(&(f32, f32)) -> f32| corners.iter().map(pick).fold(f32::MAX, f32::min);
+    let most = |pick: fn(&(f32, f32)) -> f32| corners.iter().map(pick).fold(f32::MIN, f32::max);
+    [
+        clamp(least(|corner| corner.0), bitmap.width),
+        clamp(least(|corner| corner.1), bitmap.height),
+        clamp(most(|corner| corner.0), bitmap.width),
+        clamp(most(|corner| corner.1), bitmap.height),
+    ]
+}

@@ -176,9 +176,7 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
     if let Some(number) = args.image {
         let found = ask(data, &Request::Image { id, number }).await?;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(print::text(&found, "/image"))?;
-        std::io::stdout().write_all(&bytes)?;
-        return Ok(());
+        return Ok(io::stdout().write_all(&decoded(&found, "/image")?)?);
     }
     let found = ask(data, &Request::Message { id, raw: args.raw }).await?;
     if args.raw {

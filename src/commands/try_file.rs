@@ -198,7 +198,8 @@ const MAIL_HEAD_BYTES: usize = 16_384;
 
 /// Whether it begins as a mail does: with a header, and among the headers one that every mail has. Many a text begins `word:`.
 fn is_mail(head: &[u8]) -> bool {
-    const TELLING: [&str; 8] = ["from", "date", "subject", "received", "message-id", "return-path", "delivered-to", "mime-version"];
+    const TELLING: [&str; 8] =
+        ["from", "date", "subject", "received", "message-id", "return-path", "delivered-to", "mime-version"];
     let name = |line: &[u8]| {
         let (name, _) = line.split_at(line.iter().position(|byte| *byte == b':')?);
         let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');

@@ -156,7 +156,7 @@ pub fn about_nothing(
 fn with_a_person(face: &PageFace<'_>, received_at: &Zoned) -> Result<Document, ComposeError> {
     let mut paper = Paper::new("Fax received", face.site_name);
     paper.page(|sheet| {
-        frame(sheet, face, None);
+        frame(sheet, face, None, None);
         sheet.text(TITLE, LEFT, 92.0, RIGHT, "We have your fax");
         named_line(sheet, 130.0, RIGHT, "Received", &labels::time(received_at));
         sheet.rule(LEFT, RIGHT, 148.0);

@@ -58,10 +58,5 @@ async fn scanned(context: &Context, document: Bytes) -> Result<Vec<ScannedPage>,
 
 fn page(read: PageReading) -> ScannedPage {
     let words = read.words.into_iter().map(|word| ScannedWord { text: word.text, bounds: word.bounds });
-    ScannedPage {
-        image: PageImage { png: read.image },
-        pixels: (read.width, read.height),
-        dpi: read.dpi,
-        words: words.collect(),
-    }
+    ScannedPage { image: PageImage { png: read.image }, pixels: (read.width, read.height), dpi: read.dpi, words: words.collect() }
 }

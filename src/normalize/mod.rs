@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::DeliveryId,
     ids::BodyId,
+    ids::DeliveryId,
     referral::{Attachment, Problem, Record, Reply},
 };
 

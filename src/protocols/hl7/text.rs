@@ -239,7 +239,7 @@ impl Text {
         let content = normalise(&text, &delimiters, &mut tolerances);
         // A line that is a name alone got a delimiter of its own.
         let is_many = content.len() > limits.delimiters_max;
-        if is_many && content.bytes().filter(|byte| delimiters.separates(*byte)).count() > limits.delimiters_max {
+        if is_many && delimiters.count_in(content.as_bytes()) > limits.delimiters_max {
             return Err(Unreadable::TooLarge);
         }
         tolerances.sort_unstable();

@@ -1,5 +1,5 @@
 #!/bin/sh
 # A reader process for tests: says that it is ready (two lengths, then the header), and dies over its first document.
-printf '\043\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000%s' '{"answer":"ready","image_bytes":[]}'
+printf '\064\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000%s' '{"answer":{"ready":{"missing":[]}},"image_bytes":[]}'
 IFS= read -r _
 exit 3

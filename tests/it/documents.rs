@@ -134,7 +134,7 @@ async fn documents_within_a_portfolio_are_its_further_pages_and_other_files_are_
 fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut out = b"%PDF-1.7\n".to_vec();
     for (object, number) in objects.iter().zip(1..) {
-        write!(out, "{number} 0 obj\n").unwrap();
+        writeln!(out, "{number} 0 obj").unwrap();
         out.extend(object);
         out.extend(b"\nendobj\n");
     }

@@ -135,7 +135,11 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
 }
 
 pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp) -> FaxRules {
-    FaxRules { region: settings.region.clone(), ..FaxRules::on(today(settings, received_at)) }
+    FaxRules {
+        region: settings.region.clone(),
+        date_order: fax::DateOrder::of_region(&settings.region),
+        ..FaxRules::on(today(settings, received_at))
+    }
 }
 
 pub(super) fn today(settings: &Settings, at: Timestamp) -> Date {

@@ -221,7 +221,7 @@ def orders(rng, v):
     p.text(40, 96, f"Ambulatory referral to {v['specialty']}", size=13, bold=True)
     y = 120
     for left, right in [(("Order date", v["written"]), ("Priority", v["priority_word"])), (("Ordering provider", f"{v['doctor']}, {v['doctor_given']}, MD"), ("NPI", v["npi"])),
-                        (("Ordering department", v["organization"]), ("Department fax", v["office_fax"])), (("Attending", f"{v['other']}, {v['other_given']}, MD"), ("Phone", v["office_phone"]))]:
+                        (("Ordering department", v["organization"]), ("Department fax", v["office_fax"])), (("Attending", f"{v['other']}, {v['other_given']}, MD"), ("Department phone", v["office_phone"]))]:
         p.text(40, y, left[0] + ":", size=9)
         p.text(150, y, left[1])
         p.text(350, y, right[0] + ":", size=9)

@@ -4,7 +4,7 @@
     score.py DIR [--only tune|held-back] [--family NAME] [--level NAME] [--every N] [-v] [--jobs N] -- COMMAND [ARG ...]
 
 COMMAND gets a file's path as its last argument and prints JSON with the referral record under "record", as `loopline try FILE` does.
-A fax of another country is tried with `--channel bench-COUNTRY` (channels/ beside this script).
+A fax of another country is tried with `--channel bench-COUNTRY` (channels/ beside this script) and that region.
 
   right, missing, wrong   of the fields that are printed
   silent                  wrong, and the very field is not in record.review
@@ -85,7 +85,8 @@ def same(field, want, got):
     if field.endswith((".phone", ".fax")):
         return digits(want) == digits(got)
     if field == "notes.medications":
-        return all(fold(one) in fold(got) for one in want)
+        a, b = fold(" ".join(want)), fold(got).removeprefix("medications ")
+        return all(fold(one) in b for one in want) or difflib.SequenceMatcher(None, a, b).ratio() >= 0.9
     if field == "notes.allergies":
         return fold(want) in fold(got)
     if field == "request.reason":
@@ -135,7 +136,8 @@ def attempt(truth, folder, command):
     case = json.loads(truth.read_text())
     file = (folder / case["file"]).resolve()
     more = [] if case["country"] == "US" else ["--channel", f"bench-{case['country'].lower()}"]
-    run = subprocess.run(command + more + [str(file)], capture_output=True, text=True, cwd=HERE)
+    settings = {} if case["country"] == "US" else {"LOOPLINE_CHANNELS": str(HERE / "channels"), "LOOPLINE_REGION": case["country"]}
+    run = subprocess.run(command + more + [str(file)], capture_output=True, text=True, env=os.environ | settings)
     try:
         return case, json.loads(run.stdout)["record"], ""
     except (ValueError, KeyError):
@@ -180,7 +182,6 @@ def main():
     parser.add_argument("--fields", action="store_true", help="also a table by field")
     parser.add_argument("-v", action="store_true", help="say what is not right, and what is marked")
     chosen, command = parser.parse_args(sys.argv[1:cut]), sys.argv[cut + 1:]
-    os.environ["LOOPLINE_CHANNELS"] = str(HERE / "channels")
     truths = []
     for truth in sorted(chosen.folder.glob("*.json")):
         case = json.loads(truth.read_text())

@@ -87,16 +87,8 @@ pub(super) fn sureness(words: &[Word]) -> f32 {
 
 /// The probability that a field is right whose reading has this score, measured on the bench faxes (`tests/bench/fax`).
 pub(super) fn calibrated(score: f32) -> f32 {
-    const CURVE: [(f32, f32); 8] = [
-        (0.0, 0.02),
-        (0.50, 0.30),
-        (0.70, 0.55),
-        (0.80, 0.80),
-        (0.88, 0.91),
-        (0.925, 0.95),
-        (0.97, 0.985),
-        (1.0, 0.998),
-    ];
+    const CURVE: [(f32, f32); 8] =
+        [(0.0, 0.02), (0.50, 0.30), (0.70, 0.55), (0.80, 0.80), (0.88, 0.91), (0.925, 0.95), (0.97, 0.985), (1.0, 0.998)];
     along(&CURVE, score)
 }
 

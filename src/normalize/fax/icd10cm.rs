@@ -11,7 +11,8 @@ const UNPACKED_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 static CODES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let packed = include_bytes!("icd10cm-2026.zst");
-    let unpacked = zstd::bulk::decompress(packed, UNPACKED_BYTES_MAX).expect("the list is part of the program and a test reads it");
+    let unpacked =
+        zstd::bulk::decompress(packed, UNPACKED_BYTES_MAX).expect("the list is part of the program and a test reads it");
     let mut codes: Vec<String> = Vec::new();
     for line in unpacked.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()) {
         let mut rest = line.chars();

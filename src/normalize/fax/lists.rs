@@ -192,9 +192,14 @@ mod tests {
 
     #[test]
     fn a_capital_i_is_put_back_where_the_word_proves_it() {
-        for (read, printed) in
-            [("lron", "Iron"), ("lodine", "Iodine"), ("lles,", "Iles,"), ("lllingworth", "Illingworth"), ("lan", "Ian"), ("Gl", "GI")]
-        {
+        for (read, printed) in [
+            ("lron", "Iron"),
+            ("lodine", "Iodine"),
+            ("lles,", "Iles,"),
+            ("lllingworth", "Illingworth"),
+            ("lan", "Ian"),
+            ("Gl", "GI"),
+        ] {
             assert_eq!(capital_i(read), printed);
         }
         for word in ["lower", "lbs", "left", "last", "Lan"] {

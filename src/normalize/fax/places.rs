@@ -30,11 +30,10 @@ impl Shape {
         let lower = |at: usize| sheet.segments.get(at).map(|segment| segment.text().to_lowercase()).unwrap_or_default();
         let find = |from: usize, test: &dyn Fn(&str) -> bool| (from..sheet.segments.len()).find(|at| test(&lower(*at)));
         let salutation = find(0, &|text| text.starts_with("dear ") || text.starts_with("to whom it may"));
-        let closing =
-            find(salutation.unwrap_or(0), &|text| {
-                let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-                lists::words().closings.iter().any(|closing| closing == text)
-            });
+        let closing = find(salutation.unwrap_or(0), &|text| {
+            let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+            lists::words().closings.iter().any(|closing| closing == text)
+        });
         let subject_line = find(0, &|text| {
             text.starts_with("re:") || text.starts_with("regarding:") || text.starts_with("re :") || text.starts_with("rf:")
         });

@@ -7,7 +7,8 @@ use super::{
         layout::text_of,
         lists, phones,
     },
-    Context, texts, ticks::boxed,
+    Context, texts,
+    ticks::boxed,
 };
 
 /// How like an entry of the list a printed payer must be to be corrected to it.

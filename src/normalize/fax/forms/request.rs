@@ -56,7 +56,8 @@ pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candid
     let coded = |word: &Word| word.text.chars().filter(char::is_ascii_digit).count() >= 2;
     let Some((plain, trust)) = context.plain(label, 8) else { return };
     // The head of a column stands beside other heads: its codes are below.
-    let words = if plain.iter().any(coded) { plain } else { context.found(label, 8, |words| words.iter().any(coded)).unwrap_or(plain) };
+    let words =
+        if plain.iter().any(coded) { plain } else { context.found(label, 8, |words| words.iter().any(coded)).unwrap_or(plain) };
     let before = found.all.len();
     add_codes(found, context.page(), &words, Rank::OwnLabel, trust);
     if found.all.len() == before && words.iter().any(coded) {
@@ -77,7 +78,9 @@ pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, wo
         }
         match whole.map(codes::checked) {
             Some(code) => codes.push((at, code)),
-            None => codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, codes::checked(code)))),
+            None => {
+                codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, codes::checked(code))))
+            }
         }
     }
     for (place, (at, code)) in codes.iter().enumerate() {

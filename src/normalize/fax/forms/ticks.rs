@@ -27,8 +27,9 @@ fn ticked<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>)
         let is_mark = |text: &str| marks.contains(&text.to_lowercase().as_str());
         before.is_some_and(is_mark) || own.is_some_and(|text| text.to_lowercase().starts_with("[x]"))
     };
-    let boxes =
-        words.iter().any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "LJ" | "L]" | "O" | "()") || regions::is_box(word));
+    let boxes = words
+        .iter()
+        .any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "LJ" | "L]" | "O" | "()") || regions::is_box(word));
     let chosen: Vec<&(usize, T)> = options.iter().filter(|(at, _)| mark(*at)).collect();
     let same = |list: &[(usize, T)]| list.first().is_some_and(|(_, first)| list.iter().all(|(_, other)| other == first));
     match (options.as_slice(), chosen.as_slice()) {

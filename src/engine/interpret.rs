@@ -140,7 +140,12 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
 
 /// How a fax is read. `key`: of the tokens on pages of ours that come back.
 pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp, key: Option<&TokenKey>) -> FaxRules {
-    FaxRules { region: settings.region.clone(), key: key.cloned(), ..FaxRules::on(today(settings, received_at)) }
+    FaxRules {
+        region: settings.region.clone(),
+        date_order: fax::DateOrder::of_region(&settings.region),
+        key: key.cloned(),
+        ..FaxRules::on(today(settings, received_at))
+    }
 }
 
 /// What a document holds, one by one: several pages of ours that came back in one fax are as many replies.

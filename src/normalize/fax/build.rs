@@ -2,7 +2,7 @@
 
 use super::{
     FaxRules,
-    candidates::{Candidate, Candidates, Field, Rank},
+    candidates::{Candidate, Candidates, Field, Rank, calibrated},
     choose::{self, Choice},
 };
 use crate::referral::{
@@ -39,7 +39,7 @@ impl Builder<'_> {
     /// Keeps the evidence of a chosen reading under its path, and marks it where it is doubtful.
     fn evidence(&mut self, path: &str, choice: &Choice<'_>) {
         let Choice { candidate, confidence, rivals } = choice;
-        let confidence = (confidence * 1000.0).round() / 1000.0;
+        let confidence = (calibrated(*confidence) * 1000.0).round() / 1000.0;
         self.record.evidence.insert(
             path.to_owned(),
             Evidence {
@@ -201,7 +201,9 @@ impl Builder<'_> {
         }
         let authored = self.take(Field::AuthoredAt, "authored_at");
         self.record.authored_at = authored.and_then(|text| IsoDate::parse(&text));
-        for candidate in choose::list(self.all, Field::Note) {
+        for (place, candidate) in choose::list(self.all, Field::Note).into_iter().enumerate() {
+            let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
+            self.evidence(&format!("notes.{place}"), &choice);
             self.record.notes.push(candidate.value.clone());
         }
     }

@@ -1,6 +1,6 @@
 //! Codes and numbers with a shape: ICD-10-CM, NPI, member numbers.
 
-use super::dates::digits;
+use super::{dates::digits, icd10cm};
 use crate::referral::checks::npi_is_sound;
 
 /// An ICD-10-CM code that was read.
@@ -80,6 +80,21 @@ pub(super) fn icd10(word: &str) -> Option<ReadCode> {
     (undotted && word.starts_with(|c: char| c.is_ascii_digit())).then_some(()).map_or(Some(ReadCode { code, trust }), |()| None)
 }
 
+/// A code as the published list has it: one that is on it is trusted a little more, one that is not is repaired where one misread character
+/// explains it, and doubted.
+pub(super) fn checked(read: ReadCode) -> ReadCode {
+    const REPAIRED_TRUST: f32 = 0.8;
+    const UNLISTED_TRUST: f32 = 0.6;
+    if icd10cm::is_listed(&read.code) {
+        let trust = if read.trust >= 0.9 { read.trust.max(0.99) } else { read.trust };
+        return ReadCode { trust, ..read };
+    }
+    match icd10cm::repaired(&read.code) {
+        Some(code) => ReadCode { code, trust: REPAIRED_TRUST.min(read.trust) },
+        None => ReadCode { trust: UNLISTED_TRUST.min(read.trust), ..read },
+    }
+}
+
 fn leading(c: char) -> Option<(char, f32)> {
     match c {
         'A'..='Z' => Some((c, 1.0)),
@@ -144,6 +159,11 @@ fn doubt_of_mixture(text: &str) -> f32 {
         if (digit_before && matches!(c, 'O' | 'I' | 'S' | 'B' | 'Z' | 'G' | 'Q' | 'D')) || lower {
             trust *= 0.85;
         }
+    }
+    // One letter behind a leading digit, before a run of digits: numbers begin with two letters rather than with a digit and one.
+    let digit_at = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    if digit_at(0) && chars.get(1).is_some_and(char::is_ascii_alphabetic) && digit_at(2) && digit_at(3) {
+        trust *= 0.9;
     }
     // A lone O, I, S before a digit run may be its first digit.
     if chars.get(1).is_some_and(|c| matches!(c, 'O' | 'I')) && chars.get(2).is_some_and(char::is_ascii_digit) {

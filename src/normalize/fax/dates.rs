@@ -12,6 +12,17 @@ pub enum DateOrder {
     DayFirst,
 }
 
+impl DateOrder {
+    /// What people of a region write: the month comes first in the United States and what belongs to them alone.
+    #[must_use]
+    pub fn of_region(region: &str) -> Self {
+        match region {
+            "US" | "PR" | "GU" | "VI" | "AS" | "MP" => Self::MonthFirst,
+            _ => Self::DayFirst,
+        }
+    }
+}
+
 /// A date that was read.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct ReadDate {
@@ -21,6 +32,9 @@ pub(super) struct ReadDate {
     /// How many words it took.
     pub(super) words: usize,
 }
+
+/// How far a date is trusted in which a letter was read as a digit, or a separator as another: a person should see it.
+const REPAIRED: f32 = 0.94;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -51,7 +65,7 @@ fn written(parts: &[&str], today: Date) -> Option<(Date, f32)> {
     let (year, fixed_year) = digits(c)?;
     let (year, trust) = whole_year(&year, today)?;
     let date = Date::new(year, month, day.parse().ok()?).ok()?;
-    Some((date, trust * if fixed || fixed_year { 0.97 } else { 1.0 }))
+    Some((date, trust * if fixed || fixed_year { REPAIRED } else { 1.0 }))
 }
 
 fn month(text: &str) -> Option<i8> {
@@ -71,7 +85,7 @@ fn numeric(text: &str, count: usize, order: DateOrder, today: Date) -> Option<(D
     let mut separators: Vec<char> = text.chars().filter(|c| is_separator(*c)).collect();
     separators.dedup();
     let tidy = separators.len() <= 1 && separators.first().is_none_or(|c| matches!(c, '/' | '-' | '.'));
-    let mut trust = if tidy { 1.0 } else { 0.97 };
+    let mut trust = if tidy { 1.0 } else { REPAIRED };
     let pieces: Vec<String> = match pieces.as_slice() {
         [a, b, c] => {
             let mut fixed = false;
@@ -85,7 +99,7 @@ fn numeric(text: &str, count: usize, order: DateOrder, today: Date) -> Option<(D
                 })
                 .collect();
             if fixed {
-                trust *= 0.97;
+                trust *= REPAIRED;
             }
             read?
         }

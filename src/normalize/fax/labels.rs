@@ -135,7 +135,8 @@ pub(super) fn fold(text: &str) -> String {
                 other => other,
             }),
         })
-        .collect()
+        .collect::<String>()
+        .replace("rn", "m")
 }
 
 /// How alike two folded texts are, 0 to 1; short texts must be equal.
@@ -208,7 +209,12 @@ impl Marks {
         self.labels.iter().find(|label| label.segment == segment && (label.from..label.to).contains(&word))
     }
 
-    /// Whether a segment begins with a label, is the rest of one, or is a heading.
+    /// Whether a segment is a heading.
+    pub(super) fn heads(&self, segment: usize) -> bool {
+        self.headings.iter().any(|heading| heading.segment == segment)
+    }
+
+    /// Whether a segment begins with a label or is the rest of one.
     pub(super) fn begins(&self, segment: usize) -> bool {
         self.at(segment, 0).is_some() || self.labels.iter().any(|label| label.below == Some(segment))
     }

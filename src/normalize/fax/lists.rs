@@ -30,6 +30,9 @@ pub(super) struct Words {
     pub(super) suffixes: Vec<String>,
     pub(super) prefixes: Vec<String>,
     pub(super) credentials: Vec<String>,
+    pub(super) closings: Vec<String>,
+    pub(super) capital_i: Vec<String>,
+    pub(super) four_digit_states: Vec<String>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -144,6 +147,20 @@ pub(super) fn breaks_off(name: &str) -> bool {
     last == "&" || ADJECTIVES.contains(&last.as_str())
 }
 
+/// A word with the capital I that it was printed with: `lron` was `Iron`, `lodine` was `Iodine`, `lllingworth` was `Illingworth`.
+///
+/// No English word but "lbs" begins with an l and a consonant; before a vowel the word must be known. `Gl` is the abbreviation GI.
+pub(super) fn capital_i(word: &str) -> String {
+    let consonant = |c: char| c.is_ascii_lowercase() && !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y');
+    let Some(rest) = word.strip_prefix('l') else {
+        return if word == "Gl" { "GI".to_owned() } else { word.to_owned() };
+    };
+    let plain: String = rest.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    let known = words().capital_i.iter().any(|known| known.strip_prefix('i') == Some(plain.as_str()));
+    let shaped = rest.starts_with(consonant) && !rest.starts_with("bs");
+    if known || shaped { format!("I{rest}") } else { word.to_owned() }
+}
+
 /// Whether a text is a form's or a cover page's title.
 pub(super) fn looks_like_title(text: &str) -> bool {
     text.split_whitespace().any(|word| {
@@ -171,6 +188,23 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].2.name, "Gastroenterology");
         assert!(specialties_in(&["the", "patient", "went", "ent", "in"]).is_empty());
+    }
+
+    #[test]
+    fn a_capital_i_is_put_back_where_the_word_proves_it() {
+        for (read, printed) in [
+            ("lron", "Iron"),
+            ("lodine", "Iodine"),
+            ("lles,", "Iles,"),
+            ("lllingworth", "Illingworth"),
+            ("lan", "Ian"),
+            ("Gl", "GI"),
+        ] {
+            assert_eq!(capital_i(read), printed);
+        }
+        for word in ["lower", "lbs", "left", "last", "Lan"] {
+            assert_eq!(capital_i(word), word);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod choose;
 mod codes;
 mod dates;
 mod forms;
+mod icd10cm;
 mod labels;
 mod layout;
 mod lists;

@@ -62,6 +62,7 @@ pub(super) fn read(words: &[&str]) -> Option<ReadName> {
 
 /// What a word is in a name; `None` where it is none.
 fn part(word: &str, first: bool) -> Option<(Part, String)> {
+    let word = lists::capital_i(word);
     let plain = word.trim_matches(|c: char| !c.is_alphabetic());
     let lower = plain.to_lowercase();
     let lists = lists::words();
@@ -139,10 +140,10 @@ fn family_from(parts: &[(usize, Part, String)]) -> Option<usize> {
 
 /// One part of a name in a cell of its own: `Lee`, `De La Cruz`, `O'Neil`.
 pub(super) fn single(words: &[&str]) -> Option<(String, usize)> {
-    let taken: Vec<&str> = words
+    let taken: Vec<String> = words
         .iter()
         .take(3)
-        .map(|word| word.trim_matches(|c: char| matches!(c, ',' | ';' | '.' | ':')))
+        .map(|word| lists::capital_i(word.trim_matches(|c: char| matches!(c, ',' | ';' | '.' | ':'))))
         .take_while(|word| part(word, false).is_some_and(|(part, _)| matches!(part, Part::Name | Part::Initial | Part::Particle)))
         .collect();
     let starts = taken.first()?.chars().next()?;

@@ -25,28 +25,15 @@ pub(super) struct Shape {
     closing: Option<usize>,
 }
 
-const CLOSINGS: [&str; 12] = [
-    "sincerely",
-    "regards",
-    "kind regards",
-    "best regards",
-    "respectfully",
-    "yours",
-    "yours truly",
-    "warm regards",
-    "with regards",
-    "yours sincerely",
-    "thank you",
-    "cordially",
-];
-
 impl Shape {
     pub(super) fn of(sheet: &Sheet, marks: &Marks, rules: &FaxRules) -> Self {
         let lower = |at: usize| sheet.segments.get(at).map(|segment| segment.text().to_lowercase()).unwrap_or_default();
         let find = |from: usize, test: &dyn Fn(&str) -> bool| (from..sheet.segments.len()).find(|at| test(&lower(*at)));
         let salutation = find(0, &|text| text.starts_with("dear ") || text.starts_with("to whom it may"));
-        let closing =
-            find(salutation.unwrap_or(0), &|text| CLOSINGS.contains(&text.trim_matches(|c: char| !c.is_alphanumeric())));
+        let closing = find(salutation.unwrap_or(0), &|text| {
+            let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+            lists::words().closings.iter().any(|closing| closing == text)
+        });
         let subject_line = find(0, &|text| {
             text.starts_with("re:") || text.starts_with("regarding:") || text.starts_with("re :") || text.starts_with("rf:")
         });
@@ -114,6 +101,7 @@ pub(super) fn read(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules
     if first {
         letterhead(sheet, marks, shape, rules, found);
     }
+    banner(sheet, marks, found);
     titles(sheet, marks, found);
     if shape.letter {
         written_to(sheet, shape, found);
@@ -184,6 +172,26 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         let trust = if lists::breaks_off(text) { 0.9 * trust } else { trust };
         found.add(field, text.to_owned(), &words, sheet.page, Rank::Place, trust);
         break;
+    }
+}
+
+/// A record system prints the patient on top of every page, without a label: `LEE, Leslie`, the birth date or the record number beside it.
+fn banner(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
+    let known = |label: &Label| matches!(label.meaning, Meaning::BirthDate | Meaning::PatientMrn);
+    for (at, segment) in sheet.segments.iter().enumerate().take_while(|(_, segment)| segment.area.top < 0.12 * sheet.height) {
+        let words = texts(&segment.words);
+        let beside = marks.labels.iter().filter(|label| known(label)).any(|label| {
+            let below = label.area.top - segment.area.bottom;
+            label.area.bottom > segment.area.top && below < 1.5 * sheet.text_height
+        });
+        let comma = words.first().is_some_and(|word| word.ends_with(','));
+        if !beside || !comma || marks.begins(at) || lists::looks_like_organization(&segment.text()) {
+            continue;
+        }
+        if let Some(name) = names::read(&words).filter(|name| name.words == words.len() && !name.credentials) {
+            add_name(found, sheet.page, &name, &segment.words, Rank::Place, (Field::Family, Field::Given), 0.98);
+            return;
+        }
     }
 }
 
@@ -329,26 +337,24 @@ fn told(sentence: &str) -> Told {
         "please send",
         "please fax",
     ];
-    const ASIDE: [&str; 14] = [
+    const ASIDE: [&str; 9] = [
         "medications",
         "medication list",
         "allerg",
-        "blood pressure",
-        "pulse",
-        "vital",
         "takes ",
         "past medical",
         "social history",
         "family history",
-        "heart rate",
         "diagnosis",
         "lives with",
-        "bp ",
     ];
+    // A measurement has figures; a complaint of "high blood pressure" has none.
+    const MEASURED: [&str; 5] = ["blood pressure", "pulse", "vital", "heart rate", "bp "];
+    let measured = sentence.contains(|c: char| c.is_ascii_digit()) && MEASURED.iter().any(|word| sentence.contains(word));
     let short = sentence.split_whitespace().count() <= 9;
     if COURTESY.iter().any(|start| sentence.starts_with(start)) && (short || !sentence.contains(" for ")) {
         Told::Courtesy
-    } else if ASIDE.iter().any(|word| sentence.contains(word)) && !sentence.starts_with("please") {
+    } else if (measured || ASIDE.iter().any(|word| sentence.contains(word))) && !sentence.starts_with("please") {
         Told::Aside
     } else {
         Told::Matter

@@ -27,7 +27,7 @@ pub(super) struct Region {
 pub(super) fn regions(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Region> {
     let mut found = Vec::new();
     let mut push = |words: Vec<Word>, relation| {
-        if words.iter().any(|word| word.text.chars().any(char::is_alphanumeric) || word.text.contains('[')) {
+        if words.iter().any(|word| word.text.chars().any(char::is_alphanumeric) || word.text.contains('[') || is_box(word)) {
             found.push(Region { words, relation });
         }
     };
@@ -101,6 +101,45 @@ fn rest_of_row(sheet: &Sheet, marks: &Marks, from: usize) -> Vec<Word> {
     words
 }
 
+/// Everything behind a label on its row, up to the next label, and the rows of tick boxes under it that go on with them.
+pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> {
+    const ROWS_MAX: usize = 4;
+    let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
+    let mut words = until_label(marks, own, label.segment, label.to);
+    if label.to + words.len() < own.words.len() {
+        return words;
+    }
+    let mut left = f32::MAX;
+    for (at, segment) in sheet.row(own.row).filter(|(_, segment)| segment.area.left >= label.area.right - 2.0) {
+        if at == label.segment {
+            continue;
+        }
+        let free = until_label(marks, segment, at, 0);
+        left = left.min(segment.area.left);
+        let whole = free.len() == segment.words.len();
+        words.extend(free);
+        if !whole {
+            return words;
+        }
+    }
+    for row in own.row + 1..=own.row + ROWS_MAX {
+        let boxed: Vec<(usize, &Segment)> = sheet.row(row).collect();
+        let goes_on = boxed.iter().all(|(at, segment)| {
+            segment.area.left > left - sheet.text_height && !marks.begins(*at) && segment.words.first().is_some_and(is_box)
+        });
+        if boxed.is_empty() || !goes_on {
+            break;
+        }
+        words.extend(boxed.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)));
+    }
+    words
+}
+
+/// Whether a word is a drawn tick box.
+pub(super) fn is_box(word: &Word) -> bool {
+    matches!(word.text.as_str(), "\u{2610}" | "\u{2612}" | "\u{25a3}")
+}
+
 /// The lines under a value that go on with it: they begin under it or under its label, close below, and the line before was full.
 fn continuation(sheet: &Sheet, marks: &Marks, segment: &Segment, value: Area, lines: usize) -> Vec<Word> {
     let mut words = Vec::new();
@@ -150,6 +189,7 @@ fn right_of(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Wo
     // A label further left on its own row, with something between, is not this value's.
     let same_row = beside.iter().find(|(_, segment)| segment.row == row);
     if marks.begins(first)
+        || marks.heads(first)
         || same_row.is_some_and(|(at, segment)| marks.begins(*at) && segment.area.left <= nearest.area.left + height)
     {
         return Vec::new();

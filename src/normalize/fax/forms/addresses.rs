@@ -5,6 +5,7 @@ use super::{
         candidates::{Candidates, Field, Rank},
         labels::{Label, Meaning, Subject},
         layout::text_of,
+        lists,
     },
     Context,
 };
@@ -34,16 +35,15 @@ pub(super) fn address(context: &Context<'_>, label: &Label, found: &mut Candidat
 
 /// `12 Elm St, Portland, OR 97201` in its parts; what does not end in a state and a code is a street alone.
 fn whole_address(found: &mut Candidates, page: u32, words: &[Word], without_street: bool, trust: f32) {
-    let is_zip = |word: &Word| {
-        let digits = word.text.trim_matches(|c: char| !c.is_ascii_digit());
-        (digits.len() == 5 || (digits.len() == 10 && digits.contains('-')))
-            && digits.chars().all(|c| c.is_ascii_digit() || c == '-')
+    let plain = |word: &Word| word.text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let is_code = |state: &str, code: &str| {
+        let numeric = code.chars().all(|c| c.is_ascii_digit() || c == '-');
+        let four = lists::words().four_digit_states.iter().any(|known| known == state);
+        let zip = state.len() == 2 && (code.len() == 5 || (code.len() == 10 && code.contains('-')));
+        numeric && state.chars().all(|c| c.is_ascii_uppercase()) && (zip || (four && code.len() == 4))
     };
-    let is_state = |word: &Word| {
-        let plain = word.text.trim_matches(|c: char| !c.is_alphabetic());
-        plain.len() == 2 && plain.chars().all(|c| c.is_ascii_uppercase())
-    };
-    let end = words.iter().rposition(is_zip).filter(|at| *at > 0 && words.get(at - 1).is_some_and(is_state));
+    let pair = |at: usize| Some(is_code(&plain(words.get(at.checked_sub(1)?)?), &plain(words.get(at)?)));
+    let end = (1..words.len()).rev().find(|at| pair(*at) == Some(true));
     let tidy = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric() && c != '.').to_owned();
     let Some(end) = end else {
         if !without_street && words.len() <= 10 {

@@ -8,6 +8,7 @@ use super::{
         lists, phones,
     },
     Context, texts,
+    ticks::boxed,
 };
 
 /// How like an entry of the list a printed payer must be to be corrected to it.
@@ -53,16 +54,22 @@ pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates
 }
 
 pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candidates) {
-    let Some((words, trust)) = context.plain(label, 1) else { return };
+    if context.subject == Some(Subject::Other) {
+        return;
+    }
+    let boxed = boxed(context, label);
+    let ticks = boxed.is_some();
+    let Some((words, trust)) = boxed.map(|words| (words, 1.0)).or_else(|| context.plain(label, 1)) else { return };
     let page = context.page();
     match lists::specialties_in(&texts(&words)).as_slice() {
+        [] if ticks => {}
         [] => {
             let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
             if words.len() <= 6 {
                 found.add(Field::Specialty, value, &words, page, Rank::OwnLabel, 0.9 * trust);
             }
         }
-        [(from, to, listed)] => {
+        [(from, to, listed)] if !ticks => {
             let taken = words.get(*from..*to).unwrap_or_default();
             found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, trust).confidence =
                 listed_confidence(listed.likeness) * trust;
@@ -72,10 +79,15 @@ pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candid
             let tick = |at: usize| {
                 at > 0 && words.get(at - 1).is_some_and(|word| matches!(word.text.as_str(), "[X]" | "[x]" | "X" | "\u{2612}"))
             };
-            let chosen: Vec<_> = several.iter().filter(|(from, _, _)| tick(*from)).collect();
+            let unclear = words.iter().any(|word| word.text == "\u{25a3}");
+            let chosen: Vec<_> = several.iter().filter(|(from, _, _)| tick(*from) && !unclear).collect();
             if let [(from, to, listed)] = chosen.as_slice() {
                 let taken = words.get(*from..*to).unwrap_or_default();
-                found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, 0.97 * trust);
+                found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, trust).confidence =
+                    listed_confidence(listed.likeness) * trust;
+            } else {
+                let candidate = found.add(Field::Specialty, String::new(), &words, page, Rank::OwnLabel, 0.3);
+                candidate.failed = Some(("tick-unclear", "it cannot be told which specialty is ticked: check it on the page"));
             }
         }
     }

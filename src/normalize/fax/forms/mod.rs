@@ -61,9 +61,16 @@ impl Context<'_> {
         let region = regions::regions(self.sheet, self.marks, label, lines).into_iter().next()?;
         match region.relation {
             Relation::Behind if !label.colon && !label.exact => None,
-            Relation::Behind if !label.colon => Some((region.words, 0.93)),
+            // A label that begins its segment is hardly a word of a phrase.
+            Relation::Behind if !label.colon => Some((region.words, if label.from == 0 { 0.975 } else { 0.93 })),
             Relation::Behind | Relation::RightOf | Relation::Below => Some((region.words, 1.0)),
         }
+    }
+
+    /// The first region of so many lines that a test admits.
+    fn found(&self, label: &Label, lines: usize, admit: impl Fn(&[Word]) -> bool) -> Option<Vec<Word>> {
+        let regions = regions::regions(self.sheet, self.marks, label, lines);
+        regions.into_iter().map(|region| region.words).find(|words| admit(words))
     }
 
     /// The first region whose words a parser takes.

@@ -14,7 +14,7 @@ use crate::{reader::Word, referral::PhoneUse};
 pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
     let Some((read, words)) = context.parsed(label, |words| phones::read(&texts(words), &context.rules.region)) else { return };
     let taken = words.get(..read.words).unwrap_or_default();
-    let trust = if read.repaired { 0.96 } else { DIGITS_TRUST };
+    let trust = if read.repaired { 0.93 } else { DIGITS_TRUST };
     let candidate = found.add(field, read.number, taken, context.page(), rank, trust);
     if !read.sound {
         candidate.confidence *= 0.3;

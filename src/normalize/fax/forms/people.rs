@@ -8,7 +8,7 @@ use super::{
         layout::text_of,
         lists, names,
     },
-    Context, listed_confidence, texts,
+    Context, listed_confidence, payer, texts,
 };
 use crate::reader::Word;
 
@@ -157,7 +157,7 @@ pub(super) fn by_subject_organization(context: &Context<'_>, label: &Label, foun
     match context.subject {
         Some(Subject::Referring) => organization(context, label, Field::ReferringOrganization, Rank::Label, found),
         Some(Subject::ReferredTo) => organization(context, label, Field::ReferredOrganization, Rank::Label, found),
-        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
-        }
+        Some(Subject::Insurance) => payer(context, label, found),
+        None | Some(Subject::Patient | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
     }
 }

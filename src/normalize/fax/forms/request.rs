@@ -2,10 +2,11 @@
 
 use super::{
     super::{
-        candidates::{Candidates, Field, Rank},
-        codes,
+        candidates::{Candidates, DIGITS_TRUST, Field, Rank},
+        codes, icd10cm,
         labels::{Label, Meaning},
         layout::text_of,
+        lists,
     },
     Context,
 };
@@ -19,22 +20,12 @@ pub(super) fn reason(context: &Context<'_>, label: &Label, found: &mut Candidate
         return;
     }
     let Some((words, trust)) = context.plain(label, REASON_LINES_MAX) else { return };
-    let value = words.iter().map(|word| capital_i(&word.text)).collect::<Vec<_>>().join(" ");
+    let value = words.iter().map(|word| lists::capital_i(&word.text)).collect::<Vec<_>>().join(" ");
     if value.chars().filter(|c| c.is_alphabetic()).count() < 4 {
         return;
     }
     let candidate = found.add(Field::Reason, value, &words, context.page(), Rank::OwnLabel, 1.0);
     candidate.confidence = prose(&words) * trust * if whole(&words) { 1.0 } else { 0.9 };
-}
-
-/// No English word but "lbs" begins with an l and a consonant: `lron` was printed `Iron`. `Gl` is the abbreviation GI.
-fn capital_i(word: &str) -> String {
-    let consonant = |c: char| c.is_ascii_lowercase() && !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'l');
-    match word.strip_prefix('l') {
-        _ if word == "Gl" => "GI".to_owned(),
-        Some(rest) if rest.starts_with(consonant) && !rest.starts_with("bs") => format!("I{rest}"),
-        Some(_) | None => word.to_owned(),
-    }
 }
 
 /// Whether nothing seems to be missing: several words, and no gap between two of them that a word would fill.
@@ -62,10 +53,13 @@ pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candid
     if context.cover {
         return;
     }
-    let Some((words, trust)) = context.plain(label, 8) else { return };
+    let coded = |word: &Word| word.text.chars().filter(char::is_ascii_digit).count() >= 2;
+    let Some((plain, trust)) = context.plain(label, 8) else { return };
+    // The head of a column stands beside other heads: its codes are below.
+    let words =
+        if plain.iter().any(coded) { plain } else { context.found(label, 8, |words| words.iter().any(coded)).unwrap_or(plain) };
     let before = found.all.len();
     add_codes(found, context.page(), &words, Rank::OwnLabel, trust);
-    let coded = |word: &Word| word.text.chars().filter(char::is_ascii_digit).count() >= 2;
     if found.all.len() == before && words.iter().any(coded) {
         let candidate = found.add(Field::Diagnosis, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
         candidate.failed = Some(("diagnosis-unreadable", "the diagnosis code cannot be read: check it on the page"));
@@ -82,9 +76,11 @@ pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, wo
         if whole.as_ref().is_some_and(|code| code.trust <= codes::BARE_TRUST) && !begins {
             continue;
         }
-        match whole {
+        match whole.map(codes::checked) {
             Some(code) => codes.push((at, code)),
-            None => codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, code))),
+            None => {
+                codes.extend(word.text.split([',', ';', '/']).filter_map(codes::icd10).map(|code| (at, codes::checked(code))))
+            }
         }
     }
     for (place, (at, code)) in codes.iter().enumerate() {
@@ -99,6 +95,10 @@ pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, wo
         let text = text_of(text.unwrap_or_default());
         let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != ')').to_owned();
         let candidate = found.add(Field::Diagnosis, code.code.clone(), word, page, rank, trust * code.trust);
+        if !icd10cm::is_listed(&code.code) {
+            candidate.failed =
+                Some(("diagnosis-not-listed", "the code is not on the ICD-10-CM list of 2026: check it on the page"));
+        }
         candidate.also = Some(text).filter(|text| text.chars().count() > 2);
     }
 }
@@ -109,25 +109,35 @@ fn glued(text: &str) -> bool {
 }
 
 pub(super) fn procedures(context: &Context<'_>, label: &Label, found: &mut Candidates) {
-    let Some((words, trust)) = context.plain(label, 2) else { return };
+    let Some(words) = context.found(label, 4, |words| words.iter().any(|word| procedure(word).is_some())) else { return };
     for word in &words {
-        let plain = word.text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        if plain.len() == 5 && plain.chars().take(4).all(|c| c.is_ascii_digit()) {
-            found.add(Field::Procedure, plain.to_owned(), std::slice::from_ref(word), context.page(), Rank::OwnLabel, trust);
+        if let Some(code) = procedure(word) {
+            let taken = std::slice::from_ref(word);
+            found.add(Field::Procedure, code, taken, context.page(), Rank::OwnLabel, DIGITS_TRUST);
         }
     }
 }
 
+/// A CPT or HCPCS code: five digits, or four and a letter before or behind them.
+fn procedure(word: &Word) -> Option<String> {
+    let plain = word.text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let inner = plain.get(1..4)?;
+    let ends = [plain.chars().next()?, plain.chars().next_back()?];
+    let letters = ends.iter().filter(|c| c.is_ascii_uppercase()).count();
+    let shaped = plain.len() == 5 && inner.chars().all(|c| c.is_ascii_digit()) && ends.iter().all(char::is_ascii_alphanumeric);
+    (shaped && letters <= 1 && !ends.iter().any(char::is_ascii_lowercase)).then(|| plain.to_owned())
+}
+
 pub(super) fn note(context: &Context<'_>, label: &Label, found: &mut Candidates) {
-    if context.cover || context.letter {
+    if context.cover || (context.letter && !label.colon) {
         return;
     }
     let Some((words, trust)) = context.plain(label, 6) else { return };
-    let text = text_of(&words);
+    let text = words.iter().map(|word| lists::capital_i(&word.text)).collect::<Vec<_>>().join(" ");
     let value = match label.meaning {
         Meaning::Allergies => format!("Allergies: {text}"),
         Meaning::Medications => format!("Medications: {text}"),
         _ => text,
     };
-    found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, trust);
+    found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, 1.0).confidence = prose(&words) * trust;
 }

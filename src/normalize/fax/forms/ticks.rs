@@ -16,15 +16,20 @@ use crate::{
 /// The ticked one of several printed words, or the only one. `Err` when it cannot be told which.
 fn ticked<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Result<(T, usize), ()>> {
     let options: Vec<(usize, T)> = words.iter().enumerate().filter_map(|(at, word)| Some((at, read(&word.text)?))).collect();
+    let first_box = words.iter().position(regions::is_box);
+    // Boxes stand before their words, or behind them where a word comes first.
+    let behind = first_box.is_some_and(|at| options.first().is_some_and(|(option, _)| *option < at));
     let mark = |at: usize| {
-        let before = at.checked_sub(1).and_then(|at| words.get(at)).map(|word| word.text.as_str());
+        let beside = if behind { at.checked_add(1) } else { at.checked_sub(1) };
+        let before = beside.and_then(|at| words.get(at)).map(|word| word.text.as_str());
         let own = words.get(at).map(|word| word.text.as_str());
         let marks = ["[x]", "(x)", "x", "[x", "x]", "\u{2612}", "\u{2611}", "\u{2713}", "[xj", "[*]", "ixi", "\u{2714}", "[v]"];
         let is_mark = |text: &str| marks.contains(&text.to_lowercase().as_str());
         before.is_some_and(is_mark) || own.is_some_and(|text| text.to_lowercase().starts_with("[x]"))
     };
-    let boxes =
-        words.iter().any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "\u{2610}" | "LJ" | "L]" | "O" | "()"));
+    let boxes = words
+        .iter()
+        .any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "LJ" | "L]" | "O" | "()") || regions::is_box(word));
     let chosen: Vec<&(usize, T)> = options.iter().filter(|(at, _)| mark(*at)).collect();
     let same = |list: &[(usize, T)]| list.first().is_some_and(|(_, first)| list.iter().all(|(_, other)| other == first));
     match (options.as_slice(), chosen.as_slice()) {
@@ -35,15 +40,19 @@ fn ticked<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>)
     }
 }
 
+/// The row of drawn boxes behind a label, where there is one.
+pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
+    let words = regions::options(context.sheet, context.marks, label);
+    words.iter().any(regions::is_box).then_some(words)
+}
+
 pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     if matches!(context.subject, Some(Subject::Other | Subject::SecondaryInsurance)) {
         return;
     }
-    let Some((read, words)) =
-        context.parsed(label, |words| ticked(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex))
-    else {
-        return;
-    };
+    let boxed = boxed(context, label).and_then(|words| Some((ticked(&words, lists::sex)?, words)));
+    let plain = || context.parsed(label, |words| ticked(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex));
+    let Some((read, words)) = boxed.or_else(plain) else { return };
     match read {
         Ok((sex, at)) => {
             let word = words.get(at..=at).unwrap_or_default();
@@ -77,7 +86,9 @@ pub(in crate::normalize::fax) fn priority_word(priority: Priority) -> &'static s
 
 pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let regions = regions::regions(context.sheet, context.marks, label, 1);
-    let read = regions.into_iter().find_map(|region| Some((ticked(&region.words, lists::priority)?, region.words)));
+    let boxed = boxed(context, label).and_then(|words| Some((ticked(&words, lists::priority)?, words)));
+    let read =
+        boxed.or_else(|| regions.into_iter().find_map(|region| Some((ticked(&region.words, lists::priority)?, region.words))));
     match read {
         Some((Ok((priority, at)), words)) => {
             let word = words.get(at..=at).unwrap_or_default();

@@ -5,7 +5,8 @@
 //! leaves a state from which the next start simply goes on; there is no separate recovery path.
 //!
 //! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
-//! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands.
+//! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands. `left_out` keeps what a change does
+//! not mention, `checked` takes the page back on which a sender checked what was read, `export` makes searchable copies.
 
 pub mod admin;
 mod checked;

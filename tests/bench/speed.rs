@@ -43,13 +43,19 @@
 //! Beside that: no copy of the record on its way (it was copied twice); records freed by the thread that made them; index keys of 22 bytes
 //! or less, which sled keeps within its nodes; questions whose answer is surely no are not put to sled (`store/absent.rs`).
 //!
-//! The goal of 150 µs is not reached, and how far it is off was not measured on a release build and a quiet machine since. By a build with
-//! little optimisation (the development profile, 64 connections, other builds on the machine) a message took 420 to 600 µs before the
-//! answer was packed behind its message (in one pair of runs 413 µs before that and 353 after, with 5.6 KB of disk a message); of it
-//! 70 % on the runtime's threads (28 % reading the message, 14 % packing, 5 % JSON), 14 %
-//! sled, 11 % the writer, 12 % in the kernel. malloc was a sixth of all: with mimalloc or jemalloc in its place (`LD_PRELOAD`) a message
-//! took 9 to 12 % less in single pairs of runs. That is not taken yet: a reader's address space is limited, and it was not tried how the
-//! two go together.
+//! What is reached by a release build on a quiet machine of two cores, the load generator on the same two, `--stored 0,10000,100000`:
+//!
+//! | stored before | 1: msg/s, p99 | 8 | 64 | CPU at 64 | disk a message | resident at rest | start, after kill -9 |
+//! |---|---|---|---|---|---|---|---|
+//! | 0 | 1354, 3 ms | 3436, 16 ms | 4014, 42 ms | 382 µs | 6.6 KB | 27 MB | 0.04 s |
+//! | 10,000 | 1293, 3 ms | 3115, 19 ms | 3959, 41 ms | 379 µs | 5.8 KB | 41 MB | 0.2 s, 0.3 s |
+//! | 100,000 | 1290, 4 ms | 3169, 22 ms | 3497, 49 ms | 419 µs | 6.6 KB | 201 MB | 0.5 s, 1.2 s |
+//!
+//! No backlog in any of them. Wanted are 8,000 a second at 64 connections and 1,500 at one, 150 µs, 6 KB, and 150 MB at 100,000. Where it
+//! goes, by a build with little optimisation: 70 % on the runtime's threads (28 % reading the message, 14 % packing, 5 % JSON), 14 % sled,
+//! 11 % the writer; 12 % in the kernel. malloc is a sixth of all: with mimalloc or jemalloc in its place (`LD_PRELOAD`) a message took 9 to
+//! 12 % less in single pairs of runs. That is not taken yet: a reader's address space is limited, and it was not tried how the two go
+//! together.
 
 use std::{
     fs,

@@ -131,7 +131,8 @@ pub struct FaxContent {
     pub document: BodyId,
     /// How many pages it has.
     pub pages: u32,
-    /// The stem of the files written for the fax server: the delivery's id, so that writing again overwrites. Never patient data.
+    /// The stem of the files written for the fax server: the delivery's id, so that writing again overwrites; with the number of the
+    /// attempt where the letter was written anew. Never patient data.
     pub file_stem: String,
 }
 

@@ -221,9 +221,17 @@ impl Desk<'_> {
             number,
             document: BodyId::of(&document.bytes),
             pages: document.pages,
-            file_stem: self.delivery.id.to_string(),
+            file_stem: self.file_stem(),
         });
         Ok((content, vec![document.bytes]))
+    }
+
+    /// The delivery's id; written anew at a later attempt, with the attempt's number, as the old pair may have been picked up already.
+    fn file_stem(&self) -> String {
+        match self.delivery.attempts {
+            0 | 1 => self.delivery.id.to_string(),
+            attempts => format!("{}-{attempts}", self.delivery.id),
+        }
     }
 
     fn mail(&self, email: &EmailConfig) -> Letter {

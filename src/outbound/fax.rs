@@ -7,6 +7,9 @@
 //! The names come from the delivery: sending it again writes the same two files with the same content. What was still there is
 //! replaced by its equal; what the fax server already took is written once more, and the specialist may get a second copy with the same
 //! reference. That happens only where the engine died between the rename and the store's note of it; the other order would lose a fax.
+//!
+//! A letter that was written anew (other pages, another number) has another name, so that a server which read the number of the old one
+//! never finds the new pages behind it. Its old pair is taken away first, where it still lies there: the JSON, then the PDF.
 
 use std::{
     fs::{self, File},
@@ -66,8 +69,12 @@ impl Outbound for FaxOutbound {
             purpose: delivery.purpose,
             created_at: delivery.queued_at,
         };
-        let (folder, fax) = (self.folder.clone(), fax.clone());
-        let written = tokio::task::spawn_blocking(move || folder.write(&fax, &job, &document)).await;
+        let (folder, fax, id) = (self.folder.clone(), fax.clone(), delivery.id.to_string());
+        let written = tokio::task::spawn_blocking(move || {
+            folder.take_back(&id, &fax.file_stem)?;
+            folder.write(&fax, &job, &document)
+        });
+        let written = written.await;
         written.unwrap_or_else(|_| Err(SendError::Ambiguous("writing the fax was broken off".to_owned())))
     }
 }
@@ -122,6 +129,31 @@ impl JobFolder {
             SendError::Ambiguous(format!("the fax-out folder {} cannot be synced: {error}", self.path.display()))
         })?;
         Ok(Sent { note: format!("{stem}.pdf and {stem}.json, {} pages", fax.pages) })
+    }
+
+    /// Takes away what still lies there of earlier letters of a delivery, all but the pair `stem`. A PDF whose JSON is gone is left: the
+    /// fax server has taken the job, and may be sending it.
+    fn take_back(&self, delivery: &str, stem: &str) -> Result<(), SendError> {
+        let mut took = false;
+        for entry in fs::read_dir(&self.path).map_err(|error| self.class(&error))? {
+            let name = entry.map_err(|error| self.class(&error))?.file_name();
+            let Some(old) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
+            let is_of_it = old.strip_prefix(delivery).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+            if !is_of_it || old == stem {
+                continue;
+            }
+            match fs::remove_file(self.path.join(&name)) {
+                Ok(()) => took = true,
+                // Taken by the fax server this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(self.class(&error)),
+            }
+            match fs::remove_file(self.path.join(format!("{old}.pdf"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.class(&error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        if took { self.sync().map_err(|error| self.class(&error)) } else { Ok(()) }
     }
 
     /// Writes a file under a hidden name, makes its content durable, and lets it appear.
@@ -243,6 +275,27 @@ mod tests {
         fs::remove_file(folder.path().join("JOB.pdf")).unwrap();
         jobs.write(&fax, &job, &document).unwrap();
         assert_eq!(fs::read(folder.path().join("JOB.json")).unwrap(), first);
+    }
+
+    #[test]
+    fn a_letter_written_anew_takes_the_place_of_the_old_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = JobFolder { path: folder.path().into() };
+        for stem in ["JOB", "JOB-2", "JOBS"] {
+            let (fax, job, document) = fax(stem);
+            jobs.write(&fax, &job, &document).unwrap();
+        }
+        jobs.take_back("JOB", "JOB-3").unwrap();
+        let (fax, job, document) = fax("JOB-3");
+        jobs.write(&fax, &job, &document).unwrap();
+        assert_eq!(names(folder.path()), ["JOB-3.json", "JOB-3.pdf", "JOBS.json", "JOBS.pdf"]);
+        // The same letter again: its own pair stays until its equal replaces it.
+        jobs.take_back("JOB", "JOB-3").unwrap();
+        assert!(names(folder.path()).contains(&"JOB-3.json".to_owned()));
+        // The server has taken the job and sends it.
+        fs::remove_file(folder.path().join("JOB-3.json")).unwrap();
+        jobs.take_back("JOB", "JOB-4").unwrap();
+        assert!(names(folder.path()).contains(&"JOB-3.pdf".to_owned()));
     }
 
     #[test]

@@ -97,6 +97,35 @@ fn a_referral_whose_stored_document_is_gone_is_not_sent_without_it() {
 }
 
 #[test]
+fn a_fax_written_anew_takes_the_place_of_the_old_one_under_another_name() {
+    let site = Site::new();
+    let _running = site.start();
+    let mut large = scan();
+    large.resize(2_000_000, b' ');
+    let message = referral_message("M1", "P1", "Quillfeather").replace("Northside Heart Center", "Somewhere Else");
+    send(&site, &format!("{message}{}", document(1, "pdf", &large)));
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    let (bodies, away) = (site.data("bodies"), site.data("bodies-away"));
+    fs::rename(&bodies, &away).unwrap();
+    site.json(&["referrals", "settle", &reference, "route", "dermatology-desk", "--by", "mira", "--json"]).unwrap();
+    let id = delivery(&site, "confirmation-request", "dead")["id"].as_str().unwrap().to_owned();
+    // As an attempt leaves it whose end the engine did not live to write down.
+    let old_number = r#"{"number": "+15035550199"}"#;
+    fs::write(site.data("fax-out").join(format!("{id}.pdf")), "%PDF-1.7 old pages").unwrap();
+    fs::write(site.data("fax-out").join(format!("{id}.json")), old_number).unwrap();
+    fs::rename(&away, &bodies).unwrap();
+    site.json(&["deliveries", "retry", &id, "--anew", "--json"]).unwrap();
+    delivery(&site, "confirmation-request", "sent");
+    let mut names: Vec<String> =
+        files(&site.data("fax-out")).iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    names.sort();
+    assert_eq!(names, [format!("{id}-2.json"), format!("{id}-2.pdf")]);
+    let job: Value = serde_json::from_slice(&fs::read(site.data("fax-out").join(&names[0])).unwrap()).unwrap();
+    assert_eq!(job["number"], "+15035550142");
+    assert_eq!(job["document"], names[1].as_str());
+}
+
+#[test]
 fn a_faxed_change_and_a_faxed_cancellation_are_not_taken_for_new_referrals() {
     let site = Site::new();
     let _running = site.start();

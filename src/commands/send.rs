@@ -45,8 +45,8 @@ pub struct SendArgs {
     #[command(flatten)]
     pub tls: TlsArgs,
     /// Connections, each with one message in flight
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub connections: usize,
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    pub connections: u32,
     /// Repeat the files for so long, each time as new messages with a new control id and referral number: 20s, 5m
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub repeat_for: Option<Duration>,
@@ -152,7 +152,7 @@ struct Report {
 pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     let messages = read_files(&args.files).await?;
     let target = Arc::new(Target::new(&args.to, &args.tls)?);
-    let connections = args.connections.clamp(1, 4_096);
+    let connections = args.connections as usize;
     let began = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..connections {

@@ -146,14 +146,14 @@ fn parse(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Document> {
     Document::read(path).map_err(|found| mistakes.extend(found)).ok()
 }
 
-/// The `*.toml` files of a folder by stem, sorted; hidden ones are an editor's business.
+/// What is called `*.toml` in a folder, by stem, sorted; hidden ones are an editor's business. What is no file is a mistake when it is read.
 fn toml_files(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-        if is_toml && !stem.starts_with('.') && path.is_file() {
+        if is_toml && !stem.starts_with('.') {
             files.push((stem, path));
         }
     }

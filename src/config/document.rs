@@ -61,9 +61,12 @@ impl Document {
     /// Every mistake that the TOML parser finds, or that the file cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, Vec<Mistake>> {
         let unreadable = |why: String, help: &str| vec![Mistake::new(Place::whole(path), "", why, help)];
-        let size = std::fs::metadata(path)
-            .map_err(|error| unreadable(format!("cannot read the file: {error}"), "check its name and permissions"))?
-            .len();
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| unreadable(format!("cannot read the file: {error}"), "check its name and permissions"))?;
+        if !metadata.is_file() {
+            return Err(unreadable("is no file".to_owned(), "a name that ends in .toml is for a configuration file: rename it"));
+        }
+        let size = metadata.len();
         if size > FILE_BYTES_MAX {
             return Err(unreadable(format!("the file has {size} bytes"), "a configuration file has at most 1 MiB"));
         }

@@ -130,7 +130,12 @@ impl Processing {
                 delivery.message = Some(message.id);
                 decision.deliveries.push(delivery);
             }
-            _ if message.acknowledgement == Acknowledgement::Owed => message.acknowledgement = Acknowledgement::Undelivered,
+            // Whether a mail that cannot be read is itself an answer is not known, so no machine answers it.
+            _ if message.acknowledgement == Acknowledgement::Owed => {
+                message.acknowledgement = Acknowledgement::Undelivered;
+                let text = "its sender was told nothing: call them, if they wait for an answer";
+                message.problems.push(Problem::new("not-acknowledged", text));
+            }
             _ => {}
         }
         self.put_failed(config, channel, &message, why).await?;

@@ -245,10 +245,19 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     let sent =
         desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Sent), limit: 0 })?;
     let to_them = |delivery: &&Delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient));
-    // Of several letters to one address the one that came back; where the report does not say which, the first.
-    let named = sent.iter().filter(to_them).find(|delivery| Some(delivery.id) == bounce.delivery);
-    let Some(mut delivery) = named.or_else(|| sent.iter().find(to_them)).cloned() else {
-        return desk.hold_message("a bounce of a recipient that nothing was sent to");
+    // Of several letters to one address the one that came back; where the report does not say which, a person does.
+    let letters: Vec<&Delivery> = sent.iter().filter(to_them).collect();
+    let named = letters.iter().copied().find(|delivery| Some(delivery.id) == bounce.delivery);
+    let mut delivery = match (named, letters.as_slice()) {
+        (Some(named), _) => named.clone(),
+        (None, [only]) => (*only).clone(),
+        (None, []) => return desk.hold_message("a bounce of a recipient that nothing was sent to"),
+        (None, _) => {
+            desk.link(&referral);
+            return desk.hold_message(
+                "a bounce that does not say which of several letters came back: see them by `deliveries list`, and ask the recipient",
+            );
+        }
     };
     delivery.state = DeliveryState::Dead;
     let status = bounce.status.as_deref().unwrap_or("5.0.0");

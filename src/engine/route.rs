@@ -48,6 +48,7 @@ pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget
         | HistoryEvent::Corrected { .. }
         | HistoryEvent::Merged { .. }
         | HistoryEvent::Routed { .. }
+        | HistoryEvent::AskedAgain { .. }
         | HistoryEvent::ReplySetAside
         | HistoryEvent::Rejected { .. } => false,
     };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context,
     corrections::{corrected, has_path},
-    decide::asked_desks,
+    decide::{asked, asked_desks},
     forward,
     interpret::today,
     replies, route,
@@ -303,13 +303,20 @@ impl<'a> Settlement<'a> {
         for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
             self.referral.record.release(reason);
         }
-        // Whatever the one before said of it, this one has said nothing yet.
-        self.referral.record.appointment = None;
+        let asked = asked(&self.context.store, self.referral.id)?;
+        let said_yes = matches!(self.referral.status, Status::Confirmed | Status::Accepted | Status::Scheduled);
+        let event = if said_yes && asked.is_some_and(|asked| asked.to == to) {
+            HistoryEvent::AskedAgain { to: to.to_owned() }
+        } else {
+            // Whatever the one before said of it, this one has said nothing yet.
+            self.referral.record.appointment = None;
+            HistoryEvent::Routed { to: to.to_owned() }
+        };
         self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
         // Who was asked before must not book it as well.
         self.tell_the_asked(Purpose::Withdrawal, Some(to))?;
         self.target = Some(RouteTarget { through, to: to.to_owned() });
-        self.happened(HistoryEvent::Routed { to: to.to_owned() });
+        self.happened(event);
         Ok(())
     }
 

@@ -140,9 +140,16 @@ fn skipped(context: &Context, skipped: &Delivery, decision: &mut Decision) -> Re
     let read_version = Some(referral.version);
     let deliveries = store.deliveries(&DeliveryFilter { referral: skipped.referral, ..DeliveryFilter::default() })?;
     let mut others = deliveries.iter().filter(|other| other.id != skipped.id);
-    let waits = matches!(referral.status, Status::New | Status::Redirected);
+    let waits = matches!(referral.status, Status::New | Status::Redirected | Status::Requested);
+    let was_asked = referral.status == Status::Requested;
     let asks = |other: &Delivery| {
-        other.purpose == Purpose::ConfirmationRequest && matches!(other.state, DeliveryState::Queued | DeliveryState::InFlight)
+        other.purpose == Purpose::ConfirmationRequest
+            && match other.state {
+                DeliveryState::Queued | DeliveryState::InFlight => true,
+                // Not of a desk before, when it is to go to another one.
+                DeliveryState::Sent => was_asked,
+                DeliveryState::Dead | DeliveryState::Withdrawn => false,
+            }
     };
     let nobody_is_asked = skipped.purpose == Purpose::ConfirmationRequest && waits && !others.clone().any(asks);
     let releases =

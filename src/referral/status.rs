@@ -156,6 +156,7 @@ impl Status {
             | HistoryEvent::Corrected { .. }
             | HistoryEvent::Merged { .. }
             | HistoryEvent::ReplySetAside
+            | HistoryEvent::AskedAgain { .. }
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead
             | HistoryEvent::Unclear => self,
@@ -257,6 +258,11 @@ pub enum HistoryEvent {
     },
     /// A person said to whom it goes.
     Routed {
+        /// The entry of the directory.
+        to: String,
+    },
+    /// A person had the desk that has it asked once more; what it said stands.
+    AskedAgain {
         /// The entry of the directory.
         to: String,
     },

@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::harness::{Peer, Site, field, referral_message, wait_for};
+use crate::{
+    harness::{Peer, Site, field, referral_message, wait_for},
+    people::settle,
+};
 
 /// One attached part.
 struct Attached<'a> {
@@ -156,6 +159,12 @@ fn a_mail_that_came_back_makes_its_delivery_dead_and_holds_the_referral() {
     assert!(delivery["reason"].as_str().unwrap().contains("5.1.1"), "{delivery:#}");
     let referral = show(&site, &reference);
     assert_eq!((&referral["status"], &referral["held"][0]), (&"requested".into(), &"dead-delivery".into()), "{referral:#}");
+
+    // Nobody has it now: whoever confirms it has it asked again.
+    settle(&site, &[&reference, "confirm"]);
+    let requests = || site.deliveries().into_iter().filter(|one| one["purpose"] == "confirmation-request").collect::<Vec<_>>();
+    assert!(wait_for(|| requests().iter().any(|one| one["state"] == "sent")), "{:#?}", requests());
+    assert_eq!(requests().len(), 2);
 }
 
 #[test]
@@ -177,6 +186,22 @@ fn of_two_letters_to_one_desk_the_one_that_came_back_is_dead() {
     let dead = || site.deliveries().into_iter().filter(|one| one["state"] == "dead").collect::<Vec<_>>();
     assert!(wait_for(|| !dead().is_empty()), "{:#?}", site.messages());
     assert_eq!((dead().len(), &dead()[0]["purpose"]), (1, &"update".into()), "{reference}: {:#?}", dead());
+}
+
+#[test]
+fn a_bounce_that_names_none_of_two_letters_is_read_by_a_person() {
+    let site = Site::new();
+    let _running = site.start();
+    let (_, request) = asked_by_mail(&site);
+    let urgent = referral_message("M2", "P1", "Quillfeather").replace("REF^I12^REF_I12", "REF^I13^REF_I12");
+    Peer::connect(&site.mllp()).send(&urgent.replace("R^Routine", "S^STAT")).unwrap();
+    assert!(wait_for(|| site.mails_out().len() == 2), "{:#?}", site.deliveries());
+    let (local, token, domain) = way_back(&request);
+    site.drop_mail("b1", &bounce(&format!("{local}+b-{token}@{domain}"), "Subject: Referral\n"));
+    let held = || site.messages().into_iter().find(|one| one["state"] == "held");
+    assert!(wait_for(|| held().is_some()), "{:#?}", site.messages());
+    assert!(held().unwrap()["reason"].as_str().unwrap().contains("which of several letters"), "{:#?}", held());
+    assert!(site.deliveries().iter().all(|one| one["state"] == "sent"), "{:#?}", site.deliveries());
 }
 
 #[test]

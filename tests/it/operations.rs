@@ -56,6 +56,13 @@ fn a_send_without_a_port_is_wrong_usage() {
 }
 
 #[test]
+fn a_send_over_no_connection_is_wrong_usage() {
+    let output = Site::new().command().args(["send", "x.hl7", "--to", "localhost:2575", "--connections", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1..=4096"));
+}
+
+#[test]
 fn sighup_says_which_settings_wait_for_a_restart() {
     let site = Site::new();
     let running = site.start();
@@ -162,11 +169,13 @@ fn mistakes_in_the_configuration_are_all_told_at_once_and_exit_78() {
     let site = Site::new();
     site.channel("hl7-in", "[inbound.mllp]\nlistn = \"127.0.0.1:0\"\n");
     site.channel("fax-out", "[outbound.fax]\npath = 5\nreturn_number = \"+15035550100\"\n");
+    std::fs::create_dir(site.path("channels/old.toml")).unwrap();
     for command in [vec!["check"], vec!["run"]] {
         let output: std::process::Output = Command::output(site.command().args(&command)).unwrap();
         assert_eq!(output.status.code(), Some(78), "{command:?}");
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(said.contains("hl7-in.toml:2") && said.contains("fax-out.toml:2") && said.contains("listen"), "{said}");
+        assert!(said.contains("old.toml") && said.contains("is no file"), "{said}");
     }
 }
 

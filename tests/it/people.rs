@@ -315,6 +315,24 @@ fn a_person_sends_a_referral_elsewhere_after_the_wrong_desk_was_asked_and_reject
 }
 
 #[test]
+fn a_desk_that_has_booked_is_asked_again_without_losing_its_appointment() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reply", "scheduled", "--at", "2026-12-14T10:30"]);
+    let settled = settle(&site, &[&reference, "route", "cardiology-desk"]);
+    assert_eq!((&settled["status"], &settled["appointment"]["at"]), (&"scheduled".into(), &"2026-12-14T10:30".into()));
+    let asked = |purpose: &str| {
+        let sent = site.deliveries().into_iter().filter(|one| one["purpose"] == purpose && one["state"] == "sent");
+        sent.count()
+    };
+    assert!(wait_for(|| asked("confirmation-request") == 2), "{:#?}", site.deliveries());
+    assert_eq!((asked("withdrawal"), &show(&site, &reference)["status"]), (0, &"scheduled".into()));
+    // Another desk has said nothing yet.
+    let settled = settle(&site, &[&reference, "route", "dermatology-desk"]);
+    assert_eq!((&settled["status"], settled.get("appointment")), (&"redirected".into(), None));
+}
+
+#[test]
 fn a_fax_that_failed_is_tried_again_when_it_is_dropped_again() {
     let site = Site::new();
     let _running = site.start();

@@ -111,10 +111,27 @@ impl Settlement<'_> {
     /// Whether nobody is being asked about it, not even by what this very act queued.
     fn waits_to_be_asked_about(&self) -> Result<bool, StoreError> {
         let asks = |delivery: &Delivery| delivery.purpose == Purpose::ConfirmationRequest;
-        if !matches!(self.referral.status, Status::New | Status::Redirected) || self.decision.deliveries.iter().any(asks) {
+        if self.decision.deliveries.iter().any(asks) {
             return Ok(false);
         }
         let asked = asked(&self.context.store, self.referral.id)?;
-        Ok(!asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight)))
+        Ok(match self.referral.status {
+            Status::New | Status::Redirected => {
+                !asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight))
+            }
+            // The request came back: whoever was asked does not have it.
+            Status::Requested => asked.is_none(),
+            Status::Confirmed
+            | Status::Accepted
+            | Status::NeedsInformation
+            | Status::Declined
+            | Status::Scheduled
+            | Status::NoShow
+            | Status::Completed
+            | Status::Closed
+            | Status::CancelRequested
+            | Status::Cancelled
+            | Status::Expired => false,
+        })
     }
 }

@@ -7,7 +7,7 @@
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
 //!
-//! What forms call things is in `labels.toml`, what payers and specialties there are in `lists.toml`.
+//! What forms call things is in `labels.toml` and, before it, in the site's own table; what payers and specialties there are in `lists.toml`.
 //!
 //! # Design notes
 //! A wrong value that nobody is asked to look at is the worst that can happen, a value marked though it is right only costs a glance.
@@ -33,7 +33,7 @@ mod subjects;
 #[cfg(test)]
 mod tests;
 
-pub use dates::DateOrder;
+pub use labels::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS, fold as folded};
 pub(crate) use returned::OTHER_PAGES;
 
 use candidates::Candidates;
@@ -41,7 +41,9 @@ use labels::Marks;
 use layout::Sheet;
 use places::Shape;
 
-use super::{Kind, Outcome};
+use std::sync::Arc;
+
+use super::{DateOrder, Kind, Outcome};
 use crate::{
     reader::Reading,
     referral::{Problem, TokenKey},
@@ -61,6 +63,8 @@ pub struct FaxRules {
     pub region: String,
     /// A field less sure than this is marked for review.
     pub review_below: f32,
+    /// What forms call things.
+    pub labels: Arc<Labels>,
     /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
     pub own_names: Vec<String>,
     /// The key of the tokens on our pages; absent where none can be checked (`loopline try`): a page is then known by its code alone.
@@ -83,6 +87,7 @@ impl Default for FaxRules {
             date_order: DateOrder::MonthFirst,
             region: "US".to_owned(),
             review_below: 0.95,
+            labels: Labels::shipped(),
             own_names: Vec::new(),
             key: None,
         }
@@ -116,7 +121,7 @@ fn referral(reading: &Reading, rules: &FaxRules) -> Outcome {
     let mut first = true;
     for page in &reading.pages {
         let sheet = Sheet::of(page);
-        let marks = Marks::of(&sheet);
+        let marks = Marks::of(&sheet, &rules.labels);
         let shape = Shape::of(&sheet, &marks, rules);
         read_page(&sheet, &marks, &shape, rules, first, &mut found);
         if !shape.cover {

@@ -41,6 +41,8 @@ pub struct WorkerLimits {
 /// # Errors
 /// The pipes to the engine break, or the limits cannot be set.
 pub fn serve(limits: WorkerLimits) -> io::Result<()> {
+    // Where memory is short the kernel takes a worker rather than the engine. Best effort: some containers have no such file.
+    std::fs::write("/proc/self/oom_score_adj", "500").ok();
     set_limits(&limits)?;
     let mut input = io::stdin().lock();
     let mut output = io::BufWriter::new(io::stdout().lock());

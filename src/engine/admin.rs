@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, export, settle, stuck};
+use super::{Context, division, export, settle, stuck};
 use crate::{
     delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
@@ -93,6 +93,15 @@ pub enum Request {
     Replay {
         /// Its id.
         id: MessageId,
+    },
+    /// Take a fax apart.
+    Split {
+        /// The message's id.
+        id: MessageId,
+        /// The pages of each document; none: as it was proposed.
+        documents: Vec<Vec<u32>>,
+        /// Who decides.
+        by: String,
     },
     /// Take a held message off the list.
     Dismiss {
@@ -256,6 +265,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::SearchablePdf { id } => export::searchable(context, id).await,
         Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
+        Request::Split { id, documents, by } => to_value(&division::split(context, id, documents, &by).await?),
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)

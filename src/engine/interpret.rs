@@ -96,7 +96,8 @@ pub(super) async fn interpret(
         }
         Protocol::Document => {
             let reading = context.reader.read(body.clone()).await?;
-            let rules = fax_rules(&config.settings, message.received_at, Some(&context.key));
+            let documents = message.split.as_ref().map(|split| split.documents.clone());
+            let rules = FaxRules { documents, ..fax_rules(&config.settings, message.received_at, Some(&context.key)) };
             let mut found = parted(guarded(|| fax::normalize(&reading, &rules))?);
             let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
             found.iter_mut().for_each(|one| one.is_answered = !is_answer);
@@ -148,8 +149,18 @@ pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp, key: Option
     }
 }
 
-/// What a document holds, one by one: several pages of ours that came back in one fax are as many replies.
-fn parted(outcome: Outcome) -> Vec<Found> {
+/// Why a fax waits for a person that may hold several documents.
+const TAKE_APART: &str =
+    "it may hold several documents: `loopline messages show` it, and take it apart by `loopline messages split`";
+
+/// What a document holds, one by one: several referrals in one fax, or several pages of ours that came back, which are as many replies.
+/// What only may be several documents is nothing yet but a proposal to a person.
+fn parted(mut outcome: Outcome) -> Vec<Found> {
+    if outcome.problems.iter().any(|problem| problem.code == fax::SPLIT_PROPOSED) {
+        let (problems, pages) = (std::mem::take(&mut outcome.problems), std::mem::take(&mut outcome.pages));
+        let proposal = Outcome { problems, pages, ..Outcome::of(Kind::Unknown) };
+        return vec![Found { doubt: Some(TAKE_APART), ..Found::of(proposal) }];
+    }
     if outcome.kind != Kind::Batch {
         return vec![Found::of(outcome)];
     }
@@ -159,6 +170,7 @@ fn parted(outcome: Outcome) -> Vec<Found> {
         outcome.items.into_iter().map(|item| Found { doubt: with_others(&item).then_some(look), ..Found::of(item) }).collect();
     if let Some(first) = found.first_mut() {
         first.outcome.problems.extend(outcome.problems);
+        first.outcome.pages = outcome.pages;
     }
     found
 }

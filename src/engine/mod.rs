@@ -6,13 +6,14 @@
 //!
 //! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
 //! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands. `left_out` keeps what a change does
-//! not mention, `checked` takes the page back on which a sender checked what was read, `export` makes searchable copies.
+//! not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax apart, `checked` takes the page back on which a sender checked what was read, `export` makes searchable copies.
 
 pub mod admin;
 mod checked;
 mod corrections;
 mod decide;
 pub mod deliver;
+mod division;
 mod doors;
 mod export;
 mod forward;
@@ -25,6 +26,7 @@ mod lines;
 pub mod process;
 mod referring;
 mod replies;
+mod resent;
 pub mod retry;
 mod route;
 mod sameness;

@@ -20,7 +20,7 @@ pub use worker::{WorkerLimits, serve};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::referral::Problem;
+use crate::referral::{Look, Problem};
 
 /// What was read of a document.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct PageReading {
     pub words: Vec<Word>,
     /// The QR and bar codes.
     pub codes: Vec<MachineCode>,
+    /// What it looks like from afar; absent: nothing is on it.
+    #[serde(default)]
+    pub look: Option<Look>,
 }
 
 /// One word as it was recognized.

@@ -9,9 +9,12 @@ use crate::{
     protocols::{
         codes,
         ocr::{Image, Layout, OcrError, OcrWord, Recognizer},
-        pages::{Document, Limits, PageImage, PagesError, Prepared, TextLayer, is_document, prepare, quarter_turns, unchanged},
+        pages::{
+            Document, Limits, PageImage, PagesError, Prepared, TextLayer, darkness, is_document, prepare, quarter_turns,
+            unchanged,
+        },
     },
-    referral::Problem,
+    referral::{Look, Problem},
 };
 
 /// How long one recognition of one page may take. A clean page takes less than half a second.
@@ -160,6 +163,7 @@ fn read_page(
             .into_iter()
             .map(|code| MachineCode { symbology: code.symbology.as_str().to_owned(), text: code.text })
             .collect(),
+        look: if blank { None } else { Look::of(&darkness(&prepared, Look::COLUMNS, Look::ROWS)) },
     }
 }
 

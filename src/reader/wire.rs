@@ -149,6 +149,7 @@ mod tests {
             image: Bytes::from_static(image),
             words: Vec::new(),
             codes: Vec::new(),
+            look: None,
         }
     }
 

@@ -31,6 +31,7 @@ fn page(number: u32, drawn: &str) -> PageReading {
         image: bytes::Bytes::from_static(b"png"),
         words,
         codes: Vec::new(),
+        look: None,
     }
 }
 

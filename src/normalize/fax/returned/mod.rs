@@ -32,7 +32,9 @@ use crate::{
     ids::BodyId,
     normalize::{Kind, Outcome},
     reader::{PageReading, Reading},
-    referral::{Handwriting, PageForm, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey},
+    referral::{
+        Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey,
+    },
 };
 
 /// Pages of one document whose boxes are looked for: a desk that answers many referrals by one fax is read as far as this.
@@ -103,6 +105,16 @@ pub(super) fn outcome(reading: &Reading, key: Option<&TokenKey>) -> Option<Outco
     match items.len() {
         0 | 1 => items.pop(),
         _ => Some(Outcome { items, ..Outcome::of(Kind::Batch) }),
+    }
+}
+
+/// Says of the pages that were read as ours that they are.
+pub(super) fn mark_ours(outcome: &mut Outcome) {
+    let replies = outcome.items.iter().chain(std::iter::once(&*outcome)).filter_map(|one| one.reply.as_ref());
+    let ours: Vec<u32> = replies.filter_map(|reply| reply.page.as_ref()).map(|page| page.page).collect();
+    for page in outcome.pages.iter_mut().filter(|page| ours.contains(&page.page)) {
+        page.kind = PageKind::Returned;
+        page.evidence = vec!["our code, boxes or reference".to_owned()];
     }
 }
 

@@ -203,6 +203,13 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
             .filter(|(name, _)| !["problems", "returned", "pages", "split"].contains(&name.as_str()))
             .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
+        if let Some(reading) = found.get("reading") {
+            print::say(&format!(
+                "it is being read: {} of {} pages are done",
+                print::text(reading, "/page"),
+                print::text(reading, "/pages")
+            ));
+        }
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
         }

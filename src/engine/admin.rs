@@ -302,6 +302,9 @@ async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, S
     let store = &context.store;
     let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
     let mut value = json!({"message": to_value(&message)?});
+    if let Some(progress) = context.underway.of(id) {
+        value["reading"] = to_value(&progress)?;
+    }
     if let Some(answer) = &message.answer {
         let bytes = store.body(answer).await.map_err(|error| error.to_string())?.unwrap_or_default();
         value["answer"] = Value::String(String::from_utf8_lossy(&bytes).replace('\r', "\n"));

@@ -95,7 +95,10 @@ pub(super) async fn interpret(
             Ok(vec![read_hl7(body, &rules)?])
         }
         Protocol::Document => {
-            let reading = context.reader.read(body.clone()).await?;
+            let reading =
+                context.reader.read_telling(body.clone(), &|progress| context.underway.tell(message.id, progress)).await;
+            context.underway.end(message.id);
+            let reading = reading?;
             let documents = message.split.as_ref().map(|split| split.documents.clone());
             let rules = FaxRules { documents, ..fax_rules(&config.settings, message.received_at, Some(&context.key)) };
             let mut found = parted(guarded(|| fax::normalize(&reading, &rules))?);

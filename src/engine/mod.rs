@@ -24,6 +24,7 @@ mod left_out;
 mod letters;
 mod lines;
 pub mod process;
+mod progress;
 mod referring;
 mod replies;
 mod resent;
@@ -74,6 +75,7 @@ pub struct Context {
     /// Makes and verifies reply tokens.
     pub key: TokenKey,
     suspensions: suspension::Suspensions,
+    underway: progress::Underway,
     config: Arc<RwLock<Arc<Config>>>,
     addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
     turned_away: Arc<Mutex<BTreeMap<ChannelName, BTreeMap<&'static str, u64>>>>,
@@ -142,6 +144,7 @@ impl Engine {
             reader,
             key,
             suspensions: suspension::Suspensions::default(),
+            underway: progress::Underway::default(),
             config: Arc::new(RwLock::new(Arc::new(config))),
             addresses: Arc::default(),
             turned_away: Arc::default(),

@@ -32,8 +32,6 @@ const NAME_MIN: f64 = 0.75;
 const REASON_OTHER_MAX: f64 = 0.6;
 /// Reasons this alike are one, misread.
 const REASON_SAME_MIN: f64 = 0.85;
-/// A date read more surely than this is no misread one.
-const DATE_SURE: f32 = 0.9;
 
 /// Looks for the referral that the same fax made before. Where there is one the new one is held, and says so.
 pub(super) fn find(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Result<Option<Referral>, StoreError> {
@@ -153,19 +151,24 @@ fn same_person(known: &Record, new: &Record) -> bool {
     told.iter().filter(|one| **one == Some(true)).count() >= 2 && !told.contains(&Some(false))
 }
 
-/// Whether something that is asked contradicts: then it is another request for the same patient, on the same form.
+/// Whether something that is asked contradicts: then it is another request for the same patient, on the same form. What is doubtful in one
+/// of them contradicts nothing.
 fn asks_otherwise(known: &Record, new: &Record) -> bool {
+    let sure = |path: &str| [known, new].iter().all(|record| !record.review.iter().any(|marked| marked.starts_with(path)));
     let both = |one: &Option<String>, other: &Option<String>| one.as_deref().map(fold).zip(other.as_deref().map(fold));
-    let specialty = both(&known.referred_to.specialty, &new.referred_to.specialty).is_some_and(|(one, other)| one != other);
-    let reason = both(&known.request.reason, &new.request.reason);
-    let reason = reason.is_some_and(|(one, other)| strsim::normalized_levenshtein(&one, &other) < REASON_OTHER_MAX);
+    let specialties = both(&known.referred_to.specialty, &new.referred_to.specialty);
+    let reasons = both(&known.request.reason, &new.request.reason);
     let codes = |record: &Record| record.request.diagnoses.iter().filter_map(|one| one.code.clone()).collect::<BTreeSet<_>>();
     let (one, other) = (codes(known), codes(new));
-    let diagnoses = !one.is_empty() && !other.is_empty() && one.is_disjoint(&other);
-    let sure = |record: &Record| record.evidence.get("authored_at").is_some_and(|evidence| evidence.confidence >= DATE_SURE);
     let dates = known.authored_at.as_ref().zip(new.authored_at.as_ref());
-    let written = sure(known) && sure(new) && dates.is_some_and(|(one, other)| one.as_str() != other.as_str());
-    specialty || reason || diagnoses || written
+    let specialty = specialties.is_some_and(|(one, other)| one != other);
+    let reason = reasons.is_some_and(|(one, other)| strsim::normalized_levenshtein(&one, &other) < REASON_OTHER_MAX);
+    let diagnoses = !one.is_empty() && !other.is_empty() && one.is_disjoint(&other);
+    let written = dates.is_some_and(|(one, other)| one.as_str() != other.as_str());
+    (specialty && sure("referred_to.specialty"))
+        || (reason && sure("request.reason"))
+        || (diagnoses && sure("request.diagnoses"))
+        || (written && sure("authored_at"))
 }
 
 /// Whether two faxes whose pages look different (one was sent with a coarser scan, or on another form) say the same.

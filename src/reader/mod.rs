@@ -31,6 +31,15 @@ pub struct Reading {
     pub problems: Vec<Problem>,
 }
 
+/// How far the reading of a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The page that was read last, from 1.
+    pub page: u32,
+    /// How many there are.
+    pub pages: u32,
+}
+
 /// What was read of one page.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PageReading {

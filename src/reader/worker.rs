@@ -14,7 +14,9 @@ use rustix::{
 };
 
 use super::{
-    Reading, read_document, sandbox,
+    Progress, Reading,
+    read::read_telling,
+    sandbox,
     wire::{Answer, receive_document, send_answer},
 };
 use crate::protocols::{
@@ -54,7 +56,9 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     let page_limits = Limits { pages_max: limits.pages_max, ..Limits::default() };
     while let Some(document) = receive_document(&mut input, page_limits.bytes_max)? {
         arm_cpu_limit(limits.cpu_seconds_max)?;
-        let answer = match read(&document, page_limits, &mut recognizer) {
+        // What is told on the way may be lost; that the pipe is broken shows at the answer.
+        let mut tell = |progress| drop(send_answer(&mut output, Answer::Progress(progress)));
+        let answer = match read(&document, page_limits, &mut recognizer, &mut tell) {
             Ok(reading) => Answer::Reading(reading),
             Err(error) => Answer::Refused { code: error.code().to_owned(), message: error.to_string() },
         };
@@ -66,8 +70,13 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
 
 /// A decoder that panics on a hostile document has refused it. The worker goes on: decoders keep nothing from one document to the next,
 /// and no panic passes through Tesseract, which is called with checked sizes only.
-fn read(document: &[u8], limits: Limits, recognizer: &mut Recognizer) -> Result<Reading, PagesError> {
-    catch_unwind(AssertUnwindSafe(|| read_document(document, limits, recognizer)))
+fn read(
+    document: &[u8],
+    limits: Limits,
+    recognizer: &mut Recognizer,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Reading, PagesError> {
+    catch_unwind(AssertUnwindSafe(|| read_telling(document, limits, recognizer, tell)))
         .unwrap_or(Err(PagesError::Unreadable("a decoder gave up on it")))
 }
 

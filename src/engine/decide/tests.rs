@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use super::*;
 use crate::{
     config::SettingsSources,
-    engine::suspension,
+    engine::{progress::Underway, suspension},
     message::{Arrival, Protocol},
     normalize::hl7::{Hl7Rules, Profile, Profiles, Strict, UnknownReferral, normalize},
     reader::{ReaderOptions, ReaderPool},
@@ -24,6 +24,7 @@ fn context(folder: &std::path::Path, config: Config) -> Context {
         reader: ReaderPool::new(ReaderOptions::default()),
         key: TokenKey::new([7; 32]),
         suspensions: suspension::Suspensions::default(),
+        underway: Underway::default(),
         config: Arc::new(RwLock::new(Arc::new(config))),
         addresses: Arc::default(),
         turned_away: Arc::default(),

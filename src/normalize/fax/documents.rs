@@ -86,7 +86,8 @@ fn facts(leaves: &[Leaf], kinds: &[(PageKind, Vec<String>)], rules: &FaxRules) -
         let asks = choose::field(&found.all, Field::Specialty)
             .filter(|choice| choice.candidate.rank >= Rank::Place && choice.confidence >= ASKS_MIN)
             .map(|choice| choice.candidate.value.clone());
-        Facts { page: leaf.sheet.page, kind: *kind, person: Person::of(&found), asks, count: count(&leaf.sheet) }
+        let labels = kinds::asks(&leaf.marks);
+        Facts { page: leaf.sheet.page, kind: *kind, person: Person::of(&found), asks, labels, count: count(&leaf.sheet) }
     };
     leaves.iter().zip(kinds).map(facts).collect()
 }
@@ -113,6 +114,7 @@ fn alone(
 ) -> Outcome {
     let mut found = Candidates::default();
     read_in_order(leaves.iter(), rules, &mut found);
+    heed_the_form(reading, kinds, &mut found);
     let Some(mut record) = build::record(&found, rules) else {
         return nothing(
             reading,
@@ -147,6 +149,7 @@ fn several(
         // A cover page may name the patients of all.
         found.all.retain(|candidate| is_of_providers(candidate.field));
         read_in_order(document.pages.iter().filter_map(|at| leaves.get(*at)), rules, &mut found);
+        heed_the_form(reading, kinds, &mut found);
         let pages = numbers(reading, &document.pages);
         let Some(mut record) = build::record(&found, rules) else {
             let text = format!("{pages}: no patient, no birth date and no reason can be read");
@@ -177,6 +180,28 @@ fn read_in_order<'a>(leaves: impl Iterator<Item = &'a Leaf>, rules: &FaxRules, f
             first = false;
         }
     }
+}
+
+/// What a form asks outweighs what the pages that came with it say: a note has a complaint and a plan of its own.
+fn heed_the_form(reading: &Reading, kinds: &[(PageKind, Vec<String>)], found: &mut Candidates) {
+    let of_kind = |wanted: &[PageKind]| -> Vec<u32> {
+        let pages = reading.pages.iter().zip(kinds).filter(|(_, (kind, _))| wanted.contains(kind));
+        pages.map(|(page, _)| page.number).collect()
+    };
+    let forms = of_kind(&[PageKind::Referral]);
+    let enclosed = of_kind(&[PageKind::Lab, PageKind::Note, PageKind::InsuranceCard]);
+    let asked: Vec<Field> =
+        found.all.iter().filter(|one| forms.contains(&one.page)).map(|one| one.field).filter(|field| is_asked(*field)).collect();
+    found.all.retain(|one| !enclosed.contains(&one.page) || !asked.contains(&one.field));
+}
+
+/// Whether a field says what is asked, or who asks whom.
+fn is_asked(field: Field) -> bool {
+    let asks = matches!(
+        field,
+        Field::Specialty | Field::Priority | Field::Reason | Field::Diagnosis | Field::Procedure | Field::AuthoredAt
+    );
+    asks || is_of_providers(field)
 }
 
 fn is_of_providers(field: Field) -> bool {

@@ -66,7 +66,7 @@ pub(super) fn kind(sheet: &Sheet, marks: &Marks, shape: &Shape) -> (PageKind, Ve
         .map(|words| {
             let (mut count, mut evidence) = words.counted(&lines);
             if words.kind == PageKind::Referral {
-                let asks = asks(marks);
+                let asks = asks(marks).len();
                 count += asks + 2 * usize::from(shape.letter);
                 evidence.extend((asks > 0).then(|| format!("{asks} labels of a request")));
                 evidence.extend(shape.letter.then(|| "a letter".to_owned()));
@@ -111,8 +111,8 @@ fn has(line: &[String], phrase: &[String]) -> bool {
     line.windows(phrase.len().max(1)).any(|words| words == phrase)
 }
 
-/// How many different labels of a request a page has.
-fn asks(marks: &Marks) -> usize {
+/// The different labels of a request that a page has, by number.
+pub(super) fn asks(marks: &Marks) -> BTreeSet<u8> {
     let asks = |meaning: Meaning| {
         matches!(
             meaning,
@@ -131,6 +131,5 @@ fn asks(marks: &Marks) -> usize {
                 | Meaning::Authorization
         )
     };
-    let found = marks.labels.iter().filter(|label| asks(label.meaning)).map(|label| label.meaning as u8);
-    found.collect::<BTreeSet<u8>>().len()
+    marks.labels.iter().filter(|label| asks(label.meaning)).map(|label| label.meaning as u8).collect()
 }

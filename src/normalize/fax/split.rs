@@ -5,6 +5,8 @@
 //! is, each document has its own referral, and nothing stands between; whatever else looks like two patients is a proposal. A page without
 //! a name belongs to the page before it as long as the fax is about one patient, which nearly all are.
 
+use std::collections::BTreeSet;
+
 use super::{
     candidates::{Candidates, Field, Rank},
     choose::{self, Choice},
@@ -22,6 +24,9 @@ const GIVEN_ALIKE_MIN: f64 = 0.7;
 const NAME_OTHER_MAX: f64 = 0.6;
 /// Two birth dates that differ in so many characters are two.
 const BIRTH_OTHER_MIN: usize = 2;
+
+/// A page without a patient that has so many labels of the form before it is that form once more, filled in for who knows whom.
+const FORM_AGAIN_MIN: usize = 3;
 
 /// A value as it was read, and how surely.
 type Read = (String, f32);
@@ -41,6 +46,8 @@ pub(super) struct Facts {
     pub(super) person: Person,
     /// The specialty that it asks for, where that is plain.
     pub(super) asks: Option<String>,
+    /// The labels of a request that it has.
+    pub(super) labels: BTreeSet<u8>,
     /// "Page 2 of 3", printed by whoever wrote it.
     pub(super) count: Option<(u32, u32)>,
 }
@@ -55,6 +62,8 @@ pub(super) struct Document {
     pub(super) strangers: Vec<usize>,
     person: Person,
     asks: Option<String>,
+    /// The labels of its first form.
+    labels: BTreeSet<u8>,
     forms: usize,
 }
 
@@ -119,7 +128,13 @@ impl Division {
             Some(None) => {
                 let before = self.documents[last].pages.last().filter(|before| **before + 1 == at);
                 let counted = page.count.zip(before.and_then(|before| facts[*before].count));
-                if !counted.is_some_and(|((number, of), (before, of_before))| of == of_before && number == before + 1) {
+                let follows = counted.is_some_and(|((number, of), (before, of_before))| of == of_before && number == before + 1);
+                let same_labels = self.documents[last].labels.intersection(&page.labels).count();
+                if page.kind == PageKind::Referral && !follows && same_labels >= FORM_AGAIN_MIN {
+                    self.doubts.push(format!("page {} is a form once more, and it cannot be read for whom", page.page));
+                    return self.begin(at, page);
+                }
+                if !follows {
                     self.loose.push(at);
                 }
                 self.add(last, at, page);
@@ -135,14 +150,14 @@ impl Division {
                 self.begin(at, page);
             }
             Some(Some(Likeness::Unclear))
-                if page.kind == PageKind::Referral && page.person.is_sure() && self.documents[last].forms > 0 =>
+                if page.kind == PageKind::Referral && page.person.is_whole() && self.documents[last].forms > 0 =>
             {
                 self.doubts.push(format!("page {} may be about the patient of the pages before it or about another", page.page));
                 self.begin(at, page);
             }
             Some(Some(Likeness::Same | Likeness::Unclear)) => {
                 self.add(last, at, page);
-                if page.person.is_sure() {
+                if page.person.is_whole() {
                     self.documents[last].strangers.push(at);
                 }
             }
@@ -173,6 +188,9 @@ impl Division {
         if page.kind == PageKind::Referral {
             document.forms += 1;
             document.asks = document.asks.take().or_else(|| page.asks.clone());
+            if document.labels.is_empty() {
+                document.labels.clone_from(&page.labels);
+            }
         }
     }
 
@@ -250,6 +268,10 @@ impl Person {
 
     fn is_nobody(&self) -> bool {
         self.family.is_none() && self.birth.is_none()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.family.is_some() && self.birth.is_some()
     }
 
     /// Whether name and birth date are read so surely that they can tell two patients apart.

@@ -18,12 +18,13 @@ use crate::{
         acknowledgement::fields_to_confirm,
         hl7_answer::{AnswerSettings, preview},
     },
-    config::{Config, InboundChannel, SettingsSources},
+    config::{Config, Documents, InboundChannel, SettingsSources},
     engine::interpret::{self, MailReading, Unread},
     ids::ChannelName,
     message::Protocol,
     normalize::{
-        Kind, Outcome, fax,
+        Kind, Outcome,
+        fax::{self, FaxRules},
         hl7::{self, Hl7Rules},
     },
     protocols::{hl7::split_messages, pages::is_document},
@@ -117,6 +118,12 @@ impl Rules {
         }
     }
 
+    fn fax_rules(&self) -> FaxRules {
+        let usual = Documents::default();
+        let documents = self.channel.as_ref().map_or(&usual, |channel| &channel.documents);
+        interpret::fax_rules(&self.config, documents, Timestamp::now(), None)
+    }
+
     fn answer_settings(&self) -> AnswerSettings {
         self.channel.as_ref().map_or_else(AnswerSettings::default, interpret::answer_settings)
     }
@@ -138,7 +145,7 @@ impl Rules {
     async fn document(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
         let pool = ReaderPool::new(ReaderOptions::default());
         let reading = pool.read(bytes).await.context("cannot read the document")?;
-        let outcome = fax::normalize(&reading, &interpret::fax_rules(&self.config.settings, Timestamp::now(), None));
+        let outcome = fax::normalize(&reading, &self.fax_rules());
         Ok(with_acknowledgement(outcome))
     }
 
@@ -148,6 +155,7 @@ impl Rules {
             reader: &reader,
             key: None,
             settings: &self.config.settings,
+            documents: self.fax_rules(),
             // `senders` of a mailbox are mail addresses; who sent the mail is known from the mail.
             hl7: Hl7Rules { senders: Vec::new(), ..self.hl7_rules() },
             now: Timestamp::now(),

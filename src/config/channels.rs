@@ -12,17 +12,18 @@ use super::{
     checks::{self, Site},
     document::Document,
     effective::{EffectiveEntry, entries_of},
-    keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, Shape},
+    keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, LABELS, Shape},
+    labels,
     mistake::{Mistake, Place},
-    model::{Acknowledge, Directory, DirectoryEntry, InboundChannel, Route, RouteTarget},
+    model::{Acknowledge, Directory, DirectoryEntry, Documents, InboundChannel, Route, RouteTarget},
     profiles::{self, ChannelProfile, ProfileFile},
     resolve, settings, tls,
     walk::{Walker, nearest, plain},
 };
-use crate::{ids::ChannelName, inbound::InboundConfig, outbound::OutboundConfig};
+use crate::{ids::ChannelName, inbound::InboundConfig, normalize::fax::Labels, outbound::OutboundConfig};
 
 /// Files of `site/` that are known.
-const SITE_FILES: [&str; 1] = ["directory"];
+const SITE_FILES: [&str; 2] = ["directory", "labels"];
 /// The longest channel name, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -31,6 +32,7 @@ pub(super) struct Loaded {
     pub(super) inbound: BTreeMap<ChannelName, InboundChannel>,
     pub(super) outbound: BTreeMap<ChannelName, OutboundConfig>,
     pub(super) directory: Directory,
+    pub(super) labels: Arc<Labels>,
     pub(super) entries: Vec<EffectiveEntry>,
     pub(super) warnings: Vec<Mistake>,
 }
@@ -45,6 +47,8 @@ pub(super) struct ChannelFile {
 pub(super) struct Files {
     pub(super) channels: Vec<ChannelFile>,
     pub(super) directory: Option<Document>,
+    /// What this site's forms call things.
+    pub(super) labels: Option<Document>,
     /// The shared profiles of `site/profiles/`.
     pub(super) profiles: Vec<ProfileFile>,
     /// Whether a directory file is there at all, readable or not.
@@ -61,6 +65,8 @@ struct InboundFile {
     route: Route,
     #[serde(default)]
     forward: Vec<RouteTarget>,
+    #[serde(default)]
+    documents: Documents,
     #[serde(flatten)]
     profile: ChannelProfile,
 }
@@ -80,6 +86,10 @@ pub(super) fn load(settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> 
     }
     if let Some(directory) = &files.directory {
         check(directory, &DIRECTORY, settings.site, mistakes);
+    }
+    if let Some(table) = &files.labels {
+        check(table, &Shape::Table(LABELS), settings.site, mistakes);
+        labels::check(table, mistakes);
     }
     profiles::check(&files, settings.site, mistakes);
     resolve::check(&files, folder, &settings.settings.data, mistakes);
@@ -137,9 +147,11 @@ fn read(folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Files> {
     let path = site.join("directory.toml");
     let directory_is_there = path.exists();
     let directory = if directory_is_there { parse(&path, mistakes) } else { None };
+    let path = site.join("labels.toml");
+    let labels = if path.exists() { parse(&path, mistakes) } else { None };
     let profiles = toml_files(&site.join("profiles")).unwrap_or_default();
     let profiles = profiles.into_iter().map(|(name, path)| ProfileFile { name, document: parse(&path, mistakes) }).collect();
-    Some(Files { channels, directory, profiles, directory_is_there })
+    Some(Files { channels, directory, labels, profiles, directory_is_there })
 }
 
 fn parse(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Document> {
@@ -174,6 +186,7 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         inbound: BTreeMap::new(),
         outbound: BTreeMap::new(),
         directory: Directory::default(),
+        labels: Labels::shipped(),
         entries: Vec::new(),
         warnings: Vec::new(),
     };
@@ -185,12 +198,14 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         loaded.warnings.extend(tls::warnings(document, data));
         let (shape, prefix) = (Shape::Table(CHANNEL), format!("channel.{}", file.name));
         if document.root.get(&["inbound"]).is_some() {
-            let InboundFile { inbound, acknowledge, mut route, mut forward, profile } =
+            let InboundFile { inbound, acknowledge, mut route, mut forward, documents, profile } =
                 deserialize(document, &shape, data, mistakes)?;
             route.specialty.values_mut().chain(&mut route.default).chain(&mut forward).for_each(RouteTarget::complete);
             let profiles = profile.resolve(&shared).map_err(|mistake| mistakes.push(mistake)).ok()?;
             let profiles = Arc::new(profiles);
-            loaded.inbound.insert(name.clone(), InboundChannel { name, inbound, acknowledge, route, forward, profiles });
+            loaded
+                .inbound
+                .insert(name.clone(), InboundChannel { name, inbound, acknowledge, route, forward, documents, profiles });
             loaded.entries.extend(entries_of(document, &Shape::Table(INBOUND_CHANNEL), &prefix, data));
         } else {
             let OutboundFile { outbound } = deserialize(document, &shape, data, mistakes)?;
@@ -204,6 +219,11 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
             complete(entry, settings.site);
         }
         loaded.entries.extend(entries_of(document, &DIRECTORY, "directory", data));
+    }
+    if let Some(document) = &files.labels {
+        let shape = Shape::Table(LABELS);
+        loaded.labels = Arc::new(Labels::with(deserialize(document, &shape, data, mistakes)?));
+        loaded.entries.extend(entries_of(document, &shape, "labels", data));
     }
     Some(loaded)
 }

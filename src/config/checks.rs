@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use phonenumber::{Mode, country};
 
-use crate::{normalize::hl7, referral::checks::npi_is_sound};
+use crate::{
+    normalize::{fax, hl7},
+    referral::checks::npi_is_sound,
+};
 
 /// What a check may need to know of the site.
 #[derive(Clone, Copy)]
@@ -30,6 +33,17 @@ fn complain(message: impl Into<String>, help: impl Into<String>) -> Result<(), C
 pub(super) fn one_line(text: &str, _: Site) -> Result<(), Complaint> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         return complain("must be one line of text", "write it without line breaks, and not empty");
+    }
+    Ok(())
+}
+
+/// What a form calls something: it is looked for among at most seven words of a page.
+pub(super) fn label(text: &str, _: Site) -> Result<(), Complaint> {
+    if fax::folded(text).chars().count() < 2 || text.split_whitespace().count() > fax::LABEL_WORDS_MAX {
+        return complain(
+            "cannot be found on a page",
+            format!("write the words of the form, two letters at least and {} words at most", fax::LABEL_WORDS_MAX),
+        );
     }
     Ok(())
 }

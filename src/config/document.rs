@@ -126,6 +126,11 @@ impl Node {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
 
+    /// Whether it says `true`.
+    pub(super) fn is_true(&self) -> bool {
+        matches!(self.value, Value::Boolean(true))
+    }
+
     /// The text, when it is one.
     pub(super) fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    document::{Document, Value},
+    document::{Document, Node},
     mistake::{Mistake, Place},
 };
 
@@ -36,7 +36,7 @@ impl Rules<'_> {
     }
 
     fn is_true(&self, path: &[&str]) -> bool {
-        self.document.root.get(path).is_some_and(|node| matches!(node.value, Value::Boolean(true)))
+        self.document.root.get(path).is_some_and(Node::is_true)
     }
 
     fn place(&self, path: &[&str]) -> Place {
@@ -61,7 +61,7 @@ impl Rules<'_> {
                 "one of [inbound.mllp], [inbound.folder], [inbound.mailbox], [outbound.email], [outbound.fax], [outbound.mllp]",
             ),
             (false, true) => {
-                for table in ["acknowledge", "route", "forward"] {
+                for table in ["acknowledge", "route", "forward", "documents"] {
                     if self.has(&[table]) {
                         self.complain(
                             &[table],
@@ -93,6 +93,9 @@ impl Rules<'_> {
                 "says in the clear, and [inbound.mllp.tls] says encrypted",
                 "remove one of the two",
             );
+        }
+        if self.has(&["documents"]) {
+            self.complain(&["documents"], "has no meaning for an HL7 channel: it takes no faxes", "remove it");
         }
         if self.has(&["acknowledge", "to"]) {
             self.complain(

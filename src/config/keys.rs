@@ -9,6 +9,7 @@ use super::{
     checks::{self, Check},
     profiles,
 };
+use crate::normalize::fax;
 
 /// What a value must be.
 pub(super) enum Shape {
@@ -106,6 +107,7 @@ pub(super) const CHANNEL: &[Key] = &[
     optional("acknowledge", Shape::Table(ACKNOWLEDGE)),
     optional("route", Shape::Table(ROUTE)),
     default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("documents", Shape::Table(DOCUMENTS)),
     optional("profile", profiles::CHANNEL_PROFILE),
     optional("map", profiles::MAP),
     optional("accept", profiles::ACCEPT),
@@ -117,6 +119,7 @@ pub(super) const INBOUND_CHANNEL: &[Key] = &[
     default("acknowledge", Shape::Table(ACKNOWLEDGE), "{}"),
     default("route", Shape::Table(ROUTE), "{}"),
     default("forward", Shape::List(&Shape::Table(ROUTE_TARGET)), "[]"),
+    optional("documents", Shape::Table(DOCUMENTS)),
     optional("profile", profiles::CHANNEL_PROFILE),
     optional("map", profiles::MAP),
     optional("accept", profiles::ACCEPT),
@@ -175,6 +178,14 @@ const MAILBOX: &[Key] = &[
     default("stable_after_seconds", FRACTIONAL_SECONDS, "1.0"),
     default("poll_seconds", FRACTIONAL_SECONDS, "5.0"),
     default("mail_bytes_max", BYTES, "67_108_864"),
+];
+
+/// `[documents]`: how faxes of a folder or mailbox are read.
+const DOCUMENTS: &[Key] = &[
+    default("review_below", Shape::Number(0.5, 1.0), "0.95"),
+    optional("date_order", Shape::OneOf(&["month-first", "day-first"])),
+    default("own_names", TEXTS, "[]"),
+    default("read_first", Shape::Boolean, "false"),
 ];
 
 const OUTBOUND: &[Key] =
@@ -239,6 +250,18 @@ const ROUTE: &[Key] = &[
 ];
 
 const ROUTE_TARGET: &[Key] = &[required("through", Shape::Channel), optional("to", Shape::DirectoryEntry)];
+
+/// `channels/site/labels.toml`
+pub(super) const LABELS: &[Key] =
+    &[default("label", Shape::List(&Shape::Table(LABEL)), "[]"), default("section", Shape::List(&Shape::Table(SECTION)), "[]")];
+
+const VARIANTS: Shape = Shape::List(&Shape::Checked(checks::label));
+const LABEL: &[Key] = &[
+    required("meaning", Shape::OneOf(fax::MEANINGS)),
+    default("colon", Shape::Boolean, "false"),
+    required("variants", VARIANTS),
+];
+const SECTION: &[Key] = &[required("subject", Shape::OneOf(fax::SUBJECTS)), required("variants", VARIANTS)];
 
 /// `channels/site/directory.toml`: a map of these.
 pub(super) const DIRECTORY: Shape = Shape::Map(&Shape::Table(DIRECTORY_ENTRY));

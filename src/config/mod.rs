@@ -22,6 +22,7 @@ mod document;
 mod doors;
 mod effective;
 mod keys;
+mod labels;
 mod mapping;
 mod mistake;
 mod model;
@@ -38,11 +39,13 @@ pub use args::{SettingsArgs, SettingsSources};
 pub use effective::{Effective, EffectiveEntry};
 pub use mistake::{ConfigErrors, Mistake, Place};
 pub use model::{
-    Acknowledge, AcknowledgeMode, Config, Directory, DirectoryEntry, InboundChannel, Limits, LogFormat, PositiveAnswer, Route,
-    RouteBy, RouteTarget, Settings,
+    Acknowledge, AcknowledgeMode, Config, Directory, DirectoryEntry, Documents, InboundChannel, Limits, LogFormat,
+    PositiveAnswer, Route, RouteBy, RouteTarget, Settings,
 };
 
 use std::collections::BTreeMap;
+
+use crate::normalize::fax::Labels;
 
 impl Settings {
     /// The engine's settings alone, for commands that need no channels.
@@ -72,11 +75,11 @@ impl Config {
         let (loaded, mut mistakes) = settings::load(sources);
         let channels = channels::load(&loaded, &mut mistakes);
         ConfigErrors::none_of(mistakes)?;
-        let channels::Loaded { inbound, outbound, directory, entries: channel_entries, warnings } =
+        let channels::Loaded { inbound, outbound, directory, labels, entries: channel_entries, warnings } =
             channels.expect("channels are there when there was no mistake");
         let mut entries = loaded.entries;
         entries.extend(channel_entries);
-        Ok((Self { settings: loaded.settings, inbound, outbound, directory }, Effective { entries, warnings }))
+        Ok((Self { settings: loaded.settings, inbound, outbound, directory, labels }, Effective { entries, warnings }))
     }
 
     /// The documented defaults without any channel, for what needs no channels folder.
@@ -84,6 +87,12 @@ impl Config {
     pub fn defaults() -> Self {
         let (loaded, mistakes) = settings::load(&SettingsSources::default());
         debug_assert!(mistakes.is_empty(), "the defaults are right");
-        Self { settings: loaded.settings, inbound: BTreeMap::new(), outbound: BTreeMap::new(), directory: Directory::default() }
+        Self {
+            settings: loaded.settings,
+            inbound: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            directory: Directory::default(),
+            labels: Labels::shipped(),
+        }
     }
 }

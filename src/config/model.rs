@@ -7,7 +7,12 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::{ids::ChannelName, inbound::InboundConfig, normalize::hl7::Profiles, outbound::OutboundConfig};
+use crate::{
+    ids::ChannelName,
+    inbound::InboundConfig,
+    normalize::{DateOrder, fax::Labels, hl7::Profiles},
+    outbound::OutboundConfig,
+};
 
 /// Everything a site configured, checked: every name resolves.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub struct Config {
     pub outbound: BTreeMap<ChannelName, OutboundConfig>,
     /// Who can be sent something.
     pub directory: Directory,
+    /// What forms call things: the shipped table with the site's own before it.
+    pub labels: Arc<Labels>,
 }
 
 /// The engine's settings: defaults, then `loopline.toml`, then `LOOPLINE_…`, then flags; the later wins.
@@ -82,9 +89,9 @@ pub struct Limits {
     pub reader_workers: usize,
     /// Address space of a worker process.
     pub reader_memory_bytes_max: u64,
-    /// CPU seconds a worker may spend on one document.
+    /// CPU seconds a worker may spend on one page of a document.
     pub reader_cpu_seconds_max: u64,
-    /// Wall seconds a document may take.
+    /// Wall seconds a page of a document may take.
     pub reader_wall_seconds_max: u64,
     /// Pages of one document.
     pub reader_pages_max: u32,
@@ -130,8 +137,30 @@ pub struct InboundChannel {
     pub route: Route,
     /// Where every referral of the channel is handed on to, whoever is asked about it.
     pub forward: Vec<RouteTarget>,
+    /// Folder and mailbox: how their documents are read.
+    pub documents: Documents,
     /// HL7: what its senders do differently.
     pub profiles: Arc<Profiles>,
+}
+
+/// `[documents]`: how the faxes of a folder or mailbox are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Documents {
+    /// A field that is less likely right than this is marked for review, 0.5 to 1.
+    pub review_below: f32,
+    /// Which comes first in `03/04/1956`; absent: what people of the site's region write.
+    pub date_order: Option<DateOrder>,
+    /// Names of the practice that runs the engine: a form with one of them at its head is not its sender's.
+    pub own_names: Vec<String>,
+    /// Whether what waits in this channel is read before what waits in others.
+    pub read_first: bool,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self { review_below: 0.95, date_order: None, own_names: Vec::new(), read_first: false }
+    }
 }
 
 /// `[acknowledge]`

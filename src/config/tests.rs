@@ -9,7 +9,7 @@ use super::{
     Config, ConfigErrors, Limits, LogFormat, Settings, SettingsSources,
     keys::{self, Key, Need, Shape},
 };
-use crate::{inbound::InboundConfig, outbound::OutboundConfig};
+use crate::{inbound::InboundConfig, normalize::DateOrder, outbound::OutboundConfig};
 
 const MLLP: &str = "[inbound.mllp]\nlisten = \"127.0.0.1:2575\"\n";
 const EMAIL_OUT: &str = "[outbound.email]\nfrom = \"referrals@loopline.example\"\nmaildir = \"mail-out\"\n";
@@ -224,6 +224,47 @@ fn keys_that_a_door_would_ignore_are_refused() {
     assert_one(&mistakes, &["scans.toml:5:6: acknowledge.to: needs the outbound channel"]);
     assert_one(&mistakes, &["scans.toml:6:12: acknowledge.senders.0"]);
     assert_eq!(mistakes.len(), 3);
+}
+
+#[test]
+fn how_documents_are_read_is_a_table_of_channels_that_take_them() {
+    let site = whole_site();
+    site.write("channels/ehr.toml", &format!("{MLLP}[documents]\n"));
+    site.write(
+        "channels/scans.toml",
+        "[inbound.folder]\npath = \"fax-in\"\n[documents]\nreview_below = 2\ndate_order = \"dmy\"\n",
+    );
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["ehr.toml:3:2: documents: has no meaning for an HL7 channel"]);
+    assert_one(&mistakes, &["scans.toml:4:16: documents.review_below"]);
+    assert_one(&mistakes, &["scans.toml:5:14: documents.date_order", "day-first"]);
+    assert_eq!(mistakes.len(), 3);
+    site.write("channels/ehr.toml", MLLP);
+    site.write(
+        "channels/scans.toml",
+        "[inbound.folder]\npath = \"fax-in\"\n[documents]\nreview_below = 0.9\ndate_order = \"day-first\"\n",
+    );
+    let config = site.load().unwrap();
+    let documents = |name: &str| config.inbound[&crate::ids::ChannelName::new(name)].documents.clone();
+    assert_eq!((documents("scans").review_below, documents("scans").date_order), (0.9, Some(DateOrder::DayFirst)));
+    assert_eq!((documents("ehr").review_below, documents("ehr").date_order), (0.95, None));
+}
+
+#[test]
+fn what_a_sites_forms_call_things_is_checked_whole() {
+    let site = whole_site();
+    site.write(
+        "channels/site/labels.toml",
+        "[[label]]\nmeaning = \"birth-dat\"\nvariants = [\"born on\", \"-\"]\n[[label]]\nmeaning = \"sex\"\nvariants = [\"Born: on\"]\n",
+    );
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["labels.toml:2:11: label.0.meaning", "birth-date"]);
+    assert_one(&mistakes, &["labels.toml:3:24: label.0.variants.1", "two letters at least"]);
+    assert_one(&mistakes, &["labels.toml:6:13: label.1.variants.0: stands for birth-dat already"]);
+    assert_eq!(mistakes.len(), 3);
+    site.write("channels/site/labels.toml", "[[label]]\nmeaning = \"birth-date\"\nvariants = [\"hatched\"]\n");
+    let shipped = format!("{:?}", crate::normalize::fax::Labels::shipped()).len();
+    assert!(format!("{:?}", site.load().unwrap().labels).len() > shipped);
 }
 
 const MLLP_OUT: &str = "[outbound.mllp]\nhost = \"127.0.0.1\"\nport = 6661\n";
@@ -481,6 +522,7 @@ fn the_description_and_the_types_agree() {
     assert_agrees::<crate::outbound::mllp::MllpConfig>(channel(&["outbound", "mllp"]), &[("host", "\"a\""), ("port", "6661")]);
     assert_agrees::<super::Acknowledge>(channel(&["acknowledge"]), &[]);
     assert_agrees::<super::Route>(channel(&["route"]), &[]);
+    assert_agrees::<super::Documents>(channel(&["documents"]), &[]);
     let Shape::Map(Shape::Table(entry)) = &keys::DIRECTORY else { panic!("the directory is a map of tables") };
     assert_agrees::<super::DirectoryEntry>(entry, &[("name", "\"a\"")]);
 }

@@ -460,4 +460,4 @@ pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
 pub(super) const SENDER: &str = "sender";
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

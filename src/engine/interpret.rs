@@ -16,10 +16,10 @@ pub(crate) use self::mail::MailReading;
 use super::{Context, decide::Found};
 use crate::{
     compose::hl7_answer::AnswerSettings,
-    config::{Config, InboundChannel, Settings},
+    config::{Config, Documents, InboundChannel, Settings},
     message::{Message, Protocol},
     normalize::{
-        Kind, Outcome,
+        DateOrder, Kind, Outcome,
         email::{self, MailLimits},
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
@@ -100,7 +100,7 @@ pub(super) async fn interpret(
             context.underway.end(message.id);
             let reading = reading?;
             let documents = message.split.as_ref().map(|split| split.documents.clone());
-            let rules = FaxRules { documents, ..fax_rules(&config.settings, message.received_at, Some(&context.key)) };
+            let rules = FaxRules { documents, ..fax_rules(config, &channel.documents, message.received_at, Some(&context.key)) };
             let mut found = parted(guarded(|| fax::normalize(&reading, &rules))?);
             let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
             found.iter_mut().for_each(|one| one.is_answered = !is_answer);
@@ -111,6 +111,7 @@ pub(super) async fn interpret(
                 reader: &context.reader,
                 key: Some(&context.key),
                 settings: &config.settings,
+                documents: fax_rules(config, &channel.documents, message.received_at, Some(&context.key)),
                 // `senders` of a mailbox are mail addresses; who sent the mail is known from the mail.
                 hl7: Hl7Rules { senders: Vec::new(), ..hl7_rules(config, channel, message.received_at) },
                 now: message.received_at,
@@ -143,10 +144,14 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
 }
 
 /// How a fax is read. `key`: of the tokens on pages of ours that come back.
-pub(crate) fn fax_rules(settings: &Settings, received_at: Timestamp, key: Option<&TokenKey>) -> FaxRules {
+pub(crate) fn fax_rules(config: &Config, documents: &Documents, received_at: Timestamp, key: Option<&TokenKey>) -> FaxRules {
+    let settings = &config.settings;
     FaxRules {
         region: settings.region.clone(),
-        date_order: fax::DateOrder::of_region(&settings.region),
+        date_order: documents.date_order.unwrap_or_else(|| DateOrder::of_region(&settings.region)),
+        review_below: documents.review_below,
+        own_names: documents.own_names.clone(),
+        labels: Arc::clone(&config.labels),
         key: key.cloned(),
         ..FaxRules::on(today(settings, received_at))
     }

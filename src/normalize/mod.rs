@@ -7,6 +7,10 @@ pub mod fax;
 pub mod hl7;
 pub mod reply;
 
+mod date_order;
+
+pub use date_order::DateOrder;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 

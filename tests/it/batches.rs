@@ -1,14 +1,18 @@
 //! Faxes of several documents, and the same fax sent once more: through the folder and the real reader process.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Mutex};
 
+use loopline::reader::{Progress, ReaderOptions, ReaderPool};
 use serde_json::Value;
 
 use crate::harness::{Site, wait_for};
 
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fax").join(name)).unwrap()
+}
+
 fn fax(site: &Site, name: &str) {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fax").join(name);
-    site.drop_file(&format!("fax-in/{name}"), &fs::read(fixture).unwrap());
+    site.drop_file(&format!("fax-in/{name}"), &fixture(name));
 }
 
 /// The message of a file, once it rests in a state and whatever is owed is sent.
@@ -56,8 +60,8 @@ fn a_batch_becomes_a_referral_for_each_patient_and_what_is_not_plain_waits_for_a
     assert_eq!((pages(ottoline), pages(rufus)), (vec![2, 3], vec![4]));
     assert_eq!((&ottoline["held"], &rufus["held"]), (&Value::Null, &Value::Null));
     assert_eq!(rufus["referring"]["phones"][0]["number"], "+15035550140");
-    // Our own cover page, and the patient's pages behind it.
-    assert_eq!((sent(&site, ottoline, "confirmation-request"), sent(&site, rufus, "confirmation-request")), (vec![3], vec![2]));
+    // Our own two pages, and the patient's behind them.
+    assert_eq!((sent(&site, ottoline, "confirmation-request"), sent(&site, rufus, "confirmation-request")), (vec![4], vec![3]));
     assert_eq!((sent(&site, ottoline, "acknowledgement").len(), sent(&site, rufus, "acknowledgement").len()), (1, 1));
 
     fax(&site, "batch-unsure.tif");
@@ -112,4 +116,19 @@ fn a_fax_sent_once_more_is_held_and_told_of_as_the_first_until_a_person_says() {
     said(&site, &["referrals", "settle", again["id"].as_str().unwrap(), "merge", reference]);
     let stands = site.referrals().into_iter().find(|one| one["id"] == first["id"]).unwrap();
     assert_eq!((pages(&stands).len(), stands["sources"].as_array().unwrap().len()), (5, 2), "its pages do not go out twice");
+}
+
+#[tokio::test]
+async fn the_reading_of_a_fax_of_several_pages_tells_how_far_it_is() {
+    let pool = ReaderPool::new(ReaderOptions {
+        executable: env!("CARGO_BIN_EXE_loopline").into(),
+        workers: 1,
+        ..ReaderOptions::default()
+    });
+    let told = Mutex::new(Vec::new());
+    let reading =
+        pool.read_telling(fixture("batch-unsure.tif").into(), &|progress| told.lock().unwrap().push(progress)).await.unwrap();
+    assert_eq!(reading.pages.len(), 3);
+    assert!(reading.pages.iter().all(|page| page.look.is_some()));
+    assert_eq!(*told.lock().unwrap(), [1, 2, 3].map(|page| Progress { page, pages: 3 }));
 }

@@ -143,6 +143,11 @@ fn the_streams_of_python_hl7_send() {
 }
 
 #[test]
+fn what_hl7apy_writes_is_read() {
+    a_client_sends("python_hl7apy_client.py", Chopped::BothWays);
+}
+
+#[test]
 fn the_client_of_medplum_sends() {
     a_client_sends("medplum_client.mjs", Chopped::BothWays);
 }

@@ -16,7 +16,7 @@ use crate::{
 const CHANGE: &[u8] = b"MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|P|R||||REF-1\rPRD|RT|Ames^Dora\r\
     PID|1||7^^^CEDAR^MR||Lee^Leslie||19341101\r";
 
-fn context(folder: &std::path::Path, config: Config) -> Context {
+pub(in super::super) fn context(folder: &std::path::Path, config: Config) -> Context {
     std::fs::create_dir(folder).unwrap();
     let options = StoreOptions { folder: folder.to_owned(), index_cache_bytes: 1_048_576 };
     Context {

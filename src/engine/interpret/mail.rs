@@ -9,13 +9,13 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{super::decide::Found, Unread, fax_rules, guarded, parted};
+use super::{super::decide::Found, Unread, guarded, parted};
 use crate::{
     config::Settings,
     normalize::{
         Event, Kind, Outcome,
         email::{self, Doubt, MailLimits, MailOutcome, MailRules, Part},
-        fax,
+        fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
     protocols::hl7::split_messages,
@@ -34,6 +34,8 @@ pub(crate) struct MailReading<'a> {
     pub(crate) key: Option<&'a TokenKey>,
     /// The site's region and time zone.
     pub(crate) settings: &'a Settings,
+    /// How attached documents are read.
+    pub(crate) documents: FaxRules,
     /// How attached HL7 messages are read.
     pub(crate) hl7: Hl7Rules,
     /// When the mail came.
@@ -115,8 +117,7 @@ impl MailReading<'_> {
             Err(ReadError::Refused { code, message }) => return Ok(vec![unknown(part, &code, &message)]),
             Err(error) => return self.given_up(part, error.into()).map(|found| vec![found]),
         };
-        let rules = fax_rules(self.settings, self.now, self.key);
-        let outcome = match guarded(|| fax::normalize(&reading, &rules)) {
+        let outcome = match guarded(|| fax::normalize(&reading, &self.documents)) {
             Ok(outcome) => outcome,
             Err(unread) => return self.given_up(part, unread).map(|found| vec![found]),
         };

@@ -25,10 +25,7 @@ pub use self::{
     bounce::Report,
     read::{Mail, MailLimits, Part, read},
 };
-use super::{
-    Bounce, Kind, Outcome,
-    reply::{DateOrder, read_reply},
-};
+use super::{Bounce, DateOrder, Kind, Outcome, reply::read_reply};
 use crate::{
     ids::DeliveryId,
     referral::{Problem, Reference, Reply, ReplyOutcome, Token, TokenKey},

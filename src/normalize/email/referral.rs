@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use regex::Regex;
 
 use crate::{
-    normalize::reply::DateOrder,
+    normalize::DateOrder,
     referral::{Code, Coverage, Evidence, HeldReason, IsoDate, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex},
 };
 

@@ -2,26 +2,7 @@
 
 use jiff::civil::Date;
 
-/// Which comes first in `03/04/1956`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum DateOrder {
-    /// Month first, as in the United States.
-    #[default]
-    MonthFirst,
-    /// Day first, as nearly everywhere else.
-    DayFirst,
-}
-
-impl DateOrder {
-    /// What people of a region write: the month comes first in the United States and what belongs to them alone.
-    #[must_use]
-    pub fn of_region(region: &str) -> Self {
-        match region {
-            "US" | "PR" | "GU" | "VI" | "AS" | "MP" => Self::MonthFirst,
-            _ => Self::DayFirst,
-        }
-    }
-}
+use crate::normalize::DateOrder;
 
 /// A date that was read.
 #[derive(Clone, Copy, PartialEq, Debug)]

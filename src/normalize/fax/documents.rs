@@ -32,7 +32,7 @@ pub(super) struct Leaf {
 impl Leaf {
     fn of(page: &PageReading, rules: &FaxRules) -> Self {
         let sheet = Sheet::of(page);
-        let marks = Marks::of(&sheet);
+        let marks = Marks::of(&sheet, &rules.labels);
         let shape = Shape::of(&sheet, &marks, rules);
         Self { sheet, marks, shape }
     }

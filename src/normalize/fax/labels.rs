@@ -1,6 +1,6 @@
-//! Finding labels: which words of a page name a field, by the table in `labels.toml`.
+//! Finding labels: which words of a page name a field, by the table in `labels.toml` and what a site adds to it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
@@ -79,13 +79,78 @@ pub(super) enum Subject {
     Clinical,
 }
 
-#[derive(Deserialize)]
-struct Table {
+/// The words of a label, at most.
+pub const LABEL_WORDS_MAX: usize = 7;
+
+/// The words of [`Meaning`], as tables of labels write them.
+pub const MEANINGS: &[&str] = &[
+    "patient-name",
+    "patient-family",
+    "patient-given",
+    "patient-phone",
+    "patient-mobile",
+    "patient-work-phone",
+    "patient-mrn",
+    "family-name",
+    "given-name",
+    "middle-name",
+    "birth-date",
+    "sex",
+    "address",
+    "city",
+    "state",
+    "postal-code",
+    "city-state-zip",
+    "email",
+    "payer",
+    "member-id",
+    "group",
+    "secondary",
+    "referring-name",
+    "referring-signature",
+    "referring-npi",
+    "referring-organization",
+    "referring-phone",
+    "referring-fax",
+    "referred-name",
+    "referred-to",
+    "referred-organization",
+    "referred-phone",
+    "referred-fax",
+    "specialty",
+    "priority",
+    "reason",
+    "diagnoses",
+    "procedures",
+    "authorization",
+    "allergies",
+    "medications",
+    "remarks",
+    "authored-at",
+    "name",
+    "organization",
+    "npi",
+    "phone",
+    "fax",
+    "cover-to",
+    "cover-from",
+    "pages",
+    "other-person",
+    "ignore",
+];
+/// The words of [`Subject`].
+pub const SUBJECTS: &[&str] = &["patient", "insurance", "secondary-insurance", "referring", "referred-to", "other", "clinical"];
+
+/// A table of labels, as its file says it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelFile {
     label: Vec<LabelEntry>,
     section: Vec<SectionEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LabelEntry {
     meaning: Meaning,
     #[serde(default)]
@@ -93,36 +158,63 @@ struct LabelEntry {
     variants: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SectionEntry {
     subject: Subject,
     variants: Vec<String>,
 }
 
+#[derive(Clone, Debug)]
 struct Variant<T> {
     folded: String,
     of: T,
     colon: bool,
 }
 
-struct Variants {
+/// What forms call things. Of two entries that fit equally well the first one counts.
+#[derive(Clone, Debug)]
+pub struct Labels {
     labels: Vec<Variant<Meaning>>,
     sections: Vec<Variant<Subject>>,
 }
 
-static VARIANTS: LazyLock<Variants> = LazyLock::new(|| {
-    let table: Table = toml::from_str(include_str!("labels.toml")).expect("the table is part of the program and a test reads it");
-    let labels = table.label.into_iter().flat_map(|entry| {
-        entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.meaning, colon: entry.colon })
-    });
-    let sections = table.section.into_iter().flat_map(|entry| {
-        entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.subject, colon: false })
-    });
-    Variants { labels: labels.collect(), sections: sections.collect() }
-});
+impl Labels {
+    /// The table that is part of the program.
+    #[must_use]
+    pub fn shipped() -> Arc<Self> {
+        static SHIPPED: LazyLock<Arc<Labels>> = LazyLock::new(|| {
+            let table =
+                toml::from_str(include_str!("labels.toml")).expect("the table is part of the program and a test reads it");
+            Arc::new(Labels::of(table))
+        });
+        Arc::clone(&SHIPPED)
+    }
+
+    /// The shipped table with a site's own before it: what the site says of the same words stands.
+    #[must_use]
+    pub fn with(own: LabelFile) -> Self {
+        let mut all = Self::of(own);
+        let shipped = Self::shipped();
+        all.labels.extend(shipped.labels.iter().cloned());
+        all.sections.extend(shipped.sections.iter().cloned());
+        all
+    }
+
+    fn of(table: LabelFile) -> Self {
+        let labels = table.label.into_iter().flat_map(|entry| {
+            entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.meaning, colon: entry.colon })
+        });
+        let sections = table.section.into_iter().flat_map(|entry| {
+            entry.variants.into_iter().map(move |text| Variant { folded: fold(&text), of: entry.subject, colon: false })
+        });
+        Self { labels: labels.collect(), sections: sections.collect() }
+    }
+}
 
 /// Letters and digits alone, in one case, with the characters that OCR confuses made one.
-pub(super) fn fold(text: &str) -> String {
+#[must_use]
+pub fn fold(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
             '|' | '!' => Some('l'),
@@ -184,22 +276,22 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    pub(super) fn of(sheet: &Sheet) -> Self {
+    pub(super) fn of(sheet: &Sheet, table: &Labels) -> Self {
         let mut labels = Vec::new();
         let mut headings = Vec::new();
         for (at, segment) in sheet.segments.iter().enumerate() {
-            if let Some(subject) = heading(sheet, at) {
+            if let Some(subject) = heading(sheet, at, table) {
                 headings.push(Heading { subject, segment: at, area: segment.area });
             }
-            labels.extend(labels_in(sheet, at));
+            labels.extend(labels_in(sheet, at, table));
         }
-        join_broken(sheet, &mut labels);
+        join_broken(sheet, table, &mut labels);
         labels.retain(|label| {
             // "Insurance" alone above labelled lines is a heading, not a label with a value below.
             label.colon
                 || !headings
                     .iter()
-                    .any(|heading| heading.segment == label.segment && announces(sheet, &labels_at(sheet, heading)))
+                    .any(|heading| heading.segment == label.segment && announces(sheet, table, &labels_at(sheet, heading)))
         });
         Self { labels, headings }
     }
@@ -221,8 +313,8 @@ impl Marks {
 }
 
 /// Whether the segments right under a heading carry labels of their own.
-fn announces(sheet: &Sheet, below: &[usize]) -> bool {
-    below.iter().any(|&at| labels_in(sheet, at).iter().any(|label| label.from == 0))
+fn announces(sheet: &Sheet, table: &Labels, below: &[usize]) -> bool {
+    below.iter().any(|&at| labels_in(sheet, at, table).iter().any(|label| label.from == 0))
 }
 
 fn labels_at(sheet: &Sheet, heading: &Heading) -> Vec<usize> {
@@ -243,23 +335,23 @@ fn labels_at(sheet: &Sheet, heading: &Heading) -> Vec<usize> {
 }
 
 /// A whole segment that is a section's title.
-fn heading(sheet: &Sheet, at: usize) -> Option<Subject> {
+fn heading(sheet: &Sheet, at: usize, table: &Labels) -> Option<Subject> {
     let segment = sheet.segments.get(at)?;
     if segment.words.len() > 6 {
         return None;
     }
     let text = fold(&segment.text());
-    let best = VARIANTS.sections.iter().map(|variant| (likeness(&text, &variant.folded), variant.of));
+    let best = table.sections.iter().map(|variant| (likeness(&text, &variant.folded), variant.of));
     best.filter(|(like, _)| *like >= LIKENESS_MIN).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, subject)| subject)
 }
 
 /// Every label that a segment holds, from the left, the longest match at each place.
-fn labels_in(sheet: &Sheet, at: usize) -> Vec<Label> {
+fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
     let Some(segment) = sheet.segments.get(at) else { return Vec::new() };
     let mut found = Vec::new();
     let mut from = 0;
     while from < segment.words.len() {
-        match longest(&segment.words, from) {
+        match longest(&segment.words, from, table) {
             Some((meaning, to, colon, exact)) => {
                 let area = Area::around(segment.words.get(from..to).unwrap_or_default());
                 found.push(Label { meaning, segment: at, from, to, below: None, area, colon, exact });
@@ -294,10 +386,10 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
 }
 
 /// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.
-fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize, bool, bool)> {
+fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option<(Meaning, usize, bool, bool)> {
     let mut best: Option<(f64, Meaning, usize, bool, bool)> = None;
     let mut text = String::new();
-    for to in from + 1..=words.len().min(from + 7) {
+    for to in from + 1..=words.len().min(from + LABEL_WORDS_MAX) {
         let last = words.get(to - 1)?;
         text.push_str(&fold(&last.text));
         if text.is_empty() {
@@ -306,7 +398,7 @@ fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize
         let ends = last.text.ends_with([':', ';']);
         let next = words.get(to).is_some_and(|word| matches!(word.text.as_str(), ":" | ";"));
         let colon = ends || next;
-        for variant in &VARIANTS.labels {
+        for variant in &table.labels {
             if variant.colon && !colon {
                 continue;
             }
@@ -333,7 +425,7 @@ fn longest(words: &[crate::reader::Word], from: usize) -> Option<(Meaning, usize
 }
 
 /// A label that is broken over two lines of one cell: "Ordering" above "provider:".
-fn join_broken(sheet: &Sheet, labels: &mut Vec<Label>) {
+fn join_broken(sheet: &Sheet, table: &Labels, labels: &mut Vec<Label>) {
     for (at, upper) in sheet.segments.iter().enumerate() {
         if upper.words.len() > 3 || labels.iter().any(|label| label.segment == at && label.colon) {
             continue;
@@ -350,7 +442,7 @@ fn join_broken(sheet: &Sheet, labels: &mut Vec<Label>) {
             continue;
         }
         let words: Vec<_> = upper.words.iter().chain(&lower.words).cloned().collect();
-        if let Some((meaning, to, true, exact)) = longest(&words, 0)
+        if let Some((meaning, to, true, exact)) = longest(&words, 0, table)
             && to == words.len()
         {
             labels.retain(|label| label.segment != under && label.segment != at);
@@ -376,10 +468,18 @@ mod tests {
     #[test]
     fn the_table_of_labels_reads_and_names_nothing_twice_with_two_meanings() {
         let mut seen = std::collections::BTreeMap::new();
-        for variant in &VARIANTS.labels {
+        for variant in &Labels::shipped().labels {
             if let Some(other) = seen.insert((variant.folded.clone(), variant.colon), variant.of) {
                 assert_eq!(other, variant.of, "{} has two meanings", variant.folded);
             }
         }
+    }
+
+    #[test]
+    fn every_meaning_has_its_word_and_no_other_word_is_named() {
+        let named = |why: String| why.split('`').skip(3).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let unknown = |text: &str| toml::from_str::<LabelFile>(text).unwrap_err().message().to_owned();
+        assert_eq!(named(unknown("[[label]]\nmeaning = \"?\"\nvariants = []\n")), MEANINGS);
+        assert_eq!(named(unknown("[[section]]\nsubject = \"?\"\nvariants = []\n")), SUBJECTS);
     }
 }

@@ -9,8 +9,8 @@
 //!
 //! `documents` does so for each document of the fax: `kinds` says what kind each page is, `split` which pages are about one patient.
 //!
-//! What forms call things is in `labels.toml`, what payers and specialties there are in `lists.toml`, what pages call themselves in
-//! `kinds.toml`.
+//! What forms call things is in `labels.toml` and, before it, in the site's own table; what payers and specialties there are in `lists.toml`,
+//! what pages call themselves in `kinds.toml`.
 //!
 //! # Design notes
 //! A wrong value that nobody is asked to look at is the worst that can happen, a value marked though it is right only costs a glance.
@@ -39,8 +39,8 @@ mod subjects;
 #[cfg(test)]
 mod tests;
 
-pub use dates::DateOrder;
 pub(crate) use documents::SPLIT_PROPOSED;
+pub use labels::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS, fold as folded};
 pub(crate) use returned::OTHER_PAGES;
 
 use candidates::Candidates;
@@ -48,7 +48,9 @@ use labels::Marks;
 use layout::Sheet;
 use places::Shape;
 
-use super::{Kind, Outcome};
+use std::sync::Arc;
+
+use super::{DateOrder, Kind, Outcome};
 use crate::{
     reader::Reading,
     referral::{Problem, TokenKey},
@@ -68,6 +70,8 @@ pub struct FaxRules {
     pub region: String,
     /// A field less sure than this is marked for review.
     pub review_below: f32,
+    /// What forms call things.
+    pub labels: Arc<Labels>,
     /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
     pub own_names: Vec<String>,
     /// How a person said that the pages belong together, by page numbers; absent: as the pages themselves say.
@@ -92,6 +96,7 @@ impl Default for FaxRules {
             date_order: DateOrder::MonthFirst,
             region: "US".to_owned(),
             review_below: 0.95,
+            labels: Labels::shipped(),
             own_names: Vec::new(),
             documents: None,
             key: None,

@@ -593,3 +593,19 @@ fn the_order_of_a_date_is_the_regions() {
     assert_eq!(born(&record), "1956-04-03");
     assert_eq!(DateOrder::of_region("US"), DateOrder::MonthFirst);
 }
+
+#[test]
+fn what_a_site_calls_things_counts_before_the_built_in_words() {
+    let drawn = "Child called: Lee, Leslie\nHatched on: 11/01/1934\nChart: follow-up of a murmur";
+    let read = |labels: &str| {
+        let labels = std::sync::Arc::new(Labels::with(toml::from_str(labels).unwrap()));
+        normalize(&Reading { pages: vec![page(1, drawn)], problems: Vec::new() }, &FaxRules { labels, ..rules() }).record
+    };
+    assert!(read("").is_none(), "the built-in table knows neither");
+    let own = "[[label]]\nmeaning = \"patient-name\"\nvariants = [\"child called\"]\n\
+               [[label]]\nmeaning = \"birth-date\"\nvariants = [\"hatched on\"]\n\
+               [[label]]\nmeaning = \"reason\"\nvariants = [\"chart\"]\n";
+    let record = read(own).unwrap();
+    assert_eq!((name(&record), born(&record)), (("Lee", "Leslie"), "1934-11-01"));
+    assert_eq!(record.request.reason.as_deref(), Some("follow-up of a murmur"));
+}

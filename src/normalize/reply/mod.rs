@@ -19,6 +19,7 @@ use self::{
     dates::Day,
     statements::{Clause, Meaning},
 };
+use super::DateOrder;
 use crate::referral::{Appointment, IsoDate, Reply, ReplyOutcome};
 
 /// Longer words are a letter, not an answer: a person reads it.
@@ -27,24 +28,6 @@ const WORDS_CHARACTERS_MAX: usize = 4_000;
 const SENTENCES_MAX: usize = 12;
 /// How much of the words is kept as the quote.
 const QUOTE_CHARACTERS_MAX: usize = 400;
-
-/// Which number stands first in `12/14/2026`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DateOrder {
-    /// Month, day, year: the United States.
-    MonthFirst,
-    /// Day, month, year: nearly everywhere else.
-    DayFirst,
-}
-
-impl DateOrder {
-    /// The order that people of a region (ISO 3166, `US`) write in.
-    #[must_use]
-    pub fn of_region(region: &str) -> Self {
-        let month_first = ["US", "PH", "PR", "GU", "AS", "VI", "MP"].iter().any(|known| region.eq_ignore_ascii_case(known));
-        if month_first { Self::MonthFirst } else { Self::DayFirst }
-    }
-}
 
 /// Reads the replier's own words (no quoted text). `sent_on` is the day they were written.
 #[must_use]

@@ -27,6 +27,7 @@ async fn read_with(reader: ReaderPool, mail: &str, trusted_sender: bool, last_at
         reader: &reader,
         key: Some(&key),
         settings: &settings,
+        documents: crate::normalize::fax::FaxRules { key: Some(key.clone()), ..Default::default() },
         hl7: Hl7Rules::default(),
         now: "2026-11-21T18:00:00Z".parse().unwrap(),
         trusted_sender,

@@ -79,3 +79,49 @@ fn check(message: &Message, documents: &[Vec<u32>]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::ChannelName,
+        message::Arrival,
+        referral::{FaxPage, PageKind},
+    };
+
+    fn message(documents: &[Option<u32>]) -> Message {
+        let arrival = Arrival {
+            channel: ChannelName::new("fax-in"),
+            protocol: Protocol::Document,
+            body: bytes::Bytes::from_static(b"fax"),
+            received_at: Timestamp::UNIX_EPOCH,
+            peer: None,
+            file: None,
+        };
+        let page = |(document, page): (&Option<u32>, u32)| FaxPage {
+            page,
+            kind: PageKind::Referral,
+            evidence: Vec::new(),
+            document: *document,
+        };
+        Message { pages: documents.iter().zip(1..).map(page).collect(), ..Message::received(&arrival) }
+    }
+
+    #[test]
+    fn a_proposal_is_taken_as_it_stands_and_a_page_belongs_to_one_document() {
+        let fax = message(&[None, Some(1), Some(2), Some(1)]);
+        assert_eq!(proposed(&fax), [vec![2, 4], vec![3]]);
+        assert!(check(&fax, &proposed(&fax)).is_ok());
+        assert!(check(&fax, &[vec![1, 2, 3, 4]]).is_ok());
+        for (wrong, why) in [
+            (vec![], "name the pages"),
+            (vec![vec![]], "name the pages"),
+            (vec![vec![5]], "no page 5"),
+            (vec![vec![2], vec![3, 2]], "twice"),
+        ] {
+            let told = check(&fax, &wrong).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+        assert!(check(&message(&[]), &proposed(&message(&[]))).is_err(), "nothing was proposed");
+    }
+}

@@ -158,7 +158,7 @@ fn several(
             continue;
         };
         let all = reading.pages.len();
-        let text = format!("it is {pages} of a fax of {all} pages with {} documents", division.documents.len());
+        let text = format!("it is {pages} of a fax of {all} pages; the others are not its patient's");
         record.problems.push(Problem::new("part-of-a-fax", text));
         items.push(with_pages(reading, kinds, &document.pages, Outcome::referral(record)));
     }

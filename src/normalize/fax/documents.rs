@@ -38,11 +38,16 @@ impl Leaf {
     }
 }
 
+/// What a page is. One with ink on it and not a word that can be read is not blank: it may be anything, and anybody's.
+fn kind(page: &PageReading, leaf: &Leaf) -> (PageKind, Vec<String>) {
+    let (kind, evidence) = kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape);
+    if kind == PageKind::Blank && page.look.is_some() { (PageKind::Continuation, Vec::new()) } else { (kind, evidence) }
+}
+
 /// The kinds of the pages, as far as their words tell.
 pub(super) fn pages(reading: &Reading, rules: &FaxRules) -> Vec<FaxPage> {
     let kind = |page: &PageReading| {
-        let leaf = Leaf::of(page, rules);
-        let (kind, evidence) = kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape);
+        let (kind, evidence) = kind(page, &Leaf::of(page, rules));
         FaxPage { page: page.number, kind, evidence, document: None }
     };
     reading.pages.iter().map(kind).collect()
@@ -51,8 +56,7 @@ pub(super) fn pages(reading: &Reading, rules: &FaxRules) -> Vec<FaxPage> {
 /// What a fax is that is none of our pages: a referral, several, a proposal, or nothing that refers anybody.
 pub(super) fn outcome(reading: &Reading, rules: &FaxRules) -> Outcome {
     let leaves: Vec<Leaf> = reading.pages.iter().map(|page| Leaf::of(page, rules)).collect();
-    let kinds: Vec<(PageKind, Vec<String>)> =
-        leaves.iter().map(|leaf| kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape)).collect();
+    let kinds: Vec<(PageKind, Vec<String>)> = reading.pages.iter().zip(&leaves).map(|(page, leaf)| kind(page, leaf)).collect();
     let facts = facts(&leaves, &kinds, rules);
     let mut division = match &rules.documents {
         Some(said) => Division::said(said, &facts),

@@ -1,7 +1,7 @@
 //! Faxes of several documents: what each page is, and which belong together.
 
 use super::*;
-use crate::referral::PageKind;
+use crate::referral::{Look, PageKind};
 
 const COVER: &str = "\
 FAX COVER SHEET
@@ -108,6 +108,17 @@ fn what_is_not_plain_is_proposed_and_the_reason_names_pages_alone() {
         assert!(told.contains(why) && !told.contains("Howard") && !told.contains("Lee"), "{told}");
         assert_eq!(homes(&outcome), documents, "{told}");
     }
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_not_blank_and_may_be_anybodys() {
+    let other = other_form();
+    let mut pages: Vec<PageReading> = (1_u32..).zip([FORM, "", &other]).map(|(number, drawn)| page(number, drawn)).collect();
+    let blank = normalize(&Reading { pages: pages.clone(), problems: Vec::new() }, &rules());
+    assert_eq!((proposal(&blank), kinds(&blank)[1], homes(&blank)), (None, PageKind::Blank, vec![1, 1, 2]));
+    pages[1].look = Look::of(&[7; Look::COLUMNS * Look::ROWS]);
+    let unreadable = normalize(&Reading { pages, problems: Vec::new() }, &rules());
+    assert!(proposal(&unreadable).unwrap().contains("page 2 without"));
 }
 
 #[test]

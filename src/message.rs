@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BodyId, ChannelName, MessageId, ReferralId},
     normalize::{Event, Kind},
-    referral::{Problem, ReturnedPage},
+    referral::{FaxPage, Problem, ReturnedPage, Split},
 };
 
 /// How the bytes of a message are to be read.
@@ -183,6 +183,13 @@ pub struct Message {
     /// The pages of ours that came back in it: what is ticked, and where something is written by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<ReturnedPage>,
+    /// What the pages of a fax are, and which of its documents each belongs to: as it was taken apart or, while it is held, as it is
+    /// proposed to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<FaxPage>,
+    /// How a person took it apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 impl Message {
@@ -212,6 +219,8 @@ impl Message {
             repeats: 0,
             problems: Vec::new(),
             returned: Vec::new(),
+            pages: Vec::new(),
+            split: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `loopline messages list | show | export | replay | dismiss`: where every message is, and why.
+//! `loopline messages list | show | export | split | replay | dismiss`: where every message is, and why.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{print, referrals::word, returned};
+use super::{pages, print, referrals::word, returned};
 use crate::{
     engine::admin::{Request, ask},
     ids::ChannelName,
@@ -28,6 +28,8 @@ pub enum MessagesCommand {
     Show(ShowArgs),
     /// Write what a message brought: its bytes as they arrived, or its document as a searchable PDF.
     Export(ExportArgs),
+    /// Take a fax apart that holds several documents: as it is proposed, or as you say; each becomes a referral of its own.
+    Split(pages::SplitArgs),
     /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
     /// Take a held or failed message off the list: a person looked, and it asks for nothing.
@@ -106,6 +108,18 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
                 print::json(&message);
             } else {
                 print::say(&format!("message {} is processed again", print::text(&message, "/id")));
+            }
+        }
+        MessagesCommand::Split(args) => {
+            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let message = ask(data, &Request::Split { id, documents: args.pages()?, by: args.by }).await?;
+            if args.json {
+                print::json(&message);
+            } else {
+                print::say(&format!(
+                    "message {} is taken apart; see what became of it: loopline messages show {0}",
+                    print::text(&message, "/id")
+                ));
             }
         }
         MessagesCommand::Dismiss(args) => {
@@ -189,12 +203,20 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     } else {
         let fields = found["message"].as_object().into_iter().flatten();
         let rows = fields
-            .filter(|(name, _)| *name != "problems" && *name != "returned")
+            .filter(|(name, _)| !["problems", "returned", "pages", "split"].contains(&name.as_str()))
             .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
+        if let Some(reading) = found.get("reading") {
+            print::say(&format!(
+                "it is being read: {} of {} pages are done",
+                print::text(reading, "/page"),
+                print::text(reading, "/pages")
+            ));
+        }
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
         }
+        pages::show(&found["message"]);
         returned::show(&found["message"]);
         if let Some(Value::String(answer)) = found.get("answer") {
             print::say(&format!("\nanswered:\n{answer}"));

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod deliveries;
 pub mod messages;
+mod pages;
 pub mod print;
 pub mod reader_worker;
 pub mod referrals;

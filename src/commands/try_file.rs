@@ -192,6 +192,7 @@ fn batch(items: Vec<Outcome>) -> anyhow::Result<Outcome> {
 
 /// Says in words what the sender of a fax or mail would be told; where it goes depends on the site's configuration.
 fn with_acknowledgement(mut outcome: Outcome) -> Outcome {
+    outcome.items = outcome.items.into_iter().map(with_acknowledgement).collect();
     if let (Kind::Referral, Some(record)) = (outcome.kind, &outcome.record) {
         let fields: Vec<String> = fields_to_confirm(record).into_iter().map(|field| field.label).collect();
         outcome.acknowledgement = Some(match fields.as_slice() {

@@ -89,9 +89,9 @@ pub struct Limits {
     pub reader_workers: usize,
     /// Address space of a worker process.
     pub reader_memory_bytes_max: u64,
-    /// CPU seconds a worker may spend on one document: a page takes about one.
+    /// CPU seconds a worker may spend on one page of a document.
     pub reader_cpu_seconds_max: u64,
-    /// Wall seconds a document may take.
+    /// Wall seconds a page of a document may take.
     pub reader_wall_seconds_max: u64,
     /// Pages of one document.
     pub reader_pages_max: u32,
@@ -112,8 +112,8 @@ impl Default for Limits {
         Self {
             reader_workers: 2,
             reader_memory_bytes_max: 1_073_741_824,
-            reader_cpu_seconds_max: 300,
-            reader_wall_seconds_max: 900,
+            reader_cpu_seconds_max: 60,
+            reader_wall_seconds_max: 120,
             reader_pages_max: 200,
             document_attempts_max: 2,
             delivery_attempts_max: 12,
@@ -153,11 +153,13 @@ pub struct Documents {
     pub date_order: Option<DateOrder>,
     /// Names of the practice that runs the engine: a form with one of them at its head is not its sender's.
     pub own_names: Vec<String>,
+    /// Whether what waits in this channel is read before what waits in others.
+    pub read_first: bool,
 }
 
 impl Default for Documents {
     fn default() -> Self {
-        Self { review_below: 0.95, date_order: None, own_names: Vec::new() }
+        Self { review_below: 0.95, date_order: None, own_names: Vec::new(), read_first: false }
     }
 }
 

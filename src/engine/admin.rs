@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, export, settle, stuck};
+use super::{Context, division, export, settle, stuck};
 use crate::{
     delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
@@ -97,6 +97,15 @@ pub enum Request {
     Replay {
         /// Its id.
         id: MessageId,
+    },
+    /// Take a fax apart.
+    Split {
+        /// The message's id.
+        id: MessageId,
+        /// The pages of each document; none: as it was proposed.
+        documents: Vec<Vec<u32>>,
+        /// Who decides.
+        by: String,
     },
     /// Take a held message off the list.
     Dismiss {
@@ -282,6 +291,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::SearchablePdf { id } => export::searchable(context, id).await,
         Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
+        Request::Split { id, documents, by } => to_value(&division::split(context, id, documents, &by).await?),
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
@@ -318,6 +328,9 @@ async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, S
     let store = &context.store;
     let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
     let mut value = json!({"message": to_value(&message)?});
+    if let Some(progress) = context.underway.of(id) {
+        value["reading"] = to_value(&progress)?;
+    }
     if let Some(answer) = &message.answer {
         let bytes = store.body(answer).await.map_err(|error| error.to_string())?.unwrap_or_default();
         value["answer"] = Value::String(String::from_utf8_lossy(&bytes).replace('\r', "\n"));

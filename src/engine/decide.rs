@@ -5,7 +5,7 @@
 
 mod acknowledging;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,10 +13,10 @@ use super::{Context, forward, referring, replies, route, suspension::Suspensions
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
-    ids::{ChannelName, ReferralId},
-    message::{Message, State},
+    ids::{BodyId, ChannelName, ReferralId},
+    message::{Message, Protocol, State},
     normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
+    referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
 
@@ -77,6 +77,8 @@ pub(super) struct Desk<'a> {
     keys_taken: BTreeMap<String, ReferralId>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
+    /// The page images of this message, whichever of its documents they belong to.
+    page_images: BTreeSet<BodyId>,
 }
 
 /// Decides what becomes of a message that holds these.
@@ -105,6 +107,7 @@ pub(super) fn decide(
         is_answered: found.iter().any(|one| one.is_answered),
         keys_taken: BTreeMap::new(),
         made_before: VecDeque::new(),
+        page_images: page_images(&found),
     };
     desk.made_before = std::mem::take(&mut desk.message.referrals).into();
     desk.message.kind = found.first().map(|first| first.outcome.kind);
@@ -112,6 +115,7 @@ pub(super) fn decide(
     desk.message.state = State::Processed;
     desk.message.reason = None;
     desk.message.returned.clear();
+    desk.message.pages.clear();
     for one in found {
         desk.take(one)?;
     }
@@ -127,9 +131,13 @@ impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
         let Found { outcome, keys, doubt, wait_seconds, is_answered: _ } = found;
         self.wait_seconds = wait_seconds;
-        let Outcome { kind, event, record, reply, bounce, problems, items, contents, .. } = outcome;
+        let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
+        // The pages of documents in a mail would be counted from one several times.
+        if self.message.protocol == Protocol::Document {
+            self.message.pages.extend(pages);
+        }
         let event = event.unwrap_or(Event::New);
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
         if let (true, Some(doubt)) = (moves_a_known_one, doubt) {
@@ -246,6 +254,11 @@ impl Desk<'_> {
 
     fn pending(&self, id: ReferralId) -> Option<&Referral> {
         self.decision.referrals.iter().map(|write| &write.referral).find(|referral| referral.id == id)
+    }
+
+    /// Whether this is a page that this very message brought, and not the one of its documents that is at hand.
+    pub(super) fn is_page_of_message(&self, attachment: &Attachment) -> bool {
+        attachment.page.is_some() && self.page_images.contains(&attachment.id)
     }
 
     /// Whether this very message was taken into account before: it is replayed.
@@ -399,6 +412,11 @@ impl Desk<'_> {
     }
 }
 
+fn page_images(found: &[Found]) -> BTreeSet<BodyId> {
+    let records = found.iter().filter_map(|one| one.outcome.record.as_ref());
+    records.flat_map(|record| &record.attachments).filter(|one| one.page.is_some()).map(|one| one.id.clone()).collect()
+}
+
 /// The delivery by which the specialist was asked, or is about to be.
 pub(super) fn asked(store: &Store, referral: ReferralId) -> Result<Option<Delivery>, StoreError> {
     let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
@@ -442,4 +460,4 @@ pub(super) fn suspended(entry: &str, reference: &Reference) -> String {
 pub(super) const SENDER: &str = "sender";
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

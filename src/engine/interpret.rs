@@ -95,8 +95,12 @@ pub(super) async fn interpret(
             Ok(vec![read_hl7(body, &rules)?])
         }
         Protocol::Document => {
-            let reading = context.reader.read(body.clone()).await?;
-            let rules = fax_rules(config, &channel.documents, message.received_at, Some(&context.key));
+            let reading =
+                context.reader.read_telling(body.clone(), &|progress| context.underway.tell(message.id, progress)).await;
+            context.underway.end(message.id);
+            let reading = reading?;
+            let documents = message.split.as_ref().map(|split| split.documents.clone());
+            let rules = FaxRules { documents, ..fax_rules(config, &channel.documents, message.received_at, Some(&context.key)) };
             let mut found = parted(read_fax(reading, rules).await?);
             let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
             found.iter_mut().for_each(|one| one.is_answered = !is_answer);
@@ -159,8 +163,18 @@ pub(crate) fn fax_rules(config: &Config, documents: &Documents, received_at: Tim
     }
 }
 
-/// What a document holds, one by one: several pages of ours that came back in one fax are as many replies.
-fn parted(outcome: Outcome) -> Vec<Found> {
+/// Why a fax waits for a person that may hold several documents.
+const TAKE_APART: &str =
+    "it may hold several documents: `loopline messages show` it, and take it apart by `loopline messages split`";
+
+/// What a document holds, one by one: several referrals in one fax, or several pages of ours that came back, which are as many replies.
+/// What only may be several documents is nothing yet but a proposal to a person.
+fn parted(mut outcome: Outcome) -> Vec<Found> {
+    if outcome.problems.iter().any(|problem| problem.code == fax::SPLIT_PROPOSED) {
+        let (problems, pages) = (std::mem::take(&mut outcome.problems), std::mem::take(&mut outcome.pages));
+        let proposal = Outcome { problems, pages, ..Outcome::of(Kind::Unknown) };
+        return vec![Found { doubt: Some(TAKE_APART), ..Found::of(proposal) }];
+    }
     if outcome.kind != Kind::Batch {
         return vec![Found::of(outcome)];
     }
@@ -170,6 +184,7 @@ fn parted(outcome: Outcome) -> Vec<Found> {
         outcome.items.into_iter().map(|item| Found { doubt: with_others(&item).then_some(look), ..Found::of(item) }).collect();
     if let Some(first) = found.first_mut() {
         first.outcome.problems.extend(outcome.problems);
+        first.outcome.pages = outcome.pages;
     }
     found
 }

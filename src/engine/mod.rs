@@ -6,13 +6,14 @@
 //!
 //! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
 //! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands. `left_out` keeps what a change does
-//! not mention, `checked` takes the page back on which a sender checked what was read, `export` makes searchable copies.
+//! not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax apart, `checked` takes the page back on which a sender checked what was read, `export` makes searchable copies.
 
 pub mod admin;
 mod checked;
 mod corrections;
 mod decide;
 pub mod deliver;
+mod division;
 mod doors;
 mod export;
 mod forward;
@@ -23,8 +24,10 @@ mod left_out;
 mod letters;
 mod lines;
 pub mod process;
+mod progress;
 mod referring;
 mod replies;
+mod resent;
 pub mod retry;
 mod route;
 mod sameness;
@@ -72,6 +75,7 @@ pub struct Context {
     /// Makes and verifies reply tokens.
     pub key: TokenKey,
     suspensions: suspension::Suspensions,
+    underway: progress::Underway,
     config: Arc<RwLock<Arc<Config>>>,
     addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
     turned_away: Arc<Mutex<BTreeMap<ChannelName, BTreeMap<&'static str, u64>>>>,
@@ -140,6 +144,7 @@ impl Engine {
             reader,
             key,
             suspensions: suspension::Suspensions::default(),
+            underway: progress::Underway::default(),
             config: Arc::new(RwLock::new(Arc::new(config))),
             addresses: Arc::default(),
             turned_away: Arc::default(),

@@ -2,8 +2,15 @@
 //!
 //! The attempt is counted durably before the content is opened, so a document that kills the engine is set aside after
 //! `document_attempts_max` attempts instead of killing it for ever.
+//!
+//! # Design notes
+//! What is oldest is read first, except that channels with `read_first` go before the others: a practice gives stat referrals a fax number
+//! of their own. How urgent a fax is cannot be seen without reading it, and reading it is nearly all there is to do with it.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -18,7 +25,7 @@ use super::{
 use crate::{
     config::{Config, InboundChannel},
     delivery::{Delivery, Purpose},
-    ids::MessageId,
+    ids::{ChannelName, MessageId},
     inbound::{InboundConfig, folder},
     message::{Acknowledgement, Message, Protocol, State},
     normalize::Kind,
@@ -28,16 +35,20 @@ use crate::{
 
 /// How often a message is decided again when what it was decided from changed meanwhile.
 const TRIES_MAX: u32 = 8;
+/// How far down the queue what is to be read first is looked for.
+const QUEUE_LOOKED_AT_MAX: usize = 2_000;
 /// How long a message waits when the means to read it are missing.
 const MEANS_PAUSE_SECONDS: i64 = 30;
 
 /// Processes what is due until told to stop, then lets what was begun finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    station::run(Arc::new(Processing { context }), shutdown).await;
+    station::run(Arc::new(Processing { context, waiting: Mutex::default() }), shutdown).await;
 }
 
 struct Processing {
     context: Context,
+    /// The channels of what is due, so that they are asked of the store once.
+    waiting: Mutex<BTreeMap<MessageId, ChannelName>>,
 }
 
 impl Work for Processing {
@@ -53,7 +64,15 @@ impl Work for Processing {
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> Result<(Vec<MessageId>, Option<Timestamp>), StoreError> {
-        self.context.store.due_messages(now, limit)
+        let config = self.context.config();
+        if !config.inbound.values().any(|channel| channel.documents.read_first) {
+            return self.context.store.due_messages(now, limit);
+        }
+        let (due, next) = self.context.store.due_messages(now, limit.max(QUEUE_LOOKED_AT_MAX))?;
+        let more = due.len() > limit;
+        let mut due = self.first_things_first(&config, due)?;
+        due.truncate(limit);
+        Ok((due, if more { Some(now) } else { next }))
     }
 
     async fn attempt(&self, id: MessageId) -> Result<(), StoreError> {
@@ -86,6 +105,23 @@ impl Work for Processing {
 }
 
 impl Processing {
+    /// What is due, that of the channels that are read first before the rest, otherwise in its order.
+    fn first_things_first(&self, config: &Config, mut due: Vec<MessageId>) -> Result<Vec<MessageId>, StoreError> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let still: BTreeSet<MessageId> = due.iter().copied().collect();
+        waiting.retain(|id, _| still.contains(id));
+        for id in &due {
+            if !waiting.contains_key(id)
+                && let Some(message) = self.context.store.message(*id)?
+            {
+                waiting.insert(*id, message.channel);
+            }
+        }
+        let channel = |id: &MessageId| waiting.get(id).and_then(|name| config.inbound.get(name));
+        due.sort_by_cached_key(|id| !channel(id).is_some_and(|channel| channel.documents.read_first));
+        Ok(due)
+    }
+
     async fn finish(
         &self,
         config: &Config,
@@ -182,4 +218,43 @@ fn nothing_read(message: &Message, found: &[Found]) -> Option<String> {
         told.push(format!("and {} more of the kind", problems.len() - TOLD_MAX));
     }
     Some(told.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::SettingsSources, engine::decide::tests::context, message::Arrival, store::NewMessage};
+
+    #[tokio::test]
+    async fn what_comes_by_a_channel_that_is_read_first_goes_before_what_waits_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("channels")).unwrap();
+        for (name, more) in [("faxes", ""), ("stat-faxes", "[documents]\nread_first = true\n")] {
+            let text = format!("[inbound.folder]\npath = \"{name}\"\n{more}");
+            std::fs::write(folder.path().join(format!("channels/{name}.toml")), text).unwrap();
+        }
+        let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
+        let context = context(&folder.path().join("data"), Config::load(&sources).unwrap());
+        let mut ids = Vec::new();
+        for (number, channel) in ["faxes", "faxes", "faxes", "stat-faxes", "faxes"].into_iter().enumerate() {
+            let body = bytes::Bytes::from(format!("fax {number}"));
+            let received_at = Timestamp::now() - SignedDuration::from_secs(60 - i64::try_from(number).unwrap());
+            let channel = ChannelName::new(channel);
+            let arrival =
+                Arrival { channel, protocol: Protocol::Document, body: body.clone(), received_at, peer: None, file: None };
+            let message = Message::received(&arrival);
+            ids.push(message.id);
+            context.store.insert(NewMessage { message, body, repeat_key: None, control_key: None }).await.unwrap();
+            // Ids of one millisecond are in no order.
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        let processing = Processing { context: context.clone(), waiting: Mutex::default() };
+        let (due, next) = processing.due(Timestamp::now(), 3).unwrap();
+        assert_eq!(due.len(), 3);
+        assert!(due[0] == ids[3] && next.is_some(), "the stat fax is the first of five");
+        let (all, _) = processing.due(Timestamp::now(), 100).unwrap();
+        let rest: Vec<MessageId> = all.into_iter().filter(|id| *id != ids[3]).collect();
+        assert!(rest == [ids[0], ids[1], ids[2], ids[4]], "the others keep their order");
+        context.store.close().await;
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     decide::{Desk, asked_desks},
-    left_out, replies, route,
+    left_out, replies, resent, route,
     sameness::{self, same_patient},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{MessageId, ReferralId},
     message::Protocol,
-    referral::{HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
+    referral::{Attachment, HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
     store::{DeliveryFilter, StoreError},
 };
 
@@ -39,9 +39,13 @@ pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Res
     }
     let (mut record, mut taken) = (record, keys.to_vec());
     find_twin(desk, &mut record, &mut taken)?;
+    let earlier = resent::find(desk, &mut record, &mut taken)?;
     let mut referral = new_referral(desk, record);
     ask_or_hold(desk, &mut referral)?;
-    desk.acknowledge(Some(&referral));
+    match earlier {
+        Some(earlier) => desk.acknowledge_again(&referral, earlier.id),
+        None => desk.acknowledge(Some(&referral)),
+    }
     desk.write_new(referral, taken);
     Ok(())
 }
@@ -78,7 +82,7 @@ fn known_of_patient(
 fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
     let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
     let stands = std::mem::take(&mut known.record);
-    known.record = merged(&stands, record, &corrected(&known));
+    known.record = merged(&stands, record, &corrected(&known), |_| false);
     if ended_by_person {
         known.record.hold(HeldReason::Rejected);
         let text = "a person had rejected it, and the sender sent it again: confirm it, or reject it again";
@@ -177,7 +181,7 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: Other
     // A document that is read anew says all there is; so does the message that the record is from.
     let is_change = desk.message().protocol == Protocol::Hl7 && !replayed;
     let record = if is_change { left_out::filled(&stands, record) } else { record };
-    known.record = merged(&stands, record, &corrected(&known));
+    known.record = merged(&stands, record, &corrected(&known), |page| replayed && desk.is_page_of_message(page));
     if same_content(&stands, &known.record) {
         // Some give every retransmission a new control id: the sender is told again, nothing else follows.
         desk.problem("repeat-delivery", "the same was sent before under another control id: nothing follows from it");
@@ -419,8 +423,9 @@ fn same_content(one: &Record, other: &Record) -> bool {
     bare(one) == bare(other)
 }
 
-/// The new record, with what only we, the specialist or a person here know of the old one.
-fn merged(old: &Record, new: Record, corrected: &[String]) -> Record {
+/// The new record, with what only we, the specialist or a person here know of the old one. `is_moved`: a page that belongs to another
+/// document of the fax by now.
+fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&Attachment) -> bool) -> Record {
     let mut merged = with_corrections(old, new, corrected);
     merged.identifiers.filler = old.identifiers.filler.clone().or(merged.identifiers.filler);
     merged.appointment = merged.appointment.or_else(|| old.appointment.clone());
@@ -438,7 +443,7 @@ fn merged(old: &Record, new: Record, corrected: &[String]) -> Record {
         }
     }
     for attachment in &old.attachments {
-        if !merged.attachments.contains(attachment) {
+        if !is_moved(attachment) && !merged.attachments.iter().any(|kept| kept.id == attachment.id) {
             merged.attachments.push(attachment.clone());
         }
     }

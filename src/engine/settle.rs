@@ -16,7 +16,7 @@ use super::{
     decide::{asked, asked_desks},
     forward,
     interpret::today,
-    replies, route,
+    replies, resent, route,
     sameness::{hold_as_twin, likeness_key, twin},
 };
 use crate::{
@@ -199,6 +199,10 @@ impl<'a> Settlement<'a> {
                 "a reply waits ({}): say what it means, by `reply`, or put it aside, by `set-aside`",
                 pending.why
             )));
+        }
+        if fields.is_empty() {
+            self.decision.deliveries.extend(resent::owed_acknowledgement(&self.context.config(), &self.referral, self.entry.at));
+            resent::settled(&mut self.referral.record);
         }
         let record = &mut self.referral.record;
         let marked: BTreeSet<&str> = record.review.iter().map(String::as_str).collect();
@@ -423,8 +427,14 @@ impl<'a> Settlement<'a> {
             )));
         }
         let read_version = Some(stays.version);
-        for attachment in &self.referral.record.attachments {
-            if !stays.record.attachments.contains(attachment) {
+        // The pages of a fax that was sent twice would go out twice; the second scan stays with the referral that is merged away.
+        let new = if resent::brings_nothing_new(&self.referral.record, &stays.record) {
+            &[][..]
+        } else {
+            &self.referral.record.attachments
+        };
+        for attachment in new {
+            if !stays.record.attachments.iter().any(|kept| kept.id == attachment.id) {
                 stays.record.attachments.push(attachment.clone());
             }
         }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::BodyId,
     ids::DeliveryId,
-    referral::{Attachment, Problem, Record, Reply},
+    referral::{Attachment, FaxPage, Problem, Record, Reply},
 };
 
 /// What a message turned out to be.
@@ -101,6 +101,9 @@ pub struct Outcome {
     /// What was tolerated or wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// What the pages of a fax are, and which of its documents each belongs to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<FaxPage>,
     /// The messages of a batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Outcome>,
@@ -121,6 +124,7 @@ impl Outcome {
             bounce: None,
             acknowledgement: None,
             problems: Vec::new(),
+            pages: Vec::new(),
             items: Vec::new(),
             contents: Vec::new(),
         }
@@ -134,8 +138,15 @@ impl Outcome {
 
     /// Keeps content with the outcome and names it as an attachment.
     pub fn attach(&mut self, name: Option<String>, media_type: &str, content: Bytes) -> Attachment {
-        let attachment =
-            Attachment { id: BodyId::of(&content), name, media_type: media_type.to_owned(), bytes: content.len() as u64 };
+        let attachment = Attachment {
+            id: BodyId::of(&content),
+            name,
+            media_type: media_type.to_owned(),
+            bytes: content.len() as u64,
+            page: None,
+            kind: None,
+            look: None,
+        };
         self.contents.push(content);
         attachment
     }

@@ -14,14 +14,13 @@ mod wire;
 mod worker;
 
 pub use pool::{ReadError, ReaderOptions, ReaderPool};
-pub(crate) use read::BLANK_INK_MAX;
 pub use read::read_document;
 pub use worker::{WorkerLimits, serve};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::referral::Problem;
+use crate::referral::{Look, Problem};
 
 /// What was read of a document.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -30,6 +29,15 @@ pub struct Reading {
     pub pages: Vec<PageReading>,
     /// What was wrong with it: `blank-page`, `no-pages`, `pages-max`, …
     pub problems: Vec<Problem>,
+}
+
+/// How far the reading of a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The page that was read last, from 1.
+    pub page: u32,
+    /// How many there are.
+    pub pages: u32,
 }
 
 /// What was read of one page.
@@ -49,6 +57,9 @@ pub struct PageReading {
     pub words: Vec<Word>,
     /// The QR and bar codes.
     pub codes: Vec<MachineCode>,
+    /// What it looks like from afar; absent: nothing is on it.
+    #[serde(default)]
+    pub look: Option<Look>,
 }
 
 /// One word as it was recognized.

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    Reading,
+    Progress, Reading,
     last_words::LastWords,
     wire::{Answer, receive_answer, send_document},
 };
@@ -44,9 +44,9 @@ pub struct ReaderOptions {
     pub workers: usize,
     /// Address space of a worker.
     pub memory_bytes_max: u64,
-    /// CPU seconds for one document.
+    /// CPU seconds for one page of a document.
     pub cpu_seconds_max: u64,
-    /// Wall seconds for one document.
+    /// Wall seconds for one page of a document.
     pub wall_seconds_max: u64,
     /// Pages read of one document.
     pub pages_max: u32,
@@ -115,6 +115,14 @@ impl ReaderPool {
     /// # Errors
     /// [`ReadError`] says whether the document, its cost, or the machine is at fault.
     pub async fn read(&self, document: Bytes) -> Result<Reading, ReadError> {
+        self.read_telling(document, &|_| {}).await
+    }
+
+    /// Reads a document likewise, and tells how far it is, where it has several pages.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read_telling(&self, document: Bytes, tell: &(dyn Fn(Progress) + Sync)) -> Result<Reading, ReadError> {
         let shared = &self.shared;
         let _place = shared.places.acquire().await.expect("the semaphore is never closed");
         let mut worker = match self.take_idle() {
@@ -126,10 +134,10 @@ impl ReaderPool {
             }
         };
         let limit = Duration::from_secs(shared.options.wall_seconds_max);
-        let answer = match timeout(limit, worker.read(&document)).await {
-            Err(_) => return Err(ReadError::Timeout),
-            Ok(Err(error)) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
-            Ok(Ok(answer)) => answer,
+        let answer = match worker.read(&document, limit, shared.options.pages_max, tell).await {
+            Ok(None) => return Err(ReadError::Timeout),
+            Err(error) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
+            Ok(Some(answer)) => answer,
         };
         match answer {
             Answer::Reading(reading) => {
@@ -140,7 +148,7 @@ impl ReaderPool {
                 self.give_back(worker);
                 Err(ReadError::Refused { code, message })
             }
-            Answer::Ready { .. } | Answer::Unavailable { .. } => {
+            Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Progress(_) => {
                 Err(ReadError::Crashed("it gave an answer that is none".to_owned()))
             }
         }
@@ -196,7 +204,7 @@ impl Worker {
         match timeout(START_SECONDS_MAX, receive_answer(&mut worker.output)).await {
             Ok(Ok(Answer::Ready { missing })) => Ok((worker, missing)),
             Ok(Ok(Answer::Unavailable { message })) => Err(ReadError::Unavailable(message)),
-            Ok(Ok(Answer::Reading(_) | Answer::Refused { .. })) => {
+            Ok(Ok(Answer::Reading(_) | Answer::Refused { .. } | Answer::Progress(_))) => {
                 Err(ReadError::Unavailable("it is not a reader process".to_owned()))
             }
             Ok(Err(_)) => match worker.end().await {
@@ -207,10 +215,29 @@ impl Worker {
         }
     }
 
-    async fn read(&mut self, document: &[u8]) -> io::Result<Answer> {
+    /// Has the worker read a document; none: a page took longer than the limit. It may tell of so many pages, and no more.
+    async fn read(
+        &mut self,
+        document: &[u8],
+        limit: Duration,
+        pages_max: u32,
+        tell: &(dyn Fn(Progress) + Sync),
+    ) -> io::Result<Option<Answer>> {
         self.documents += 1;
-        send_document(&mut self.input, document).await?;
-        receive_answer(&mut self.output).await
+        match timeout(limit, send_document(&mut self.input, document)).await {
+            Ok(sent) => sent?,
+            Err(_) => return Ok(None),
+        }
+        for _ in 0..=pages_max {
+            let Ok(answer) = timeout(limit, receive_answer(&mut self.output)).await else { return Ok(None) };
+            match answer? {
+                Answer::Progress(progress) => tell(progress),
+                answer @ (Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Reading(_) | Answer::Refused { .. }) => {
+                    return Ok(Some(answer));
+                }
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "a reader process told of more pages than there can be"))
     }
 
     /// What it means that the pipes to this worker broke.

@@ -7,20 +7,23 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{MachineCode, PageReading, Reading, Word, born_digital, second_look::second_look};
+use super::{MachineCode, PageReading, Progress, Reading, Word, born_digital, second_look::second_look};
 use crate::{
     protocols::{
         codes,
         ocr::{Image, Layout, OcrError, OcrWord, Recognizer},
-        pages::{Document, Limits, PageImage, PagesError, Prepared, TextLayer, is_document, prepare, quarter_turns, unchanged},
+        pages::{
+            Document, Limits, PageImage, PagesError, Prepared, TextLayer, darkness, is_document, prepare, quarter_turns,
+            unchanged,
+        },
     },
-    referral::Problem,
+    referral::{Look, Problem},
 };
 
 /// How long one recognition of one page may take. A clean page takes less than half a second.
 pub(super) const PAGE_OCR_SECONDS_MAX: Duration = Duration::from_secs(20);
 /// Below this share of dark pixels a page shows nothing: a few specks, the edge of the glass.
-pub(crate) const BLANK_INK_MAX: f64 = 0.000_2;
+const BLANK_INK_MAX: f64 = 0.000_2;
 /// A page read with at least this mean confidence is upright: upside down, hardly a word is sure.
 const UPRIGHT_CONFIDENCE: f32 = 0.70;
 /// Words of one page that are looked at: a form has a few hundred.
@@ -35,11 +38,21 @@ const INCHES_A_METRE: f32 = 39.370_08;
 /// # Errors
 /// [`PagesError`]: nothing of it can be read. What is wrong with one page is a problem of the [`Reading`].
 pub fn read_document(bytes: &[u8], limits: Limits, recognizer: &mut Recognizer) -> Result<Reading, PagesError> {
+    read_telling(bytes, limits, recognizer, &mut |_| {})
+}
+
+/// Reads a document likewise, and tells after each page of several how far it is.
+pub(super) fn read_telling(
+    bytes: &[u8],
+    limits: Limits,
+    recognizer: &mut Recognizer,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Reading, PagesError> {
     let document = Document::open(bytes, limits)?;
     let mut reading = Reading::default();
     remark(&document, &mut reading.problems);
-    let first_error = read_pages(&document, &limits, recognizer, &mut reading);
-    read_files(&document, &limits, recognizer, &mut reading);
+    let first_error = read_pages(&document, &limits, recognizer, &mut reading, tell);
+    read_files(&document, &limits, recognizer, &mut reading, tell);
     let blank = |reading: &Reading| reading.pages.iter().all(|page| page.words.is_empty());
     match first_error {
         Some(error) if reading.pages.is_empty() => Err(error),
@@ -66,13 +79,21 @@ fn remark(document: &Document, problems: &mut Vec<Problem>) {
 }
 
 /// Reads the pages of a document behind those that were read before. Gives the first error.
-fn read_pages(document: &Document, limits: &Limits, recognizer: &mut Recognizer, reading: &mut Reading) -> Option<PagesError> {
+fn read_pages(
+    document: &Document,
+    limits: &Limits,
+    recognizer: &mut Recognizer,
+    reading: &mut Reading,
+    tell: &mut dyn FnMut(Progress),
+) -> Option<PagesError> {
     let mut first_error = None;
     let before = reading.pages.last().map_or(0, |page| page.number);
     if document.page_count() + before as usize > limits.pages_max as usize {
         let text = format!("the document has more than {} pages: the rest was not read", limits.pages_max);
         reading.problems.push(Problem::new("pages-max", text));
     }
+    let count = u32::try_from(document.page_count()).unwrap_or(u32::MAX);
+    let last = count.saturating_add(before).min(limits.pages_max);
     for position in 0..document.page_count() {
         let number = u32::try_from(position).unwrap_or(u32::MAX).saturating_add(before).saturating_add(1);
         if number > limits.pages_max {
@@ -89,6 +110,9 @@ fn read_pages(document: &Document, limits: &Limits, recognizer: &mut Recognizer,
                 let text = catch_unwind(AssertUnwindSafe(|| document.text(position, &page))).unwrap_or(None);
                 let page = read_page(&page, text.as_ref(), number, recognizer, &mut reading.problems);
                 reading.pages.push(page);
+                if last > 1 {
+                    tell(Progress { page: number, pages: last });
+                }
             }
             Err(error) => {
                 first_error.get_or_insert(error);
@@ -100,7 +124,13 @@ fn read_pages(document: &Document, limits: &Limits, recognizer: &mut Recognizer,
 }
 
 /// The files within a document: those that are documents are read, the others are told of. All of them stay in the document as it came.
-fn read_files(document: &Document, limits: &Limits, recognizer: &mut Recognizer, reading: &mut Reading) {
+fn read_files(
+    document: &Document,
+    limits: &Limits,
+    recognizer: &mut Recognizer,
+    reading: &mut Reading,
+    tell: &mut dyn FnMut(Progress),
+) {
     let (files, cut) = document.files();
     for (file, number) in files.iter().zip(1..) {
         if !is_document(file) {
@@ -119,7 +149,7 @@ fn read_files(document: &Document, limits: &Limits, recognizer: &mut Recognizer,
                     reading.problems.push(Problem::new("file-not-read", text));
                 }
                 remark(&inner, &mut reading.problems);
-                read_pages(&inner, limits, recognizer, reading)
+                read_pages(&inner, limits, recognizer, reading, tell)
             }
             Err(error) => Some(error),
         };
@@ -172,6 +202,7 @@ fn read_page(
             .into_iter()
             .map(|code| MachineCode { symbology: code.symbology.as_str().to_owned(), text: code.text })
             .collect(),
+        look: if blank { None } else { Look::of(&darkness(&prepared, Look::COLUMNS, Look::ROWS)) },
     }
 }
 

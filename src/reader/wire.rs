@@ -1,7 +1,7 @@
 //! What the engine and a worker process say to each other over the worker's standard input and output.
 //!
 //! To the worker: the length of a document (8 bytes, least significant first), then the document. From the worker, once when it is
-//! ready and then once a document: the lengths of a header and of the images (8 bytes each), the header as JSON, the images one after the
+//! ready, after each page of a document of several, and then once a document: the lengths of a header and of the images (8 bytes each), the header as JSON, the images one after the
 //! other. The engine believes none of it: a worker that was taken over can say what it likes, and gets no further than these limits.
 
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::Reading;
+use super::{Progress, Reading};
 
 /// Bytes of an answer's header: two hundred pages of two thousand words come to half of it.
 const HEADER_BYTES_MAX: u64 = 134_217_728;
@@ -31,6 +31,8 @@ pub(super) enum Answer {
         /// Why, for the person who can mend it.
         message: String,
     },
+    /// The document is being read; the answer follows.
+    Progress(Progress),
     /// The document was read.
     Reading(Reading),
     /// The document cannot be read.
@@ -178,6 +180,7 @@ mod tests {
             image: Bytes::from_static(image),
             words: Vec::new(),
             codes: Vec::new(),
+            look: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod checks;
 mod fields;
+mod pages;
 mod record;
 mod reference;
 mod reply;
@@ -11,6 +12,7 @@ mod token;
 mod values;
 
 pub(crate) use fields::set_path;
+pub use pages::{FaxPage, Look, PageKind, Split};
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};

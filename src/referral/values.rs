@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::pages::{Look, PageKind};
 use crate::ids::BodyId;
 
 macro_rules! redacted_debug {
@@ -415,6 +416,15 @@ pub struct Attachment {
     pub media_type: String,
     /// Its size.
     pub bytes: u64,
+    /// The page of the fax that it is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// What kind of page it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PageKind>,
+    /// What the page looks like from afar: it is known again by that when the sheet is scanned once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
 }
 
 /// When and with whom the visit is.

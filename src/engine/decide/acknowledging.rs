@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::{super::route, Desk, SENDER};
 use crate::{
     delivery::{Delivery, Purpose},
+    ids::ReferralId,
     message::{Acknowledgement, Protocol},
     normalize::Kind,
     referral::{Problem, Referral},
@@ -64,6 +65,15 @@ impl Desk<'_> {
 
     /// Queues the acknowledgement to a sender by fax or mail. HL7 is answered on its own connection.
     pub(in super::super) fn acknowledge(&mut self, referral: Option<&Referral>) {
+        self.acknowledge_as(referral, referral.map(|referral| referral.id));
+    }
+
+    /// Of what was probably sent before: the sender is told once more of the referral that it made then, not of a new one.
+    pub(in super::super) fn acknowledge_again(&mut self, referral: &Referral, earlier: ReferralId) {
+        self.acknowledge_as(Some(referral), Some(earlier));
+    }
+
+    fn acknowledge_as(&mut self, referral: Option<&Referral>, about: Option<ReferralId>) {
         if self.message.protocol == Protocol::Hl7 || self.message.acknowledgement != Acknowledgement::Owed {
             return;
         }
@@ -72,7 +82,7 @@ impl Desk<'_> {
             return;
         };
         match self.way_back(referral) {
-            Some(to) => self.owe(Purpose::Acknowledgement, through, to, referral.map(|referral| referral.id)),
+            Some(to) => self.owe(Purpose::Acknowledgement, through, to, about),
             None => {
                 self.message.acknowledgement = Acknowledgement::Undelivered;
                 let text = "no acknowledgement was sent: no entry of channels/site/directory.toml has this sender's fax number or address";

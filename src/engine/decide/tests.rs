@@ -5,18 +5,18 @@ use std::sync::{Arc, RwLock};
 use super::*;
 use crate::{
     config::SettingsSources,
-    engine::suspension,
+    engine::{progress::Underway, suspension},
     message::{Arrival, Protocol},
     normalize::hl7::{Hl7Rules, Profile, Profiles, Strict, UnknownReferral, normalize},
     reader::{ReaderOptions, ReaderPool},
-    referral::TokenKey,
-    store::StoreOptions,
+    referral::{IsoDate, TokenKey},
+    store::{NewMessage, StoreOptions},
 };
 
 const CHANGE: &[u8] = b"MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|P|R||||REF-1\rPRD|RT|Ames^Dora\r\
     PID|1||7^^^CEDAR^MR||Lee^Leslie||19341101\r";
 
-fn context(folder: &std::path::Path, config: Config) -> Context {
+pub(in super::super) fn context(folder: &std::path::Path, config: Config) -> Context {
     std::fs::create_dir(folder).unwrap();
     let options = StoreOptions { folder: folder.to_owned(), index_cache_bytes: 1_048_576 };
     Context {
@@ -24,6 +24,7 @@ fn context(folder: &std::path::Path, config: Config) -> Context {
         reader: ReaderPool::new(ReaderOptions::default()),
         key: TokenKey::new([7; 32]),
         suspensions: suspension::Suspensions::default(),
+        underway: Underway::default(),
         config: Arc::new(RwLock::new(Arc::new(config))),
         addresses: Arc::default(),
         turned_away: Arc::default(),
@@ -65,5 +66,63 @@ async fn duplicate_out_of_order_change_waits_for_its_referral_where_the_channel_
     assert!(message.due_at.unwrap() <= Timestamp::now() + SignedDuration::from_secs(LOOK_AGAIN_SECONDS));
     let over = decided(&context, &channel, 1_000, 15);
     assert_eq!(over.decision.message.unwrap().state, State::Held, "then a person looks");
+    context.store.close().await;
+}
+
+/// One referral by fax of an invented patient, with these pages.
+fn faxed(family: &str, pages: &[u32]) -> Found {
+    let mut record = Record::default();
+    record.patient.name.family = Some(family.to_owned());
+    record.patient.name.given = Some("Priya".to_owned());
+    record.patient.birth_date = IsoDate::parse("1971-05-02");
+    record.hold(HeldReason::PriorityUnknown);
+    let mut outcome = Outcome::referral(record);
+    for page in pages {
+        let image = bytes::Bytes::from(format!("the image of page {page}"));
+        let attachment = outcome.attach(None, "image/png", image);
+        let record = outcome.record.as_mut().unwrap();
+        record.attachments.push(Attachment { page: Some(*page), ..attachment });
+    }
+    Found::of(outcome)
+}
+
+#[tokio::test]
+async fn a_fax_taken_apart_later_leaves_no_page_of_the_other_patient_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("channels")).unwrap();
+    std::fs::write(folder.path().join("channels/fax-in.toml"), "[inbound.folder]\npath = \"fax-in\"\n").unwrap();
+    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
+    let config = Config::load(&sources).unwrap();
+    let channel = config.inbound[&ChannelName::new("fax-in")].clone();
+    let context = context(&folder.path().join("data"), config);
+    let body = bytes::Bytes::from_static(b"a fax");
+    let arrival = Arrival {
+        channel: channel.name.clone(),
+        protocol: Protocol::Document,
+        body: body.clone(),
+        received_at: Timestamp::now(),
+        peer: None,
+        file: None,
+    };
+    let message = Message::received(&arrival);
+    let id = message.id;
+    context.store.insert(NewMessage { message, body, repeat_key: None, control_key: None }).await.unwrap();
+    let pages = |referral: &Referral| -> Vec<u32> {
+        referral.record.attachments.iter().filter_map(|attachment| attachment.page).collect()
+    };
+    for (found, expected) in [
+        (vec![faxed("Bellweather", &[1, 2, 3])], vec![vec![1, 2, 3]]),
+        (vec![faxed("Bellweather", &[1, 2]), faxed("Quigley", &[3])], vec![vec![1, 2], vec![3]]),
+    ] {
+        let message = context.store.claim_message(id).await.unwrap();
+        let decided = decide(&context, &context.config(), &channel, message, found).unwrap();
+        context.store.finish(decided.decision).await.unwrap();
+        let mut message = context.store.message(id).unwrap().unwrap();
+        let made = message.referrals.iter().map(|made| pages(&context.store.referral(*made).unwrap().unwrap()));
+        assert_eq!(made.collect::<Vec<_>>(), expected);
+        message.state = State::Received;
+        let again = Decision { message: Some(message), ..Decision::default() };
+        context.store.settle(again).await.unwrap();
+    }
     context.store.close().await;
 }

@@ -7,7 +7,10 @@
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
 //!
-//! What forms call things is in `labels.toml` and, before it, in the site's own table; what payers and specialties there are in `lists.toml`.
+//! `documents` does so for each document of the fax: `kinds` says what kind each page is, `split` which pages are about one patient.
+//!
+//! What forms call things is in `labels.toml` and, before it, in the site's own table; what payers and specialties there are in `lists.toml`,
+//! what pages call themselves in `kinds.toml`.
 //!
 //! # Design notes
 //! A wrong value that nobody is asked to look at is the worst that can happen, a value marked though it is right only costs a glance.
@@ -19,8 +22,10 @@ mod candidates;
 mod choose;
 mod codes;
 mod dates;
+mod documents;
 mod forms;
 mod icd10cm;
+mod kinds;
 mod labels;
 mod layout;
 mod lists;
@@ -29,10 +34,12 @@ mod phones;
 mod places;
 mod regions;
 mod returned;
+mod split;
 mod subjects;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use documents::SPLIT_PROPOSED;
 pub use labels::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS, fold as folded};
 pub(crate) use returned::OTHER_PAGES;
 
@@ -67,6 +74,8 @@ pub struct FaxRules {
     pub labels: Arc<Labels>,
     /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
     pub own_names: Vec<String>,
+    /// How a person said that the pages belong together, by page numbers; absent: as the pages themselves say.
+    pub documents: Option<Vec<Vec<u32>>>,
     /// The key of the tokens on our pages; absent where none can be checked (`loopline try`): a page is then known by its code alone.
     pub key: Option<TokenKey>,
 }
@@ -89,6 +98,7 @@ impl Default for FaxRules {
             review_below: 0.95,
             labels: Labels::shipped(),
             own_names: Vec::new(),
+            documents: None,
             key: None,
         }
     }
@@ -97,12 +107,14 @@ impl Default for FaxRules {
 /// What a fax turned out to be: a referral, pages of our own come back, or something that a person must look at.
 #[must_use]
 pub fn normalize(reading: &Reading, rules: &FaxRules) -> Outcome {
-    let mut outcome = if let Some(returned) = returned::outcome(reading, rules.key.as_ref()) {
+    let mut outcome = if let Some(mut returned) = returned::outcome(reading, rules.key.as_ref()) {
+        returned.pages = documents::pages(reading, rules);
+        returned::mark_ours(&mut returned);
         returned
     } else if reading.pages.iter().all(|page| page.words.is_empty()) {
         nothing(reading, "blank-document", "nothing can be read on any page: a person must look at the original")
     } else {
-        referral(reading, rules)
+        documents::outcome(reading, rules)
     };
     outcome.problems.extend(reading.problems.iter().cloned());
     outcome
@@ -112,36 +124,6 @@ fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {
     let mut outcome = Outcome::of(Kind::Unknown);
     if reading.problems.is_empty() || code != "blank-document" {
         outcome.problems.push(Problem::new(code, message));
-    }
-    outcome
-}
-
-fn referral(reading: &Reading, rules: &FaxRules) -> Outcome {
-    let mut found = Candidates::default();
-    let mut first = true;
-    for page in &reading.pages {
-        let sheet = Sheet::of(page);
-        let marks = Marks::of(&sheet, &rules.labels);
-        let shape = Shape::of(&sheet, &marks, rules);
-        read_page(&sheet, &marks, &shape, rules, first, &mut found);
-        if !shape.cover {
-            first = false;
-        }
-    }
-    let Some(record) = build::record(&found, rules) else {
-        return nothing(
-            reading,
-            "no-referral-found",
-            "no patient, no birth date and no reason can be read: a person must look at the original",
-        );
-    };
-    let mut outcome = Outcome::referral(record);
-    for page in &reading.pages {
-        let name = format!("page-{}.png", page.number);
-        let attachment = outcome.attach(Some(name), "image/png", page.image.clone());
-        if let Some(record) = &mut outcome.record {
-            record.attachments.push(attachment);
-        }
     }
     outcome
 }

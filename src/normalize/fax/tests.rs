@@ -1,5 +1,7 @@
 //! Small pages, drawn as text: a character is 12 pixels wide, a line 40 pixels high.
 
+mod documents;
+
 use super::*;
 use crate::{
     reader::{MachineCode, PageReading, Word},
@@ -31,6 +33,7 @@ fn page(number: u32, drawn: &str) -> PageReading {
         image: bytes::Bytes::from_static(b"png"),
         words,
         codes: Vec::new(),
+        look: None,
     }
 }
 
@@ -293,14 +296,6 @@ fn a_ticked_box_decides_and_an_unticked_row_does_not() {
     let unticked = record("Patient Name: Lee, Leslie\nPriority: [ ] Routine [ ] Urgent [ ] STAT");
     assert_eq!(unticked.priority, Priority::Unknown);
     assert!(unticked.held.contains(&HeldReason::PriorityUnknown));
-}
-
-#[test]
-fn two_patients_in_one_fax_are_held() {
-    let first = "Patient Name: Lee, Leslie\nDate of Birth: 11/01/1934";
-    let second = "Patient Name: Howard, John\nDate of Birth: 06/21/1991";
-    assert!(read(&[first, second]).record.unwrap().held.contains(&HeldReason::SecondPatient));
-    assert!(!read(&[first, first]).record.unwrap().held.contains(&HeldReason::SecondPatient));
 }
 
 #[test]

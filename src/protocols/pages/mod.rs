@@ -9,12 +9,14 @@
 
 mod embedded;
 mod form;
+mod look;
 mod pdf;
 mod picture;
 mod prepare;
 mod text;
 mod tiff;
 
+pub use look::darkness;
 pub use picture::size as picture_size;
 pub use prepare::{Prepared, prepare, quarter_turns, unchanged};
 pub use text::{TextLayer, TextWord};

@@ -56,11 +56,6 @@ impl Bitmap {
         (0..self.width).contains(&x) && (0..self.height).contains(&y) && self.dark[(y * self.width + x) as usize]
     }
 
-    /// The share of dots that are dark.
-    pub(super) fn ink(&self) -> f64 {
-        f64::from(self.dark_in(0, 0, self.width, self.height)) / self.dark.len().max(1) as f64
-    }
-
     /// How many dots of a rectangle are dark.
     pub(super) fn dark_in(&self, left: i32, top: i32, right: i32, bottom: i32) -> i32 {
         let (left, right) = (left.clamp(0, self.width), right.clamp(0, self.width));

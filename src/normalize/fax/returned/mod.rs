@@ -31,9 +31,10 @@ use crate::{
     },
     ids::BodyId,
     normalize::{Kind, Outcome},
-    reader::{BLANK_INK_MAX, PageReading, Reading},
+    reader::{PageReading, Reading},
     referral::{
-        Answerer, Handwriting, PageForm, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey,
+        Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick,
+        TokenKey,
     },
 };
 
@@ -111,6 +112,16 @@ pub(super) fn outcome(reading: &Reading, key: Option<&TokenKey>) -> Option<Outco
     }
 }
 
+/// Says of the pages that were read as ours that they are.
+pub(super) fn mark_ours(outcome: &mut Outcome) {
+    let replies = outcome.items.iter().chain(std::iter::once(&*outcome)).filter_map(|one| one.reply.as_ref());
+    let ours: Vec<u32> = replies.filter_map(|reply| reply.page.as_ref()).map(|page| page.page).collect();
+    for page in outcome.pages.iter_mut().filter(|page| ours.contains(&page.page)) {
+        page.kind = PageKind::Returned;
+        page.evidence = vec!["our code, boxes or reference".to_owned()];
+    }
+}
+
 /// The pages with something on them that are not ours: that bear no reference, or one beside which somebody else wrote a letter.
 fn others(reading: &Reading, ours: &[Ours<'_>]) -> Vec<u32> {
     let is_ours = |page: &PageReading| {
@@ -119,8 +130,7 @@ fn others(reading: &Reading, ours: &[Ours<'_>]) -> Vec<u32> {
             is_best || one.proof != Proof::Printed || is_behind(page)
         })
     };
-    let has_ink = |page: &PageReading| Bitmap::of_png(&page.image).is_none_or(|bitmap| bitmap.ink() > BLANK_INK_MAX);
-    let others = reading.pages.iter().filter(|page| !is_ours(page) && (!page.words.is_empty() || has_ink(page)));
+    let others = reading.pages.iter().filter(|page| !is_ours(page) && (!page.words.is_empty() || page.look.is_some()));
     others.map(|page| page.number).collect()
 }
 

@@ -124,6 +124,7 @@ fn page(number: u32, lines: &[&str], codes: &[&str]) -> PageReading {
             .iter()
             .map(|text| crate::reader::MachineCode { symbology: "qr".to_owned(), text: (*text).to_owned() })
             .collect(),
+        look: None,
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
         hl7::{self, Hl7Message, Hl7Rules},
     },
     reader::{ReadError, Reading},
-    referral::TokenKey,
+    referral::{Reference, Reply, TokenKey},
 };
 
 /// Why a message was not read.
@@ -101,7 +101,12 @@ pub(super) async fn interpret(
             let reading = reading?;
             let documents = message.split.as_ref().map(|split| split.documents.clone());
             let rules = FaxRules { documents, ..fax_rules(config, &channel.documents, message.received_at, Some(&context.key)) };
-            let mut found = parted(read_fax(reading, rules).await?);
+            let reading = Arc::new(reading);
+            let mut outcome = read_fax(&reading, rules.clone()).await?;
+            if answers_others(context, &outcome)? {
+                outcome = read_fax(&reading, FaxRules { takes_replies: false, ..rules }).await?;
+            }
+            let mut found = parted(outcome);
             let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
             found.iter_mut().for_each(|one| one.is_answered = !is_answer);
             Ok(found)
@@ -144,9 +149,25 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
 }
 
 /// Makes an outcome of what was read of a fax, beside the engine's own threads: a page of thousands of words takes seconds.
-async fn read_fax(reading: Reading, rules: FaxRules) -> Result<Outcome, Unread> {
+async fn read_fax(reading: &Arc<Reading>, rules: FaxRules) -> Result<Outcome, Unread> {
+    let reading = Arc::clone(reading);
     let read = tokio::task::spawn_blocking(move || guarded(|| fax::normalize(&reading, &rules)));
     read.await.unwrap_or_else(|_| Err(Unread::Broke("reading it was broken off".to_owned())))
+}
+
+/// Whether what looks like pages of ours is about no referral of ours, and bears no token of ours: then it is another Loopline that refers
+/// somebody, on pages that look like ours.
+fn answers_others(context: &Context, outcome: &Outcome) -> Result<bool, Unread> {
+    let replies: Vec<&Reply> = std::iter::once(outcome).chain(&outcome.items).filter_map(|one| one.reply.as_ref()).collect();
+    for reply in &replies {
+        let reference = reply.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
+        let Some(reference) = reference.filter(|_| reply.matched_by.as_deref() != Some("token")) else { return Ok(false) };
+        let known = context.store.referral_by_reference(&reference);
+        if known.map_err(|error| Unread::NoMeans(error.to_string()))?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(!replies.is_empty())
 }
 
 /// How a fax is read. `key`: of the tokens on pages of ours that come back.

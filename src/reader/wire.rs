@@ -59,6 +59,7 @@ impl Answer {
                 missing.truncate(PROBLEMS_MAX);
                 missing.iter_mut().for_each(bound);
             }
+            Self::Progress(_) => {}
             Self::Unavailable { message } => bound(message),
             Self::Refused { code, message } => [code, message].into_iter().for_each(bound),
             Self::Reading(reading) => {

@@ -180,6 +180,21 @@ fn what_comes_with_our_page_is_never_passed_over() {
 }
 
 #[test]
+fn what_another_loopline_faxes_is_a_referral_and_no_answer() {
+    let theirs = Site::new();
+    let _their_engine = theirs.start();
+    let (_, pdf) = asked_by_fax(&theirs, "M1");
+    let ours = Site::new();
+    let _our_engine = ours.start();
+    let pages: Vec<GrayImage> = (0..2).map(|page| press::page_of(&pdf, page)).collect();
+    let message = fax(&ours, "theirs", &pages, Way::plain(Level::Typical));
+    assert_eq!(message["kind"], "referral", "{message:#}");
+    let reference = ours.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    let stands = referral(&ours, &reference);
+    assert_eq!(stands["patient"]["name"]["family"], "Quillfeather", "{stands:#}");
+}
+
+#[test]
 fn two_ticks_where_one_is_asked_move_nothing() {
     let site = Site::new();
     let _running = site.start();

@@ -5,7 +5,7 @@
 //! asks for (a change, a cancel, an answer) goes to a person. A part that cannot be read becomes an outcome of its own that a person
 //! sees, so that it never takes the other parts with it.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -117,7 +117,7 @@ impl MailReading<'_> {
             Err(ReadError::Refused { code, message }) => return Ok(vec![unknown(part, &code, &message)]),
             Err(error) => return self.given_up(part, error.into()).map(|found| vec![found]),
         };
-        let outcome = match read_fax(reading, self.documents.clone()).await {
+        let outcome = match read_fax(&Arc::new(reading), self.documents.clone()).await {
             Ok(outcome) => outcome,
             Err(unread) => return self.given_up(part, unread).map(|found| vec![found]),
         };

@@ -76,6 +76,8 @@ pub struct FaxRules {
     pub own_names: Vec<String>,
     /// How a person said that the pages belong together, by page numbers; absent: as the pages themselves say.
     pub documents: Option<Vec<Vec<u32>>>,
+    /// Whether pages with a reference are looked for that may be ours. Another Loopline's are like ours, and refer somebody to us.
+    pub takes_replies: bool,
     /// The key of the tokens on our pages; absent where none can be checked (`loopline try`): a page is then known by its code alone.
     pub key: Option<TokenKey>,
 }
@@ -99,6 +101,7 @@ impl Default for FaxRules {
             labels: Labels::shipped(),
             own_names: Vec::new(),
             documents: None,
+            takes_replies: true,
             key: None,
         }
     }
@@ -107,7 +110,8 @@ impl Default for FaxRules {
 /// What a fax turned out to be: a referral, pages of our own come back, or something that a person must look at.
 #[must_use]
 pub fn normalize(reading: &Reading, rules: &FaxRules) -> Outcome {
-    let mut outcome = if let Some(mut returned) = returned::outcome(reading, rules.key.as_ref()) {
+    let returned = rules.takes_replies.then(|| returned::outcome(reading, rules.key.as_ref())).flatten();
+    let mut outcome = if let Some(mut returned) = returned {
         returned.pages = documents::pages(reading, rules);
         returned::mark_ours(&mut returned);
         returned

@@ -90,7 +90,11 @@ fn main() -> ExitCode {
 }
 
 fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // The load generator leaves the other cores to what it measures.
+    let is_send = matches!(command, Command::Send(_));
+    let mut runtime =
+        if is_send { tokio::runtime::Builder::new_current_thread() } else { tokio::runtime::Builder::new_multi_thread() };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::from(error).context("cannot start the runtime")),
     };

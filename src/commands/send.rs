@@ -2,8 +2,10 @@
 //! `--count` it is the load generator: it repeats the files with fresh numbers over several connections.
 
 mod line;
+mod template;
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::PathBuf,
     process::ExitCode,
@@ -21,7 +23,10 @@ use tokio::{
 };
 use tokio_util::codec::Decoder;
 
-use self::line::{Target, TlsArgs};
+use self::{
+    line::{Target, TlsArgs},
+    template::Template,
+};
 use super::{print, try_file::read_file};
 use crate::protocols::{
     hl7::{RawHeader, split_messages},
@@ -231,22 +236,26 @@ async fn converse(
     if messages.is_empty() {
         return Ok(());
     }
+    let templates: Vec<Template> = messages.iter().map(|message| Template::of(message)).collect();
     let mut stream = to.connect().await?;
     let mut codec = MllpCodec::new(ANSWER_BYTES_MAX);
-    let mut buffer = BytesMut::new();
+    let (mut frame, mut buffer) = (Vec::new(), BytesMut::new());
     for round in 0_u64.. {
-        for (at, message) in messages.iter().enumerate() {
+        for (at, (message, template)) in messages.iter().zip(&templates).enumerate() {
             if until.is_over(report.sent) {
                 return Ok(());
             }
-            let fresh = match until {
-                Until::Once => message.clone(),
+            let sent_id = match until {
+                Until::Once => {
+                    frame = framed(message).to_vec();
+                    RawHeader::read(message).map(|header| header.field(10).to_vec()).unwrap_or_default()
+                }
                 Until::Time(_) | Until::Count(_) => {
-                    Bytes::from(renumbered(message, &format!("{}{connection:X}X{round:X}X{at:X}", run_tag())))
+                    template.write(&format!("{}{connection:X}X{round:X}X{at:X}", run_tag()), &mut frame)
                 }
             };
             let began = Instant::now();
-            stream.write_all(&framed(&fresh)).await.context("the connection broke while sending")?;
+            stream.write_all(&frame).await.context("the connection broke while sending")?;
             stream.flush().await.context("the connection broke while sending")?;
             report.sent += 1;
             let answer = timeout(wait, answer(&mut *stream, &mut codec, &mut buffer))
@@ -254,9 +263,11 @@ async fn converse(
                 .with_context(|| format!("no answer within {} seconds", wait.as_secs()))??;
             report.latencies.push(began.elapsed());
             let (code, control_id) = acknowledged(&answer);
-            let sent_id = RawHeader::read(&fresh).map(|header| header.field(10).to_vec()).unwrap_or_default();
             report.mismatched += usize::from(control_id != sent_id);
-            *report.answers.entry(code).or_default() += 1;
+            match report.answers.get_mut(&*code) {
+                Some(count) => *count += 1,
+                None => drop(report.answers.insert(code.into_owned(), 1)),
+            }
             if until == Until::Once {
                 report.texts.push(String::from_utf8_lossy(&answer).replace('\r', "\n").trim_end().to_owned());
             }
@@ -291,60 +302,12 @@ async fn answer(stream: &mut dyn Line, codec: &mut MllpCodec, buffer: &mut Bytes
 }
 
 /// MSA-1 and MSA-2 of an answer.
-fn acknowledged(answer: &[u8]) -> (String, Vec<u8>) {
+fn acknowledged(answer: &[u8]) -> (Cow<'_, str>, &[u8]) {
     let separator = answer.get(3).copied().unwrap_or(b'|');
     let msa = answer.split(|byte| *byte == b'\r').find(|line| line.starts_with(b"MSA"));
     let mut fields = msa.unwrap_or_default().split(|byte| *byte == separator).skip(1);
-    let code = fields.next().map(|code| String::from_utf8_lossy(code).into_owned()).filter(|code| !code.is_empty());
-    let control_id = fields.next().unwrap_or_default().to_vec();
-    (code.unwrap_or_else(|| "no MSA".to_owned()), control_id)
-}
-
-/// The message with another MSH-10, another number of the referral (RF1-6.1, OBR-2.1, ORC-2.1), and another patient (PID-3.1, and the
-/// given name, PID-5.2): a new referral, as a day's traffic has it.
-fn renumbered(message: &[u8], tag: &str) -> Vec<u8> {
-    let separator = message.get(3).copied().unwrap_or(b'|');
-    let component = message.get(4).copied().unwrap_or(b'^');
-    let mut out = Vec::with_capacity(message.len() + 32);
-    for line in message.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {
-        let target = match line.get(..3) {
-            Some(b"MSH") => 9,
-            Some(b"RF1") => 6,
-            Some(b"OBR" | b"ORC") => 2,
-            Some(b"PID") => 3,
-            _ => usize::MAX,
-        };
-        for (at, field) in line.split(|byte| *byte == separator).enumerate() {
-            if at > 0 {
-                out.push(separator);
-            }
-            let numbered = at == target && (target == 9 || target == 6 || !field.is_empty());
-            if target == 3 && at == 5 {
-                out.extend_from_slice(&with_given_name(field, component, tag));
-                continue;
-            }
-            if !numbered {
-                out.extend_from_slice(field);
-                continue;
-            }
-            out.extend_from_slice(tag.as_bytes());
-            let is_end = |byte: &u8| matches!(*byte, b'\r' | b'\n') || (*byte == component && target != 9);
-            let rest = field.iter().position(is_end).and_then(|from| field.get(from..));
-            out.extend_from_slice(rest.unwrap_or_default());
-        }
-    }
-    out
-}
-
-/// A name (XPN) whose given name has the tag, in letters, behind it.
-fn with_given_name(name: &[u8], component: u8, tag: &str) -> Vec<u8> {
-    let letters: Vec<u8> =
-        tag.bytes().map(|byte| if byte.is_ascii_digit() { byte - b'0' + b'g' } else { byte.to_ascii_lowercase() }).collect();
-    let mut parts: Vec<Vec<u8>> = name.split(|byte| *byte == component).map(<[u8]>::to_vec).collect();
-    if let Some(given) = parts.get_mut(1).filter(|given| !given.is_empty()) {
-        given.extend_from_slice(&letters);
-    }
-    parts.join(&component)
+    let code = fields.next().map(String::from_utf8_lossy).filter(|code| !code.is_empty());
+    (code.unwrap_or(Cow::Borrowed("no MSA")), fields.next().unwrap_or_default())
 }
 
 fn summarise(reports: &[Report], took: Duration) -> Summary {
@@ -408,12 +371,6 @@ mod tests {
     use super::*;
 
     const MESSAGE: &[u8] = b"MSH|^~\\&|A|B|C|D|1||REF^I12|77|P|2.4\rRF1|P|R||||REF-1^CEDAR\rPID|1||7^CEDAR||Lee^Leslie^A\r";
-
-    #[test]
-    fn a_repeated_message_is_a_new_referral() {
-        let fresh = String::from_utf8(renumbered(MESSAGE, "T1")).unwrap();
-        assert_eq!(fresh, "MSH|^~\\&|A|B|C|D|1||REF^I12|T1|P|2.4\rRF1|P|R||||T1^CEDAR\rPID|1||T1^CEDAR||Lee^Leslieth^A\r");
-    }
 
     #[test]
     fn the_connections_share_a_number_of_messages_without_rest() {

@@ -97,7 +97,7 @@ const LIMITS: &[Key] = &[
     default("delivery_attempts_max", Shape::Integer(1, 1_000), "12"),
     default("delivery_backoff_seconds", SECONDS, "5"),
     default("delivery_backoff_seconds_max", SECONDS, "3_600"),
-    default("index_cache_bytes", BYTES, "67_108_864"),
+    default("index_cache_bytes", BYTES, "16_777_216"),
 ];
 
 /// A file of `channels/`.

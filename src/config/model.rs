@@ -119,7 +119,7 @@ impl Default for Limits {
             delivery_attempts_max: 12,
             delivery_backoff_seconds: 5,
             delivery_backoff_seconds_max: 3_600,
-            index_cache_bytes: 67_108_864,
+            index_cache_bytes: 16_777_216,
         }
     }
 }

@@ -211,7 +211,7 @@ fn checked(bytes: &[u8], before: &[u8], control_id: &str) -> Result<Bytes, Strin
         None => return Err("MSH ends before MSH-10: it needs MSH-12 at least".to_owned()),
     }
     let header = fields.join(&separator.to_string());
-    Ok(text.charset.write(&format!("{header}\r{rest}")).into())
+    Ok(text.charset.write(&format!("{header}\r{rest}")).into_owned().into())
 }
 
 #[cfg(test)]

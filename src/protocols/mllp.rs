@@ -10,6 +10,7 @@
 //! set, so a `0B` inside a frame means that the end of the first one was lost.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use memchr::memchr2;
 use tokio_util::codec::{Decoder, Encoder};
 
 /// The byte before a message.
@@ -140,7 +141,7 @@ impl MllpCodec {
     }
 
     fn inside_frame(&mut self, source: &mut BytesMut, scanned: usize) -> Step {
-        let found = source.iter().skip(scanned).position(|byte| *byte == END || *byte == START).map(|at| scanned + at);
+        let found = memchr2(END, START, source.get(scanned..).unwrap_or_default()).map(|at| scanned + at);
         if found.unwrap_or(source.len()) > self.frame_bytes_max {
             self.state = State::Draining { head: Bytes::copy_from_slice(&source[..source.len().min(HEAD_BYTES_MAX)]) };
             return Step::Again;

@@ -3,7 +3,7 @@
 //! # Design notes
 //! None of these types prints its content with `{:?}`: what cannot be formatted cannot be logged by mistake.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,9 +115,9 @@ impl IsoDate {
             None => (text, None),
         };
         let whole = match (date.len(), time) {
-            (4, None) => format!("{date}-01-01"),
-            (7, None) => format!("{date}-01"),
-            (10, _) => date.to_owned(),
+            (4, None) => Cow::Owned(format!("{date}-01-01")),
+            (7, None) => Cow::Owned(format!("{date}-01")),
+            (10, _) => Cow::Borrowed(date),
             _ => return None,
         };
         whole.parse::<jiff::civil::Date>().ok()?;
@@ -136,6 +136,13 @@ impl IsoDate {
             }
         }
         Some(Self(text.to_owned()))
+    }
+
+    /// Takes a text that [`IsoDate::parse`] is known to take, since whoever read it has looked into the calendar.
+    #[must_use]
+    pub(crate) fn known(text: String) -> Self {
+        debug_assert!(Self::parse(&text).is_some(), "a date that exists, in ISO 8601");
+        Self(text)
     }
 
     /// A whole day.

@@ -79,9 +79,36 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     Drafted { outcome, warnings, is_document }
 }
 
-/// `RF1^1^2`: a segment, its occurrence, a field.
+/// `RF1^1^2`: a segment, its occurrence, a field. A message has dozens of these, so it is put together by hand.
 pub(super) fn location(segment: &str, occurrence: usize, field: usize) -> String {
-    format!("{segment}^{occurrence}^{field}")
+    let mut text = String::with_capacity(16);
+    text.push_str(segment);
+    for number in [occurrence, field] {
+        text.push('^');
+        push_number(&mut text, number);
+    }
+    text
+}
+
+/// `patient.name.family`: the path of a leaf.
+pub(super) fn leaf(path: &str, leaf: &str) -> String {
+    [path, ".", leaf].concat()
+}
+
+/// `insurance.0`: the path of an element of a list.
+pub(super) fn element(list: &str, at: usize) -> String {
+    let mut text = String::with_capacity(list.len() + 16);
+    text.push_str(list);
+    text.push('.');
+    push_number(&mut text, at);
+    text
+}
+
+fn push_number(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.extend(u32::try_from(number % 10).ok().and_then(|digit| char::from_digit(digit, 10)));
 }
 
 /// The text, unless it is empty.
@@ -101,21 +128,20 @@ impl<'t, 'm> Draft<'t, 'm> {
         if let Some(placer) = &identity.placer
             && let Some((segment, field)) = placer.found_in.as_deref().and_then(|found| found.split_once('-'))
         {
-            let location = format!("{segment}^1^{field}");
-            self.seen("identifiers.placer.value", &location);
+            self.seen("identifiers.placer.value", format!("{segment}^1^{field}"));
         }
     }
 
     /// Notes where a value was read.
-    pub(super) fn seen(&mut self, path: impl Into<String>, location: &str) {
-        let evidence = Evidence { confidence: 1.0, location: Some(location.to_owned()), ..Evidence::default() };
+    pub(super) fn seen(&mut self, path: impl Into<String>, location: impl Into<String>) {
+        let evidence = Evidence { confidence: 1.0, location: Some(location.into()), ..Evidence::default() };
         self.record.evidence.insert(path.into(), evidence);
     }
 
     /// Notes where a value was read, and how it stood there, where the record has it in another form.
-    pub(super) fn seen_as(&mut self, path: impl Into<String>, location: &str, text: &str) {
+    pub(super) fn seen_as(&mut self, path: impl Into<String>, location: impl Into<String>, text: &str) {
         let evidence =
-            Evidence { confidence: 1.0, location: Some(location.to_owned()), text: Some(text.to_owned()), ..Evidence::default() };
+            Evidence { confidence: 1.0, location: Some(location.into()), text: Some(text.to_owned()), ..Evidence::default() };
         self.record.evidence.insert(path.into(), evidence);
     }
 
@@ -148,8 +174,9 @@ impl<'t, 'm> Draft<'t, 'm> {
         match read_date(&text) {
             Ok(date) => {
                 let date = self.in_zone(date);
-                self.seen_as(path, &place, &text);
-                IsoDate::parse(&date.iso)
+                self.seen_as(path, place, &text);
+                // With an offset it may be before all time that can be told.
+                if date.has_offset { IsoDate::parse(&date.iso) } else { Some(IsoDate::known(date.iso)) }
             }
             Err(why) => {
                 self.doubt("date-unreadable", path, format!("{place} {}: it was left out", why.as_str()));
@@ -188,13 +215,13 @@ impl<'t, 'm> Draft<'t, 'm> {
             let part = |number: usize| contact.value(number);
             let mail = [4, 1, 3].into_iter().map(part).find(|text| text.contains('@'));
             if let Some(mail) = mail {
-                self.seen(format!("{path}.emails.{}", into.emails.len()), &place);
+                self.seen(element(&leaf(path, "emails"), into.emails.len()), &place);
                 into.emails.push(mail.into_owned());
                 continue;
             }
             let Some(number) = number_text(&contact) else { continue };
             let usage = usage(&part(2), &part(3), &part(4)).or_else(|| usage(&part(1), "", "")).unwrap_or(usual);
-            let leaf = format!("{path}.phones.{}.number", into.phones.len());
+            let leaf = leaf(&element(&leaf(path, "phones"), into.phones.len()), "number");
             self.seen_as(leaf.as_str(), &place, &number);
             let read = e164(&number, &self.rules.region);
             if read.is_none() {
@@ -244,7 +271,7 @@ fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<St
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
     let modern = match (part(5), part(6), part(7)) {
         (_, _, local) if local.is_empty() => String::new(),
-        (country, area, local) if country.is_empty() => format!("{area}{local}"),
+        (country, area, local) if country.is_empty() => [area, local].concat(),
         (country, area, local) => format!("+{}{area}{local}", country.trim_start_matches('+')),
     };
     let elsewhere = [12, 1, 10, 9, 11].into_iter().map(|number| part(number).into_owned());
@@ -256,13 +283,17 @@ fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<St
 }
 
 fn usage(use_code: &str, equipment: &str, old: &str) -> Option<PhoneUse> {
-    let code = |text: &str| text.to_ascii_uppercase();
-    match (code(use_code).as_str(), code(equipment).as_str(), code(old).as_str()) {
-        (_, "FX" | "FAX", _) | ("FX" | "FAX", ..) | (_, _, "FAX") => Some(PhoneUse::Fax),
-        (_, "CP", _) | ("CP" | "MOBILE", ..) | (_, _, "MOBILE") => Some(PhoneUse::Mobile),
-        ("PRN" | "ORN" | "HOME", ..) | (_, _, "HOME") => Some(PhoneUse::Home),
-        ("WPN" | "WORK", ..) | (_, _, "WORK") => Some(PhoneUse::Work),
-        _ => None,
+    let is = |text: &str, codes: &[&str]| codes.iter().any(|code| text.eq_ignore_ascii_case(code));
+    if is(use_code, &["FX", "FAX"]) || is(equipment, &["FX", "FAX"]) || is(old, &["FAX"]) {
+        Some(PhoneUse::Fax)
+    } else if is(use_code, &["CP", "MOBILE"]) || is(equipment, &["CP"]) || is(old, &["MOBILE"]) {
+        Some(PhoneUse::Mobile)
+    } else if is(use_code, &["PRN", "ORN", "HOME"]) || is(old, &["HOME"]) {
+        Some(PhoneUse::Home)
+    } else if is(use_code, &["WPN", "WORK"]) || is(old, &["WORK"]) {
+        Some(PhoneUse::Work)
+    } else {
+        None
     }
 }
 
@@ -311,7 +342,25 @@ fn north_american(plain: &str, region: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn places_and_paths_are_put_together() {
+        assert_eq!(location("IN1", 12, 36), "IN1^12^36");
+        assert_eq!(leaf(&element("request.diagnoses", 0), "code"), "request.diagnoses.0.code");
+        assert_eq!(element("notes", 1_203), "notes.1203");
+    }
+
+    proptest! {
+        #[test]
+        fn every_date_without_an_offset_is_one_of_the_record(digits in "[0-2][0-9]{3}([01][0-9]([0-3][0-9]([0-2][0-9]([0-5][0-9]([0-5][0-9])?)?)?)?)?") {
+            if let Ok(date) = read_date(&digits) {
+                prop_assert!(IsoDate::parse(&date.iso).is_some(), "{}", date.iso);
+            }
+        }
+    }
 
     #[test]
     fn numbers_of_the_north_american_plan_are_told_by_their_shape() {

@@ -1,6 +1,6 @@
 //! PID, IN1 and AUT: who the patient is, and who pays.
 
-use super::draft::{Contacts, Draft, REPETITIONS_MAX, location, some};
+use super::draft::{Contacts, Draft, REPETITIONS_MAX, element, leaf, location, some};
 use crate::{
     protocols::hl7::{Repetition, Segment},
     referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex},
@@ -26,8 +26,8 @@ impl<'t, 'm> Draft<'t, 'm> {
             let place = location("PID", occurrence, 5);
             let name = &self.record.patient.name;
             let present = [("family", name.family.is_some()), ("given", name.given.is_some()), ("middle", name.middle.is_some())];
-            for (leaf, _) in present.into_iter().filter(|(_, present)| *present) {
-                self.seen(format!("patient.name.{leaf}"), &place);
+            for (name, _) in present.into_iter().filter(|(_, present)| *present) {
+                self.seen(leaf("patient.name", name), &place);
             }
         }
         self.birth_date();
@@ -50,8 +50,8 @@ impl<'t, 'm> Draft<'t, 'm> {
                 let authority = [id.value(4).into_owned(), universal, id.value(10).into_owned()];
                 let authority = authority.into_iter().find(|text| !text.is_empty());
                 let kind = some(id.value(5)).or_else(|| Some(usual.to_owned()).filter(|kind| !kind.is_empty()));
-                let path = format!("patient.identifiers.{}.value", self.record.patient.identifiers.len());
-                self.seen(path, &location("PID", occurrence, field));
+                let path = element("patient.identifiers", self.record.patient.identifiers.len());
+                self.seen(leaf(&path, "value"), location("PID", occurrence, field));
                 self.record.patient.identifiers.push(PatientIdentifier { value, authority, kind });
             }
         }
@@ -61,16 +61,16 @@ impl<'t, 'm> Draft<'t, 'm> {
         const PATH: &str = "patient.birth_date";
         let Some((pid, occurrence)) = self.pid(7) else { return };
         let Some(date) = self.date(&pid, occurrence, 7, PATH) else { return };
-        let text: String = date.as_str().chars().take(10).collect();
-        if PLACEHOLDER_BIRTH_DATES.contains(&text.as_str()) {
+        let text = date.as_str().get(..10).unwrap_or(date.as_str());
+        if PLACEHOLDER_BIRTH_DATES.contains(&text) {
             let place = location("PID", occurrence, 7);
             self.doubt("birth-date-placeholder", PATH, format!("{place} holds a date that systems fill in for an unknown one"));
             return;
         }
-        self.record.patient.birth_date = IsoDate::parse(&text);
+        self.record.patient.birth_date = IsoDate::parse(text);
         let today = self.rules.received_at.to_string();
         let known_day = self.rules.received_at != jiff::Timestamp::UNIX_EPOCH;
-        if known_day && text.as_str() > today.get(..text.len()).unwrap_or(&today) {
+        if known_day && text > today.get(..text.len()).unwrap_or(&today) {
             self.doubt("birth-date-in-future", PATH, "the birth date lies in the future");
         } else if text.len() < 10 {
             self.doubt("birth-date-partial", PATH, "the birth date is not known to the day");
@@ -110,8 +110,8 @@ impl<'t, 'm> Draft<'t, 'm> {
                 ("state", address.state.is_some()),
                 ("postal_code", address.postal_code.is_some()),
             ];
-            for (leaf, _) in leaves.into_iter().filter(|(_, present)| *present) {
-                self.seen(format!("patient.address.{leaf}"), &place);
+            for (name, _) in leaves.into_iter().filter(|(_, present)| *present) {
+                self.seen(leaf("patient.address", name), &place);
             }
         }
     }
@@ -127,7 +127,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             let is_known = self.record.patient.deceased.is_some();
             let denied = field == 30 && text.eq_ignore_ascii_case("N");
             if (stated || denied) && !is_known {
-                self.seen_as("patient.deceased", &location("PID", 1, field), &text);
+                self.seen_as("patient.deceased", location("PID", 1, field), &text);
             }
             if stated && !is_known {
                 self.record.patient.deceased = Some(true);
@@ -155,9 +155,9 @@ impl<'t, 'm> Draft<'t, 'm> {
                 ("member_id", first(&[(36, 1), (49, 1)]), &mut coverage.member_id),
                 ("group", first(&[(8, 1)]), &mut coverage.group),
             ];
-            for (leaf, found, target) in leaves {
+            for (name, found, target) in leaves {
                 if let Some((value, place)) = found {
-                    self.seen(format!("insurance.{at}.{leaf}"), &place);
+                    self.seen(leaf(&element("insurance", at), name), place);
                     *target = Some(value);
                 }
             }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     content::{self, Unusable},
-    draft::{Draft, location, some},
+    draft::{Draft, element, location, some},
 };
 use crate::{
     protocols::hl7::{Segment, decode},
@@ -145,10 +145,10 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let label = [obx.value(3, 2), obx.value(3, 1)].into_iter().find_map(some);
         let units = some(obx.value(6, 1)).map(|units| format!(" {units}")).unwrap_or_default();
-        self.seen(format!("notes.{}", self.record.notes.len()), &location("OBX", occurrence, 5));
+        self.seen(element("notes", self.record.notes.len()), location("OBX", occurrence, 5));
         self.record.notes.push(match label {
-            Some(label) => format!("{label}: {text}{units}"),
-            None => format!("{text}{units}"),
+            Some(label) => [&label, ": ", &text, &units].concat(),
+            None => [text, units].concat(),
         });
     }
 }

@@ -1,6 +1,6 @@
 //! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
 
-use super::draft::{Contacts, Draft, REPETITIONS_MAX, location, some};
+use super::draft::{Contacts, Draft, REPETITIONS_MAX, leaf, location, some};
 use super::patient::{address, person_name};
 use crate::{
     protocols::hl7::{Field, Segment},
@@ -64,7 +64,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (location_at, third)];
         if let Some((field, name)) = places.into_iter().find(|(_, name)| !name.is_empty()) {
             provider.organization = some(name);
-            self.seen(format!("{path}.organization"), &location("PRD", occurrence, field));
+            self.seen(leaf(path, "organization"), location("PRD", occurrence, field));
         }
         self.provider_numbers(&prd.field(7), &location("PRD", occurrence, 7), path, &mut provider);
         provider
@@ -82,10 +82,9 @@ impl<'t, 'm> Draft<'t, 'm> {
                 self.doubt("name-is-specialty", &format!("{path}.specialty"), format!("{place} names a specialty, not a person"));
             }
             None => {
-                for (leaf, _) in
-                    [("family", &name.family), ("given", &name.given)].into_iter().filter(|(_, value)| value.is_some())
-                {
-                    self.seen(format!("{path}.name.{leaf}"), &place);
+                let parts = [("name.family", &name.family), ("name.given", &name.given)];
+                for (part, _) in parts.into_iter().filter(|(_, value)| value.is_some()) {
+                    self.seen(leaf(path, part), &place);
                 }
                 provider.name = name;
             }
@@ -100,10 +99,10 @@ impl<'t, 'm> Draft<'t, 'm> {
             let named = kinds.iter().any(|kind| kind.eq_ignore_ascii_case("NPI"));
             let untyped = kinds.iter().all(|kind| kind.is_empty());
             if provider.npi.is_none() && (named || (untyped && npi_is_sound(&value))) {
-                let leaf = format!("{path}.npi");
-                self.seen(leaf.as_str(), place);
+                let path = leaf(path, "npi");
+                self.seen(path.as_str(), place);
                 if !npi_is_sound(&value) {
-                    self.doubt("npi-check-digit", &leaf, format!("the NPI in {place} fails its check digit"));
+                    self.doubt("npi-check-digit", &path, format!("the NPI in {place} fails its check digit"));
                 }
                 provider.npi = Some(value);
                 continue;

@@ -1,6 +1,6 @@
 //! RF1, DG1, PR1, OBR and NTE: what is asked, how soon, and why.
 
-use super::draft::{Draft, location, some};
+use super::draft::{Draft, element, leaf, location, some};
 use crate::{
     protocols::hl7::Segment,
     referral::{Code, Priority, ReferralKind},
@@ -77,18 +77,18 @@ impl<'t, 'm> Draft<'t, 'm> {
             return;
         };
         self.record.kind = kind;
-        self.seen_as("kind", &location("RF1", 1, field), rf1.field(field).raw());
+        self.seen_as("kind", location("RF1", 1, field), rf1.field(field).raw());
     }
 
     fn diagnoses(&mut self) {
         for (dg1, occurrence) in self.message.all("DG1").zip(1..).take(200) {
             let code = self.code(&dg1, 3, 4, 2);
-            let path = format!("request.diagnoses.{}", self.record.request.diagnoses.len());
+            let path = element("request.diagnoses", self.record.request.diagnoses.len());
             let Some(code) = code else { continue };
             let place = location("DG1", occurrence, 3);
             let icd10 = code.system.as_deref().is_some_and(|system| system.starts_with("ICD-10"));
             let odd = icd10 && code.code.as_deref().is_some_and(|code| !is_icd10(code));
-            self.seen(if code.code.is_some() { format!("{path}.code") } else { format!("{path}.text") }, &place);
+            self.seen(leaf(&path, if code.code.is_some() { "code" } else { "text" }), &place);
             self.record.request.diagnoses.push(code);
             if odd {
                 self.doubt("icd10-shape", &format!("{path}.code"), format!("the code in {place} does not look like ICD-10"));
@@ -99,8 +99,8 @@ impl<'t, 'm> Draft<'t, 'm> {
     fn procedures(&mut self) {
         for (pr1, occurrence) in self.message.all("PR1").zip(1..).take(200) {
             let Some(code) = self.code(&pr1, 3, 4, 2) else { continue };
-            let path = format!("request.procedures.{}", self.record.request.procedures.len());
-            self.seen(format!("{path}.{}", if code.code.is_some() { "code" } else { "text" }), &location("PR1", occurrence, 3));
+            let path = element("request.procedures", self.record.request.procedures.len());
+            self.seen(leaf(&path, if code.code.is_some() { "code" } else { "text" }), location("PR1", occurrence, 3));
             self.record.request.procedures.push(code);
         }
     }
@@ -130,11 +130,11 @@ impl<'t, 'm> Draft<'t, 'm> {
                 text = decoded;
             }
             if section.to_ascii_uppercase().contains("REASON") && self.record.request.reason.is_none() {
-                self.seen("request.reason", &location("NTE", occurrence, 3));
+                self.seen("request.reason", location("NTE", occurrence, 3));
                 self.record.request.reason = Some(text);
                 continue;
             }
-            self.seen(format!("notes.{}", self.record.notes.len()), &location("NTE", occurrence, 3));
+            self.seen(element("notes", self.record.notes.len()), location("NTE", occurrence, 3));
             let headed = if section.is_empty() { text } else { format!("{}: {text}", section.replace('_', " ").to_lowercase()) };
             self.record.notes.push(headed);
         }
@@ -158,7 +158,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             // RF1-10 alone of one word is a code or something that slipped there, such as a phone number.
             let plain = field != 10 || words.chars().any(char::is_alphabetic);
             if !words.is_empty() && !administrative && plain {
-                self.seen("request.reason", &location(name, occurrence, field));
+                self.seen("request.reason", location(name, occurrence, field));
                 self.record.request.reason = Some(words.into_owned());
                 return;
             }

@@ -53,9 +53,9 @@ impl Charset {
 
     /// Encodes text of an answer. What the set cannot say becomes a question mark.
     #[must_use]
-    pub fn write(self, text: &str) -> Vec<u8> {
-        if text.is_ascii() || self.encoding == UTF_8 {
-            return text.as_bytes().to_vec();
+    pub fn write(self, text: &str) -> Cow<'_, [u8]> {
+        if self.encoding == UTF_8 || text.is_ascii() {
+            return Cow::Borrowed(text.as_bytes());
         }
         let mut out = Vec::with_capacity(text.len());
         for symbol in text.chars() {
@@ -63,7 +63,7 @@ impl Charset {
             let (bytes, _, unmappable) = self.encoding.encode(symbol.encode_utf8(&mut buffer));
             if unmappable { out.push(b'?') } else { out.extend_from_slice(&bytes) }
         }
-        out
+        Cow::Owned(out)
     }
 
     /// HL7 table 0211, with the spellings that are seen.
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn an_answer_is_written_in_the_set_of_the_message() {
         let (set, text) = Charset::read("8859/1", b"M\xFCller");
-        assert_eq!(set.write(&text), b"M\xFCller");
-        assert_eq!(set.write("Ł"), b"?");
+        assert_eq!(*set.write(&text), b"M\xFCller"[..]);
+        assert_eq!(*set.write("Ł"), b"?"[..]);
     }
 }

@@ -78,9 +78,11 @@ pub fn read_date(text: &str) -> Result<HlDate, DateProblem> {
     if hour.is_some_and(|hour| hour > 23) || minute.is_some_and(|it| it > 59) || second.is_some_and(|it| it > 59) {
         return Err(DateProblem::Impossible);
     }
-    let mut iso = format!("{year:04}");
-    for value in [month, day].into_iter().flatten() {
-        iso.push_str(&format!("-{value:02}"));
+    let mut iso = String::with_capacity(25);
+    iso.push_str(digits.get(..4).unwrap_or_default());
+    for at in [4, 6].into_iter().filter(|at| digits.len() > *at) {
+        iso.push('-');
+        iso.push_str(digits.get(at..at + 2).unwrap_or_default());
     }
     let precision = match (month, day, hour, minute, second) {
         (None, ..) => Precision::Year,
@@ -96,10 +98,14 @@ pub fn read_date(text: &str) -> Result<HlDate, DateProblem> {
     }
     let offset = if offset.is_empty() { None } else { Some(iso_offset(offset)?) };
     let mut has_offset = false;
-    if let Some(hour) = hour {
-        iso.push_str(&format!("T{hour:02}:{:02}", minute.unwrap_or(0)));
-        if let Some(second) = second {
-            iso.push_str(&format!(":{second:02}"));
+    if hour.is_some() {
+        iso.push('T');
+        iso.push_str(digits.get(8..10).unwrap_or_default());
+        iso.push(':');
+        iso.push_str(digits.get(10..12).unwrap_or("00"));
+        if let Some(second) = digits.get(12..) {
+            iso.extend((!second.is_empty()).then_some(':'));
+            iso.push_str(second);
         }
         if let Some(offset) = offset {
             iso.push_str(&offset);

@@ -9,6 +9,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2_iter;
+
 use super::{Delimiters, Text, Unreadable, escape};
 
 /// One message.
@@ -30,6 +32,8 @@ struct Line {
     separators: (usize, usize),
 }
 
+/// Field delimiters that room is made for at once: more than a usual message has.
+const SEPARATORS_USUAL: usize = 512;
 /// Letters of a segment's name.
 const NAME_BYTES: usize = 3;
 
@@ -42,23 +46,28 @@ impl<'t> Message<'t> {
         let content = text.content.strip_suffix('\r').unwrap_or(&text.content);
         let delimiters = text.header.delimiters;
         let field = u8::try_from(delimiters.field).map_err(|_| Unreadable::Unparsable)?;
-        let mut message = Self { content, lines: Vec::new(), separators: Vec::new(), delimiters };
-        let mut start = 0;
-        for line in content.split('\r') {
-            let first = message.separators.len();
-            let found = line.bytes().enumerate().filter(|(_, byte)| *byte == field).map(|(at, _)| start + at);
-            message.separators.extend(found);
-            let named = message.separators.get(first) == Some(&(start + NAME_BYTES));
-            if !named || !line.chars().take(NAME_BYTES).all(char::is_alphanumeric) {
-                return Err(Unreadable::Unparsable);
+        let mut message =
+            Self { content, lines: Vec::with_capacity(32), separators: Vec::with_capacity(SEPARATORS_USUAL), delimiters };
+        let (mut start, mut first) = (0, 0);
+        let bytes = content.as_bytes();
+        for at in memchr2_iter(field, b'\r', bytes).chain([bytes.len()]) {
+            if bytes.get(at) == Some(&field) {
+                message.separators.push(at);
+                continue;
             }
-            let end = start + line.len();
-            let mut name = *line.as_bytes().first_chunk::<NAME_BYTES>().ok_or(Unreadable::Unparsable)?;
-            name.make_ascii_uppercase();
-            message.lines.push(Line { name, start, end, separators: (first, message.separators.len()) });
-            start = end + 1;
+            message.end_line(start, at, first)?;
+            (start, first) = (at + 1, message.separators.len());
         }
         Ok(message)
+    }
+
+    fn end_line(&mut self, start: usize, end: usize, first: usize) -> Result<(), Unreadable> {
+        let named = self.separators.get(first) == Some(&(start + NAME_BYTES));
+        let name = self.content.get(start..start + NAME_BYTES).filter(|name| named && name.chars().all(char::is_alphanumeric));
+        let mut name = *name.and_then(|name| name.as_bytes().first_chunk()).ok_or(Unreadable::Unparsable)?;
+        name.make_ascii_uppercase();
+        self.lines.push(Line { name, start, end, separators: (first, self.separators.len()) });
+        Ok(())
     }
 
     /// Its delimiters.
@@ -188,9 +197,12 @@ impl<'t, 'm> Field<'t, 'm> {
     /// The whole field decoded as free text: its delimiters are taken for text, repetitions for lines.
     #[must_use]
     pub fn text(&self) -> String {
-        let lines: Vec<Cow<'_, str>> =
-            self.raw().split(self.delimiters.repetition).map(|line| escape::decode(line, self.delimiters)).collect();
-        lines.join("\n").trim().to_owned()
+        let mut lines = self.raw().split(self.delimiters.repetition).map(|line| escape::decode(line, self.delimiters));
+        let first = lines.next().unwrap_or_default();
+        match lines.next() {
+            None => first.trim().to_owned(),
+            Some(second) => [first, second].into_iter().chain(lines).collect::<Vec<_>>().join("\n").trim().to_owned(),
+        }
     }
 
     /// Its repetitions, in order.
@@ -202,8 +214,8 @@ impl<'t, 'm> Field<'t, 'm> {
     /// The first repetition.
     #[must_use]
     pub fn first(&self) -> Repetition<'t, 'm> {
-        let absent = Repetition { raw: None, whole: self.whole, delimiters: self.delimiters };
-        self.repetitions().next().unwrap_or(absent)
+        let Self { raw, whole, delimiters } = *self;
+        Repetition { raw: if whole { raw } else { raw.and_then(|raw| nth(raw, delimiters.repetition, 0)) }, whole, delimiters }
     }
 }
 
@@ -273,6 +285,9 @@ impl<'t> Component<'t, '_> {
     /// A subcomponent by its number, decoded and trimmed; `""` (delete) reads as empty.
     #[must_use]
     pub fn part(&self, number: usize) -> Cow<'t, str> {
+        if self.raw.is_empty() {
+            return Cow::Borrowed("");
+        }
         let raw = nth(self.raw(), self.delimiters.subcomponent, number.saturating_sub(1)).unwrap_or("").trim();
         if raw.bytes().all(|byte| byte == b'"') { Cow::Borrowed("") } else { escape::decode(raw, self.delimiters) }
     }

@@ -26,7 +26,7 @@ esac
 
 # As configured in channels/st-mary-mllp.toml.
 mllp_address=127.0.0.1:2575
-program=target/release/loopline
+program=${CARGO_TARGET_DIR:-target}/release/loopline
 engine_pid=
 
 # Runs one of Loopline's own commands on this trial's data.

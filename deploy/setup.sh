@@ -52,8 +52,9 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     # A mirror that is briefly away fails update with a warning only; the install then says what it could not find.
     as_root apt-get update || printf 'apt-get update did not succeed; going on with what apt knows\n' >&2
-    as_root apt-get install --yes --no-install-recommends "${missing[@]}" ||
-        fail "apt could not install: ${missing[*]} (Ubuntu: the universe component must be on)"
+    # Nothing that is there is taken away: another mail server than the tests' stays, and the tests need a machine without one.
+    as_root apt-get install --yes --no-install-recommends --no-remove "${missing[@]}" ||
+        fail "apt could not install: ${missing[*]} (Ubuntu: the universe component must be on; a mail server that is installed is in the way of exim4)"
 }
 
 # Whether this cargo is recent enough.
@@ -78,7 +79,7 @@ install_toolchain() {
         rustup toolchain install stable --profile minimal --component rustfmt --component clippy
         export RUSTUP_TOOLCHAIN=stable
     else
-        say "toolchain: none; installing Rust by rustup into $cargo_home"
+        say "toolchain: no cargo of $rust_minimum or later; installing Rust by rustup into $cargo_home"
         install_packages ca-certificates curl
         curl --proto '=https' --tlsv1.2 --silent --show-error --fail --retry 3 https://sh.rustup.rs |
             sh -s -- -y --no-modify-path --profile minimal --component rustfmt --component clippy ||

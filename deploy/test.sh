@@ -36,7 +36,9 @@ summary=()
 install_packages "${packages_to_run[@]}" "${packages_to_test[@]}"
 install_toolchain
 for component in rustfmt clippy; do
-    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
+    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
+    command -v rustup >/dev/null || fail "cargo is here without $component and without rustup: install $component as you installed cargo"
+    rustup component add "$component"
 done
 for step in "${steps[@]}"; do run_step "$step"; done
 say "all passed"

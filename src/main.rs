@@ -5,10 +5,12 @@ use std::{process::ExitCode, time::Duration};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use loopline::{
-    commands::{check, deliveries, messages, reader_worker, referrals, run, send, test, try_file},
+    commands::{check, deliveries, messages, print, reader_worker, referrals, run, send, test, try_file},
     config::{Settings, SettingsArgs},
 };
 
+/// How a process that reads documents for the engine is started.
+const READER_WORKER: &str = "reader-worker";
 /// The exit status for wrong usage, as clap gives it.
 const USAGE: u8 = 2;
 /// The exit status for a configuration with mistakes (sysexits.h `EX_CONFIG`).
@@ -54,25 +56,24 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// Read documents for the engine (started by it).
-    #[command(hide = true)]
-    ReaderWorker {
-        /// Its limits, or `--dump FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
 }
 
 fn main() -> ExitCode {
-    let Cli { settings, command } = Cli::parse();
-    match command {
-        Command::ReaderWorker { arguments } => match reader_worker::run(&arguments) {
+    let mut arguments = std::env::args().skip(1);
+    // What the engine starts itself as is no command of a person's, and in no help or completion.
+    if arguments.next().as_deref() == Some(READER_WORKER) {
+        return match reader_worker::run(&arguments.collect::<Vec<_>>()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
-        },
+        };
+    }
+    let Cli { settings, command } = Cli::parse();
+    match command {
         Command::Check(args) => check::run(args, &settings.sources()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "loopline", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "loopline", &mut script);
+            print::write(&script);
             ExitCode::SUCCESS
         }
         command @ (Command::Run
@@ -99,7 +100,7 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
             Command::Referrals(command) => with_data(settings, async |data| referrals::run(command, data).await).await,
             Command::Messages(command) => with_data(settings, async |data| messages::run(command, data).await).await,
             Command::Deliveries(command) => with_data(settings, async |data| deliveries::run(command, data).await).await,
-            Command::Check(_) | Command::Completions { .. } | Command::ReaderWorker { .. } => Ok(ExitCode::from(USAGE)),
+            Command::Check(_) | Command::Completions { .. } => Ok(ExitCode::from(USAGE)),
         };
         done.unwrap_or_else(|error| failed(&error))
     });

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{print, referrals::word};
 use crate::{
+    delivery::DeliveryState,
     engine::admin::{Request, ask},
     ids::DeliveryId,
 };
@@ -36,8 +37,8 @@ pub enum DeliveriesCommand {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only this state: queued, in-flight, sent, dead, withdrawn.
-    #[arg(long)]
-    state: Option<String>,
+    #[arg(long, value_parser = word::<DeliveryState>)]
+    state: Option<DeliveryState>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -90,8 +91,7 @@ pub(super) const HEAD: [&str; 7] = ["DELIVERY", "PURPOSE", "THROUGH", "TO", "STA
 pub async fn run(command: DeliveriesCommand, data: &Path) -> anyhow::Result<ExitCode> {
     match command {
         DeliveriesCommand::List(args) => {
-            let state = args.state.as_deref().map(|text| word("state", text)).transpose()?;
-            let found = ask(data, &Request::Deliveries { state, limit: args.limit }).await?;
+            let found = ask(data, &Request::Deliveries { state: args.state, limit: args.limit }).await?;
             if args.json {
                 print::json(&found);
             } else {

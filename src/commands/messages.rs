@@ -16,6 +16,7 @@ use super::{pages, print, referrals::word, returned};
 use crate::{
     engine::admin::{Request, ask},
     ids::ChannelName,
+    message::State,
 };
 
 /// `loopline messages`
@@ -42,8 +43,8 @@ pub struct ListArgs {
     #[arg(long)]
     channel: Option<String>,
     /// Only this state: received, processed, held, failed.
-    #[arg(long)]
-    state: Option<String>,
+    #[arg(long, value_parser = word::<State>)]
+    state: Option<State>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -135,8 +136,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
 }
 
 async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
-    let state = args.state.as_deref().map(|text| word("state", text)).transpose()?;
-    let request = Request::Messages { channel: args.channel.map(ChannelName::new), state, limit: args.limit };
+    let request = Request::Messages { channel: args.channel.map(ChannelName::new), state: args.state, limit: args.limit };
     let found = ask(data, &request).await?;
     if args.json {
         print::json(&found);
@@ -169,6 +169,9 @@ async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
     }
     let bytes = if args.pdf {
         let found = ask(data, &Request::SearchablePdf { id }).await?;
+        for problem in found["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            eprintln!("not all of it is in the copy: {problem}");
+        }
         decoded(&found, "/pdf")?
     } else {
         decoded(&ask(data, &Request::Message { id, raw: true }).await?, "/raw")?

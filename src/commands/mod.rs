@@ -4,7 +4,7 @@ pub mod check;
 pub mod deliveries;
 pub mod messages;
 mod pages;
-mod print;
+pub mod print;
 pub mod reader_worker;
 pub mod referrals;
 mod returned;

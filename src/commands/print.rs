@@ -15,16 +15,38 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], empty: &str) {
         say(empty);
         return;
     }
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell, false)).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|title| title.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     line(&head.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>(), &widths);
-    for row in rows {
+    for row in &rows {
         line(row, &widths);
     }
+}
+
+/// A text for a terminal: what a sender wrote must not clear the screen, or make itself look like something else. What would is written
+/// as `\u{1b}`.
+fn shown(text: &str, with_lines: bool) -> String {
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && !(with_lines && matches!(c, '\n' | '\t')))
+    };
+    if !text.contains(steers) {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 fn line(cells: &[String], widths: &[usize]) {
@@ -38,7 +60,13 @@ fn line(cells: &[String], widths: &[usize]) {
 
 /// Prints one line. A reader that went away (`| head`) ends the program without a complaint, as other programs do.
 pub(super) fn say(text: &str) {
-    if let Err(error) = writeln!(io::stdout(), "{text}") {
+    write(format!("{}\n", shown(text, true)).as_bytes());
+}
+
+/// Writes bytes as they are, likewise.
+pub fn write(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
         std::process::exit(i32::from(error.kind() != io::ErrorKind::BrokenPipe));
     }
 }
@@ -68,5 +96,16 @@ pub(super) fn time(value: &Value, pointer: &str) -> String {
     match text.parse::<jiff::Timestamp>() {
         Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_steer_a_terminal_is_written_out() {
+        assert_eq!(shown("Esc\u{1b}[2J Quag\u{202e}mirez\n", false), "Esc\\u{1b}[2J Quag\\u{202e}mirez\\u{a}");
+        assert_eq!(shown("two\nlines, José", true), "two\nlines, José");
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         admin::{Request, ask},
         settle::Act,
     },
-    referral::{HeldReason, Status},
+    referral::{HeldReason, ReplyOutcome, Status},
 };
 
 /// `loopline referrals`
@@ -34,8 +34,8 @@ pub struct ListArgs {
     #[arg(long)]
     held: bool,
     /// Only this status: new, requested, confirmed, scheduled, …
-    #[arg(long)]
-    status: Option<String>,
+    #[arg(long, value_parser = word::<Status>)]
+    status: Option<Status>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -93,7 +93,8 @@ enum SettleCommand {
     /// Say what a reply means that the engine could not read.
     Reply {
         /// received, not-received, accepted, scheduled, declined, needs-information, redirected, completed, no-show, …
-        outcome: String,
+        #[arg(value_parser = word::<ReplyOutcome>)]
+        outcome: ReplyOutcome,
         /// The appointment: 2026-12-14T10:30 or 2026-12-14.
         #[arg(long)]
         at: Option<String>,
@@ -102,7 +103,7 @@ enum SettleCommand {
     SetAside,
     /// It is the same referral as another one, which stays.
     Merge {
-        /// The reference of the one that stays.
+        /// The reference or id of the one that stays.
         into: String,
     },
     /// It is no referral, or not ours; nothing further is sent.
@@ -131,14 +132,16 @@ pub async fn run(command: ReferralsCommand, data: &Path) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads one of the words that the JSON uses.
-pub(super) fn word<T: DeserializeOwned>(what: &str, text: &str) -> anyhow::Result<T> {
-    serde_json::from_value(Value::String(text.to_owned())).with_context(|| format!("{text} is no {what}"))
+/// Reads one of the words that the JSON uses; the error names those there are.
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(Value::String(text.to_owned())).map_err(|error| {
+        let error = error.to_string();
+        error.split_once("expected one of ").map_or(error.clone(), |(_, words)| format!("it is one of {words}"))
+    })
 }
 
 async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
-    let status = args.status.as_deref().map(|text| word("status", text)).transpose()?;
-    let found = ask(data, &Request::Referrals { status, held: args.held, limit: args.limit }).await?;
+    let found = ask(data, &Request::Referrals { status: args.status, held: args.held, limit: args.limit }).await?;
     if args.json {
         print::json(&found);
         return Ok(());
@@ -273,7 +276,7 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
                 .collect::<anyhow::Result<_>>()?,
         },
         SettleCommand::Route { to } => Act::Route { to },
-        SettleCommand::Reply { outcome, at } => Act::Reply { outcome: word("outcome", &outcome)?, at },
+        SettleCommand::Reply { outcome, at } => Act::Reply { outcome, at },
         SettleCommand::SetAside => Act::SetAside,
         SettleCommand::Merge { into } => Act::Merge { into },
         SettleCommand::Reject { reason } => Act::Reject { reason },

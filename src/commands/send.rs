@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::codec::Decoder;
 
 use self::line::{Target, TlsArgs};
-use super::print;
+use super::{print, try_file::read_file};
 use crate::protocols::{
     hl7::{RawHeader, split_messages},
     mllp::{Frame, MllpCodec, framed},
@@ -51,7 +51,7 @@ pub struct SendArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub repeat_for: Option<Duration>,
     /// Repeat the files until so many messages were sent
-    #[arg(long, value_name = "N", conflicts_with = "repeat_for")]
+    #[arg(long, value_name = "N", conflicts_with = "repeat_for", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// How long an answer is waited for
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
@@ -150,7 +150,7 @@ struct Report {
 /// # Errors
 /// A file cannot be read, or holds no message.
 pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
-    let messages = read_files(&args.files).await?;
+    let messages = read_files(&args.files)?;
     let target = Arc::new(Target::new(&args.to, &args.tls)?);
     let connections = args.connections as usize;
     let began = Instant::now();
@@ -186,10 +186,10 @@ pub async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn read_files(files: &[PathBuf]) -> anyhow::Result<Vec<Bytes>> {
+fn read_files(files: &[PathBuf]) -> anyhow::Result<Vec<Bytes>> {
     let mut messages = Vec::new();
     for file in files {
-        let bytes = Bytes::from(tokio::fs::read(file).await.with_context(|| format!("cannot read {}", file.display()))?);
+        let bytes = read_file(file)?;
         let before = messages.len();
         for part in unframed(&bytes)? {
             let (split, _) = split_messages(&part);

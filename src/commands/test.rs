@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::{
     print,
-    try_file::{FILE_BYTES_MAX, Rules, as_json},
+    try_file::{Rules, as_json, read_file},
 };
 use crate::{
     config::{Config, InboundChannel, SettingsSources},
@@ -146,12 +146,8 @@ async fn test(rules: &Rules, sample: &Path, folder: &Path, update: bool) -> anyh
     if !sample.exists() {
         return Ok(result(false, Some(sample.to_owned()), false, Vec::new()));
     }
-    let length = std::fs::metadata(sample)?.len();
-    if length > FILE_BYTES_MAX {
-        bail!("{} has {length} bytes; at most {FILE_BYTES_MAX} are read", sample.display());
-    }
-    let bytes = std::fs::read(sample).with_context(|| format!("cannot read {}", sample.display()))?;
-    let found = match rules.read(bytes.into()).await {
+    let bytes = read_file(sample)?;
+    let found = match rules.read(bytes).await {
         Ok(outcome) => as_json(&outcome)?,
         Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
     };

@@ -5,7 +5,12 @@
 
 mod fields;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -52,11 +57,7 @@ pub struct TryArgs {
 /// # Errors
 /// The file cannot be opened: not there, encrypted, not a format that is read, truncated beyond use.
 pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<ExitCode> {
-    let length = std::fs::metadata(&args.file).context("cannot open the file")?.len();
-    if length > FILE_BYTES_MAX {
-        bail!("the file has {length} bytes; at most {FILE_BYTES_MAX} are read");
-    }
-    let bytes = Bytes::from(std::fs::read(&args.file).context("cannot read the file")?);
+    let bytes = read_file(&args.file)?;
     let rules = Rules::load(args.channel, sources)?;
     let outcome = rules.read(bytes).await?;
     let outcome = as_json(&outcome)?;
@@ -66,6 +67,20 @@ pub async fn run(args: TryArgs, sources: &SettingsSources) -> anyhow::Result<Exi
         print::json(&outcome)
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The bytes of a file that a person names, whatever it is: also a device has no end.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub(super) fn read_file(path: &Path) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        bail!("{} has more than the {FILE_BYTES_MAX} bytes that are read of a file", path.display());
+    }
+    Ok(bytes.into())
 }
 
 /// An outcome as JSON, by way of text: a fraction would be another one otherwise (0.9 is 0.8999999761581421 as a double).

@@ -85,7 +85,13 @@ pub fn fields_to_confirm(record: &Record) -> Vec<FieldToConfirm> {
 /// What parts the token from the rest of the code on a page that asks.
 pub const ASKED_MARK: char = '/';
 
-/// Which fields, with which values, a page asks about: when it comes back, its boxes mean these and no others.
+/// How many fields a page asks about; the last row says how many more there are.
+#[must_use]
+pub fn rows_asked(fields: usize) -> usize {
+    if fields > layout::ROWS_MAX { layout::ROWS_MAX - 1 } else { fields }
+}
+
+/// Which fields, with which values, a page asks about, and in how many rows: when it comes back, its boxes mean these and no others.
 #[must_use]
 pub fn asked_digest(fields: &[FieldToConfirm]) -> String {
     const CHARACTERS: usize = 6;
@@ -96,7 +102,8 @@ pub fn asked_digest(fields: &[FieldToConfirm]) -> String {
         digest.update(field.value.as_deref().unwrap_or_default().as_bytes());
         digest.update([0]);
     }
-    data_encoding::BASE32_NOPAD.encode(&digest.finalize()).chars().take(CHARACTERS).collect()
+    let digest: String = data_encoding::BASE32_NOPAD.encode(&digest.finalize()).chars().take(CHARACTERS).collect();
+    format!("{digest}{}", rows_asked(fields.len()))
 }
 
 /// What the QR code of the page says: the token, and which fields it asks about, if any.
@@ -210,7 +217,7 @@ fn certain(sheet: &mut Sheet<'_>, record: &Record) {
 fn doubtful(sheet: &mut Sheet<'_>, fields: &[FieldToConfirm]) {
     sheet.rule(LEFT, RIGHT, 232.0);
     sheet.text(STRONG, LEFT, 252.0, RIGHT, "We could not read all of it. Please tick what is right, write what is not.");
-    let room = if fields.len() > layout::ROWS_MAX { layout::ROWS_MAX - 1 } else { layout::ROWS_MAX };
+    let room = rows_asked(fields.len());
     for (row, field) in fields.iter().take(room).enumerate() {
         let name = format!("{}:", field.label);
         let value_left = LEFT + BODY.width(&BODY.fit(&name, 260.0)) + 8.0;

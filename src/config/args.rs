@@ -38,6 +38,7 @@ impl SettingsArgs {
         SettingsSources {
             folder: PathBuf::new(),
             file: self.config.clone(),
+            defaults_alone: false,
             environment: std::env::vars_os()
                 .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
                 .filter(|(name, _)| name.starts_with("LOOPLINE_"))
@@ -55,6 +56,8 @@ pub struct SettingsSources {
     pub folder: PathBuf,
     /// The settings file; none: `loopline.toml`, where there is one.
     pub file: Option<PathBuf>,
+    /// Not even that: the documented defaults alone.
+    pub defaults_alone: bool,
     /// Environment variables that begin with `LOOPLINE_`.
     pub environment: Vec<(String, String)>,
     /// Flags: setting and value.

@@ -85,7 +85,7 @@ impl Config {
     /// The documented defaults without any channel, for what needs no channels folder.
     #[must_use]
     pub fn defaults() -> Self {
-        let (loaded, mistakes) = settings::load(&SettingsSources::default());
+        let (loaded, mistakes) = settings::load(&SettingsSources { defaults_alone: true, ..SettingsSources::default() });
         debug_assert!(mistakes.is_empty(), "the defaults are right");
         Self {
             settings: loaded.settings,

@@ -356,6 +356,7 @@ fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
         &["outbound", "fax", "path"],
     ];
     let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    let ours: Vec<(PathBuf, &str)> = files.channels.iter().flat_map(|file| folders_of_the_engine(file, data)).collect();
     for file in &files.channels {
         let Some(document) = &file.document else { continue };
         for key in KEYS {
@@ -365,12 +366,34 @@ fn folders(files: &Files, data: &Path, mistakes: &mut Vec<Mistake>) {
                 let help = "give the channel a folder of its own, such as \"fax-in\"";
                 mistakes.push(Mistake::new(place.clone(), key.join("."), "is a folder of the engine itself", help));
             }
+            if let Some((_, other)) = ours.iter().find(|(engines, _)| folder.starts_with(engines)) {
+                let message = format!("the folder lies where the channel \"{other}\" puts what it has taken");
+                mistakes.push(Mistake::new(place.clone(), key.join("."), message, "give each channel a folder of its own"));
+            }
             if let Some(other) = taken.insert(folder, &file.name) {
                 let message = format!("the folder is also used by the channel \"{other}\"");
                 mistakes.push(Mistake::new(place, key.join("."), message, "give each channel a folder of its own"));
             }
         }
     }
+}
+
+/// The folders that the engine itself uses within those of a channel.
+fn folders_of_the_engine<'a>(file: &'a ChannelFile, data: &Path) -> Vec<(PathBuf, &'a str)> {
+    let within: [(&[&str], &[&str]); 3] = [
+        (&["inbound", "folder", "path"], &["done", "duplicate", "failed"]),
+        (&["inbound", "mailbox", "maildir"], &["tmp", "new", "cur"]),
+        (&["outbound", "email", "maildir"], &["tmp", "new", "cur"]),
+    ];
+    let Some(document) = &file.document else { return Vec::new() };
+    let of = |(key, names): (&[&str], &'static [&'static str])| {
+        let folder = document.text(key).map(|(text, _)| normal(&data.join(text)));
+        folder
+            .into_iter()
+            .flat_map(move |folder| names.iter().map(move |name| (folder.join(name), file.name.as_str())))
+            .collect::<Vec<_>>()
+    };
+    within.into_iter().flat_map(of).collect()
 }
 
 /// The path without `.` and `..`, as far as it can be said without looking at the disk.

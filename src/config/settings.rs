@@ -91,6 +91,9 @@ pub(super) fn load(sources: &SettingsSources) -> (Loaded, Vec<Mistake>) {
 
 /// The settings file, where one is named or there is one.
 fn file(sources: &SettingsSources, mistakes: &mut Vec<Mistake>) -> Option<Document> {
+    if sources.defaults_alone {
+        return None;
+    }
     let in_environment =
         sources.environment.iter().find(|(name, _)| name == CONFIG_VARIABLE).map(|(_, value)| PathBuf::from(value));
     let path = match sources.file.clone().or(in_environment) {

@@ -190,6 +190,23 @@ fn a_channel_does_not_use_the_folders_of_the_engine() {
 }
 
 #[test]
+fn a_channel_does_not_take_from_where_another_puts_what_it_has_taken() {
+    let site = whole_site();
+    site.write("channels/scans.toml", "[inbound.folder]\npath = \"scans\"\n");
+    site.write("channels/again.toml", "[inbound.folder]\npath = \"scans/done\"\n");
+    assert_one(&site.mistakes(), &["again.toml:2:8: inbound.folder.path: the folder lies where the channel \"scans\" puts"]);
+    site.write("channels/again.toml", "[inbound.folder]\npath = \"scans/hospital\"\n");
+    assert!(site.load().is_ok(), "a folder beside the files is somebody's own");
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones_wherever_the_program_runs() {
+    let site = Site::new(&[("loopline.toml", "foo = 1\nregion = \"DE\"\n")]);
+    let sources = SettingsSources { defaults_alone: true, ..site.sources() };
+    assert_eq!(Settings::load(&sources).unwrap().region, "US");
+}
+
+#[test]
 fn a_file_is_one_channel_one_way() {
     let site = whole_site();
     site.write("channels/ehr.toml", "[acknowledge]\nmode = \"auto\"\n");

@@ -31,6 +31,10 @@ use crate::{
 const REQUEST_BYTES_MAX: u64 = 67_108_864;
 /// How long one connection may take to say what it wants.
 const REQUEST_SECONDS_MAX: u64 = 10;
+/// How long an answer is waited for. A searchable copy of many pages takes minutes.
+const ANSWER_SECONDS_MAX: u64 = 900;
+/// The longest path of a Unix socket, in bytes.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -164,20 +168,42 @@ pub fn socket_path(data: &Path) -> PathBuf {
 pub async fn ask(data: &Path, request: &Request) -> anyhow::Result<Value> {
     use anyhow::Context as _;
     let path = socket_path(data);
-    let mut stream = UnixStream::connect(&path).await.with_context(|| {
-        format!(
-            "no engine is running on {}: start it with `loopline run --data {0}`, or name another folder by --data",
-            data.display()
-        )
-    })?;
+    let mut stream = UnixStream::connect(&path).await.with_context(|| not_reached(data, &path))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line).await.context("cannot ask the engine")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.context("the engine did not answer")?;
+    let wait = Duration::from_secs(ANSWER_SECONDS_MAX);
+    let answered = tokio::time::timeout(wait, stream.read_to_string(&mut answer)).await;
+    let answered =
+        answered.map_err(|_| anyhow::anyhow!("the engine gave no answer in {ANSWER_SECONDS_MAX} s: look into its log"))?;
+    answered.context("the engine did not answer")?;
     match serde_json::from_str(&answer).context("the engine's answer was cut off: is it stopping?")? {
         Response::Ok(value) => Ok(value),
         Response::Error(why) => Err(anyhow::anyhow!(why)),
+    }
+}
+
+/// Why an engine cannot be asked: none is there, or it is another user's, or the path is too long for a socket.
+fn not_reached(data: &Path, socket: &Path) -> String {
+    let data = data.display();
+    match std::fs::metadata(socket) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("{data} belongs to another user: run this as the engine's user, such as by `sudo -u`")
+        }
+        Ok(_) if rustix::fs::access(socket, rustix::fs::Access::WRITE_OK).is_err() => {
+            format!("the engine on {data} runs as another user: run this as that user, such as by `sudo -u`")
+        }
+        _ if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX => {
+            format!(
+                "the path of {data} is too long for its socket: change into a folder near it, and name it by a relative --data"
+            )
+        }
+        Ok(_) | Err(_) => {
+            format!(
+                "no engine is running on {data}: start it with `loopline run --data {data}`, or name another folder by --data"
+            )
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     referring, replies, settle,
 };
 use crate::{
-    compose::acknowledgement::{asked_digest, fields_to_confirm},
+    compose::acknowledgement::{asked_digest, fields_to_confirm, rows_asked},
     referral::{HistoryEvent, Referral, Reply, ReplyOutcome, ReturnedPage, Status, Tick},
     store::StoreError,
 };
@@ -28,7 +28,12 @@ pub(super) fn take(
     let changed = (page.asked.as_deref() != Some(asked_digest(&fields).as_str())).then_some(
         "the sender checked fields that stand otherwise by now: compare, then `confirm` or `correct`, then `set-aside`",
     );
-    if let Some(why) = doubt.or(unproven).or(changed) {
+    let has_box = |row: usize| page.boxes.iter().any(|one| one.name == format!("right-{row}"));
+    let mut shown = fields.iter().take(rows_asked(fields.len())).enumerate();
+    let unseen = shown
+        .any(|(row, field)| field.value.is_some() && !has_box(row))
+        .then_some("a box of the page was not found: look at the page, then `confirm` or `correct`, then `set-aside`");
+    if let Some(why) = doubt.or(unproven).or(changed).or(unseen) {
         replies::wait_for_person(desk, &mut referral, Reply { outcome: ReplyOutcome::Unclear, ..reply }, why);
         desk.write(referral);
         return Ok(());

@@ -13,6 +13,9 @@ use crate::{
     inbound::{Inbound, InboundConfig, folder::FolderInbound, mailbox::MailboxInbound, mllp::MllpInbound},
 };
 
+/// How long a folder that could not be used is left alone.
+const OPEN_AGAIN_SECONDS: u64 = 5;
+
 pub(super) struct Doors {
     context: Context,
     open: BTreeMap<ChannelName, Door>,
@@ -29,11 +32,44 @@ impl Doors {
         Self { context, open: BTreeMap::new() }
     }
 
+    /// Opens all. A port that cannot be had stops the start: most likely another engine has it. A folder that cannot be used, such as a
+    /// share that is not mounted yet, is tried again, and the other doors are open meanwhile.
     pub(super) fn open_all(&mut self) -> anyhow::Result<()> {
         for channel in self.context.config().inbound.values() {
-            self.open(channel)?;
+            match (self.open(channel), &channel.inbound) {
+                (Ok(()), _) => {}
+                (Err(error), InboundConfig::Folder(_)) => {
+                    say_closed(&channel.name, &error);
+                    self.open_later(channel);
+                }
+                (Err(error), InboundConfig::Mllp(_) | InboundConfig::Mailbox(_)) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// A door at a folder that is opened as soon as it can be.
+    fn open_later(&mut self, channel: &InboundChannel) {
+        let InboundConfig::Folder(config) = &channel.inbound else { return };
+        let (name, config) = (channel.name.clone(), config.clone());
+        let (intake, stop, context) = (Intake::new(self.context.clone()), CancellationToken::new(), self.context.clone());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let inbound = loop {
+                tokio::select! {
+                    () = stopped.cancelled() => return,
+                    () = tokio::time::sleep(Duration::from_secs(OPEN_AGAIN_SECONDS)) => {}
+                }
+                if let Ok(inbound) = FolderInbound::open(name.clone(), config.clone()) {
+                    break inbound;
+                }
+            };
+            let address = config.path.display().to_string();
+            tracing::info!(channel = %name, %address, "open, at last");
+            context.note_address(&name, Some(address));
+            run(&name, inbound, &intake, &stopped).await;
+        });
+        self.open.insert(channel.name.clone(), Door { config: channel.inbound.clone(), stop, task });
     }
 
     /// Opens, closes and leaves open as the configuration in force says.
@@ -117,15 +153,24 @@ impl Doors {
     fn spawn<I: Inbound>(&self, channel: &InboundChannel, inbound: I) -> Door {
         let stop = CancellationToken::new();
         let intake = Intake::new(self.context.clone());
-        let name = channel.name.clone();
-        let running = inbound.run(intake, stop.clone());
-        let task = tokio::spawn(async move {
-            if let Err(error) = running.await {
-                tracing::error!(channel = %name, error = format!("{error:#}"), "the channel stopped: mend what it says and reload or restart");
-            }
-        });
+        let (name, stopped) = (channel.name.clone(), stop.clone());
+        let task = tokio::spawn(async move { run(&name, inbound, &intake, &stopped).await });
         Door { config: channel.inbound.clone(), stop, task }
     }
+}
+
+async fn run<I: Inbound>(name: &ChannelName, inbound: I, intake: &Intake, stop: &CancellationToken) {
+    if let Err(error) = inbound.run(intake.clone(), stop.clone()).await {
+        tracing::error!(channel = %name, error = format!("{error:#}"), "the channel stopped: mend what it says and reload or restart");
+    }
+}
+
+fn say_closed(channel: &ChannelName, error: &anyhow::Error) {
+    tracing::error!(
+        %channel,
+        error = format!("{error:#}"),
+        "the channel is not open: mend what it says; it is tried again every {OPEN_AGAIN_SECONDS} s"
+    );
 }
 
 impl Door {

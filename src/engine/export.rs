@@ -5,7 +5,6 @@
 //! store stays a third smaller.
 
 use base64::Engine as _;
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -20,7 +19,7 @@ use crate::{
     reader::PageReading,
 };
 
-/// The searchable PDF of a message's document, base64, or why there is none.
+/// The searchable PDF of a message's document, base64, with what of it is not in the copy; or why there is none.
 pub(super) async fn searchable(context: &Context, id: MessageId) -> Result<Value, String> {
     let store = &context.store;
     let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
@@ -37,9 +36,12 @@ pub(super) async fn searchable(context: &Context, id: MessageId) -> Result<Value
     if documents.is_empty() {
         return Err(format!("message {id} brought no scanned document: `loopline messages export {id}` writes what it brought"));
     }
-    let mut pages = Vec::new();
+    let (mut pages, mut problems) = (Vec::new(), Vec::new());
     for document in documents {
-        pages.extend(scanned(context, document).await?);
+        let reading = context.reader.read(document).await.map_err(|error| error.to_string())?;
+        problems
+            .extend(reading.problems.into_iter().filter(|problem| problem.code != "blank-page").map(|problem| problem.message));
+        pages.extend(reading.pages.into_iter().map(page));
     }
     if pages.is_empty() {
         return Err(format!("the document of message {id} has no page that can be shown"));
@@ -48,12 +50,8 @@ pub(super) async fn searchable(context: &Context, id: MessageId) -> Result<Value
     let name = format!("message {id}");
     let made = tokio::task::spawn_blocking(move || searchable::document(&pages, &name, message.received_at));
     let pdf = made.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    Ok(json!({"pages": pdf.pages, "pdf": base64::engine::general_purpose::STANDARD.encode(&pdf.bytes)}))
-}
-
-async fn scanned(context: &Context, document: Bytes) -> Result<Vec<ScannedPage>, String> {
-    let reading = context.reader.read(document).await.map_err(|error| error.to_string())?;
-    Ok(reading.pages.into_iter().map(page).collect())
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&pdf.bytes);
+    Ok(json!({"pages": pdf.pages, "pdf": encoded, "problems": problems}))
 }
 
 fn page(read: PageReading) -> ScannedPage {

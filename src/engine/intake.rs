@@ -111,7 +111,7 @@ impl Intake {
     pub async fn answer_undelivered(&self, message: MessageId) {
         let decision = Decision { acknowledged: vec![(message, Acknowledgement::Undelivered)], ..Decision::default() };
         if let Err(error) = self.context.store.settle(decision).await {
-            tracing::warn!(%message, %error, "cannot note that an answer was not delivered");
+            tracing::warn!(message_id = %message, %error, "cannot note that an answer was not delivered");
         }
     }
 

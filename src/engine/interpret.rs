@@ -24,7 +24,7 @@ use crate::{
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
-    reader::ReadError,
+    reader::{ReadError, Reading},
     referral::TokenKey,
 };
 
@@ -101,7 +101,7 @@ pub(super) async fn interpret(
             let reading = reading?;
             let documents = message.split.as_ref().map(|split| split.documents.clone());
             let rules = FaxRules { documents, ..fax_rules(config, &channel.documents, message.received_at, Some(&context.key)) };
-            let mut found = parted(guarded(|| fax::normalize(&reading, &rules))?);
+            let mut found = parted(read_fax(reading, rules).await?);
             let is_answer = found.iter().any(|one| one.outcome.kind == Kind::Reply);
             found.iter_mut().for_each(|one| one.is_answered = !is_answer);
             Ok(found)
@@ -141,6 +141,12 @@ fn guarded<T>(normalize: impl FnOnce() -> T) -> Result<T, Unread> {
     catch_unwind(AssertUnwindSafe(normalize)).map_err(|_| {
         Unread::Broke("a defect of loopline: reading it broke off; report it, mend it, replay the message".to_owned())
     })
+}
+
+/// Makes an outcome of what was read of a fax, beside the engine's own threads: a page of thousands of words takes seconds.
+async fn read_fax(reading: Reading, rules: FaxRules) -> Result<Outcome, Unread> {
+    let read = tokio::task::spawn_blocking(move || guarded(|| fax::normalize(&reading, &rules)));
+    read.await.unwrap_or_else(|_| Err(Unread::Broke("reading it was broken off".to_owned())))
 }
 
 /// How a fax is read. `key`: of the tokens on pages of ours that come back.

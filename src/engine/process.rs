@@ -87,8 +87,12 @@ impl Work for Processing {
             let why = format!("set aside: the engine did not survive {attempts_max} attempts at it");
             return self.fail(&config, channel, message, &why).await;
         }
-        let Some(body) = self.context.store.body(&message.body).await? else {
-            return self.hold(message, "its content is missing in the store: restore it from the backup, then replay").await;
+        let body = match self.context.store.body(&message.body).await {
+            Ok(Some(body)) => body,
+            Ok(None) | Err(StoreError::Unreadable(_)) => {
+                return self.hold(message, "its content is missing in the store: restore it from the backup, then replay").await;
+            }
+            Err(error) => return Err(error),
         };
         match interpret::interpret(&self.context, &config, channel, &message, &body).await {
             Ok(found) => self.finish(&config, channel, message, found).await,

@@ -208,7 +208,8 @@ impl<'a> Settlement<'a> {
         let marked: BTreeSet<&str> = record.review.iter().map(String::as_str).collect();
         if let Some(other) = fields.iter().find(|field| !marked.contains(field.as_str())) {
             let known = record.review.join(", ");
-            return Err(SettleError::Refused(format!("{other} is not marked for review; marked are: {known}")));
+            let known = if known.is_empty() { "nothing is".to_owned() } else { format!("marked are: {known}") };
+            return Err(SettleError::Refused(format!("{other} is not marked for review; {known}")));
         }
         if fields.is_empty() {
             // Without these it goes nowhere, so they stay marked.
@@ -302,6 +303,12 @@ impl<'a> Settlement<'a> {
         let through = route::way_out(&config, entry).ok_or_else(|| {
             SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
         })?;
+        let suspended = self.context.suspensions.of(&self.context.store, to)?;
+        if let Some(other) = suspended.filter(|other| *other != self.referral.reference) {
+            return Err(SettleError::Refused(format!(
+                "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
+            )));
+        }
         self.no_longer_without_route();
         // What the desk before did not get or is not for, another one is asked.
         for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
@@ -402,10 +409,15 @@ impl<'a> Settlement<'a> {
     }
 
     fn merge(&mut self, into: &str) -> Result<(), SettleError> {
-        let reference: Reference = into.parse().map_err(|error| SettleError::Refused(format!("{into}: {error}")))?;
-        let Some(mut stays) = self.context.store.referral_by_reference(&reference)? else {
-            return Err(SettleError::Refused(format!("there is no referral {reference}")));
+        let found = match (into.parse::<ReferralId>(), into.parse::<Reference>()) {
+            (Ok(id), _) => self.context.store.referral(id)?,
+            (Err(_), Ok(reference)) => self.context.store.referral_by_reference(&reference)?,
+            (Err(_), Err(error)) => return Err(SettleError::Refused(format!("{into}: {error}"))),
         };
+        let Some(mut stays) = found else {
+            return Err(SettleError::Refused(format!("there is no referral {into}")));
+        };
+        let reference = stays.reference.clone();
         if stays.id == self.referral.id {
             return Err(SettleError::Refused("a referral cannot be merged into itself".to_owned()));
         }

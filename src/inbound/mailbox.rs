@@ -19,7 +19,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use bytes::Bytes;
 use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -37,6 +36,8 @@ use crate::{
 
 /// The most mails taken in one look at `new/`; the rest follows at once.
 const MAILS_A_LOOK_MAX: usize = 1_000;
+/// How long a Maildir that could not be opened is left alone.
+const OPEN_AGAIN_SECONDS: u64 = 5;
 /// The first pause when the store cannot write.
 const BACKOFF_SECONDS: f64 = 0.5;
 /// The longest pause when the store cannot write.
@@ -136,14 +137,13 @@ where
     F: Fn(Arrival) -> A + Send,
     A: Future<Output = Verdict> + Send,
 {
-    let folder = door.config.maildir.clone();
-    let maildir = tokio::task::spawn_blocking(move || Maildir::open(folder)).await?;
-    let maildir = maildir.with_context(|| format!("cannot open the Maildir {}", door.config.maildir.display()))?;
+    let Some(maildir) = opened(&door, &shutdown).await? else { return Ok(()) };
     let changed = Arc::new(Notify::new());
     let _watcher = watcher(&maildir, Arc::clone(&changed), &door.channel);
     let poll = Duration::from_secs_f64(door.config.poll_seconds.clamp(0.05, 3_600.0));
     let stable_after = Duration::from_secs_f64(door.config.stable_after_seconds.clamp(0.0, 3_600.0));
-    let mut taker = Taker { door, maildir, stable_after, fresh: HashMap::new(), left: HashMap::new() };
+    let mut taker =
+        Taker { door, maildir, stable_after, fresh: HashMap::new(), left: HashMap::new(), passed_over: 0, unlistable: false };
     let mut backoff = BACKOFF_SECONDS;
     loop {
         let pause = match taker.look(&shutdown, &accept).await {
@@ -168,6 +168,26 @@ where
             () = shutdown.cancelled() => return Ok(()),
             () = changed.notified() => {}
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The Maildir, as soon as it can be had: a share may not be mounted yet. None: the engine stops.
+async fn opened(door: &MailboxInbound, shutdown: &CancellationToken) -> anyhow::Result<Option<Maildir>> {
+    let mut said = false;
+    loop {
+        let folder = door.config.maildir.clone();
+        match tokio::task::spawn_blocking(move || Maildir::open(folder)).await? {
+            Ok(maildir) => return Ok(Some(maildir)),
+            Err(error) if !std::mem::replace(&mut said, true) => tracing::error!(
+                channel = %door.channel, %error, maildir = %door.config.maildir.display(),
+                "the Maildir cannot be opened: make it, or correct `maildir`; trying again"
+            ),
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            () = tokio::time::sleep(Duration::from_secs(OPEN_AGAIN_SECONDS)) => {}
         }
     }
 }
@@ -201,6 +221,10 @@ struct Taker {
     fresh: HashMap<String, Instant>,
     /// The identities of the mails that stay in `new/`, and what is left to do with each.
     left: HashMap<String, Left>,
+    /// How many things were passed over at the last look.
+    passed_over: usize,
+    /// Whether the last look failed.
+    unlistable: bool,
 }
 
 /// Why a mail stays in `new/`.
@@ -224,9 +248,23 @@ impl Taker {
         let maildir = self.maildir.clone();
         let wanted = MAILS_A_LOOK_MAX + self.left.len();
         let listing = match tokio::task::spawn_blocking(move || maildir.list_new(wanted)).await {
-            Ok(Ok(listing)) => listing,
+            Ok(Ok(listing)) => {
+                if listing.passed_over > std::mem::replace(&mut self.passed_over, listing.passed_over) {
+                    tracing::warn!(
+                        %channel,
+                        passed_over = listing.passed_over,
+                        "in new/ of the Maildir are things that are not read as mails: folders, links, or names that are not UTF-8; move or rename them"
+                    );
+                }
+                if std::mem::take(&mut self.unlistable) {
+                    tracing::info!(%channel, "the Maildir can be listed again");
+                }
+                listing
+            }
             Ok(Err(error)) => {
-                tracing::warn!(%channel, kind = %error.kind(), "the Maildir cannot be listed; trying again");
+                if !std::mem::replace(&mut self.unlistable, true) {
+                    tracing::warn!(%channel, kind = %error.kind(), "the Maildir cannot be listed; trying again");
+                }
                 return Look::Later;
             }
             Err(_) => return Look::Stop,

@@ -19,7 +19,7 @@ use lettre::{
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{Outbound, SendError, Sent};
+use super::{Outbound, SendError, Sent, folder_trouble};
 use crate::{
     delivery::{Content, Delivery},
     protocols::maildir::Maildir,
@@ -221,11 +221,12 @@ fn envelope(to: &str, from: &str) -> Result<Envelope, SendError> {
 }
 
 async fn write(folder: PathBuf, name: String, mail: Vec<u8>) -> Result<Sent, SendError> {
+    let path = folder.clone();
     let written = tokio::task::spawn_blocking(move || Maildir::open(folder)?.deliver(&name, &mail)).await;
     match written {
         Ok(Ok(())) => Ok(Sent { note: "written to the Maildir".to_owned() }),
         // The same name overwrites, so that trying again is always safe.
-        Ok(Err(error)) => Err(SendError::Transient(format!("the Maildir cannot be written: {}", error.kind()))),
+        Ok(Err(error)) => Err(folder_trouble("Maildir", &path, &error)),
         Err(_) => Err(SendError::Transient("writing the mail was interrupted".to_owned())),
     }
 }

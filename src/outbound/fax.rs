@@ -21,7 +21,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Outbound, SendError, Sent};
+use super::{Outbound, SendError, Sent, folder_trouble};
 use crate::{
     delivery::{Content, Delivery, FaxContent, Purpose},
     ids::ChannelName,
@@ -171,21 +171,8 @@ impl JobFolder {
         File::open(&self.path)?.sync_all()
     }
 
-    /// What fails for one fax because of the folder fails for every fax: the channel is at fault, and no delivery loses an attempt.
     fn class(&self, error: &io::Error) -> SendError {
-        let folder = self.path.display();
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                SendError::Channel(format!("the fax-out folder {folder} is not there: make it, or correct `path` of the channel"))
-            }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => SendError::Channel(format!(
-                "the fax-out folder {folder} cannot be written to: give the engine's user the right to"
-            )),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                SendError::Channel(format!("the disk of the fax-out folder {folder} is full: make room"))
-            }
-            _ => SendError::Transient(format!("the fax-out folder {folder} cannot be written to: {error}")),
-        }
+        folder_trouble("fax-out folder", &self.path, error)
     }
 }
 

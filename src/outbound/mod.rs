@@ -6,7 +6,7 @@ pub mod email;
 pub mod fax;
 pub mod mllp;
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, io, path::Path};
 
 use serde::Deserialize;
 
@@ -46,6 +46,23 @@ pub enum SendError {
         /// Whether the same bytes may be taken later; if not, a person must look.
         again: bool,
     },
+}
+
+/// What fails for one delivery because of its folder fails for every one: the channel is at fault, and no delivery loses an attempt.
+fn folder_trouble(what: &str, folder: &Path, error: &io::Error) -> SendError {
+    let folder = folder.display();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            SendError::Channel(format!("the {what} {folder} is not there: make it, or correct the path in the channel's file"))
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            SendError::Channel(format!("the {what} {folder} cannot be written to: give the engine's user the right to"))
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            SendError::Channel(format!("the disk of the {what} {folder} is full: make room"))
+        }
+        _ => SendError::Transient(format!("the {what} {folder} cannot be written to: {error}")),
+    }
 }
 
 impl fmt::Display for SendError {

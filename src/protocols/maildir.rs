@@ -44,17 +44,23 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// Whether there are more than were asked for.
     pub more: bool,
+    /// Folders, links, and names that are not UTF-8: none of them is a mail.
+    pub passed_over: usize,
 }
 
 impl Maildir {
-    /// Opens a Maildir; makes its directories where they are missing.
+    /// Opens a Maildir; makes its directories where they are missing, and itself where only its last part is.
     ///
     /// # Errors
     /// What the file system says.
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
-        for directory in ["tmp", "new", "cur"] {
-            fs::create_dir_all(root.join(directory))?;
+        // Only the last part is made: a path with a slip in it shall not become a mailbox that nobody delivers to.
+        for directory in [root.clone(), root.join("tmp"), root.join("new"), root.join("cur")] {
+            match fs::create_dir(&directory) {
+                Err(error) if !directory.is_dir() => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
         sync_directory(&root)?;
         Ok(Self { root })
@@ -105,18 +111,21 @@ impl Maildir {
     /// What the file system says of the directory; a file that disappears meanwhile is left out.
     pub fn list_new(&self, entries_max: usize) -> io::Result<Listing> {
         let mut names: Vec<String> = Vec::new();
+        let mut listing = Listing::default();
         for entry in fs::read_dir(self.new_directory())? {
             // A name that is not UTF-8 is not a Maildir's: other programs' droppings stay where they are.
-            if let Some(name) = entry?.file_name().to_str().filter(|name| !name.starts_with('.')) {
-                names.push(name.to_owned());
+            match entry?.file_name().to_str() {
+                Some(name) if name.starts_with('.') => {}
+                Some(name) => names.push(name.to_owned()),
+                None => listing.passed_over += 1,
             }
         }
         names.sort_unstable();
-        let mut listing = Listing::default();
         for name in names {
             let path = self.new_directory().join(&name);
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             if !metadata.is_file() {
+                listing.passed_over += 1;
                 continue;
             }
             if listing.entries.len() == entries_max {
@@ -183,6 +192,21 @@ mod tests {
             fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_is_no_mail_is_counted_and_a_path_with_a_slip_is_not_made() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let (folder, maildir) = maildir();
+        let new = maildir.new_directory();
+        fs::create_dir(new.join("folder")).unwrap();
+        fs::write(new.join(std::ffi::OsStr::from_bytes(b"8.\xff\xfename")), "a mail").unwrap();
+        fs::write(new.join(".hidden"), "").unwrap();
+        let listing = maildir.list_new(10).unwrap();
+        assert_eq!((listing.entries.len(), listing.passed_over), (0, 2));
+        let slip = folder.path().join("no/such/box");
+        assert_eq!(Maildir::open(&slip).err().unwrap().kind(), io::ErrorKind::NotFound);
+        assert!(!folder.path().join("no").exists());
     }
 
     #[test]

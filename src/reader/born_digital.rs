@@ -3,11 +3,12 @@
 //! # Design notes
 //! A text layer is exact where it is right, and nothing on the page says when it is wrong: a font without its table of characters gives
 //! rubbish that looks like text, a redaction leaves the words under its bar, a stamp by a fax server is the only text of a scanned page.
-//! So it is believed only as far as the page shows the same: each word must have ink where it stands, and a few lines are recognized and
-//! compared. What is drawn beside the text (a picture, handwriting, letters turned into curves) is recognized and added. Whatever
-//! is in doubt is recognized as a whole, as if there were no text.
+//! So it is believed only as far as the page shows the same: each word must have ink where it stands, and the page is recognized as any
+//! other and compared word by word. A date under a patch, or in a font whose table lies, is one that a person is asked about. What is drawn
+//! beside the text (a picture, handwriting, letters turned into curves) is taken as it was recognized. Whatever is in doubt is recognized
+//! as a whole, as if there were no text.
 
-use super::read::PAGE_OCR_SECONDS_MAX;
+use super::{read::PAGE_OCR_SECONDS_MAX, second_look::second_look};
 use crate::protocols::{
     ocr::{Image, Layout, OcrError, OcrWord, Recognizer, Region},
     pages::{PageImage, TextLayer, TextWord},
@@ -27,14 +28,16 @@ const SOLID_PERCENT_MIN: usize = 60;
 const DARK: u8 = 128;
 /// What share of a word's box its ink takes: less and there is nothing to see, more and it is under a bar.
 const INK_SHARE: std::ops::RangeInclusive<f32> = 0.02..=0.97;
-/// How alike a recognized line must be to its text, from 0 to 1.
+/// How alike a word must be to what was recognized in its place, from 0 to 1; one with digits must be the same.
 const ALIKE_MIN: f64 = 0.6;
-/// Lines that are compared; each costs about a twentieth of a page's recognition.
-const LINES_COMPARED: usize = 3;
+/// How many words, of a hundred, must be: with fewer the text is another one than the page shows.
+const ALIKE_PERCENT_MIN: usize = 70;
 /// Marks the size of letters beside the text from which on they are recognized too.
 const MARKS_MIN: usize = 15;
-/// How sure a word of the text is. Not quite: a page can say one thing and show another in a place nobody compared.
+/// How sure a word of the text is that the page shows as well.
 const CONFIDENCE: f32 = 0.98;
+/// How sure one is where the page shows something else, or nothing that was recognized.
+const DOUBTED: f32 = 0.6;
 
 /// The words of a page by its text; none: it must be recognized.
 pub(super) fn words(layer: &TextLayer, page: &PageImage, recognizer: &mut Recognizer) -> Result<Option<Vec<OcrWord>>, OcrError> {
@@ -48,22 +51,82 @@ pub(super) fn words(layer: &TextLayer, page: &PageImage, recognizer: &mut Recogn
     let rest = without(page, &layer.words);
     let marks = marks(&rest, page.width as usize);
     let letters: usize = seen.iter().map(|word| word.text.chars().count()).sum();
-    if marks > letters / 2 || !reads_the_same(&seen, page, recognizer)? {
+    if marks > letters / 2 {
         return Ok(None);
     }
-    let mut words: Vec<OcrWord> = seen.into_iter().map(certain).collect();
+    let shown = recognizer.words(image(page), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
+    let shown = second_look(shown, page.height, || recognizer.words(image(page), Layout::Sparse, PAGE_OCR_SECONDS_MAX))?;
+    let Some(mut words) = compared(&seen, &shown) else { return Ok(None) };
     if marks >= MARKS_MIN {
         let lines = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
-        let beside = recognizer.words(image(page, &rest), Layout::Sparse, PAGE_OCR_SECONDS_MAX)?;
-        words.extend(beside.into_iter().map(|word| OcrWord { line: word.line + lines, block: word.block + 1, ..word }));
+        let is_text = |found: &OcrWord| layer.words.iter().any(|word| stands_at(found, word));
+        let beside = shown.into_iter().filter(|found| !is_text(found));
+        words.extend(beside.map(|found| OcrWord { line: found.line + lines, block: found.block + 1, ..found }));
     }
     Ok(Some(words))
 }
 
-fn certain(word: &TextWord) -> OcrWord {
-    let [left, top, right, bottom] = word.bounds;
-    let region = Region { left, top, right, bottom };
-    OcrWord { text: word.text.clone(), confidence: CONFIDENCE, region, line: word.line, block: 0 }
+/// The words of the text, each as sure as the page shows it; none: the page shows another text.
+fn compared(words: &[&TextWord], shown: &[OcrWord]) -> Option<Vec<OcrWord>> {
+    let (mut alike, mut letters) = (0, 0);
+    let compared = words.iter().map(|word| {
+        let text = solid(&word.text);
+        let is_shown = text.is_empty() || is_alike(&text, &solid(&shown_at(word, shown)));
+        letters += usize::from(!text.is_empty());
+        alike += usize::from(!text.is_empty() && is_shown);
+        let [left, top, right, bottom] = word.bounds;
+        OcrWord {
+            text: word.text.clone(),
+            confidence: if is_shown { CONFIDENCE } else { DOUBTED },
+            region: Region { left, top, right, bottom },
+            line: word.line,
+            block: 0,
+        }
+    });
+    let compared: Vec<OcrWord> = compared.collect();
+    (alike * 100 >= letters * ALIKE_PERCENT_MIN).then_some(compared)
+}
+
+/// What was recognized where a word of the text stands, from the left.
+fn shown_at(word: &TextWord, shown: &[OcrWord]) -> String {
+    let mut here: Vec<&OcrWord> = shown.iter().filter(|found| stands_at(found, word)).collect();
+    here.sort_by_key(|found| found.region.left);
+    here.into_iter().map(|found| found.text.as_str()).collect()
+}
+
+/// Whether a recognized word stands where a word of the text does: it may hold several of them, or a piece of one.
+fn stands_at(found: &OcrWord, word: &TextWord) -> bool {
+    let (shown, [left, top, right, bottom]) = (found.region, word.bounds);
+    let across = shown.right.min(right).saturating_sub(shown.left.max(left));
+    let down = shown.bottom.min(bottom).saturating_sub(shown.top.max(top));
+    let narrower = (shown.right - shown.left).min(right - left).max(1);
+    let lower = (shown.bottom - shown.top).min(bottom - top).max(1);
+    across * 3 >= narrower && down * 2 >= lower
+}
+
+/// Whether a word is what was recognized in its place, or a part of it. Digits must be the same but for what recognition confuses.
+fn is_alike(text: &str, shown: &str) -> bool {
+    if shown.contains(text) {
+        return true;
+    }
+    let digits = |text: &str| text.chars().any(|c| c.is_ascii_digit());
+    if digits(text) {
+        return folded(shown).contains(&folded(text));
+    }
+    strsim::normalized_levenshtein(text, shown) >= ALIKE_MIN
+}
+
+/// Letters that recognition takes for digits, as digits.
+fn folded(text: &str) -> String {
+    let digit = |c: char| match c {
+        'o' | 'q' => '0',
+        'i' | 'l' => '1',
+        's' => '5',
+        'b' => '8',
+        'z' => '2',
+        other => other,
+    };
+    text.chars().map(digit).collect()
 }
 
 /// Whether it can be the text of a page, by itself.
@@ -132,69 +195,12 @@ fn marks(gray: &[u8], width: usize) -> usize {
     count
 }
 
-/// Recognizes the longest run of words of each of the usual sizes, and compares: a page's fonts differ in size as a rule.
-fn reads_the_same(words: &[&TextWord], page: &PageImage, recognizer: &mut Recognizer) -> Result<bool, OcrError> {
-    for run in longest_runs(words) {
-        let bounds = run.iter().map(|word| word.bounds);
-        let around =
-            |[l, t, r, b]: [u32; 4], [left, top, right, bottom]: [u32; 4]| [l.min(left), t.min(top), r.max(right), b.max(bottom)];
-        let Some([left, top, right, bottom]) = bounds.reduce(around) else { continue };
-        const MARGIN: u32 = 8;
-        let region = Region {
-            left: left.saturating_sub(MARGIN),
-            top: top.saturating_sub(MARGIN),
-            right: (right + MARGIN).min(page.width),
-            bottom: (bottom + MARGIN).min(page.height),
-        };
-        let found = recognizer.words_in(image(page, &page.gray), region, Layout::Line, "", PAGE_OCR_SECONDS_MAX)?;
-        let found = solid(found.iter().map(|word| word.text.as_str()));
-        let text = solid(run.iter().map(|word| word.text.as_str()));
-        if strsim::normalized_levenshtein(&found, &text) < ALIKE_MIN {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+fn solid(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn solid<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    words.flat_map(str::chars).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// For each of the usual sizes of type, the run of words in one row, close to each other, that has most letters.
-fn longest_runs<'a>(words: &[&'a TextWord]) -> Vec<Vec<&'a TextWord>> {
-    const WORDS_MAX: usize = 8;
-    let mut runs: Vec<Vec<&TextWord>> = Vec::new();
-    for word in words.iter().copied() {
-        let follows = |run: &Vec<&TextWord>| {
-            run.len() < WORDS_MAX
-                && run.last().is_some_and(|last| {
-                    last.line == word.line
-                        && last.size == word.size
-                        && word.bounds[0] >= last.bounds[2].saturating_sub(last.size)
-                        && word.bounds[0] < last.bounds[2] + last.size
-                })
-        };
-        match runs.last_mut() {
-            Some(run) if follows(run) => run.push(word),
-            _ => runs.push(vec![word]),
-        }
-    }
-    let letters =
-        |run: &Vec<&TextWord>| run.iter().map(|word| word.text.chars().filter(|c| c.is_alphanumeric()).count()).sum::<usize>();
-    runs.sort_by_key(|run| std::cmp::Reverse(letters(run)));
-    let mut chosen: Vec<Vec<&TextWord>> = Vec::new();
-    let size = |run: &Vec<&TextWord>| run.first().map_or(0, |word| word.size);
-    const LETTERS_MIN: usize = 8;
-    for run in runs {
-        if chosen.len() < LINES_COMPARED && letters(&run) >= LETTERS_MIN && !chosen.iter().any(|one| size(one) == size(&run)) {
-            chosen.push(run);
-        }
-    }
-    chosen
-}
-
-fn image<'a>(page: &PageImage, gray: &'a [u8]) -> Image<'a> {
-    Image { width: page.width, height: page.height, gray, dpi: page.dpi.0 }
+fn image(page: &PageImage) -> Image<'_> {
+    Image { width: page.width, height: page.height, gray: &page.gray, dpi: page.dpi.0 }
 }
 
 #[cfg(test)]
@@ -220,13 +226,32 @@ mod tests {
         assert!(!is_plausible(&layer("Received by fax")));
     }
 
+    fn shown(text: &str) -> Vec<OcrWord> {
+        let word = |word: TextWord| {
+            let [left, top, right, bottom] = word.bounds;
+            OcrWord { text: word.text, confidence: 0.9, region: Region { left, top, right, bottom }, line: 0, block: 0 }
+        };
+        layer(text).words.into_iter().map(word).collect()
+    }
+
     #[test]
-    fn each_size_of_type_is_compared_once_by_its_longest_run() {
-        let mut layer = layer("Patient name Testa Sampleton of Harbor Example Street");
-        layer.words.push(TextWord { text: "REFERRAL".to_owned(), bounds: [0, 100, 200, 160], line: 1, size: 60 });
+    fn a_word_that_the_page_shows_otherwise_is_doubted() {
+        let layer = layer("Patient Testa Samplet\u{f6}n born 03/14/1961 member A4455 : phone");
         let words: Vec<&TextWord> = layer.words.iter().collect();
-        let runs = longest_runs(&words);
-        assert_eq!(runs.iter().map(|run| run[0].text.as_str()).collect::<Vec<_>>(), ["Patient", "REFERRAL"]);
+        let doubted = |text: &str| -> Option<Vec<String>> {
+            let words = compared(&words, &shown(text))?;
+            Some(words.into_iter().filter(|word| word.confidence < 0.9).map(|word| word.text).collect())
+        };
+        assert_eq!(doubted("Patient Testa Sampleton born O3/l4/1961 member A4455 , phone"), Some(vec![]));
+        assert_eq!(
+            doubted("Patient Testa Sampleton born 09/22/1975 member A5544 : phone"),
+            Some(vec!["03/14/1961".to_owned(), "A4455".to_owned()])
+        );
+        assert_eq!(
+            doubted("Patient Testa Johnson born 03/14/1961 member A4455"),
+            Some(vec!["Samplet\u{f6}n".to_owned(), "phone".to_owned()])
+        );
+        assert_eq!(doubted("quite another text is shown here"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod wire;
 mod worker;
 
 pub use pool::{ReadError, ReaderOptions, ReaderPool};
+pub(crate) use read::BLANK_INK_MAX;
 pub use read::read_document;
 pub use worker::{WorkerLimits, serve};
 

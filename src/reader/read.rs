@@ -1,6 +1,9 @@
 //! One document, read: what the worker process does with the bytes it is given.
 
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -20,9 +23,11 @@ use crate::{
 /// How long one recognition of one page may take. A clean page takes less than half a second.
 pub(super) const PAGE_OCR_SECONDS_MAX: Duration = Duration::from_secs(20);
 /// Below this share of dark pixels a page shows nothing: a few specks, the edge of the glass.
-const BLANK_INK_MAX: f64 = 0.000_2;
+pub(crate) const BLANK_INK_MAX: f64 = 0.000_2;
 /// A page read with at least this mean confidence is upright: upside down, hardly a word is sure.
 const UPRIGHT_CONFIDENCE: f32 = 0.70;
+/// Words of one page that are looked at: a form has a few hundred.
+const PAGE_WORDS_MAX: usize = 5_000;
 /// Fewer words than this say little of how the page lies.
 const UPRIGHT_WORDS_MIN: usize = 5;
 
@@ -94,13 +99,15 @@ fn read_pages(
         if number > limits.pages_max {
             break;
         }
-        match document.page(position) {
+        // A decoder that panics on a page has refused that page.
+        let page = catch_unwind(AssertUnwindSafe(|| document.page(position)));
+        match page.unwrap_or(Err(PagesError::Unreadable("a decoder gave up on it"))) {
             Ok(page) => {
                 if page.cut_off {
                     let text = format!("page {number} is cut off: its lower part is missing");
                     reading.problems.push(Problem::new("page-truncated", text));
                 }
-                let text = document.text(position, &page);
+                let text = catch_unwind(AssertUnwindSafe(|| document.text(position, &page))).unwrap_or(None);
                 let page = read_page(&page, text.as_ref(), number, recognizer, &mut reading.problems);
                 reading.pages.push(page);
                 if last > 1 {
@@ -174,10 +181,15 @@ fn read_page(
     if blank {
         problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
     }
-    let words = words_found.unwrap_or_else(|error| {
+    let mut words = words_found.unwrap_or_else(|error| {
         problems.push(Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it")));
         Vec::new()
     });
+    if words.len() > PAGE_WORDS_MAX {
+        words.truncate(PAGE_WORDS_MAX);
+        let text = format!("page {number} has more than {PAGE_WORDS_MAX} words: the rest was not read");
+        problems.push(Problem::new("page-words-max", text));
+    }
     let codes = if blank { Vec::new() } else { codes::codes(&prepared.gray, prepared.width, prepared.height) };
     PageReading {
         number,

@@ -44,6 +44,36 @@ pub(super) enum Answer {
     },
 }
 
+impl Answer {
+    /// With every text short and in one line: a worker that a document has taken over shall not write into logs what it likes.
+    fn bounded(mut self) -> Self {
+        const PROBLEMS_MAX: usize = 1_000;
+        let bound = |text: &mut String| {
+            const CHARACTERS_MAX: usize = 300;
+            if text.chars().count() > CHARACTERS_MAX || text.chars().any(char::is_control) {
+                *text = text.chars().filter(|c| !c.is_control()).take(CHARACTERS_MAX).collect();
+            }
+        };
+        match &mut self {
+            Self::Ready { missing } => {
+                missing.truncate(PROBLEMS_MAX);
+                missing.iter_mut().for_each(bound);
+            }
+            Self::Unavailable { message } => bound(message),
+            Self::Progress(_) => {}
+            Self::Refused { code, message } => [code, message].into_iter().for_each(bound),
+            Self::Reading(reading) => {
+                reading.problems.truncate(PROBLEMS_MAX);
+                reading
+                    .problems
+                    .iter_mut()
+                    .for_each(|problem| [&mut problem.code, &mut problem.message].into_iter().for_each(bound));
+            }
+        }
+        self
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     answer: Answer,
@@ -102,7 +132,7 @@ pub(super) async fn receive_answer(input: &mut (impl AsyncRead + Unpin)) -> io::
     let images = receive_bytes(input, images_bytes).await?;
     // The text of a JSON error can quote what it was given, which is the content of the document.
     let header: Header = serde_json::from_slice(&header).map_err(|_| malformed())?;
-    attach_images(header, &images)
+    attach_images(header, &images).map(Answer::bounded)
 }
 
 async fn receive_bytes(input: &mut (impl AsyncRead + Unpin), length: u64) -> io::Result<Bytes> {

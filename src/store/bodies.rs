@@ -11,7 +11,7 @@
 use std::{
     collections::HashSet,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -32,6 +32,10 @@ use super::{
 /// Content up to this stands in the journal's frame.
 pub(super) const BODY_BYTES_INLINE_MAX: usize = 64 * 1024;
 const UNFINISHED: &str = "unfinished";
+/// Where content goes that no entry names, beside the folder of content, in a store whose index cannot vouch for its journal.
+pub(super) const ORPHANS: &str = "bodies-unnamed";
+/// Letters of a file's name that are its folder's name.
+const SHARD_CHARACTERS: usize = 2;
 
 /// Pieces of content that have no more than this together are packed together.
 const TOGETHER_BYTES_MAX: usize = 15 * 1024;
@@ -135,7 +139,7 @@ impl Bodies {
         disk.create_dir(&folder)?;
         disk.create_dir(&folder.join(UNFINISHED))?;
         disk.sync_dir(&folder)?;
-        for name in disk.list(&folder)?.into_iter().filter(|name| name.len() == 2) {
+        for name in disk.list(&folder)?.into_iter().filter(|name| name.len() == SHARD_CHARACTERS) {
             disk.sync_dir(&folder.join(name))?;
         }
         Ok(Self { disk, folder, unfinished: AtomicU64::new(0), doubted: Mutex::default() })
@@ -192,7 +196,7 @@ impl Bodies {
         written
     }
 
-    fn write_as(&self, temporary: &std::path::Path, digest: &Digest, content: &[u8]) -> io::Result<()> {
+    fn write_as(&self, temporary: &Path, digest: &Digest, content: &[u8]) -> io::Result<()> {
         let file = self.disk.open(temporary, Open::Create)?;
         file.write_all_at(content, 0)?;
         file.sync()?;
@@ -220,33 +224,60 @@ impl Bodies {
         }
     }
 
+    /// Whether there is any content.
+    pub(super) fn has_any(&self) -> io::Result<bool> {
+        let shards = self.disk.list(&self.folder)?.into_iter().filter(|name| name.len() == SHARD_CHARACTERS);
+        for shard in shards {
+            if !self.disk.list(&self.folder.join(shard))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes away what no frame names: begun and never finished, or finished by a process that died before the commit.
     /// To be called at start alone, before anything can be written, with the journal fully applied.
-    pub(super) fn remove_orphans(&self, mut is_named: impl FnMut(&Digest) -> Option<bool>) -> io::Result<usize> {
-        let mut removed = 0;
+    pub(super) fn remove_orphans(&self, is_named: impl FnMut(&Digest) -> Option<bool>) -> io::Result<usize> {
+        self.orphans(is_named, |path| self.disk.remove(path))
+    }
+
+    /// The same, but what is finished goes to the folder [`ORPHANS`] beside the content.
+    pub(super) fn set_orphans_aside(&self, is_named: impl FnMut(&Digest) -> Option<bool>) -> io::Result<usize> {
+        let aside = self.folder.with_file_name(ORPHANS);
+        self.orphans(is_named, |path| {
+            self.disk.create_dir(&aside)?;
+            self.disk.rename(path, &aside.join(path.file_name().unwrap_or_default()))
+        })
+    }
+
+    fn orphans(
+        &self,
+        mut is_named: impl FnMut(&Digest) -> Option<bool>,
+        mut put_away: impl FnMut(&Path) -> io::Result<()>,
+    ) -> io::Result<usize> {
+        let mut put = 0;
         let unfinished = self.folder.join(UNFINISHED);
         for name in self.disk.list(&unfinished)? {
             self.disk.remove(&unfinished.join(name))?;
-            removed += 1;
         }
-        for shard in self.disk.list(&self.folder)?.into_iter().filter(|name| name.len() == 2) {
+        for shard in self.disk.list(&self.folder)?.into_iter().filter(|name| name.len() == SHARD_CHARACTERS) {
             let shard = self.folder.join(shard);
             for name in self.disk.list(&shard)? {
                 let digest = HEXLOWER.decode(name.as_bytes()).ok().and_then(|digest| Digest::try_from(digest).ok());
                 if let Some(digest) = digest
                     && is_named(&digest) == Some(false)
                 {
-                    self.disk.remove(&shard.join(name))?;
-                    removed += 1;
+                    put_away(&shard.join(name))?;
+                    put += 1;
                 }
             }
         }
-        Ok(removed)
+        Ok(put)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
         let name = HEXLOWER.encode(digest);
-        let shard: String = name.chars().take(2).collect();
+        let shard: String = name.chars().take(SHARD_CHARACTERS).collect();
         self.folder.join(shard).join(name)
     }
 

@@ -226,7 +226,7 @@ fn scan(disk: &dyn Disk, folder: &Path, numbers: &[u64], from_within: bool, appl
             return Err(OpenError::Damaged {
                 file: file.clone(),
                 offset: *offset,
-                advice: "restore the data folder from a backup; do not cut the file off here, the entries behind hold \
+                advice: "entries behind it are whole. Restore the data folder from a backup; do not cut the file off here, the entries behind hold \
                          acknowledged messages"
                     .to_owned(),
             });

@@ -237,7 +237,7 @@ pub enum OpenError {
     #[error("{0} is in use by another engine: stop that one first, or choose another data folder")]
     Locked(PathBuf),
     /// The journal is damaged in the middle.
-    #[error("{file} is damaged at byte {offset}, before entries that are whole: {advice}")]
+    #[error("{file} is damaged at byte {offset}: {advice}")]
     Damaged {
         /// The segment.
         file: PathBuf,
@@ -245,6 +245,16 @@ pub enum OpenError {
         offset: u64,
         /// What to do.
         advice: String,
+    },
+    /// There is content, and no journal that says what it is.
+    #[error(
+        "{folder} has content and no journal: is all of it mounted, or restored from the backup? To begin with an empty store, move {bodies} away"
+    )]
+    NoJournal {
+        /// The data folder.
+        folder: PathBuf,
+        /// Where the content is.
+        bodies: PathBuf,
     },
     /// The file system said no.
     #[error("cannot open {path}")]

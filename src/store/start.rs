@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     OpenError, Store, StoreError, StoreOptions,
-    bodies::Bodies,
+    bodies::{Bodies, ORPHANS},
     disk::{Disk, RealDisk, read_all, replace},
     frame,
     handle::Engine,
@@ -28,6 +28,8 @@ use super::{
     writer::Writer,
 };
 
+/// What sled's error says of a full disk; it keeps the text alone.
+const NO_ROOM: &str = "os error 28";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
 /// An index of at most so many records is checked before the store opens even after a clean stop; a larger one behind its back then,
@@ -97,9 +99,16 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     let bodies_folder = options.folder.join("bodies");
     let clean_stop = CleanStop { disk: disk.clone(), path: options.folder.join(STATE), boot: boot.to_owned() };
     disk.create_dir(&options.folder).map_err(io_error(&options.folder))?;
+    let has_journal = disk.list(&options.folder).map_err(io_error(&options.folder))?.iter().any(|name| name == "journal");
+    let bodies = Bodies::open(disk.clone(), bodies_folder.clone()).map_err(io_error(&bodies_folder))?;
+    if !has_journal {
+        if bodies.has_any().map_err(io_error(&bodies_folder))? {
+            return Err(OpenError::NoJournal { folder: options.folder.clone(), bodies: bodies_folder });
+        }
+        tracing::info!(folder = %options.folder.display(), "a new store");
+    }
     disk.create_dir(&journal_folder).map_err(io_error(&journal_folder))?;
     disk.sync_dir(&options.folder).map_err(io_error(&options.folder))?;
-    let bodies = Bodies::open(disk.clone(), bodies_folder.clone()).map_err(io_error(&bodies_folder))?;
     let shared = Shared {
         index: RwLock::new(None),
         index_doubted: AtomicBool::new(false),
@@ -120,6 +129,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     }
     let opened = open_index(&shared, clean).map_err(io_error(&shared.index_folder))?;
     let applied = opened.as_ref().map_or(Place::default(), |(_, applied)| applied.place);
+    let had_index = applied.sequence > 0;
     let trust = match (clean, believed) {
         (true, _) => Trust::Stopped,
         (false, true) => Trust::Killed,
@@ -129,7 +139,10 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     clean_stop.write("running").map_err(io_error(&clean_stop.path))?;
     let (index, records) = caught_up(&shared, opened, journal.end())
         .map_err(|error| OpenError::Io { path: shared.index_folder.clone(), source: io::Error::other(error) })?;
-    remove_orphans(&shared.bodies, &index).map_err(io_error(&bodies_folder))?;
+    if !had_index && journal.end().sequence > 0 {
+        tracing::info!(records, "the index was built from the journal");
+    }
+    remove_orphans(&shared.bodies, &index, had_index).map_err(io_error(&bodies_folder))?;
     let interrupted = in_flight(&index).map_err(|error| io_error(&shared.index_folder)(io::Error::other(error)))?;
     *shared.interrupted.lock().expect("nobody else has it yet") = interrupted.into_iter().collect();
     *shared.index.write().expect("nobody else has it yet") = Some(index);
@@ -181,6 +194,10 @@ pub(super) fn open_index(shared: &Shared, stopped_cleanly: bool) -> io::Result<O
     });
     match opened {
         Ok(opened) => Ok(Some(opened)),
+        // Nothing is wrong with it: to set it aside and build it again would need more room still.
+        Err(fault) if fault.0.contains(NO_ROOM) => {
+            Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full: make room, then start again"))
+        }
         Err(fault) => {
             tracing::warn!(error = %fault, "the index is damaged: set aside, and built again from the journal");
             set_aside(&shared.index_folder)?;
@@ -252,9 +269,18 @@ fn set_aside(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn remove_orphans(bodies: &Bodies, index: &Index) -> io::Result<()> {
-    let removed = bodies.remove_orphans(|digest| index.get(&keys::body(digest)).ok().map(|found| found.is_some()))?;
-    if removed > 0 {
+/// Content that no entry names was never acknowledged, where the journal is whole. The index that was here before vouches for that: it
+/// knows the journal's last entry. Without one nothing does, so the content is set aside.
+fn remove_orphans(bodies: &Bodies, index: &Index, had_index: bool) -> io::Result<()> {
+    let is_named = |digest: &_| index.get(&keys::body(digest)).ok().map(|found| found.is_some());
+    let removed = if had_index { bodies.remove_orphans(is_named)? } else { bodies.set_orphans_aside(is_named)? };
+    if removed > 0 && !had_index {
+        tracing::warn!(
+            files = removed,
+            folder = ORPHANS,
+            "content that the journal does not name is set aside: if the journal was cut or restored, messages may be missing; their senders must send them again"
+        );
+    } else if removed > 0 {
         tracing::info!(removed, "removed content that was written and never named");
     }
     Ok(())

@@ -203,7 +203,10 @@ impl Writer {
     }
 
     fn not_written(&mut self, error: &io::Error) {
-        tracing::error!(%error, "a batch could not be written; nothing of it is acknowledged");
+        // Said once: with a full disk every message comes here.
+        if self.shared.trouble().is_none() {
+            tracing::error!(%error, "a batch could not be written; nothing of it is acknowledged");
+        }
         self.shared.set_trouble(Some(format!("the journal cannot be written: {error}")));
         if let Err(error) = self.journal.make_ready() {
             tracing::warn!(%error, "the journal cannot be mended yet");

@@ -11,7 +11,10 @@ use std::fs;
 
 use image::GrayImage;
 use loopline::{
-    compose::{acknowledgement, cover_page::About},
+    compose::{
+        acknowledgement,
+        cover_page::{self, About},
+    },
     normalize::fax::{self, FaxRules},
     reader::{ReaderOptions, ReaderPool},
     referral::{ReplyOutcome, Tick},
@@ -139,6 +142,31 @@ fn a_page_moves_its_referral_by_its_token_alone_and_strange_pages_are_for_a_pers
     let stands = referral(&site, &reference);
     assert_eq!(stands["status"], "confirmed", "{stands:#}");
     assert!(stands.get("held").is_none());
+}
+
+#[test]
+fn what_comes_with_our_page_is_never_passed_over() {
+    let site = Site::new();
+    let _running = site.start();
+    let (reference, pdf) = asked_by_fax(&site, "M1");
+    let plain = case(ReplyOutcome::Received, false);
+    let page = || filled_in(&pdf, plain, Mark::Cross);
+    // A scribble, in which no word is found.
+    let mut scribble = GrayImage::from_pixel(page().width(), page().height(), image::Luma([255]));
+    press::write_by_hand(&mut scribble, cover_page::layout::DECLINED_REASON, &mut Dice(4));
+    let message = fax(&site, "scribble", &[page(), scribble], Way::plain(Level::Clean));
+    assert_eq!((&message["state"], &referral(&site, &reference)["status"]), (&"held".into(), &"confirmed".into()), "{message:#}");
+
+    // The page twice, and on the second somebody wrote beside the tick.
+    let (reference, pdf) = asked_by_fax(&site, "M2");
+    let page = filled_in(&pdf, plain, Mark::Cross);
+    let mut written = page.clone();
+    press::write_by_hand(&mut written, cover_page::layout::APPOINTMENT_DATE, &mut Dice(4));
+    fax(&site, "twice", &[page, written], Way::plain(Level::Clean));
+    let stands = referral(&site, &reference);
+    assert_eq!((&stands["status"], &stands["held"][0]), (&"requested".into(), &"unclear-reply".into()), "{stands:#}");
+    let why = stands["pending_replies"][0]["reading"]["reason"].as_str().unwrap();
+    assert!(why.contains("does not say the same twice"), "{why}");
 }
 
 #[test]

@@ -204,6 +204,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// An engine that was started in another way.
+    pub fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     /// Whether the process is gone.
     pub fn has_died(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

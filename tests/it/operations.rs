@@ -1,8 +1,11 @@
 //! Starting, stopping, reloading; what an operator is told.
 
-use std::process::Command;
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
-use crate::harness::{Peer, Signal, Site, field, referral_message, wait_for};
+use crate::harness::{Peer, Running, Signal, Site, field, referral_message, wait_for};
 
 #[test]
 fn sigterm_drains_and_exits_0() {
@@ -53,6 +56,138 @@ fn a_send_without_a_port_is_wrong_usage() {
         assert_eq!(output.status.code(), Some(2), "{to}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("such as 127.0.0.1:2575"), "{to}");
     }
+}
+
+#[test]
+fn a_word_that_is_none_is_wrong_usage_and_told_with_those_there_are() {
+    for arguments in [
+        &["messages", "list", "--state", "bogus"][..],
+        &["referrals", "list", "--status", "bogus"],
+        &["deliveries", "list", "--state", "bogus"],
+        &["referrals", "settle", "LL-0000-0000", "reply", "bogus"],
+    ] {
+        let output = Site::new().command().args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("it is one of `"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let mut child =
+        Site::new().command().args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    let output = Site::new().command().args(["completions", "bash"]).output().unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(script.contains("referrals") && !script.contains("reader-worker"));
+}
+
+#[test]
+fn a_file_without_end_is_not_read_for_ever() {
+    let output = Site::new().command().args(["try", "/dev/zero"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/zero has more than"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_opened_once_it_can_and_the_other_doors_are_open_meanwhile() {
+    let site = Site::new();
+    std::fs::create_dir_all(site.data("")).unwrap();
+    for name in ["fax-in", "mail-in"] {
+        std::fs::write(site.data(name), "not a folder").unwrap();
+    }
+    let _running = site.start();
+    assert!(is_taken(&site, "M1"));
+    for name in ["fax-in", "mail-in"] {
+        std::fs::remove_file(site.data(name)).unwrap();
+    }
+    assert!(wait_for(|| site.data("fax-in/done").is_dir() && site.data("mail-in/new").is_dir()), "{}", site.log());
+    site.drop_file("fax-in/x.pdf", b"%PDF-1.4\nnothing else\n");
+    assert!(wait_for(|| site.messages().len() == 2), "{}", site.log());
+}
+
+#[test]
+fn a_mail_that_cannot_be_written_keeps_its_attempts_and_goes_out_when_the_folder_is_mended() {
+    let site = Site::new();
+    std::fs::create_dir_all(site.data("")).unwrap();
+    std::fs::write(site.data("mail-out"), "not a folder").unwrap();
+    let running = site.start_with(&[("LOOPLINE_LIMITS_DELIVERY_ATTEMPTS_MAX", "1")]);
+    assert!(is_taken(&site, "M1"));
+    let waits = || site.deliveries().into_iter().find(|one| one["through"] == "email-out" && one["attempts"] == 1);
+    assert!(wait_for(|| waits().is_some_and(|one| one["state"] == "queued")), "{:#?}", site.deliveries());
+    let reason = waits().unwrap()["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("email-out is paused") && reason.contains("make it, or correct the path"), "{reason}");
+    running.stop();
+    std::fs::remove_file(site.data("mail-out")).unwrap();
+    let _running = site.start();
+    site.json(&["deliveries", "retry", waits().unwrap()["id"].as_str().unwrap(), "--json"]).unwrap();
+    assert!(
+        wait_for(|| site.deliveries().iter().any(|one| one["through"] == "email-out" && one["state"] == "sent")),
+        "{}",
+        site.log()
+    );
+}
+
+/// An engine with its data folder on a disk of its own, in a world of mounts that only it sees, and how that folder is reached from here.
+/// None: this machine does not let us.
+fn on_a_small_disk(site: &Site) -> Option<(Running, PathBuf)> {
+    std::fs::create_dir_all(site.data("")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=16m none {0} && exec {1} --data {0} --channels {2} --log json run",
+        site.data("").display(),
+        env!("CARGO_BIN_EXE_loopline"),
+        site.path("channels").display()
+    );
+    let can = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("not tried: this machine makes no namespaces");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(site.path("log")).unwrap();
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    let child = command.spawn().unwrap();
+    let seen = PathBuf::from(format!("/proc/{}/root{}", child.id(), site.data("").display()));
+    let running = Running::of(child);
+    assert!(wait_for(|| site.log().contains("listening for HL7")), "{}", site.log());
+    Some((running, seen))
+}
+
+#[test]
+fn a_full_disk_refuses_acknowledges_nothing_and_goes_on_once_there_is_room() {
+    let site = Site::new();
+    let Some((_running, data)) = on_a_small_disk(&site) else { return };
+    let listening = site.log().lines().find(|line| line.contains("listening for HL7")).unwrap().to_owned();
+    let address = serde_json::from_str::<serde_json::Value>(&listening).unwrap()["address"].as_str().unwrap().to_owned();
+    let send = |id: &str| Peer::connect(&address).send(&referral_message(id, id, "Quillfeather")).unwrap();
+    assert_eq!(field(&send("M1"), "MSA", 1), "AA");
+    let filler = data.join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 65_536]).is_ok() {}
+    while std::io::Write::write_all(&mut file, &[0; 64]).is_ok() {}
+    let answer = send("M2");
+    assert_eq!(field(&answer, "MSA", 1), "AR", "{answer}");
+    for _ in 0..20 {
+        send("M3");
+    }
+    assert!(site.log().matches("could not be written; nothing of it").count() <= 2, "it is said once");
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    assert!(wait_for(|| field(&send("M2"), "MSA", 1) == "AA"), "{}", site.log());
+    let listed = Command::new(env!("CARGO_BIN_EXE_loopline"))
+        .arg("--data")
+        .arg(&data)
+        .args(["referrals", "list", "--json"])
+        .output()
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert!(listed.as_array().unwrap().len() >= 2, "{listed:#}");
 }
 
 #[test]

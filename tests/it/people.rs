@@ -195,7 +195,11 @@ fn a_desk_that_says_it_is_not_theirs_gets_nothing_further_until_a_person_settles
     send(&site, &referral_message("M2", "P2", "Quall"));
     let other = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     assert!(held(&other).contains("no-route"), "{}", held(&other));
-    assert_eq!(site.mails_out().len(), 1);
+    let deliveries = site.deliveries().len();
+    let said = refused(&site, &[&other, "route", "cardiology-desk"]);
+    assert!(said.contains("cardiology-desk is suspended") && said.contains(&reference), "{said}");
+    assert!(settle(&site, &[&other, "confirm"])["held"].to_string().contains("no-route"));
+    assert_eq!((site.mails_out().len(), site.deliveries().len()), (1, deliveries), "nothing was queued for it");
 
     settle(&site, &[&reference, "confirm"]);
     settle(&site, &[&other, "route", "cardiology-desk"]);

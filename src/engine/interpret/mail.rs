@@ -9,13 +9,13 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{super::decide::Found, Unread, guarded, parted};
+use super::{super::decide::Found, Unread, guarded, parted, read_fax};
 use crate::{
     config::Settings,
     normalize::{
         Event, Kind, Outcome,
         email::{self, Doubt, MailLimits, MailOutcome, MailRules, Part},
-        fax::{self, FaxRules},
+        fax::FaxRules,
         hl7::{self, Hl7Message, Hl7Rules},
     },
     protocols::hl7::split_messages,
@@ -117,7 +117,7 @@ impl MailReading<'_> {
             Err(ReadError::Refused { code, message }) => return Ok(vec![unknown(part, &code, &message)]),
             Err(error) => return self.given_up(part, error.into()).map(|found| vec![found]),
         };
-        let outcome = match guarded(|| fax::normalize(&reading, &self.documents)) {
+        let outcome = match read_fax(reading, self.documents.clone()).await {
             Ok(outcome) => outcome,
             Err(unread) => return self.given_up(part, unread).map(|found| vec![found]),
         };

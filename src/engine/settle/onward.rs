@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::RouteTarget,
     delivery::{Delivery, DeliveryState, Purpose},
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Referral, Status},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Problem, Referral, Status},
     store::{Decision, DeliveryFilter, StoreError},
 };
 
@@ -92,7 +92,14 @@ impl Settlement<'_> {
         if stays || (self.target.is_none() && !self.waits_to_be_asked_about()?) {
             return Ok(());
         }
-        match self.target.take().or_else(|| self.destination()) {
+        let target = match self.target.take() {
+            Some(chosen) => Some(chosen),
+            None => match self.destination() {
+                Some(found) if self.is_suspended(&found)? => return Ok(()),
+                found => found,
+            },
+        };
+        match target {
             Some(target) => {
                 let config = self.context.config();
                 self.decision.deliveries.extend(route::to_specialist(
@@ -106,6 +113,19 @@ impl Settlement<'_> {
             None => self.referral.record.hold(HeldReason::NoRoute),
         }
         Ok(())
+    }
+
+    /// Whether nothing goes to a destination at present; a person is then told where else it may go.
+    fn is_suspended(&mut self, target: &RouteTarget) -> Result<bool, StoreError> {
+        let Some(other) = self.context.suspensions.of(&self.context.store, &target.to)? else { return Ok(false) };
+        let text = format!(
+            "{} is suspended, since it said that {other} is not for it: settle {other}, or `route` this to another entry",
+            target.to
+        );
+        self.no_longer_without_route();
+        self.referral.record.hold(HeldReason::NoRoute);
+        self.referral.record.problems.push(Problem::new("no-route", text));
+        Ok(true)
     }
 
     /// Whether nobody is being asked about it, not even by what this very act queued.

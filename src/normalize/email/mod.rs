@@ -28,7 +28,7 @@ pub use self::{
 use super::{Bounce, DateOrder, Kind, Outcome, reply::read_reply};
 use crate::{
     ids::DeliveryId,
-    referral::{Problem, Reference, Reply, ReplyOutcome, Token, TokenKey},
+    referral::{Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
 };
 
 /// What the reading of a mail depends on beside the mail.
@@ -211,8 +211,25 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
         return Outcome { reply: Some(reply(mail, found, reference, sent_on(mail, today), order)), ..Outcome::of(Kind::Reply) };
     }
     match referral::read(&mail.words, &mail.subject, order, today, rules.region) {
-        Some(record) => Outcome::referral(record),
+        Some(mut record) => {
+            if mail.problems.iter().any(|problem| problem.code == read::WRONG_LETTERS) {
+                mark_names(&mut record);
+            }
+            Outcome::referral(record)
+        }
         None => Outcome::of(Kind::Unknown),
+    }
+}
+
+/// A name with letters that were guessed is for a person to look at.
+fn mark_names(record: &mut Record) {
+    let name = &record.patient.name;
+    let guessed = [("patient.name.family", &name.family), ("patient.name.given", &name.given)]
+        .into_iter()
+        .filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_ascii()));
+    let paths: Vec<&str> = guessed.map(|(path, _)| path).collect();
+    for path in paths {
+        record.mark(path);
     }
 }
 

@@ -1,10 +1,13 @@
 //! A mail taken apart: who wrote it, in answer to what, in which own words, with which parts.
 
-use std::{fmt, sync::LazyLock};
+use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use bytes::Bytes;
 use jiff::civil::Date;
-use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{
+    Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+    decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
+};
 use regex::Regex;
 
 use super::{
@@ -12,6 +15,9 @@ use super::{
     words,
 };
 use crate::{ids::BodyId, protocols::pages::picture_size, referral::Problem};
+
+/// The code of the problem that a mail has whose letters are guessed.
+pub(super) const WRONG_LETTERS: &str = "mail-character-set";
 
 /// How much of a mail is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -243,8 +249,12 @@ impl Reader<'_> {
                         self.report.take().or_else(|| bounce::delivery_status(&String::from_utf8_lossy(part.contents())));
                 }
                 PartType::Text(text) if media_type == "text/rfc822-headers" => self.text(text),
-                PartType::Text(text) if is_text(id) && !attached(part) => self.body(text, depth),
+                PartType::Text(text) if is_text(id) && !attached(part) => {
+                    let text = self.in_its_letters(message, part, text);
+                    self.body(&text, depth);
+                }
                 PartType::Html(html) if is_text(id) && !attached(part) => {
+                    let html = &*self.in_its_letters(message, part, html);
                     if !has_plain {
                         let own = words::html_to_text(html);
                         self.body(&own, depth);
@@ -257,6 +267,29 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// A text without the letters that its character set does not have. Where that is not said, or wrong, it is read as UTF-8 if it is that,
+    /// else as Windows-1252, in which every byte is some letter.
+    fn in_its_letters<'t>(&mut self, message: &Message<'_>, part: &MessagePart<'_>, text: &'t str) -> Cow<'t, str> {
+        if !text.contains(char::REPLACEMENT_CHARACTER) {
+            return Cow::Borrowed(text);
+        }
+        let raw = message.raw_message.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+        let bytes = match part.encoding {
+            Encoding::None => Some(raw.to_vec()),
+            Encoding::QuotedPrintable => quoted_printable_decode(raw),
+            Encoding::Base64 => base64_decode(raw),
+        };
+        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Cow::Borrowed(text) };
+        if let Ok(text) = String::from_utf8(bytes.clone()) {
+            return Cow::Owned(text);
+        }
+        self.problem(
+            WRONG_LETTERS,
+            "the mail does not say its character set, or a wrong one: it was read as Windows-1252, look at the names",
+        );
+        Cow::Owned(encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned())
     }
 
     /// A mail attached to the mail: forwarded, or come back.
@@ -273,10 +306,12 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        if self.mail.all_text.len() < self.limits.text_characters_max {
+        let has_room = self.mail.all_text.len() < self.limits.text_characters_max;
+        if has_room {
             self.mail.all_text.push('\n');
             self.mail.all_text.extend(text.chars().take(self.limits.text_characters_max));
-        } else {
+        }
+        if !has_room || text.chars().nth(self.limits.text_characters_max).is_some() {
             self.problem("mail-text-max", "the mail has more text than is read");
         }
     }

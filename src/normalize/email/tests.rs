@@ -267,3 +267,32 @@ fn a_picture_of_a_page_is_a_document_and_a_logo_is_none() {
     let logo = outcome_of(&mail(&picture(600, 120)));
     assert_eq!((logo.documents.len(), logo.others.len()), (0, 1));
 }
+
+#[test]
+fn a_mail_with_the_wrong_character_set_keeps_its_letters_and_says_so() {
+    let rules = MailRules { key: None, now: "2026-11-21T18:00:00Z".parse().unwrap(), time_zone: &TimeZone::UTC, region: "US" };
+    let words = b"Patient: Ren\xe9e Quagm\xefrez\r\nDOB: 03/04/1961\r\nSpecialty: Cardiology\r\n";
+    for declared in [
+        "",
+        "Content-Type: text/plain; charset=utf-8\r\n",
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+    ] {
+        let mut mail = format!("From: a@b.example\r\nSubject: referral\r\n{declared}\r\n").into_bytes();
+        mail.extend_from_slice(words);
+        let found = normalize(&read(&mail, MailLimits::default()), &rules).outcome;
+        let record = found.record.unwrap();
+        let name = &record.patient.name;
+        assert_eq!((name.given.as_deref(), name.family.as_deref()), (Some("Ren\u{e9}e"), Some("Quagm\u{ef}rez")), "{declared}");
+        assert!(record.review.contains(&"patient.name.family".to_owned()), "{:?}", record.review);
+    }
+    let utf8 = "From: a@b.example\r\nSubject: referral\r\n\r\nPatient: Ren\u{e9}e Quagmire\r\nDOB: 03/04/1961\r\nSpecialty: Cardiology\r\n";
+    let mail = read(utf8.as_bytes(), MailLimits::default());
+    assert!(mail.problems.is_empty() && mail.words.contains("Ren\u{e9}e"), "{:?}", mail.problems);
+}
+
+#[test]
+fn a_mail_whose_text_is_cut_says_so() {
+    let mail = format!("From: a@b.example\r\n\r\nPatient: A B\r\n{}\r\nPriority: stat\r\n", "x".repeat(70_000));
+    let mail = read(mail.as_bytes(), MailLimits::default());
+    assert_eq!(mail.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["mail-text-max"]);
+}

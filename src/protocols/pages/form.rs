@@ -137,11 +137,21 @@ fn write_value(content: &mut String, area: Rect, value: &str) {
     let mut baseline = area.y1 - ((area.height() - taken) / 2.0).max(0.0) - 0.85 * size;
     for line in lines {
         write!(content, "BT /F {size:.1} Tf {:.2} {baseline:.2} Td <", area.x0 + 2.0).expect("a string can be written to");
-        for byte in encoding_rs::WINDOWS_1252.encode(&line).0.iter() {
-            write!(content, "{byte:02x}").expect("a string can be written to");
+        for letter in line.chars() {
+            write!(content, "{:02x}", byte_of(letter)).expect("a string can be written to");
         }
         content.push_str("> Tj ET\n");
         baseline -= size * LEADING;
+    }
+}
+
+/// A letter in the encoding of the font; a question mark where it has none, which a person sees.
+fn byte_of(letter: char) -> u8 {
+    let mut buffer = [0; 4];
+    let (encoded, _, lacks) = encoding_rs::WINDOWS_1252.encode(letter.encode_utf8(&mut buffer));
+    match encoded.as_ref() {
+        [byte] if !lacks => *byte,
+        _ => b'?',
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{ImageReader, Limits as DecoderLimits};
 
-use super::{Limits, PageImage, PagesError};
+use super::{Limits, PageImage, PagesError, tiff::on_white};
 
 /// Resolution taken for a picture that is as wide as a page; most pictures do not say, and those that do are often wrong.
 const PAGE_WIDTH_INCHES: f32 = 8.5;
@@ -83,6 +83,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>
     // Eight bytes a pixel: sixteen bits for each of four channels.
     decoder_limits.max_alloc = Some(limits.pixels_max * 8);
     reader.limits(decoder_limits);
-    let gray = reader.decode().map_err(unreadable)?.into_luma8();
-    Ok((gray.width(), gray.height(), gray.into_raw()))
+    let image = reader.decode().map_err(unreadable)?;
+    if !image.color().has_alpha() {
+        return Ok((width, height, image.into_luma8().into_raw()));
+    }
+    // What is transparent shows the paper.
+    let gray = image.into_luma_alpha8().pixels().map(|pixel| on_white(pixel.0[0], pixel.0[1])).collect();
+    Ok((width, height, gray))
 }

@@ -50,12 +50,20 @@ pub fn prepare(page: &PageImage) -> Prepared {
     if page.bilevel {
         despeckle(&mut page);
     }
-    let target = if page.dpi.0.min(page.dpi.1) >= SCAN_DPI_MIN { SCAN_DPI } else { FAX_DPI };
+    let usual = if page.dpi.0.min(page.dpi.1) >= SCAN_DPI_MIN { SCAN_DPI } else { FAX_DPI };
+    let target = usual.min(finest(&page));
     let page = shrink(page, target);
     let scale = (target / page.dpi.0, target / page.dpi.1);
     let degrees = skew_degrees(&page, scale);
     let (width, height, gray) = resample(&page, scale, degrees);
     Prepared { width, height, gray, dpi: target, turned_degrees: -degrees, bilevel: page.bilevel }
+}
+
+/// The resolution at which a page has as many pixels as it may: paper of many feet stays coarser than a fax.
+fn finest(page: &PageImage) -> f32 {
+    const PIXELS_MAX: f32 = 48_000_000.0;
+    let square_inches = (page.width as f32 / page.dpi.0) * (page.height as f32 / page.dpi.1);
+    (PIXELS_MAX / square_inches).sqrt()
 }
 
 /// A page that was rendered at the right resolution, and is level: words that were placed on it stay where they are.
@@ -264,6 +272,14 @@ mod tests {
     fn a_standard_resolution_page_becomes_as_tall_as_its_paper() {
         let prepared = prepare(&lined(816, 392, (204.0, 98.0), 0.0));
         assert_eq!((prepared.width, prepared.height, prepared.dpi), (816, 816, 204.0));
+    }
+
+    #[test]
+    fn paper_of_many_feet_is_not_made_larger_than_a_page_may_be() {
+        for (width, height, dpi) in [(800, 1000, (4.0, 4.0)), (1, 20_000, (0.12, 0.12))] {
+            let prepared = prepare(&lined(width, height, dpi, 0.0));
+            assert!(prepared.gray.len() < 50_000_000, "{} by {}", prepared.width, prepared.height);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{cell::RefCell, io::Cursor};
 use hayro_ccitt::{DecodeSettings, Decoder as RowSink, DecoderContext, EncodingMode};
 use tiff::{
     ColorType,
-    decoder::{Decoder, DecodingResult},
+    decoder::{Decoder, DecodingResult, ifd::Value},
     tags::{CompressionMethod, Tag},
 };
 
@@ -81,16 +81,38 @@ fn unsigned(decoder: &mut Decoder<Cursor<Vec<u8>>>, tag: Tag) -> Option<u32> {
 fn resolution(decoder: &mut Decoder<Cursor<Vec<u8>>>, width: u32, height: u32) -> (f32, f32) {
     /// Half of a coarse fax to twice a good scanner: all else is a mistake.
     const SANE_DPI: std::ops::RangeInclusive<f32> = 40.0..=2_400.0;
+    /// The shorter side of paper, in inches, a little more than A3 at most. Programs write 72 or 96 into anything.
+    const PAPER_INCHES: std::ops::RangeInclusive<f32> = 2.0..=13.0;
     const CENTIMETERS_AN_INCH: f32 = 2.54;
     let mut tag = |tag| {
         let value = decoder.find_tag(tag).ok().flatten()?;
-        value.into_f64().ok().map(|dpi| dpi as f32)
+        number(&value)
     };
     let (across, down) = (tag(Tag::XResolution), tag(Tag::YResolution));
     let unit = if unsigned(decoder, Tag::ResolutionUnit) == Some(3) { CENTIMETERS_AN_INCH } else { 1.0 };
     match (across.map(|dpi| dpi * unit), down.map(|dpi| dpi * unit)) {
-        (Some(across), Some(down)) if SANE_DPI.contains(&across) && SANE_DPI.contains(&down) => (across, down),
+        (Some(across), Some(down))
+            if SANE_DPI.contains(&across)
+                && SANE_DPI.contains(&down)
+                && PAPER_INCHES.contains(&(width as f32 / across).min(height as f32 / down)) =>
+        {
+            (across, down)
+        }
         _ => usual_resolution(width, height),
+    }
+}
+
+/// A resolution in any form that programs write it in; TIFF 6.0 has rationals only.
+fn number(value: &Value) -> Option<f32> {
+    let ratio = |over: f64, under: f64| (under > 0.0).then_some((over / under) as f32);
+    match *value {
+        Value::Rational(over, under) => ratio(f64::from(over), f64::from(under)),
+        Value::SRational(over, under) => ratio(f64::from(over), f64::from(under)),
+        Value::Float(dpi) => Some(dpi),
+        Value::Double(dpi) => Some(dpi as f32),
+        Value::Short(dpi) => Some(f32::from(dpi)),
+        Value::Unsigned(dpi) => Some(dpi as f32),
+        _ => None,
     }
 }
 
@@ -229,9 +251,9 @@ fn other_rows(decoder: &mut Decoder<Cursor<Vec<u8>>>, width: u32, height: u32, d
         // The crate turns WhiteIsZero round for whole bytes only.
         ColorType::Gray(1) => unpack_bits(&data, width as usize, height as usize, photometric == Some(0)),
         ColorType::Gray(8) => data,
-        ColorType::GrayA(8) => data.chunks_exact(2).map(|pixel| pixel[0]).collect(),
+        ColorType::GrayA(8) => data.chunks_exact(2).map(|pixel| on_white(pixel[0], pixel[1])).collect(),
         ColorType::RGB(8) => data.chunks_exact(3).map(|pixel| luma(pixel[0], pixel[1], pixel[2])).collect(),
-        ColorType::RGBA(8) => data.chunks_exact(4).map(|pixel| luma(pixel[0], pixel[1], pixel[2])).collect(),
+        ColorType::RGBA(8) => data.chunks_exact(4).map(|pixel| on_white(luma(pixel[0], pixel[1], pixel[2]), pixel[3])).collect(),
         _ => return Err(PagesError::Unreadable("a TIFF page is in colours that are not read")),
     };
     if gray.len() < pixels {
@@ -253,9 +275,45 @@ pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000) as u8
 }
 
+/// A pixel that lets white paper through.
+pub(super) fn on_white(gray: u8, opaque: u8) -> u8 {
+    let (gray, opaque) = (u32::from(gray), u32::from(opaque));
+    ((gray * opaque + 255 * (255 - opaque)) / 255) as u8
+}
+
 #[cfg(test)]
 mod tests {
+    use tiff::{
+        encoder::{Rational, TiffEncoder, colortype},
+        tags::ResolutionUnit,
+    };
+
     use super::*;
+
+    /// A gray page that says its resolution, as scanners write it.
+    fn scanned(width: u32, height: u32, dpi: u32) -> PageImage {
+        let mut file = Vec::new();
+        let mut encoder = TiffEncoder::new(Cursor::new(&mut file)).unwrap();
+        let mut image = encoder.new_image::<colortype::Gray8>(width, height).unwrap();
+        image.x_resolution(Rational { n: dpi, d: 1 });
+        image.y_resolution(Rational { n: dpi, d: 1 });
+        image.resolution_unit(ResolutionUnit::Inch);
+        image.write_data(&vec![255; width as usize * height as usize]).unwrap();
+        let limits = Limits::default();
+        TiffPages::open(&file, &limits).unwrap().page(0, &limits).unwrap()
+    }
+
+    #[test]
+    fn a_page_that_says_its_resolution_is_believed_where_that_gives_paper() {
+        assert_eq!(scanned(850, 1100, 100).dpi, (100.0, 100.0));
+        assert_eq!(scanned(2550, 3300, 300).dpi, (300.0, 300.0));
+        assert_eq!(scanned(1728, 2156, 72).dpi, (204.0, 196.0), "nobody faxes pages of two feet");
+    }
+
+    #[test]
+    fn what_is_transparent_is_white() {
+        assert_eq!((on_white(0, 0), on_white(0, 255), on_white(255, 255), on_white(100, 0)), (255, 0, 255, 255));
+    }
 
     #[test]
     fn a_page_that_does_not_say_its_resolution_gets_the_one_that_makes_it_paper() {

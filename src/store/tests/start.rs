@@ -225,6 +225,31 @@ async fn content_that_no_entry_names_is_taken_away_at_start_and_named_content_is
 }
 
 #[tokio::test]
+async fn content_without_a_journal_is_never_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let id = BodyId::of(&[4; 100_000]);
+    store.insert(new_message("A", vec![4; 100_000])).await.unwrap();
+    store.close().await;
+    drop(store);
+    // Half a restore, or a mount that is missing.
+    for gone in ["journal", "index"] {
+        fs::rename(folder.path().join(gone), folder.path().join(format!("{gone}-away"))).unwrap();
+    }
+    for _ in 0..2 {
+        let refused = Store::open(&options(folder.path())).err().unwrap().to_string();
+        assert!(refused.contains("no journal: is all of it mounted"), "{refused}");
+    }
+    let path = folder.path().join("bodies").join(id.hex().get(..2).unwrap()).join(id.hex());
+    assert!(path.exists());
+    // A journal that was cut, and an index that was moved away to go on with what is left.
+    fs::create_dir(folder.path().join("journal")).unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    assert!(!path.exists() && folder.path().join("bodies-unnamed").join(id.hex()).exists());
+    drop(store);
+}
+
+#[tokio::test]
 async fn content_damaged_on_disk_is_written_anew_before_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&options(folder.path())).unwrap();

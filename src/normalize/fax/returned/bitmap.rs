@@ -10,8 +10,8 @@ use crate::compose::cover_page::layout::Area;
 
 /// The longest side of a page image that is looked at, in pixels.
 const SIDE_PIXELS_MAX: u32 = 12_000;
-/// The most bytes that decoding a page image may allocate.
-const MEMORY_BYTES_MAX: u64 = 134_217_728;
+/// The most pixels of a page image that is looked at, six bytes each: two sheets of Letter side by side at 300 dots an inch.
+const PIXELS_MAX: u64 = 20_000_000;
 /// Below this a pixel counts as ink.
 const DARK: u8 = 128;
 
@@ -34,7 +34,8 @@ impl Bitmap {
         let mut limits = Limits::default();
         limits.max_image_width = Some(SIDE_PIXELS_MAX);
         limits.max_image_height = Some(SIDE_PIXELS_MAX);
-        limits.max_alloc = Some(MEMORY_BYTES_MAX);
+        // The stored images have one byte a pixel at most.
+        limits.max_alloc = Some(PIXELS_MAX);
         reader.limits(limits);
         let gray = reader.decode().ok()?.into_luma8();
         let (width, height) = (gray.width() as usize, gray.height() as usize);
@@ -53,6 +54,11 @@ impl Bitmap {
     /// Whether the dot at this place is dark; there is none outside the page.
     pub(super) fn is_dark(&self, x: i32, y: i32) -> bool {
         (0..self.width).contains(&x) && (0..self.height).contains(&y) && self.dark[(y * self.width + x) as usize]
+    }
+
+    /// The share of dots that are dark.
+    pub(super) fn ink(&self) -> f64 {
+        f64::from(self.dark_in(0, 0, self.width, self.height)) / self.dark.len().max(1) as f64
     }
 
     /// How many dots of a rectangle are dark.

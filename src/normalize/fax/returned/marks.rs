@@ -16,6 +16,8 @@ const INSIDE_MIN: f32 = 0.78;
 const AROUND_MAX: f32 = 0.30;
 /// The candidates kept for a corner.
 const CANDIDATES_MAX: usize = 5;
+/// The solid squares of a corner that are looked at closely, the most solid first: a page of a thousand squares is none of ours.
+const SQUARES_MAX: usize = 400;
 /// The placements that are tried.
 const PLACEMENTS_MAX: usize = 12;
 
@@ -118,19 +120,21 @@ fn marks(page: &Bitmap, dpi: f32, right: bool, bottom: bool) -> Vec<Mark> {
     let (across, down) = (page.width * 3 / 10, page.height * 3 / 10);
     let (left, top) = (if right { page.width - across } else { 0 }, if bottom { page.height - down } else { 0 });
     let printed = CORNER_MARKS[0].width / 72.0 * dpi;
-    let mut found: Vec<Mark> = Vec::new();
+    let mut squares: Vec<(f32, [i32; 3])> = Vec::new();
     for scale in SCALES {
         let side = (printed * scale).round() as i32;
         let step = (side / 12).max(2);
         for y in (top..top + down - side).step_by(step as usize) {
             for x in (left..left + across - side).step_by(step as usize) {
                 if let Some(score) = solidity(page, x, y, side) {
-                    found.push(Mark { score, ..refined(page, x, y, side) });
+                    squares.push((score, [x, y, side]));
                 }
             }
         }
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    squares.sort_by(|a, b| b.0.total_cmp(&a.0));
+    squares.truncate(SQUARES_MAX);
+    let found = squares.into_iter().map(|(score, [x, y, side])| Mark { score, ..refined(page, x, y, side) });
     let mut best: Vec<Mark> = Vec::new();
     for mark in found {
         if best.iter().all(|better| length((better.x, better.y), (mark.x, mark.y)) > printed / 2.0) {

@@ -7,7 +7,7 @@
 //! # Design notes
 //! The token in the QR code proves that a page is ours; the bar code and the printed reference can be made by anybody, and only
 //! propose. What is written by hand is cut out and shown to a person, never read. Several of our pages in one fax are several replies;
-//! pages that are not ours are for a person, whatever ours say.
+//! pages that are not ours, or that could not be read, are for a person, whatever ours say.
 
 mod bitmap;
 mod boxes;
@@ -31,7 +31,7 @@ use crate::{
     },
     ids::BodyId,
     normalize::{Kind, Outcome},
-    reader::{PageReading, Reading},
+    reader::{BLANK_INK_MAX, PageReading, Reading},
     referral::{
         Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey,
     },
@@ -99,7 +99,8 @@ pub(super) fn outcome(reading: &Reading, key: Option<&TokenKey>) -> Option<Outco
     let is_form =
         |item: &Outcome| item.reply.as_ref().and_then(|reply| reply.page.as_ref()).is_some_and(|page| page.form.is_some());
     let others = others(reading, &ours);
-    if !others.is_empty() && items.iter().any(is_form) {
+    let unread = reading.problems.iter().any(|problem| problem.code != "blank-page");
+    if (unread || !others.is_empty()) && items.iter().any(is_form) {
         items.push(of_others(&others));
     }
     match items.len() {
@@ -118,16 +119,40 @@ pub(super) fn mark_ours(outcome: &mut Outcome) {
     }
 }
 
-/// The pages with something on them that bear no reference of ours.
+/// The pages with something on them that are not ours: that bear no reference, or one beside which somebody else wrote a letter.
 fn others(reading: &Reading, ours: &[Ours<'_>]) -> Vec<u32> {
-    let is_ours = |page: &PageReading| ours.iter().any(|one| one.page.number == page.number);
-    reading.pages.iter().filter(|page| !page.words.is_empty() && !is_ours(page)).map(|page| page.number).collect()
+    let is_ours = |page: &PageReading| {
+        ours.iter().filter(|one| one.page.number == page.number).any(|one| {
+            let is_best = !ours.iter().any(|other| other.reference == one.reference && other.proof < one.proof);
+            is_best || one.proof != Proof::Printed || is_behind(page)
+        })
+    };
+    let has_ink = |page: &PageReading| Bitmap::of_png(&page.image).is_none_or(|bitmap| bitmap.ink() > BLANK_INK_MAX);
+    let others = reading.pages.iter().filter(|page| !is_ours(page) && (!page.words.is_empty() || has_ink(page)));
+    others.map(|page| page.number).collect()
+}
+
+/// Whether a page is one of those behind our cover page: on its top it says our reference, and which page of how many it is.
+fn is_behind(page: &PageReading) -> bool {
+    let top: Vec<&str> =
+        page.words.iter().filter(|word| word.bounds[3] < page.height / 8).map(|word| word.text.as_str()).collect();
+    let counted = |at: usize| {
+        let word = top.get(at).map(|word| word.to_lowercase()).unwrap_or_default();
+        let number = top.get(at + 1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        strsim::levenshtein(&word, "page") <= 1 && number
+    };
+    let heads = |at: usize| (at + 1..at + 5).any(counted);
+    (0..top.len()).any(|at| top.get(at).is_some_and(|word| word.to_uppercase().contains("LL-")) && heads(at))
 }
 
 fn of_others(pages: &[u32]) -> Outcome {
     let list = pages.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let mut outcome = Outcome::of(Kind::Unknown);
-    let text = format!("pages of ours came back, and with them others that were not read: look at page {list}");
+    let text = if pages.is_empty() {
+        "pages of ours came back, and not all of the document could be read: look at the original".to_owned()
+    } else {
+        format!("pages of ours came back, and with them others that were not read: look at page {list}")
+    };
     outcome.problems.push(Problem::new(OTHER_PAGES, text));
     outcome
 }
@@ -178,22 +203,27 @@ fn answer(pages: &[&Ours<'_>], looked_at: &mut usize) -> Outcome {
         }
     }
     let same = |a: &Outcome, b: &Outcome| match (&a.reply, &b.reply) {
-        (Some(a), Some(b)) => a.outcome == b.outcome && ticks(a) == ticks(b),
+        (Some(a), Some(b)) => a.outcome == b.outcome && said(a) == said(b),
         _ => false,
     };
     let contradicts = read.first().is_some_and(|first| read.iter().any(|other| !same(first, other)));
-    let Some(mut first) = read.into_iter().next() else {
+    let mut read = read.into_iter();
+    let Some(mut first) = read.next() else {
         let one = pages.iter().find(|one| one.proof == best).or(pages.first());
         return one.map_or_else(|| Outcome::of(Kind::Unknown), |one| without_boxes(one));
     };
     if let (true, Some(reply)) = (contradicts, &mut first.reply) {
-        meaning::make_unclear(reply, "the page came back twice and does not say the same twice");
+        meaning::make_unclear(reply, "the page came back twice and does not say the same twice: look at both");
+        first.contents.extend(read.flat_map(|other| other.contents));
     }
     first
 }
 
-fn ticks(reply: &Reply) -> Vec<Tick> {
-    reply.page.iter().flat_map(|page| page.boxes.iter().map(|one| one.tick)).collect()
+/// What a page says, wherever it stands on its image.
+fn said(reply: &Reply) -> Option<(Option<PageForm>, Vec<Tick>, Vec<&str>)> {
+    let page = reply.page.as_ref()?;
+    let written = page.writing.iter().map(|one| one.name.as_str());
+    Some((page.form, page.boxes.iter().map(|one| one.tick).collect(), written.collect()))
 }
 
 /// A page of ours whose boxes could not be found: a person reads it.
@@ -243,7 +273,7 @@ fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
         found.seen.iter().map(|(name, area, seen)| boxes::read(name, seen.as_ref(), bounds(*area))).collect();
     let mut contents = vec![one.page.image.clone()];
     let mut writing = Vec::new();
-    for (name, area) in blanks(found.form, &boxes) {
+    for (name, area) in blanks(found.form, one.asked.as_deref()) {
         let expected = meaning::expects_writing(&name, &boxes);
         if expected || boxes::is_written(&bitmap, &found.placement, &between_lines(&name, area)) {
             let png = cut_out(&bitmap, &found.placement, area);
@@ -284,7 +314,7 @@ fn recognized(bitmap: &Bitmap, dpi: f32, asks: bool) -> Option<Recognized> {
             };
             if fits {
                 if *form == PageForm::Check {
-                    // A row without a value has no box.
+                    // A row without a value has no box. Whether one is missing is seen where the record is.
                     seen.retain(|(_, _, seen)| seen.is_some());
                 }
                 return Some(Recognized { form: *form, placement: *placement, seen });
@@ -305,21 +335,21 @@ fn printed_boxes(form: PageForm) -> Vec<(String, Area)> {
 }
 
 /// Where something can be written on a page.
-fn blanks(form: PageForm, boxes: &[ReturnedBox]) -> Vec<(String, Area)> {
+fn blanks(form: PageForm, asked: Option<&str>) -> Vec<(String, Area)> {
     let named = |(name, area): &(&str, Area)| ((*name).to_owned(), *area);
     match form {
         PageForm::Cover => layout::BLANKS.iter().chain(&layout::BESIDE).map(named).collect(),
         PageForm::Withdrawal => layout::BLANKS.iter().filter(|(name, _)| *name == "signed").map(named).collect(),
-        // Rows behind the last one that is asked about are white, too.
-        PageForm::Check => (0..acknowledgement::layout::ROWS_MAX)
-            .filter(|row| *row < 1 + last_row(boxes))
-            .map(|row| (format!("correction-{row}"), acknowledgement::layout::correction(row)))
-            .collect(),
+        PageForm::Check => {
+            (0..rows(asked)).map(|row| (format!("correction-{row}"), acknowledgement::layout::correction(row))).collect()
+        }
     }
 }
 
-fn last_row(boxes: &[ReturnedBox]) -> usize {
-    boxes.iter().filter_map(|one| one.name.strip_prefix("right-")?.parse().ok()).max().unwrap_or(0)
+/// How many fields a page asks about: what its code says behind the digest.
+fn rows(asked: Option<&str>) -> usize {
+    let last = asked.and_then(|asked| asked.chars().last()?.to_digit(10));
+    last.map_or(acknowledgement::layout::ROWS_MAX, |rows| (rows as usize).min(acknowledgement::layout::ROWS_MAX))
 }
 
 /// A blank without the lines that are printed in it to write on.

@@ -96,3 +96,58 @@ fn a_withdrawal_that_comes_back_says_one_thing() {
     assert_eq!(read(PageForm::Withdrawal, &["received-yes"], &[], &[]).outcome, ReplyOutcome::Received);
     assert_eq!(read(PageForm::Withdrawal, &[], &[], &[]).outcome, ReplyOutcome::Unclear);
 }
+
+/// A page with words in lines of the height of a letter, from the top.
+fn page(number: u32, lines: &[&str], codes: &[&str]) -> PageReading {
+    let mut image = Vec::new();
+    image::GrayImage::from_pixel(40, 50, image::Luma([255]))
+        .write_to(&mut std::io::Cursor::new(&mut image), image::ImageFormat::Png)
+        .unwrap();
+    let words = lines.iter().zip(0_u32..).flat_map(|(line, row)| {
+        let place = move |(column, text): (u32, &str)| crate::reader::Word {
+            text: text.to_owned(),
+            confidence: 0.9,
+            bounds: [100 + 100 * column, 80 + 60 * row, 190 + 100 * column, 110 + 60 * row],
+            line: row,
+            block: 0,
+        };
+        (0_u32..).zip(line.split(' ')).map(place).collect::<Vec<_>>()
+    });
+    PageReading {
+        number,
+        width: 1734,
+        height: 2244,
+        dpi: 204.0,
+        image: image.into(),
+        words: words.collect(),
+        codes: codes
+            .iter()
+            .map(|text| crate::reader::MachineCode { symbology: "qr".to_owned(), text: (*text).to_owned() })
+            .collect(),
+        look: None,
+    }
+}
+
+#[test]
+fn a_letter_that_names_our_reference_is_no_page_of_ours() {
+    let key = TokenKey::new([7; 32]);
+    let reference: Reference = "LL-0000-0000".parse().unwrap();
+    let token = key.token(&reference);
+    let cover = page(1, &["Referral"], &[token.as_str()]);
+    let behind = page(2, &["LL-0000-0000 · page 2 of 3 · Loopline", "Assessment"], &[]);
+    let letter = page(3, &["Alder Heart Group", "Re: LL-0000-0000", "we can not see this patient"], &[]);
+    let white = page(4, &[], &[]);
+    let reading = Reading { pages: vec![cover, behind, letter, white], problems: Vec::new() };
+    let ours: Vec<Ours<'_>> = reading.pages.iter().filter_map(|page| identified(page, Some(&key))).collect();
+    assert_eq!(ours.len(), 3);
+    assert_eq!(others(&reading, &ours), [3]);
+    // Without the cover page the letter is what there is to read.
+    let alone = Reading { pages: reading.pages[2..].to_vec(), problems: Vec::new() };
+    let ours: Vec<Ours<'_>> = alone.pages.iter().filter_map(|page| identified(page, Some(&key))).collect();
+    assert_eq!(others(&alone, &ours), Vec::<u32>::new());
+}
+
+#[test]
+fn a_page_that_asks_says_in_how_many_rows() {
+    assert_eq!((rows(Some("ABCDEF3")), rows(Some("ABCDEF9")), rows(None)), (3, 7, 7));
+}

@@ -72,7 +72,11 @@ impl Document {
         }
         let bytes = std::fs::read(path)
             .map_err(|error| unreadable(format!("cannot read the file: {error}"), "check its name and permissions"))?;
-        let text = String::from_utf8(bytes).map_err(|_| unreadable("the file is not UTF-8".to_owned(), "save it as UTF-8"))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let (before, place) = (error.as_bytes(), error.utf8_error().valid_up_to());
+            let line = before.iter().take(place).filter(|byte| **byte == b'\n').count() + 1;
+            unreadable(format!("line {line} is not UTF-8"), "save the file as UTF-8")
+        })?;
         Self::parse(path, text)
     }
 
@@ -184,7 +188,12 @@ fn node_of(value: &Spanned<DeValue<'_>>) -> Node {
 fn syntax_mistake(path: &Path, text: &str, error: &toml::de::Error) -> Mistake {
     let start = error.span().map_or(0, |span| span.start);
     let message = error.message().lines().next().unwrap_or("not valid TOML").to_owned();
-    Mistake::new(place_in(path, text, start), "", message, "this line is not TOML: texts stand in quotes, tables in [brackets]")
+    let help = if message.contains("duplicate") {
+        "each key and each table stands once: remove one of the two"
+    } else {
+        "this line is not TOML: texts stand in quotes, tables in [brackets]"
+    };
+    Mistake::new(place_in(path, text, start), "", message, help)
 }
 
 /// Line and column, both from 1; the column counts characters.

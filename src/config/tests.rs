@@ -140,6 +140,16 @@ fn text_that_is_not_toml_is_shown_at_its_line_and_the_other_files_are_still_chec
 }
 
 #[test]
+fn a_key_that_stands_twice_and_letters_that_are_none_are_told_at_their_line() {
+    let site = whole_site();
+    site.write("channels/fax-out.toml", &format!("{FAX_OUT}path = \"other\"\n"));
+    fs::write(site.path("channels/site/directory.toml"), b"[heart]\nname = \"Caf\xe9\"\n").unwrap();
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["fax-out.toml:4:1", "each key and each table stands once"]);
+    assert_one(&mistakes, &["directory.toml", "line 2 is not UTF-8"]);
+}
+
+#[test]
 fn names_that_do_not_resolve_come_with_the_nearest_that_does() {
     let site = whole_site();
     site.write(

@@ -46,10 +46,21 @@ pub(super) fn corrected(record: &Value, path: &str, text: &str, region: &str, to
         set_path(&mut value, path, leaf)?;
         match serde_json::from_value::<Record>(value.clone()) {
             Ok(_) => return Ok(value),
-            Err(error) => why = format!("{path} cannot be that: {error}"),
+            Err(error) => why = misfit(path, &error.to_string()),
         }
     }
     Err(why)
+}
+
+/// Why a value does not fit, without the words of the library that says so.
+fn misfit(path: &str, error: &str) -> String {
+    if let Some((_, words)) = error.split_once("expected one of ") {
+        return format!("{path} is one of {words}");
+    }
+    if ["expected struct", "expected a map", "expected a sequence"].iter().any(|text| error.contains(text)) {
+        return format!("{path} is a group of fields: name one of them, as `referrals show` lists them");
+    }
+    format!("{path} cannot be that: {error}")
 }
 
 /// The value as it is kept, if it can be that: a person's slip is told at once, as it would go out to the specialist.
@@ -108,6 +119,12 @@ mod tests {
         assert_eq!(record.insurance[0].payer.as_deref(), Some("Aetna"));
         assert!(has_path(&record, "insurance.0.payer"));
         assert!(!has_path(&record, "patient.shoe_size"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_in_a_persons_words() {
+        assert!(record_with(&[("priority", "URGENT")]).unwrap_err().starts_with("priority is one of `stat`"));
+        assert!(record_with(&[("patient", "x")]).unwrap_err().starts_with("patient is a group of fields"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     message::{Message, Protocol, State},
     outbound::{OutboundConfig, email::EmailConfig},
     reader::ReadError,
-    referral::{Problem, Referral, Status},
+    referral::{Answerer, Problem, Referral, Status, Token},
     store::{DeliveryFilter, StoreError},
 };
 
@@ -262,8 +262,13 @@ impl Desk<'_> {
         Ok((content, vec![composed.bytes.into()]))
     }
 
+    fn token(&self, referral: &Referral) -> Token {
+        let answerer = if self.about.is_some() { Answerer::Specialist } else { Answerer::Sender };
+        self.context.key.token_for(&referral.reference, answerer)
+    }
+
     fn about_referral(&self, referral: &Referral, envelope: &Envelope<'_>, pdf: &[u8]) -> Result<ComposedMail, MailError> {
-        let token = self.context.key.token(&referral.reference);
+        let token = self.token(referral);
         match self.about {
             Some(about) => confirmation::to_specialist(about, referral, &token, envelope, pdf, self.behind()),
             None => confirmation::acknowledgement(referral, &token, envelope, Some(pdf), self.answered()),
@@ -287,7 +292,7 @@ impl Desk<'_> {
     /// The PDF: what is faxed, or attached to a mail.
     fn document(&self, return_fax: Option<&str>, return_email: Option<&str>) -> Result<Document, String> {
         let code = self.referral.map(|referral| {
-            let token = self.context.key.token(&referral.reference).as_str().to_uppercase();
+            let token = self.token(referral).as_str().to_uppercase();
             // To the sender goes a page with other boxes, and its code says so.
             if self.about.is_some() { token } else { acknowledgement::code(&token, &referral.record) }
         });

@@ -18,7 +18,7 @@ pub use reference::Reference;
 pub use reply::{Reply, ReplyOutcome};
 pub use returned::{Handwriting, PageForm, ReturnedBox, ReturnedPage, Tick};
 pub use status::{HistoryEntry, HistoryEvent, Status, Turn};
-pub use token::{Token, TokenKey};
+pub use token::{Answerer, Token, TokenKey};
 pub use values::{
     Address, Appointment, Attachment, Authorization, Code, Coverage, Identifier, Identifiers, IsoDate, Patient,
     PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Provider, ReferralKind, Request, Sex,

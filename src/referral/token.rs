@@ -2,6 +2,8 @@
 //!
 //! `<reference>-<16 base32 characters>`: the first 80 bits of an HMAC-SHA-256 of the reference under a key that only this
 //! engine has. All lower case, because mail servers change case; read in any case.
+//!
+//! The specialist's and the sender's token of a referral differ: who was sent the one cannot answer in the place of the other.
 
 use std::fmt;
 
@@ -14,10 +16,20 @@ use super::Reference;
 #[derive(Clone)]
 pub struct TokenKey([u8; 32]);
 
+/// Whose answer a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// The desk that was asked.
+    Specialist,
+    /// Who sent the referral, and was told what was read.
+    Sender,
+}
+
 /// A token that verified, or was just made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     reference: Reference,
+    answerer: Answerer,
     text: String,
 }
 
@@ -28,19 +40,28 @@ impl TokenKey {
         Self(bytes)
     }
 
-    fn mac(&self, reference: &Reference) -> Hmac<Sha256> {
+    fn mac(&self, reference: &Reference, answerer: Answerer) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(b"loopline reply token 1\0");
+        mac.update(match answerer {
+            Answerer::Specialist => b"loopline reply token 1\0",
+            Answerer::Sender => b"loopline check token 1\0",
+        });
         mac.update(reference.as_str().as_bytes());
         mac
     }
 
-    /// The token of a referral.
+    /// The token of a referral for the specialist.
     #[must_use]
     pub fn token(&self, reference: &Reference) -> Token {
-        let tag = self.mac(reference).finalize().into_bytes();
+        self.token_for(reference, Answerer::Specialist)
+    }
+
+    /// The token of a referral for one of the two who answer.
+    #[must_use]
+    pub fn token_for(&self, reference: &Reference, answerer: Answerer) -> Token {
+        let tag = self.mac(reference, answerer).finalize().into_bytes();
         let tag = data_encoding::BASE32_NOPAD.encode(&tag[..10]);
-        Token { reference: reference.clone(), text: format!("{reference}-{tag}").to_ascii_lowercase() }
+        Token { reference: reference.clone(), answerer, text: format!("{reference}-{tag}").to_ascii_lowercase() }
     }
 
     /// Takes a text for a token if this engine made it. A forged one is none.
@@ -52,8 +73,9 @@ impl TokenKey {
         if tag.len() != 10 {
             return None;
         }
-        self.mac(&reference).verify_truncated_left(&tag).ok()?;
-        Some(self.token(&reference))
+        let made_for = |answerer: &Answerer| self.mac(&reference, *answerer).verify_truncated_left(&tag).is_ok();
+        let answerer = [Answerer::Specialist, Answerer::Sender].into_iter().find(made_for)?;
+        Some(self.token_for(&reference, answerer))
     }
 
     /// The first token of this engine's in a text, wherever it stands in it.
@@ -78,6 +100,12 @@ impl Token {
     #[must_use]
     pub fn reference(&self) -> &Reference {
         &self.reference
+    }
+
+    /// Whose answer it stands for.
+    #[must_use]
+    pub fn answerer(&self) -> Answerer {
+        self.answerer
     }
 
     /// The text, lower case: `ll-7k3m-q9xd-…`.
@@ -107,5 +135,8 @@ mod tests {
         assert!(TokenKey::new([8; 32]).find(&mail).is_none());
         assert!(key.find(&format!("{reference}-AAAAAAAAAAAAAAAA")).is_none());
         assert!(key.find(reference.as_str()).is_none());
+        let other = key.token_for(&reference, Answerer::Sender);
+        assert_eq!((key.verify(other.as_str()).unwrap().answerer(), token.answerer()), (Answerer::Sender, Answerer::Specialist));
+        assert_ne!(other.as_str(), token.as_str());
     }
 }

@@ -134,6 +134,16 @@ fn a_page_moves_its_referral_by_its_token_alone_and_strange_pages_are_for_a_pers
     assert!(stands["pending_replies"][0]["why"].as_str().unwrap().contains("without the token"), "{stands:#}");
     site.json(&["referrals", "settle", &reference, "set-aside", "--by", "mira", "--json"]).unwrap();
 
+    // Made by the sender, who has a token, but not this one.
+    let data = site.data("token.key");
+    let key = loopline::referral::TokenKey::new(fs::read(data).unwrap().try_into().unwrap());
+    let token = key.token_for(&reference.parse().unwrap(), loopline::referral::Answerer::Sender);
+    let borrowed = pages::cover_page_with(&pages::referral(reference.parse().unwrap()), About::Request, token.as_str());
+    fax(&site, "borrowed", &[filled_in(&borrowed.bytes, plain, Mark::Cross)], Way::plain(Level::Clean));
+    let stands = referral(&site, &reference);
+    assert_eq!((stands["status"].as_str(), &stands["held"]), (Some("requested"), &serde_json::json!(["unclear-reply"])));
+    site.json(&["referrals", "settle", &reference, "set-aside", "--by", "mira", "--json"]).unwrap();
+
     // Ours, at standard resolution, and behind it what nobody has read.
     let strange = press::printed(&fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/fax/no-referral.pdf")).unwrap());
     let message = fax(&site, "ours", &[filled_in(&pdf, plain, Mark::Check), strange], Way::plain(Level::Standard));

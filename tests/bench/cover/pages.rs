@@ -79,7 +79,12 @@ pub fn referral(reference: Reference) -> Referral {
 
 /// The cover page of a referral, as it goes out.
 pub fn cover_page(referral: &Referral, about: About) -> Document {
-    let token = key().token(&referral.reference).as_str().to_uppercase();
+    cover_page_with(referral, about, key().token(&referral.reference).as_str())
+}
+
+/// The same with any token.
+pub fn cover_page_with(referral: &Referral, about: About, token: &str) -> Document {
+    let token = token.to_uppercase();
     let face = PageFace {
         site_name: "Fairmead Referral Office",
         recipient: Some("Bayview Gastroenterology"),

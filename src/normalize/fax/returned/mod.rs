@@ -5,8 +5,8 @@
 //! ```
 //!
 //! # Design notes
-//! The token in the QR code proves that a page is ours; the bar code and the printed reference can be made by anybody, and only
-//! propose. What is written by hand is cut out and shown to a person, never read. Several of our pages in one fax are several replies;
+//! The token in the QR code proves that a page is ours, and whose: a sender's token on a specialist's page proves nothing. The bar code and
+//! the printed reference can be made by anybody, and only propose. What is written by hand is cut out and shown to a person, never read. Several of our pages in one fax are several replies;
 //! pages that are not ours, or that could not be read, are for a person, whatever ours say.
 
 mod bitmap;
@@ -33,7 +33,8 @@ use crate::{
     normalize::{Kind, Outcome},
     reader::{BLANK_INK_MAX, PageReading, Reading},
     referral::{
-        Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick, TokenKey,
+        Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick,
+        TokenKey,
     },
 };
 
@@ -77,6 +78,8 @@ struct Ours<'a> {
     page: &'a PageReading,
     reference: Reference,
     proof: Proof,
+    /// Whose token it is.
+    answerer: Option<Answerer>,
     /// What the QR code says behind the token: which fields the page asks about.
     asked: Option<String>,
 }
@@ -160,6 +163,7 @@ fn of_others(pages: &[u32]) -> Outcome {
 fn identified<'a>(page: &'a PageReading, key: Option<&TokenKey>) -> Option<Ours<'a>> {
     let token = page.codes.iter().find_map(|code| Some((key?.find(&code.text)?, &code.text)));
     let coded = || page.codes.iter().find_map(|code| Some((reference_in(&code.text)?, &code.text)));
+    let answerer = token.as_ref().map(|(token, _)| token.answerer());
     let (reference, proof, text) = match token {
         Some((token, text)) => (token.reference().clone(), Proof::Token, Some(text)),
         None => match coded() {
@@ -168,7 +172,7 @@ fn identified<'a>(page: &'a PageReading, key: Option<&TokenKey>) -> Option<Ours<
         },
     };
     let asked = text.and_then(|text| text.split_once(acknowledgement::ASKED_MARK)).map(|(_, asked)| asked.to_ascii_uppercase());
-    Some(Ours { page, reference, proof, asked })
+    Some(Ours { page, reference, proof, answerer, asked })
 }
 
 fn printed(page: &PageReading) -> Option<Reference> {
@@ -291,8 +295,19 @@ fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
         asked: one.asked.clone(),
     };
     let mut reply = reply(one, page);
+    if one.answerer.is_some_and(|answerer| answerer != who_fills_in(found.form)) {
+        reply.matched_by = Some(Proof::Code.as_str().to_owned());
+    }
     meaning::conclude(&mut reply);
     Some(Outcome { reply: Some(reply), contents, ..Outcome::of(Kind::Reply) })
+}
+
+/// Whom a page is sent to.
+fn who_fills_in(form: PageForm) -> Answerer {
+    match form {
+        PageForm::Cover | PageForm::Withdrawal => Answerer::Specialist,
+        PageForm::Check => Answerer::Sender,
+    }
 }
 
 /// Finds our page on the image: the placement at which its boxes stand where they were printed.

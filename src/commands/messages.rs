@@ -162,6 +162,13 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[expect(clippy::print_stderr, reason = "standard output may be the PDF itself")]
+fn warn_of(found: &Value) {
+    for problem in found["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        eprintln!("not all of it is in the copy: {problem}");
+    }
+}
+
 async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
     let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
     if args.output.is_none() && args.pdf && io::stdout().is_terminal() {
@@ -169,9 +176,7 @@ async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
     }
     let bytes = if args.pdf {
         let found = ask(data, &Request::SearchablePdf { id }).await?;
-        for problem in found["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            eprintln!("not all of it is in the copy: {problem}");
-        }
+        warn_of(&found);
         decoded(&found, "/pdf")?
     } else {
         decoded(&ask(data, &Request::Message { id, raw: true }).await?, "/raw")?

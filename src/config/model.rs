@@ -89,9 +89,9 @@ pub struct Limits {
     pub reader_workers: usize,
     /// Address space of a worker process.
     pub reader_memory_bytes_max: u64,
-    /// CPU seconds a worker may spend on one page of a document.
+    /// CPU seconds a worker may spend on one document: a page takes about one.
     pub reader_cpu_seconds_max: u64,
-    /// Wall seconds a page of a document may take.
+    /// Wall seconds a document may take.
     pub reader_wall_seconds_max: u64,
     /// Pages of one document.
     pub reader_pages_max: u32,
@@ -112,8 +112,8 @@ impl Default for Limits {
         Self {
             reader_workers: 2,
             reader_memory_bytes_max: 1_073_741_824,
-            reader_cpu_seconds_max: 60,
-            reader_wall_seconds_max: 120,
+            reader_cpu_seconds_max: 300,
+            reader_wall_seconds_max: 900,
             reader_pages_max: 200,
             document_attempts_max: 2,
             delivery_attempts_max: 12,

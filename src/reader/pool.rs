@@ -46,9 +46,9 @@ pub struct ReaderOptions {
     pub workers: usize,
     /// Address space of a worker.
     pub memory_bytes_max: u64,
-    /// CPU seconds for one page of a document.
+    /// CPU seconds for one document.
     pub cpu_seconds_max: u64,
-    /// Wall seconds for one page of a document.
+    /// Wall seconds for one document.
     pub wall_seconds_max: u64,
     /// Pages read of one document.
     pub pages_max: u32,
@@ -136,10 +136,10 @@ impl ReaderPool {
             }
         };
         let limit = Duration::from_secs(shared.options.wall_seconds_max);
-        let answer = match worker.read(&document, limit, shared.options.pages_max, tell).await {
-            Ok(None) => return Err(ReadError::Timeout),
-            Err(error) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
-            Ok(Some(answer)) => answer,
+        let answer = match timeout(limit, worker.read(&document, shared.options.pages_max, tell)).await {
+            Err(_) => return Err(ReadError::Timeout),
+            Ok(Err(error)) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
+            Ok(Ok(answer)) => answer,
         };
         match answer {
             Answer::Reading(reading) => {
@@ -217,25 +217,15 @@ impl Worker {
         }
     }
 
-    /// Has the worker read a document; none: a page took longer than the limit. It may tell of so many pages, and no more.
-    async fn read(
-        &mut self,
-        document: &[u8],
-        limit: Duration,
-        pages_max: u32,
-        tell: &(dyn Fn(Progress) + Sync),
-    ) -> io::Result<Option<Answer>> {
+    /// Has the worker read a document. It may tell of as many pages as are read of one, and no more.
+    async fn read(&mut self, document: &[u8], pages_max: u32, tell: &(dyn Fn(Progress) + Sync)) -> io::Result<Answer> {
         self.documents += 1;
-        match timeout(limit, send_document(&mut self.input, document)).await {
-            Ok(sent) => sent?,
-            Err(_) => return Ok(None),
-        }
+        send_document(&mut self.input, document).await?;
         for _ in 0..=pages_max {
-            let Ok(answer) = timeout(limit, receive_answer(&mut self.output)).await else { return Ok(None) };
-            match answer? {
+            match receive_answer(&mut self.output).await? {
                 Answer::Progress(progress) => tell(progress),
                 answer @ (Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Reading(_) | Answer::Refused { .. }) => {
-                    return Ok(Some(answer));
+                    return Ok(answer);
                 }
             }
         }

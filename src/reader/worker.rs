@@ -32,7 +32,7 @@ const OPEN_FILES_MAX: u64 = 24;
 pub struct WorkerLimits {
     /// Its address space.
     pub memory_bytes_max: u64,
-    /// CPU time for one page; what passes it is killed by the kernel.
+    /// CPU time for one document; what passes it is killed by the kernel.
     pub cpu_seconds_max: u64,
     /// Pages that are read of one document.
     pub pages_max: u32,
@@ -58,11 +58,8 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     let page_limits = Limits { pages_max: limits.pages_max, ..Limits::default() };
     while let Some(document) = receive_document(&mut input, page_limits.bytes_max)? {
         arm_cpu_limit(limits.cpu_seconds_max)?;
-        // What is told on the way may be lost; that the pipe is broken shows at the answer. The next page has its own time.
-        let mut tell = |progress| {
-            drop(send_answer(&mut output, Answer::Progress(progress)));
-            drop(arm_cpu_limit(limits.cpu_seconds_max));
-        };
+        // What is told on the way may be lost; that the pipe is broken shows at the answer.
+        let mut tell = |progress| drop(send_answer(&mut output, Answer::Progress(progress)));
         let answer = match read(&document, page_limits, &mut recognizer, &mut tell) {
             Ok(reading) => Answer::Reading(reading),
             Err(error) => Answer::Refused { code: error.code().to_owned(), message: error.to_string() },
@@ -95,7 +92,7 @@ fn set_limits(limits: &WorkerLimits) -> io::Result<()> {
     arm_cpu_limit(limits.cpu_seconds_max)
 }
 
-/// The kernel counts over the life of the process, so each document, and each page of it, moves the limit on.
+/// The kernel counts over the life of the process, so each document moves the limit on.
 fn arm_cpu_limit(seconds: u64) -> io::Result<()> {
     let used = u64::try_from(clock_gettime(ClockId::ProcessCPUTime).tv_sec).unwrap_or(0);
     // The count is in whole seconds: one more, so that what was used of the current one is not charged twice.

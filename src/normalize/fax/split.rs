@@ -129,8 +129,7 @@ impl Division {
                 let before = self.documents[last].pages.last().filter(|before| **before + 1 == at);
                 let counted = page.count.zip(before.and_then(|before| facts[*before].count));
                 let follows = counted.is_some_and(|((number, of), (before, of_before))| of == of_before && number == before + 1);
-                let same_labels = self.documents[last].labels.intersection(&page.labels).count();
-                if page.kind == PageKind::Referral && !follows && same_labels >= FORM_AGAIN_MIN {
+                if !follows && self.is_form_again(last, page) {
                     self.doubts.push(format!("page {} is a form once more, and it cannot be read for whom", page.page));
                     return self.begin(at, page);
                 }
@@ -149,9 +148,7 @@ impl Division {
                 }
                 self.begin(at, page);
             }
-            Some(Some(Likeness::Unclear))
-                if page.kind == PageKind::Referral && page.person.is_whole() && self.documents[last].forms > 0 =>
-            {
+            Some(Some(Likeness::Unclear)) if self.may_be_another(last, page) => {
                 self.doubts.push(format!("page {} may be about the patient of the pages before it or about another", page.page));
                 self.begin(at, page);
             }
@@ -162,6 +159,17 @@ impl Division {
                 }
             }
         }
+    }
+
+    /// Whether a page is a form that has the labels of one which the document has already.
+    fn is_form_again(&self, home: usize, page: &Facts) -> bool {
+        page.kind == PageKind::Referral && self.documents[home].labels.intersection(&page.labels).count() >= FORM_AGAIN_MIN
+    }
+
+    /// Whether a page whose patient may be that of the document or not is a referral of its own.
+    fn may_be_another(&self, home: usize, page: &Facts) -> bool {
+        let second = page.kind == PageKind::Referral && self.documents[home].forms > 0;
+        second && (page.person.is_whole() || self.is_form_again(home, page))
     }
 
     /// Whether a page is another request for the patient of a document that has one.

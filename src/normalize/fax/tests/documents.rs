@@ -95,11 +95,13 @@ fn what_is_not_plain_is_proposed_and_the_reason_names_pages_alone() {
     let no_form = LAB.replace("Lee, Leslie", "Howard, John").replace("11/01/1934", "06/21/1991");
     let same_name = FORM.replace("11/01/1934", "05/17/1971");
     let nobody = FORM.replace("Patient Name: Lee, Leslie\n", "").replace("Date of Birth: 11/01/1934     ", "");
+    let half = nobody.replace("Patient Information\n", "Patient Information\nPatient Name: Howard, John\n");
     let other_specialty = FORM.replace("Gastroenterology", "Cardiology");
     for (pages, documents, why) in [
         (vec![FORM, CARD, &other], vec![1, 1, 2], "page 2 without"),
         (vec![FORM, &no_form], vec![1, 2], "page 2: another patient's, with no referral"),
         (vec![FORM, &same_name], vec![1, 2], "page 2 may be about"),
+        (vec![FORM, &half], vec![1, 2], "page 2 may be about"),
         (vec![FORM, &nobody], vec![1, 2], "page 2 is a form once more"),
         (vec![FORM, &other_specialty], vec![1, 2], "page 2 asks"),
     ] {

@@ -85,6 +85,10 @@ pub(super) fn icd10(word: &str) -> Option<ReadCode> {
 pub(super) fn checked(read: ReadCode) -> ReadCode {
     const REPAIRED_TRUST: f32 = 0.8;
     const UNLISTED_TRUST: f32 = 0.6;
+    const DIVIDED_TRUST: f32 = 0.85;
+    if icd10cm::is_divided(&read.code) {
+        return ReadCode { trust: DIVIDED_TRUST.min(read.trust), ..read };
+    }
     if icd10cm::is_listed(&read.code) {
         let trust = if read.trust >= 0.9 { read.trust.max(0.99) } else { read.trust };
         return ReadCode { trust, ..read };

@@ -524,6 +524,25 @@ fn two_ticked_boxes_or_an_unclear_one_are_marked() {
 }
 
 #[test]
+fn a_tick_is_certain_only_where_every_option_has_its_box() {
+    for (row, priority) in [
+        ("\u{2612} Routine     Urgent     \u{2610} STAT", Priority::Routine),
+        ("\u{2610} Routine     Urgent     \u{2610} STAT", Priority::Urgent),
+        ("\u{2612} Routine     \u{25a3} Urgent     \u{2610} STAT", Priority::Routine),
+    ] {
+        let record = record(&format!("Patient Name: Lee, Leslie\nPriority:    {row}"));
+        assert_eq!(record.priority, priority, "{row}");
+        assert!(record.review.contains(&"priority".to_owned()), "{row}");
+    }
+}
+
+#[test]
+fn a_title_is_no_specialty() {
+    let record = record("SPECIALTY REFERRAL\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934");
+    assert_eq!(record.referred_to.specialty, None);
+}
+
+#[test]
 fn a_record_systems_print_out_names_the_patient_without_a_label() {
     let mut page = page(
         1,

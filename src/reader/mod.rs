@@ -4,6 +4,7 @@
 //! decided later, by `normalize::fax`, from a [`Reading`] alone. Once it has loaded the language data, a worker can open nothing and reach
 //! nobody (`sandbox`).
 
+mod again;
 mod born_digital;
 mod boxes;
 mod last_words;

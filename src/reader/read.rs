@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 
-use super::{MachineCode, PageReading, Reading, Word, born_digital, boxes, second_look::second_look};
+use super::{MachineCode, PageReading, Reading, Word, again::read_again, born_digital, boxes, second_look::second_look};
 use crate::{
     protocols::{
         codes,
@@ -170,6 +170,7 @@ fn recognized(page: &PageImage, recognizer: &mut Recognizer) -> (Prepared, Resul
         return (way_up.prepared, Ok(Vec::new()));
     }
     let words = upright_words(&mut way_up, recognizer)
+        .and_then(|words| read_again(words, &way_up.page, &way_up.prepared, recognizer))
         .and_then(|words| {
             let sparse = || recognizer.words(way_up.bare(), Layout::Sparse, PAGE_OCR_SECONDS_MAX);
             let mut words = second_look(words, way_up.prepared.height, sparse)?;

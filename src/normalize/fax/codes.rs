@@ -169,9 +169,9 @@ fn doubt_of_mixture(text: &str) -> f32 {
     if digit_at(0) && chars.get(1).is_some_and(char::is_ascii_alphabetic) && digit_at(2) && digit_at(3) {
         trust *= 0.9;
     }
-    // A lone O, I, S before a digit run may be its first digit.
-    if chars.get(1).is_some_and(|c| matches!(c, 'O' | 'I')) && chars.get(2).is_some_and(char::is_ascii_digit) {
-        trust *= 0.97;
+    // An O or I behind letters and before a digit run may be its first digit.
+    if (1..chars.len()).any(|at| matches!(chars.get(at), Some('O' | 'I')) && digit_at(at + 1)) {
+        trust *= 0.9;
     }
     trust
 }

@@ -19,6 +19,7 @@ mod candidates;
 mod choose;
 mod codes;
 mod dates;
+mod elsewhere;
 mod forms;
 mod icd10cm;
 mod labels;
@@ -123,6 +124,7 @@ fn referral(reading: &Reading, rules: &FaxRules) -> Outcome {
             first = false;
         }
     }
+    elsewhere::check(&mut found, &reading.pages);
     let Some(record) = build::record(&found, rules) else {
         return nothing(
             reading,
@@ -146,7 +148,11 @@ fn read_page(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, firs
     for label in &marks.labels {
         let subject = subjects::subject(sheet, &setters, label);
         let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter };
+        let before = found.all.len();
         forms::read(&context, label, found);
+        if label.faint {
+            found.doubt_from(before);
+        }
     }
     places::read(sheet, marks, shape, rules, first, found);
 }

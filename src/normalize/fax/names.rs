@@ -62,7 +62,7 @@ pub(super) fn read(words: &[&str]) -> Option<ReadName> {
 
 /// What a word is in a name; `None` where it is none.
 fn part(word: &str, first: bool) -> Option<(Part, String)> {
-    let word = lists::capital_i(word);
+    let word = capital_j(&lists::capital_i(word));
     let plain = word.trim_matches(|c: char| !c.is_alphabetic());
     let lower = plain.to_lowercase();
     let lists = lists::words();
@@ -89,6 +89,14 @@ fn part(word: &str, first: bool) -> Option<(Part, String)> {
     }
     let part = if plain.chars().count() == 1 { Part::Initial } else { Part::Name };
     Some((part, plain.to_owned()))
+}
+
+/// `jessop` was `Jessop`: a small j and a capital one look alike, and a name has the capital.
+fn capital_j(word: &str) -> String {
+    match word.strip_prefix('j') {
+        Some(rest) if rest.chars().count() > 1 && rest.starts_with(char::is_lowercase) => format!("J{rest}"),
+        _ => word.to_owned(),
+    }
 }
 
 fn arrange(parts: &[(usize, Part, String)], comma: Option<usize>, prefix: Option<String>, words: usize) -> Option<ReadName> {
@@ -143,7 +151,7 @@ pub(super) fn single(words: &[&str]) -> Option<(String, usize)> {
     let taken: Vec<String> = words
         .iter()
         .take(3)
-        .map(|word| lists::capital_i(word.trim_matches(|c: char| matches!(c, ',' | ';' | '.' | ':'))))
+        .map(|word| capital_j(&lists::capital_i(word.trim_matches(|c: char| matches!(c, ',' | ';' | '.' | ':')))))
         .take_while(|word| part(word, false).is_some_and(|(part, _)| matches!(part, Part::Name | Part::Initial | Part::Particle)))
         .collect();
     let starts = taken.first()?.chars().next()?;

@@ -537,6 +537,49 @@ fn a_tick_is_certain_only_where_every_option_has_its_box() {
 }
 
 #[test]
+fn a_name_that_stands_elsewhere_with_another_letter_is_marked() {
+    let form = |signed: &str| {
+        format!(
+            "Patient Name: Lee, Leslie\nDOB: 11/01/1934\nReferring Physician: Sianca Villanueva, MD\nNPI: 1783266160\n\n\nSeen on request of Dr. {signed}"
+        )
+    };
+    let marked = |signed: &str| record(&form(signed)).review.contains(&"referring.name.given".to_owned());
+    assert!(marked("Bianca Villanueva"));
+    assert!(!marked("Sianca Villanueva"));
+}
+
+#[test]
+fn a_name_that_begins_with_a_small_j_begins_with_a_capital_one() {
+    assert_eq!(name(&record("Last name: jessop\nFirst name: jill\nDOB: 11/01/1934")), ("Jessop", "Jill"));
+}
+
+#[test]
+fn the_words_of_a_practices_name_are_spelled_as_they_are() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nReferring Practice: Millhaven Medica! Group");
+    assert_eq!(record.referring.organization.as_deref(), Some("Millhaven Medical Group"));
+}
+
+#[test]
+fn an_o_before_the_digits_of_a_member_number_is_doubted() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nMember ID: FHO43172547");
+    assert!(record.review.contains(&"insurance.0.member_id".to_owned()));
+}
+
+#[test]
+fn hardly_legible_small_print_over_a_value_is_read_as_the_label_it_is_most_like_and_marked() {
+    let mut page = page(1, "PATIENT\nSumame            Daymeprone\nPlaceholder       (415) 253-7700");
+    for word in &mut page.words {
+        if word.bounds[1] == 340 {
+            word.confidence = 0.5;
+            word.bounds = [word.bounds[0], 344, word.bounds[2], 362];
+        }
+    }
+    let record = normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap();
+    assert_eq!(record.patient.phones.first().map(|phone| phone.number.as_str()), Some("+14152537700"));
+    assert!(record.review.contains(&"patient.phones.0.number".to_owned()));
+}
+
+#[test]
 fn a_title_is_no_specialty() {
     let record = record("SPECIALTY REFERRAL\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934");
     assert_eq!(record.referred_to.specialty, None);

@@ -4,6 +4,7 @@
 //! Reading (words with boxes) ─ layout ─▶ rows and segments ─ labels ─▶ labels and headings
 //!     ─ subjects, regions ─▶ whose a label is, and where its value stands
 //!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
+//!     ─ elsewhere ─▶ names checked against the rest of the fax
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
 //!

@@ -285,7 +285,8 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
     if starts.contains(&label.to) || ends.contains(&label.from) {
         return false;
     }
-    let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase());
+    // A small j may be a capital one.
+    let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase() && c != 'j');
     let number = |word: &crate::reader::Word| word.text.chars().any(|c| c.is_ascii_digit()) || word.text.starts_with(['#', '(']);
     match next {
         Some(next) if number(next) => false,

@@ -580,6 +580,20 @@ fn hardly_legible_small_print_over_a_value_is_read_as_the_label_it_is_most_like_
 }
 
 #[test]
+fn the_first_of_several_priorities_whose_boxes_were_not_seen_is_marked() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nPriority:   Routine              CJ Urgent            STAT");
+    assert!(record.review.contains(&"priority".to_owned()));
+}
+
+#[test]
+fn a_title_does_not_stand_in_unmarked_for_boxes_that_cannot_be_read() {
+    let record = record(
+        "Referral request - routine\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934\nPriority:   \u{25a3} Routine   \u{25a3} Urgent   \u{2610} STAT",
+    );
+    assert!(record.review.contains(&"priority".to_owned()));
+}
+
+#[test]
 fn a_title_is_no_specialty() {
     let record = record("SPECIALTY REFERRAL\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934");
     assert_eq!(record.referred_to.specialty, None);

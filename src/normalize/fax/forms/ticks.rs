@@ -108,6 +108,23 @@ fn is_boxlike(word: &Word) -> bool {
     regions::is_box(word) || matches!(mark(&word.text), Mark::Empty | Mark::Unclear)
 }
 
+/// Whether a word without a box is one of several options on its row of the page: a choice whose boxes were not seen.
+fn is_one_of_several<T: PartialEq>(
+    context: &Context<'_>,
+    words: &[Word],
+    word: &[Word],
+    read: impl Fn(&str) -> Option<T>,
+) -> bool {
+    if words.iter().any(|word| mark(&word.text) != Mark::Nothing) {
+        return false;
+    }
+    let Some(own) = word.first() else { return false };
+    let row = context.sheet.segments.iter().find(|segment| segment.words.contains(own)).map(|segment| segment.row);
+    let value = read(&own.text);
+    let others = row.into_iter().flat_map(|row| context.sheet.row(row)).flat_map(|(_, segment)| &segment.words);
+    others.filter_map(|other| read(&other.text)).any(|other| Some(other) != value)
+}
+
 /// The row of drawn boxes behind a label, where there is one.
 pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
     let words = regions::options(context.sheet, context.marks, label);
@@ -161,6 +178,7 @@ pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candida
     match read {
         Some((Ok((priority, at, sure)), words)) => {
             let word = words.get(at..=at).unwrap_or_default();
+            let sure = sure && !is_one_of_several(context, &words, word, lists::priority);
             let negated =
                 at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
             let trust = if negated {

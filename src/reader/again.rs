@@ -31,8 +31,8 @@ const LETTERS_PERCENT_MIN: usize = 60;
 const WEAK_NUMBER: f32 = 0.88;
 /// How sure a number is at least that two passes read alike.
 const AGREED: f32 = 0.9;
-/// How sure it is at most where they differ.
-const DIFFERING: f32 = 0.55;
+/// How sure it is at most where they differ: for a person to check, and not so little that a look at the whole page replaces it.
+const DIFFERING: f32 = 0.62;
 /// Words further apart than this, in heights of a letter, are not one run.
 const GAP_HEIGHTS_MAX: f32 = 1.3;
 /// Heights of a run that is worth reading, in inches: print of 5 to 20 points.

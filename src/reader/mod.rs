@@ -4,7 +4,9 @@
 //! decided later, by `normalize::fax`, from a [`Reading`] alone. Once it has loaded the language data, a worker can open nothing and reach
 //! nobody (`sandbox`).
 
+mod again;
 mod born_digital;
+mod boxes;
 mod last_words;
 mod pool;
 mod read;
@@ -65,7 +67,7 @@ pub struct PageReading {
 /// One word as it was recognized.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {
-    /// Its text.
+    /// Its text; a tick box is U+2612 ticked, U+2610 empty, U+25A3 not to be told.
     pub text: String,
     /// 0 to 1, as the recognizer says.
     pub confidence: f32,

@@ -1,13 +1,16 @@
 //! One document, read: what the worker process does with the bytes it is given.
 
 use std::{
+    borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
 use bytes::Bytes;
 
-use super::{MachineCode, PageReading, Progress, Reading, Word, born_digital, second_look::second_look};
+use super::{
+    MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, second_look::second_look,
+};
 use crate::{
     protocols::{
         codes,
@@ -208,36 +211,66 @@ fn read_page(
 
 /// A page as an image, and the words that are recognized on it; a blank one has none.
 fn recognized(page: &PageImage, recognizer: &mut Recognizer) -> (Prepared, Result<Vec<OcrWord>, OcrError>) {
-    let mut prepared = prepare(page);
-    if prepared.ink() <= BLANK_INK_MAX {
-        return (prepared, Ok(Vec::new()));
+    let mut way_up = WayUp::of(Cow::Borrowed(page));
+    if way_up.prepared.ink() <= BLANK_INK_MAX {
+        return (way_up.prepared, Ok(Vec::new()));
     }
-    let words = upright_words(page, &mut prepared, recognizer).and_then(|words| {
-        second_look(words, prepared.height, || recognizer.words(image_of(&prepared), Layout::Sparse, PAGE_OCR_SECONDS_MAX))
-    });
-    (prepared, words)
+    let words = upright_words(&mut way_up, recognizer)
+        .and_then(|words| read_again(words, &way_up.page, &way_up.prepared, recognizer))
+        .and_then(|words| {
+            let sparse = || recognizer.words(way_up.bare(), Layout::Sparse, PAGE_OCR_SECONDS_MAX);
+            let mut words = second_look(words, way_up.prepared.height, sparse)?;
+            boxes::insert(&mut words, &way_up.boxes);
+            Ok(words)
+        });
+    (way_up.prepared, words)
+}
+
+/// A page one way up: as it came, prepared, and without its tick boxes.
+struct WayUp<'a> {
+    page: Cow<'a, PageImage>,
+    prepared: Prepared,
+    boxes: Vec<boxes::TickBox>,
+    /// None: there are no boxes to take out.
+    boxless: Option<Vec<u8>>,
+}
+
+impl<'a> WayUp<'a> {
+    fn of(page: Cow<'a, PageImage>) -> Self {
+        let prepared = prepare(&page);
+        let boxes = boxes::find(&prepared);
+        let boxless = (!boxes.is_empty()).then(|| boxes::without(&prepared, &boxes));
+        Self { page, prepared, boxes, boxless }
+    }
+
+    /// The page as it is recognized.
+    fn bare(&self) -> Image<'_> {
+        let gray = self.boxless.as_ref().unwrap_or(&self.prepared.gray);
+        Image { width: self.prepared.width, height: self.prepared.height, gray, dpi: self.prepared.dpi }
+    }
 }
 
 /// The words of a page, after it was turned upright if need be.
-fn upright_words(page: &PageImage, prepared: &mut Prepared, recognizer: &mut Recognizer) -> Result<Vec<OcrWord>, OcrError> {
-    let words = recognizer.words(image_of(prepared), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
+fn upright_words(way_up: &mut WayUp<'_>, recognizer: &mut Recognizer) -> Result<Vec<OcrWord>, OcrError> {
+    let words = recognizer.words(way_up.bare(), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
     let confidence = mean_confidence(&words);
     if confidence >= UPRIGHT_CONFIDENCE && words.len() >= UPRIGHT_WORDS_MIN {
         return Ok(words);
     }
-    let Some(orientation) = recognizer.orientation(image_of(prepared))? else { return Ok(words) };
+    let Some(orientation) = recognizer.orientation(way_up.bare())? else { return Ok(words) };
     // A page that lies on its side may lie on either; one that seems upright and cannot be read may stand on its head.
     let ways = match orientation.turns {
         0 | 2 => vec![2],
         turns => vec![turns, turns + 2],
     };
+    let as_it_came = way_up.page.clone().into_owned();
     let (mut best, mut best_confidence) = (words, confidence);
     for turns in ways {
-        let turned = prepare(&quarter_turns(page, turns));
-        let words = recognizer.words(image_of(&turned), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
+        let turned = WayUp::of(Cow::Owned(quarter_turns(&as_it_came, turns)));
+        let words = recognizer.words(turned.bare(), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
         let confidence = mean_confidence(&words);
         if confidence > best_confidence {
-            *prepared = turned;
+            *way_up = turned;
             (best, best_confidence) = (words, confidence);
         }
         if best_confidence >= UPRIGHT_CONFIDENCE {
@@ -245,10 +278,6 @@ fn upright_words(page: &PageImage, prepared: &mut Prepared, recognizer: &mut Rec
         }
     }
     Ok(best)
-}
-
-fn image_of(page: &Prepared) -> Image<'_> {
-    Image { width: page.width, height: page.height, gray: &page.gray, dpi: page.dpi }
 }
 
 /// By characters, so that a page of specks taken for one-letter words does not outweigh a page of text.

@@ -61,7 +61,6 @@ impl Answer {
             }
             Self::Progress(_) => {}
             Self::Unavailable { message } => bound(message),
-            Self::Progress(_) => {}
             Self::Refused { code, message } => [code, message].into_iter().for_each(bound),
             Self::Reading(reading) => {
                 reading.problems.truncate(PROBLEMS_MAX);

@@ -120,6 +120,14 @@ impl Candidates {
         self.mentions
     }
 
+    /// Doubts every reading from this one on: the label that announced them is hardly legible.
+    pub(super) fn doubt_from(&mut self, from: usize) {
+        const FAINT_TRUST: f32 = 0.9;
+        for candidate in self.all.iter_mut().skip(from) {
+            candidate.confidence *= FAINT_TRUST;
+        }
+    }
+
     /// Adds a reading of these words; its confidence is theirs times `trust`.
     pub(super) fn add(
         &mut self,

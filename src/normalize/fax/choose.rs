@@ -47,6 +47,10 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
     if admitted.iter().any(|other| other.rank < rank && other.confidence > 0.5 && misread(candidate, other)) {
         confidence = confidence.min(CONTESTED_MAX);
     }
+    // What the page says in the right place and cannot be read may say something else.
+    if all.iter().any(|other| admit(other) && other.rank > rank && other.failed.is_some()) {
+        confidence = confidence.min(CONTESTED_MAX);
+    }
     Some(Choice { candidate, confidence, rivals })
 }
 

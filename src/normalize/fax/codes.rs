@@ -85,6 +85,10 @@ pub(super) fn icd10(word: &str) -> Option<ReadCode> {
 pub(super) fn checked(read: ReadCode) -> ReadCode {
     const REPAIRED_TRUST: f32 = 0.8;
     const UNLISTED_TRUST: f32 = 0.6;
+    const DIVIDED_TRUST: f32 = 0.85;
+    if icd10cm::is_divided(&read.code) {
+        return ReadCode { trust: DIVIDED_TRUST.min(read.trust), ..read };
+    }
     if icd10cm::is_listed(&read.code) {
         let trust = if read.trust >= 0.9 { read.trust.max(0.99) } else { read.trust };
         return ReadCode { trust, ..read };
@@ -165,9 +169,9 @@ fn doubt_of_mixture(text: &str) -> f32 {
     if digit_at(0) && chars.get(1).is_some_and(char::is_ascii_alphabetic) && digit_at(2) && digit_at(3) {
         trust *= 0.9;
     }
-    // A lone O, I, S before a digit run may be its first digit.
-    if chars.get(1).is_some_and(|c| matches!(c, 'O' | 'I')) && chars.get(2).is_some_and(char::is_ascii_digit) {
-        trust *= 0.97;
+    // An O or I behind letters and before a digit run may be its first digit.
+    if (1..chars.len()).any(|at| matches!(chars.get(at), Some('O' | 'I')) && digit_at(at + 1)) {
+        trust *= 0.9;
     }
     trust
 }

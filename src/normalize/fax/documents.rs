@@ -3,7 +3,7 @@
 use super::{
     FaxRules, build,
     candidates::{Candidates, Field, Rank},
-    choose, kinds,
+    choose, elsewhere, kinds,
     labels::Marks,
     layout::Sheet,
     nothing,
@@ -119,6 +119,7 @@ fn alone(
     let mut found = Candidates::default();
     read_in_order(leaves.iter(), rules, &mut found);
     heed_the_form(reading, kinds, &mut found);
+    elsewhere::check(&mut found, reading.pages.iter());
     let Some(mut record) = build::record(&found, rules) else {
         return nothing(
             reading,
@@ -154,6 +155,7 @@ fn several(
         found.all.retain(|candidate| is_of_providers(candidate.field));
         read_in_order(document.pages.iter().filter_map(|at| leaves.get(*at)), rules, &mut found);
         heed_the_form(reading, kinds, &mut found);
+        elsewhere::check(&mut found, document.pages.iter().filter_map(|at| reading.pages.get(*at)));
         let pages = numbers(reading, &document.pages);
         let Some(mut record) = build::record(&found, rules) else {
             let text = format!("{pages}: no patient, no birth date and no reason can be read");

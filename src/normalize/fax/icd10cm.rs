@@ -29,6 +29,12 @@ pub(super) fn is_listed(code: &str) -> bool {
     CODES.binary_search(&plain).is_ok()
 }
 
+/// Whether a code is a category of three characters that is divided further: what stood behind its dot may have been lost.
+pub(super) fn is_divided(code: &str) -> bool {
+    let next = CODES.binary_search_by(|known| known.as_str().cmp(code)).map(|at| at + 1);
+    code.len() == 3 && next.is_ok_and(|at| CODES.get(at).is_some_and(|known| known.starts_with(code)))
+}
+
 /// The one listed code that a code becomes when one character is put back that is often taken for another; `None` for none or several.
 pub(super) fn repaired(code: &str) -> Option<String> {
     const TAKEN: [(char, &str); 16] = [
@@ -74,6 +80,7 @@ mod tests {
         for code in ["I10", "K21.9", "E11.65", "M54.5", "M54.50", "C7A.1", "S72.001A", "Z23"] {
             assert!(is_listed(code), "{code}");
         }
+        assert!(is_divided("D69") && !is_divided("I10") && !is_divided("D69.6"));
         for code in ["K99.9", "I19", "A00.7", "XYZ"] {
             assert!(!is_listed(code), "{code}");
         }

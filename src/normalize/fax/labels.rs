@@ -260,6 +260,8 @@ pub(super) struct Label {
     pub(super) colon: bool,
     /// Whether it matched to the letter.
     pub(super) exact: bool,
+    /// Whether it is hardly legible, and only more like this label than any other: what it announces is for a person to check.
+    pub(super) faint: bool,
 }
 
 /// A heading that says whom the lines under it are about.
@@ -286,6 +288,7 @@ impl Marks {
             labels.extend(labels_in(sheet, at, table));
         }
         join_broken(sheet, table, &mut labels);
+        labels.extend(faint(sheet, table, &labels, &headings));
         labels.retain(|label| {
             // "Insurance" alone above labelled lines is a heading, not a label with a value below.
             label.colon
@@ -354,7 +357,7 @@ fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
         match longest(&segment.words, from, table) {
             Some((meaning, to, colon, exact)) => {
                 let area = Area::around(segment.words.get(from..to).unwrap_or_default());
-                found.push(Label { meaning, segment: at, from, to, below: None, area, colon, exact });
+                found.push(Label { meaning, segment: at, from, to, below: None, area, colon, exact, faint: false });
                 from = to;
             }
             None => from += 1,
@@ -374,7 +377,8 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
     if starts.contains(&label.to) || ends.contains(&label.from) {
         return false;
     }
-    let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase());
+    // A small j may be a capital one.
+    let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase() && c != 'j');
     let number = |word: &crate::reader::Word| word.text.chars().any(|c| c.is_ascii_digit()) || word.text.starts_with(['#', '(']);
     match next {
         Some(next) if number(next) => false,
@@ -424,6 +428,58 @@ fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option
     }
 }
 
+/// Labels in small print that is hardly legible: whole segments above something larger that are more like one label than any other.
+fn faint(sheet: &Sheet, table: &Labels, labels: &[Label], headings: &[Heading]) -> Vec<Label> {
+    /// The recognizer was sure of none of it.
+    const SURENESS_MAX: f32 = 0.85;
+    const LIKENESS_MIN: f64 = 0.64;
+    const LETTERS_MIN: usize = 6;
+    /// How much less like every other meaning it must be.
+    const LEAD_MIN: f64 = 0.08;
+    let mut found = Vec::new();
+    for (at, segment) in sheet.segments.iter().enumerate() {
+        let unsure = segment.words.iter().map(|word| word.confidence).fold(1.0, f32::min) < SURENESS_MAX;
+        let known = labels.iter().any(|label| label.segment == at) || headings.iter().any(|heading| heading.segment == at);
+        let text = fold(&segment.text());
+        if !unsure
+            || known
+            || segment.words.len() > 6
+            || text.len() < LETTERS_MIN
+            || !heads_a_cell(sheet, segment.area, segment.row)
+        {
+            continue;
+        }
+        let mut scored: Vec<(f64, Meaning)> = table
+            .labels
+            .iter()
+            .filter(|variant| {
+                !variant.colon && variant.folded.len() >= LETTERS_MIN && variant.folded.len().abs_diff(text.len()) <= 4
+            })
+            .map(|variant| (strsim::normalized_levenshtein(&text, &variant.folded), variant.of))
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let Some((like, meaning)) = scored.first().copied() else { continue };
+        let rival = scored.iter().find(|(_, other)| *other != meaning).map_or(0.0, |(like, _)| *like);
+        if like >= LIKENESS_MIN && like - rival >= LEAD_MIN {
+            let (to, area) = (segment.words.len(), segment.area);
+            found.push(Label { meaning, segment: at, from: 0, to, below: None, area, colon: false, exact: false, faint: true });
+        }
+    }
+    found
+}
+
+/// Whether larger print stands right under a segment, and begins where it does.
+fn heads_a_cell(sheet: &Sheet, area: Area, row: usize) -> bool {
+    let height = sheet.text_height;
+    sheet.segments.iter().any(|below| {
+        below.row > row
+            && (below.area.left - area.left).abs() < height
+            && below.area.top > area.middle()
+            && below.area.top - area.bottom < 1.6 * height
+            && below.area.height() > 1.1 * area.height()
+    })
+}
+
 /// A label that is broken over two lines of one cell: "Ordering" above "provider:".
 fn join_broken(sheet: &Sheet, table: &Labels, labels: &mut Vec<Label>) {
     for (at, upper) in sheet.segments.iter().enumerate() {
@@ -456,6 +512,7 @@ fn join_broken(sheet: &Sheet, table: &Labels, labels: &mut Vec<Label>) {
                 area,
                 colon: true,
                 exact,
+                faint: false,
             });
         }
     }

@@ -143,7 +143,11 @@ fn part(word: Word, into: &mut Vec<Word>) {
         let label = chars[..at].iter().any(|c| c.is_alphabetic());
         match before {
             ':' | '#' => label && !matches!(here, ':' | '#' | '/'),
-            _ => here == '(' && before.is_alphabetic() && chars.get(at + 1).is_some_and(char::is_ascii_digit),
+            _ => {
+                here == '('
+                    && (before.is_alphabetic() || (label && before == '.'))
+                    && chars.get(at + 1).is_some_and(char::is_ascii_digit)
+            }
         }
     });
     let Some(cut) = cut else {
@@ -231,5 +235,7 @@ fn take_header(rows: &mut Vec<Vec<Word>>, page_height: f32) -> Option<Vec<Word>>
     });
     let count = ["p.", "page", "pg", "p:"].iter().any(|mark| text.contains(mark));
     let sender = text.contains("from") || text.contains("fax");
-    if usize::from(clock) + usize::from(count) + usize::from(sender) >= 2 { Some(rows.remove(0)) } else { None }
+    // Half cut off at the very edge of the paper, where no form begins.
+    let at_the_edge = sender && Area::around(first).top < 0.01 * page_height;
+    if at_the_edge || usize::from(clock) + usize::from(count) + usize::from(sender) >= 2 { Some(rows.remove(0)) } else { None }
 }

@@ -91,11 +91,17 @@ pub(super) fn specialties_in(words: &[&str]) -> Vec<(usize, usize, Listed)> {
     let mut from = 0;
     while from < words.len() {
         let here = (1..=5.min(words.len() - from)).rev().find_map(|count| {
-            let text = words.get(from..from + count)?.join(" ");
+            let taken = words.get(from..from + count)?;
+            // A tick box beside a name is no part of it.
+            let solid = |word: Option<&&str>| word.is_some_and(|word| word.contains(char::is_alphanumeric));
+            if !solid(taken.first()) || !solid(taken.last()) {
+                return None;
+            }
+            let text = taken.join(" ");
             let listed = specialty(&text)?;
             // Short everyday words ("gi", "ent", "va") name a specialty only in capitals.
             let short = fold(&text).len() <= 3 && text.chars().any(char::is_lowercase);
-            (listed.likeness >= 0.86 && !short).then_some((from, from + count, listed))
+            (listed.likeness >= 0.85 && !short).then_some((from, from + count, listed))
         });
         match here {
             Some(found_here) => {
@@ -136,6 +142,23 @@ pub(super) fn looks_like_organization(text: &str) -> bool {
         words().organization.iter().any(|known| *known == word || (word.len() > 6 && strsim::levenshtein(known, &word) <= 1))
     };
     text.split_whitespace().any(known)
+}
+
+/// The name of a practice with the words that names of practices hold spelled as they are: `Medica!` was `Medical`, `Medicai` too. None where
+/// nothing was to be put right.
+pub(super) fn spelled(name: &str) -> Option<String> {
+    let mut put_right = false;
+    let spelled = |word: &str| {
+        let plain = word.trim_end_matches([',', '.', ';']);
+        let lower = plain.to_lowercase();
+        let known = words().organization.iter().find(|known| known.chars().count() > 4 && fold(known) == fold(plain));
+        let Some(known) = known.filter(|known| **known != lower) else { return word.to_owned() };
+        put_right = true;
+        let rest = known.chars().skip(1);
+        plain.chars().take(1).chain(rest).collect()
+    };
+    let name = name.split_whitespace().map(spelled).collect::<Vec<String>>().join(" ");
+    put_right.then_some(name)
 }
 
 /// Whether the name of a practice breaks off: `Lakeside Medical` is hardly whole, its `Associates` may stand on the next line or be lost.
@@ -188,6 +211,8 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].2.name, "Gastroenterology");
         assert!(specialties_in(&["the", "patient", "went", "ent", "in"]).is_empty());
+        let boxed = specialties_in(&["\u{2612}", "Cardiology", "\u{2610}", "Urolagy", "\u{2610}"]);
+        assert_eq!(boxed.iter().map(|(from, to, _)| (*from, *to)).collect::<Vec<_>>(), [(1, 2), (3, 4)]);
     }
 
     #[test]

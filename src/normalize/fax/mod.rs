@@ -4,6 +4,7 @@
 //! Reading (words with boxes) ─ layout ─▶ rows and segments ─ labels ─▶ labels and headings
 //!     ─ subjects, regions ─▶ whose a label is, and where its value stands
 //!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
+//!     ─ elsewhere ─▶ names checked against the rest of the fax
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
 //!
@@ -23,6 +24,7 @@ mod choose;
 mod codes;
 mod dates;
 mod documents;
+mod elsewhere;
 mod forms;
 mod icd10cm;
 mod kinds;
@@ -137,7 +139,11 @@ fn read_page(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, firs
     for label in &marks.labels {
         let subject = subjects::subject(sheet, &setters, label);
         let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter };
+        let before = found.all.len();
         forms::read(&context, label, found);
+        if label.faint {
+            found.doubt_from(before);
+        }
     }
     places::read(sheet, marks, shape, rules, first, found);
 }

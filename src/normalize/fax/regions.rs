@@ -124,10 +124,10 @@ pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> 
     }
     for row in own.row + 1..=own.row + ROWS_MAX {
         let boxed: Vec<(usize, &Segment)> = sheet.row(row).collect();
-        let goes_on = boxed.iter().all(|(at, segment)| {
-            segment.area.left > left - sheet.text_height && !marks.begins(*at) && segment.words.first().is_some_and(is_box)
-        });
-        if boxed.is_empty() || !goes_on {
+        // A box that a pen has hidden may not have been found.
+        let goes_on = boxed.iter().all(|(at, segment)| segment.area.left > left - 2.0 * sheet.text_height && !marks.begins(*at))
+            && boxed.iter().any(|(_, segment)| segment.words.first().is_some_and(is_box));
+        if !goes_on {
             break;
         }
         words.extend(boxed.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)));

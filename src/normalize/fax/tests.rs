@@ -519,6 +519,82 @@ fn two_ticked_boxes_or_an_unclear_one_are_marked() {
 }
 
 #[test]
+fn a_tick_is_certain_only_where_every_option_has_its_box() {
+    for (row, priority) in [
+        ("\u{2612} Routine     Urgent     \u{2610} STAT", Priority::Routine),
+        ("\u{2610} Routine     Urgent     \u{2610} STAT", Priority::Urgent),
+        ("\u{2612} Routine     \u{25a3} Urgent     \u{2610} STAT", Priority::Routine),
+    ] {
+        let record = record(&format!("Patient Name: Lee, Leslie\nPriority:    {row}"));
+        assert_eq!(record.priority, priority, "{row}");
+        assert!(record.review.contains(&"priority".to_owned()), "{row}");
+    }
+}
+
+#[test]
+fn a_name_that_stands_elsewhere_with_another_letter_is_marked() {
+    let form = |signed: &str| {
+        format!(
+            "Patient Name: Lee, Leslie\nDOB: 11/01/1934\nReferring Physician: Sianca Villanueva, MD\nNPI: 1783266160\n\n\nSeen on request of Dr. {signed}"
+        )
+    };
+    let marked = |signed: &str| record(&form(signed)).review.contains(&"referring.name.given".to_owned());
+    assert!(marked("Bianca Villanueva"));
+    assert!(!marked("Sianca Villanueva"));
+}
+
+#[test]
+fn a_name_that_begins_with_a_small_j_begins_with_a_capital_one() {
+    assert_eq!(name(&record("Last name: jessop\nFirst name: jill\nDOB: 11/01/1934")), ("Jessop", "Jill"));
+}
+
+#[test]
+fn the_words_of_a_practices_name_are_spelled_as_they_are() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nReferring Practice: Millhaven Medica! Group");
+    assert_eq!(record.referring.organization.as_deref(), Some("Millhaven Medical Group"));
+}
+
+#[test]
+fn an_o_before_the_digits_of_a_member_number_is_doubted() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nMember ID: FHO43172547");
+    assert!(record.review.contains(&"insurance.0.member_id".to_owned()));
+}
+
+#[test]
+fn hardly_legible_small_print_over_a_value_is_read_as_the_label_it_is_most_like_and_marked() {
+    let mut page = page(1, "PATIENT\nSumame            Daymeprone\nPlaceholder       (415) 253-7700");
+    for word in &mut page.words {
+        if word.bounds[1] == 340 {
+            word.confidence = 0.5;
+            word.bounds = [word.bounds[0], 344, word.bounds[2], 362];
+        }
+    }
+    let record = normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap();
+    assert_eq!(record.patient.phones.first().map(|phone| phone.number.as_str()), Some("+14152537700"));
+    assert!(record.review.contains(&"patient.phones.0.number".to_owned()));
+}
+
+#[test]
+fn the_first_of_several_priorities_whose_boxes_were_not_seen_is_marked() {
+    let record = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nPriority:   Routine              CJ Urgent            STAT");
+    assert!(record.review.contains(&"priority".to_owned()));
+}
+
+#[test]
+fn a_title_does_not_stand_in_unmarked_for_boxes_that_cannot_be_read() {
+    let record = record(
+        "Referral request - routine\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934\nPriority:   \u{25a3} Routine   \u{25a3} Urgent   \u{2610} STAT",
+    );
+    assert!(record.review.contains(&"priority".to_owned()));
+}
+
+#[test]
+fn a_title_is_no_specialty() {
+    let record = record("SPECIALTY REFERRAL\n\nPatient Name: Lee, Leslie\nDOB: 11/01/1934");
+    assert_eq!(record.referred_to.specialty, None);
+}
+
+#[test]
 fn a_record_systems_print_out_names_the_patient_without_a_label() {
     let mut page = page(
         1,

@@ -18,7 +18,7 @@ mod tiff;
 
 pub use look::darkness;
 pub use picture::size as picture_size;
-pub use prepare::{Prepared, prepare, quarter_turns, unchanged};
+pub use prepare::{Prepared, cut_out, prepare, quarter_turns, unchanged};
 pub use text::{TextLayer, TextWord};
 
 /// What a document may cost. Checked against headers, before the decoding.

@@ -226,19 +226,31 @@ fn resample(page: &PageImage, scale: (f32, f32), degrees: f32) -> (u32, u32, Vec
     if degrees == 0.0 && (width, height) == (page.width, page.height) {
         return (width, height, page.gray.clone());
     }
+    (width, height, sampled(page, scale, degrees, (width, height), [0, 0, width, height]))
+}
+
+/// A part of a page as it came, specks and all, squared and levelled as the whole page was: left, top, right, bottom in its pixels.
+#[must_use]
+pub fn cut_out(page: &PageImage, prepared: &Prepared, part: [u32; 4]) -> Vec<u8> {
+    let scale = (prepared.dpi / page.dpi.0, prepared.dpi / page.dpi.1);
+    sampled(page, scale, -prepared.turned_degrees, (prepared.width, prepared.height), part)
+}
+
+fn sampled(page: &PageImage, scale: (f32, f32), degrees: f32, (width, height): (u32, u32), part: [u32; 4]) -> Vec<u8> {
+    let [left, top, right, bottom] = part;
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (center_x, center_y) = (width as f32 / 2.0, height as f32 / 2.0);
-    let mut gray = Vec::with_capacity(width as usize * height as usize);
-    for y in 0..height {
+    let mut gray = Vec::with_capacity((right.saturating_sub(left) as usize) * (bottom.saturating_sub(top) as usize));
+    for y in top..bottom {
         let dy = y as f32 + 0.5 - center_y;
-        for x in 0..width {
+        for x in left..right {
             let dx = x as f32 + 0.5 - center_x;
             let source_x = (center_x + dx * cos - dy * sin) / scale.0 - 0.5;
             let source_y = (center_y + dx * sin + dy * cos) / scale.1 - 0.5;
             gray.push(bilinear(page, source_x, source_y));
         }
     }
-    (width, height, gray)
+    gray
 }
 
 fn bilinear(page: &PageImage, x: f32, y: f32) -> u8 {
@@ -304,6 +316,16 @@ mod tests {
         }
         despeckle(&mut page);
         assert_eq!(page.gray.iter().filter(|pixel| **pixel == 0).count(), 4);
+    }
+
+    #[test]
+    fn a_part_cut_out_is_that_part_of_the_prepared_page() {
+        let page = lined(800, 392, (204.0, 98.0), 14.0);
+        let prepared = prepare(&page);
+        let part = cut_out(&page, &prepared, [100, 200, 140, 210]);
+        let rows = prepared.gray.chunks_exact(prepared.width as usize).skip(200).take(10);
+        let expected: Vec<u8> = rows.flat_map(|row| row[100..140].to_vec()).collect();
+        assert!(part == expected);
     }
 
     #[test]

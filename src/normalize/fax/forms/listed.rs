@@ -8,7 +8,7 @@ use super::{
         lists, phones,
     },
     Context, texts,
-    ticks::boxed,
+    ticks::{LIKELY_TRUST, Ticked, boxed, ticked},
 };
 
 /// How like an entry of the list a printed payer must be to be corrected to it.
@@ -65,7 +65,7 @@ pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candid
         [] if ticks => {}
         [] => {
             let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-            if words.len() <= 6 {
+            if words.len() <= 6 && !lists::looks_like_title(&value) {
                 found.add(Field::Specialty, value, &words, page, Rank::OwnLabel, 0.9 * trust);
             }
         }
@@ -76,15 +76,16 @@ pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candid
         }
         // Several are printed, as in a row of boxes: which is meant is for a person, unless one is ticked.
         several => {
-            let tick = |at: usize| {
-                at > 0 && words.get(at - 1).is_some_and(|word| matches!(word.text.as_str(), "[X]" | "[x]" | "X" | "\u{2612}"))
+            let places: Vec<(usize, usize)> = several.iter().map(|(from, to, _)| (*from, *to)).collect();
+            let (chosen, sure) = match ticked(&words, &places) {
+                Ticked::Sure(at) => (several.get(at), 1.0),
+                Ticked::Likely(at) => (several.get(at), LIKELY_TRUST),
+                Ticked::Unclear => (None, 0.0),
             };
-            let unclear = words.iter().any(|word| word.text == "\u{25a3}");
-            let chosen: Vec<_> = several.iter().filter(|(from, _, _)| tick(*from) && !unclear).collect();
-            if let [(from, to, listed)] = chosen.as_slice() {
+            if let Some((from, to, listed)) = chosen {
                 let taken = words.get(*from..*to).unwrap_or_default();
                 found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, trust).confidence =
-                    listed_confidence(listed.likeness) * trust;
+                    listed_confidence(listed.likeness) * trust * sure;
             } else {
                 let candidate = found.add(Field::Specialty, String::new(), &words, page, Rank::OwnLabel, 0.3);
                 candidate.failed = Some(("tick-unclear", "it cannot be told which specialty is ticked: check it on the page"));

@@ -128,6 +128,8 @@ fn practice(
     }
     let value = name(&words);
     let trust = if lists::breaks_off(&value) { 0.9 * trust } else { trust };
+    let value =
+        lists::spelled(&text_of(&words)).map_or(value, |spelled| spelled.trim_matches(|c: char| !c.is_alphanumeric()).to_owned());
     if value.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
         found.add(field, value, &words, context.page(), rank, trust);
     }

@@ -13,31 +13,116 @@ use crate::{
     referral::{Priority, Sex},
 };
 
-/// The ticked one of several printed words, or the only one. `Err` when it cannot be told which.
-fn ticked<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Result<(T, usize), ()>> {
-    let options: Vec<(usize, T)> = words.iter().enumerate().filter_map(|(at, word)| Some((at, read(&word.text)?))).collect();
+/// Which of several printed options is ticked, by its place among the options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ticked {
+    /// Every option has its box, and one of them is ticked; or there is one option, and no box.
+    Sure(usize),
+    /// One seems ticked and not every box was found, or it is the only one whose box was not found.
+    Likely(usize),
+    /// It cannot be told.
+    Unclear,
+}
+
+/// How far a tick is trusted that only seems to be one: a person must see it.
+pub(super) const LIKELY_TRUST: f32 = 0.6;
+
+/// What stands beside an option.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    Ticked,
+    Empty,
+    /// A box, or what the recognizer made of one, and not plainly either.
+    Unclear,
+    /// A lone letter X.
+    Letter,
+    Nothing,
+}
+
+fn mark(text: &str) -> Mark {
+    match text.to_lowercase().as_str() {
+        "[x]" | "(x)" | "[x" | "x]" | "\u{2612}" | "\u{2611}" | "\u{2713}" | "[xj" | "[*]" | "ixi" | "\u{2714}" | "[v]" => {
+            Mark::Ticked
+        }
+        "\u{2610}" | "[" | "]" | "[]" | "[ ]" | "()" => Mark::Empty,
+        "\u{25a3}" | "lj" | "l]" | "o" => Mark::Unclear,
+        "x" => Mark::Letter,
+        _ => Mark::Nothing,
+    }
+}
+
+/// Which of the options, each at its first and behind its last word, is ticked.
+pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
     let first_box = words.iter().position(regions::is_box);
     // Boxes stand before their words, or behind them where a word comes first.
     let behind = first_box.is_some_and(|at| options.first().is_some_and(|(option, _)| *option < at));
-    let mark = |at: usize| {
-        let beside = if behind { at.checked_add(1) } else { at.checked_sub(1) };
-        let before = beside.and_then(|at| words.get(at)).map(|word| word.text.as_str());
-        let own = words.get(at).map(|word| word.text.as_str());
-        let marks = ["[x]", "(x)", "x", "[x", "x]", "\u{2612}", "\u{2611}", "\u{2713}", "[xj", "[*]", "ixi", "\u{2714}", "[v]"];
-        let is_mark = |text: &str| marks.contains(&text.to_lowercase().as_str());
-        before.is_some_and(is_mark) || own.is_some_and(|text| text.to_lowercase().starts_with("[x]"))
-    };
-    let boxes = words
+    let marks: Vec<Mark> = options
         .iter()
-        .any(|word| matches!(word.text.as_str(), "[" | "]" | "[]" | "[ ]" | "LJ" | "L]" | "O" | "()") || regions::is_box(word));
-    let chosen: Vec<&(usize, T)> = options.iter().filter(|(at, _)| mark(*at)).collect();
-    let same = |list: &[(usize, T)]| list.first().is_some_and(|(_, first)| list.iter().all(|(_, other)| other == first));
-    match (options.as_slice(), chosen.as_slice()) {
-        ([], _) => None,
-        (_, [one]) => Some(Ok((one.1, one.0))),
-        (all, []) if same(all) && !boxes => all.first().map(|(at, value)| Ok((*value, *at))),
-        _ => Some(Err(())),
+        .map(|(from, to)| {
+            let own = words.get(*from).is_some_and(|word| word.text.to_lowercase().starts_with("[x]"));
+            let beside = if behind { Some(*to) } else { from.checked_sub(1) };
+            let beside = beside.and_then(|at| words.get(at)).map_or(Mark::Nothing, |word| mark(&word.text));
+            if own { Mark::Ticked } else { beside }
+        })
+        .collect();
+    let places = |wanted: Mark| marks.iter().enumerate().filter(move |(_, mark)| **mark == wanted).map(|(at, _)| at);
+    let only = |wanted: Mark| places(wanted).next().filter(|_| places(wanted).count() == 1);
+    let empty = places(Mark::Empty).count();
+    let boxes = words.iter().any(is_boxlike);
+    match (only(Mark::Ticked), only(Mark::Letter), only(Mark::Nothing)) {
+        (Some(at), _, _) if places(Mark::Unclear).count() > 0 && first_box.is_some() => Ticked::Likely(at),
+        // Printed brackets say enough by themselves; drawn ones must all have been found.
+        (Some(at), _, _) if empty + 1 == options.len() || first_box.is_none() => Ticked::Sure(at),
+        (Some(at), _, _) => Ticked::Likely(at),
+        (None, Some(at), _) if places(Mark::Ticked).count() == 0 => {
+            if empty + 1 == options.len() {
+                Ticked::Sure(at)
+            } else {
+                Ticked::Likely(at)
+            }
+        }
+        (None, None, Some(0)) if options.len() == 1 && !boxes => Ticked::Sure(0),
+        (None, None, Some(at)) if first_box.is_some() && options.len() > 1 && empty + 1 == options.len() => Ticked::Likely(at),
+        _ => Ticked::Unclear,
     }
+}
+
+/// The ticked one of several printed words, or the only one: its value, its place, and whether that is sure. `Err` when it cannot be told.
+fn chosen<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Result<(T, usize, bool), ()>> {
+    let options: Vec<(usize, T)> = words.iter().enumerate().filter_map(|(at, word)| Some((at, read(&word.text)?))).collect();
+    let (first, value) = options.first().copied()?;
+    let places: Vec<(usize, usize)> = options.iter().map(|(at, _)| (*at, at + 1)).collect();
+    let at = |place: usize| options.get(place).map(|(at, value)| (*value, *at));
+    Some(match ticked(words, &places) {
+        Ticked::Sure(place) => at(place).map(|(value, at)| (value, at, true)).ok_or(()),
+        Ticked::Likely(place) => at(place).map(|(value, at)| (value, at, false)).ok_or(()),
+        // One thing said twice: "Urgent - ASAP".
+        Ticked::Unclear if options.iter().all(|(_, other)| *other == value) && !words.iter().any(is_boxlike) => {
+            Ok((value, first, true))
+        }
+        Ticked::Unclear => Err(()),
+    })
+}
+
+fn is_boxlike(word: &Word) -> bool {
+    regions::is_box(word) || matches!(mark(&word.text), Mark::Empty | Mark::Unclear)
+}
+
+/// Whether a word without a box is one of several options on its row of the page: a choice whose boxes were not seen.
+fn is_one_of_several<T: PartialEq>(
+    context: &Context<'_>,
+    words: &[Word],
+    word: &[Word],
+    read: impl Fn(&str) -> Option<T>,
+) -> bool {
+    if words.iter().any(|word| mark(&word.text) != Mark::Nothing) {
+        return false;
+    }
+    let Some(own) = word.first() else { return false };
+    let row = context.sheet.segments.iter().find(|segment| segment.words.contains(own)).map(|segment| segment.row);
+    let value = read(&own.text);
+    let others = row.into_iter().flat_map(|row| context.sheet.row(row)).flat_map(|(_, segment)| &segment.words);
+    others.filter_map(|other| read(&other.text)).any(|other| Some(other) != value)
 }
 
 /// The row of drawn boxes behind a label, where there is one.
@@ -50,15 +135,16 @@ pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) 
     if matches!(context.subject, Some(Subject::Other | Subject::SecondaryInsurance)) {
         return;
     }
-    let boxed = boxed(context, label).and_then(|words| Some((ticked(&words, lists::sex)?, words)));
-    let plain = || context.parsed(label, |words| ticked(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex));
+    let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::sex)?, words)));
+    let plain = || context.parsed(label, |words| chosen(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex));
     let Some((read, words)) = boxed.or_else(plain) else { return };
     match read {
-        Ok((sex, at)) => {
+        Ok((sex, at, sure)) => {
             let word = words.get(at..=at).unwrap_or_default();
             let printed = word.first().map_or("", |word| word.text.as_str());
             // A whole word that is on the list was read right; of a single letter the recognizer's confidence decides.
             let trust = if printed.len() > 2 { 1.0 / sureness(word).max(0.5) * 0.98 } else { 1.0 };
+            let trust = if sure { trust } else { LIKELY_TRUST };
             let value = match sex {
                 Sex::F => "F",
                 Sex::M => "M",
@@ -86,15 +172,22 @@ pub(in crate::normalize::fax) fn priority_word(priority: Priority) -> &'static s
 
 pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let regions = regions::regions(context.sheet, context.marks, label, 1);
-    let boxed = boxed(context, label).and_then(|words| Some((ticked(&words, lists::priority)?, words)));
+    let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::priority)?, words)));
     let read =
-        boxed.or_else(|| regions.into_iter().find_map(|region| Some((ticked(&region.words, lists::priority)?, region.words))));
+        boxed.or_else(|| regions.into_iter().find_map(|region| Some((chosen(&region.words, lists::priority)?, region.words))));
     match read {
-        Some((Ok((priority, at)), words)) => {
+        Some((Ok((priority, at, sure)), words)) => {
             let word = words.get(at..=at).unwrap_or_default();
+            let sure = sure && !is_one_of_several(context, &words, word, lists::priority);
             let negated =
                 at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
-            let trust = if negated { 0.3 } else { 0.985 / sureness(word).max(0.6) };
+            let trust = if negated {
+                0.3
+            } else if sure {
+                0.985 / sureness(word).max(0.6)
+            } else {
+                LIKELY_TRUST
+            };
             found.add(Field::Priority, priority_word(priority).to_owned(), word, context.page(), Rank::OwnLabel, trust);
         }
         Some((Err(()), words)) => {

@@ -9,10 +9,6 @@ use loopline::{
     config::{Settings, SettingsArgs},
 };
 
-/// A message takes some hundred small pieces of memory, and frees them in another thread: a sixth of its time went into that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How a process that reads documents for the engine is started.
 const READER_WORKER: &str = "reader-worker";
 /// The exit status for wrong usage, as clap gives it.

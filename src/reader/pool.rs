@@ -32,8 +32,6 @@ use super::{
 const START_SECONDS_MAX: Duration = Duration::from_secs(30);
 /// How long a worker that closed its output may take to end.
 const END_SECONDS_MAX: Duration = Duration::from_secs(5);
-/// Address space that our allocator takes at once in a worker, in KiB. By itself it takes a gigabyte, which is all that a worker may have.
-const ARENA_KIB: u32 = 65_536;
 /// Documents that one worker reads before it is replaced, so that what a library leaks stays small.
 const DOCUMENTS_MAX: u32 = 500;
 
@@ -271,7 +269,6 @@ fn command(options: &ReaderOptions) -> Command {
         .env_clear()
         // Tesseract reads it when it is loaded; with more than one thread it is three times slower.
         .env("OMP_THREAD_LIMIT", "1")
-        .env("MIMALLOC_ARENA_RESERVE", ARENA_KIB.to_string())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

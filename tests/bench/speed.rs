@@ -61,15 +61,15 @@
 //!
 //! | what was done | measured |
 //! |---|---|
-//! | mimalloc instead of malloc; without huge pages, which took 20 MB more at rest | 335 to 290 µs a message |
 //! | line ends and delimiters found many bytes at once, places and paths put together by hand | 373,000 instructions |
 //! | the load generator on one thread, with one buffer | not in the server's figure |
 //! | `index_cache_bytes` of 16 MiB instead of 64 | 201 to 133 MB at rest with 100,000 |
 //!
-//! The microseconds are of pairs of short runs without LTO on a machine that others loaded; the table is not measured anew yet. With our
-//! crate in one codegen unit, LZ4's unchecked packer, LTO, and no flusher in sled it was 190 µs the same minutes. The flusher stays: without
-//! it sled's memory grew by 24 KB with each message. Of mimalloc it is version 2, which gives freed
-//! memory back after 10 ms; version 3 keeps it for a second, and the peak under load was 380 MB where it was 137. What is
+//! The microseconds are of pairs of short runs without LTO on a machine that others loaded; the table is not measured anew yet. With
+//! mimalloc, our crate in one codegen unit, LZ4's unchecked packer, LTO, and no flusher in sled it was 190 µs the same minutes. The flusher stays: without
+//! it sled's memory grew by 24 KB with each message.
+//! mimalloc instead of malloc took 335 to 290 µs a message, and was left: it takes 20 MB more at rest, its version 3 had a peak under load of
+//! 380 MB instead of 137, and a reader process whose address space is limited does not start with it as it comes. What is
 //! left is sled (it copies a leaf for each of nine keys a message), the record (5.3 KB of JSON, half of it evidence, then LZ4), and the
 //! reading of its values.
 

@@ -82,7 +82,7 @@ pub(super) enum Subject {
 /// The words of a label, at most.
 pub const LABEL_WORDS_MAX: usize = 7;
 
-/// The words of what a label announces, as tables of labels write them.
+/// What a label announces, as tables of labels write it.
 pub const MEANINGS: &[&str] = &[
     "patient-name",
     "patient-family",
@@ -138,7 +138,7 @@ pub const MEANINGS: &[&str] = &[
     "other-person",
     "ignore",
 ];
-/// The words of whom a section is about.
+/// Whom a section is about, as tables of labels write it.
 pub const SUBJECTS: &[&str] = &["patient", "insurance", "secondary-insurance", "referring", "referred-to", "other", "clinical"];
 
 /// A table of labels, as its file says it.

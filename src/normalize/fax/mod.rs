@@ -28,6 +28,7 @@ mod elsewhere;
 mod forms;
 mod icd10cm;
 mod kinds;
+mod label_table;
 mod labels;
 mod layout;
 mod lists;
@@ -42,7 +43,8 @@ mod subjects;
 mod tests;
 
 pub(crate) use documents::SPLIT_PROPOSED;
-pub use labels::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS, fold as folded};
+pub use label_table::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS};
+pub use labels::fold as folded;
 pub(crate) use returned::OTHER_PAGES;
 
 use candidates::Candidates;

@@ -64,7 +64,7 @@ pub enum DeliveryState {
     Sent,
     /// Given up, with the reason kept; a person sees it.
     Dead,
-    /// Taken back before it was sent.
+    /// Taken back before it was sent, or while it was tried in vain.
     Withdrawn,
 }
 
@@ -75,11 +75,10 @@ impl DeliveryState {
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
             (Self::Queued, Self::Queued | Self::InFlight | Self::Withdrawn | Self::Dead)
-            | (Self::InFlight, Self::InFlight | Self::Queued | Self::Sent | Self::Dead)
+            | (Self::InFlight, Self::InFlight | Self::Queued | Self::Sent | Self::Withdrawn | Self::Dead)
             | (Self::Sent, Self::Dead)
             | (Self::Dead, Self::Queued | Self::Withdrawn) => true,
             (Self::Queued, Self::Sent)
-            | (Self::InFlight, Self::Withdrawn)
             | (Self::Sent, Self::Queued | Self::InFlight | Self::Sent | Self::Withdrawn)
             | (Self::Withdrawn, _)
             | (Self::Dead, Self::InFlight | Self::Sent | Self::Dead) => false,
@@ -186,6 +185,9 @@ pub struct Delivery {
     pub queued_at: Timestamp,
     /// When it is tried next, while `Queued`.
     pub due_at: Timestamp,
+    /// Taken back while it was on the way: if this attempt fails, it is withdrawn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
     /// When the next hop took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
@@ -212,6 +214,7 @@ impl Delivery {
             excused: 0,
             queued_at: now,
             due_at: now,
+            taken_back: false,
             sent_at: None,
             reason: None,
         }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     config::Config,
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    ids::{ChannelName, DeliveryId},
+    ids::{ChannelName, DeliveryId, ReferralId},
     message::Acknowledgement,
     outbound::{
         Outbound, OutboundConfig, SendError, Sent,
@@ -38,7 +38,7 @@ use crate::{
         mllp::{MllpConfig, MllpOutbound},
     },
     referral::{HeldReason, HistoryEntry, HistoryEvent},
-    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
 };
 
 /// How many deliveries of one channel are on the way at once.
@@ -219,13 +219,14 @@ impl Delivering {
     }
 
     /// Whether this says what does not hold any more: the referral was cancelled or rejected since, or a withdrawal waited until the same
-    /// desk was asked anew. What another system was told already, it is not told again, nor of the end of a referral that it never got.
+    /// desk was asked anew, or that desk got nothing before. What another system was told already, it is not told again, nor of the end of a referral that it never got.
     fn is_pointless(&self, delivery: &Delivery) -> Result<bool, StoreError> {
         let store = &self.context.store;
         let Some(referral) = delivery.referral.map(|id| store.referral(id)).transpose()?.flatten() else { return Ok(false) };
         let is_cancelled = hl7_letters::is_cancelled(referral.status);
         Ok(match delivery.purpose {
             Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => is_cancelled,
+            Purpose::Withdrawal if !may_have_arrived(store, referral.id, &delivery.to)? => true,
             Purpose::Withdrawal if is_cancelled => false,
             Purpose::Withdrawal => {
                 let asked = asked(store, referral.id)?;
@@ -295,9 +296,16 @@ impl Delivering {
         }
     }
 
-    async fn write(&self, delivery: Delivery, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+    async fn write(&self, mut delivery: Delivery, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
+        let store = &self.context.store;
         let consequence = self.consequence(&delivery)?;
-        self.context.store.settle_delivery(delivery.clone(), consequence).await?;
+        store.settle_delivery(delivery.clone(), consequence).await?;
+        if delivery.state == DeliveryState::Queued
+            && let Some(written) = store.delivery(delivery.id)?
+        {
+            // It may have been taken back while it was on the way.
+            delivery = written;
+        }
         log(&delivery, result);
         Ok(())
     }
@@ -398,6 +406,18 @@ impl Delivering {
     }
 }
 
+/// Whether anything about a referral may have reached a desk that is told to forget it.
+fn may_have_arrived(store: &Store, referral: ReferralId, to: &str) -> Result<bool, StoreError> {
+    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
+    Ok(store.deliveries(&filter)?.iter().any(|told| {
+        let in_vain = match told.state {
+            DeliveryState::Queued | DeliveryState::Withdrawn => told.attempts == told.excused,
+            DeliveryState::InFlight | DeliveryState::Sent | DeliveryState::Dead => false,
+        };
+        told.purpose.is_to_specialist() && told.purpose != Purpose::Withdrawal && told.to == to && !in_vain
+    }))
+}
+
 /// One line an attempt, at the place where it is settled.
 fn log(delivery: &Delivery, result: &Result<Sent, SendError>) {
     let (id, channel, purpose) = (delivery.id, &delivery.through, delivery.purpose.as_str());
@@ -405,6 +425,9 @@ fn log(delivery: &Delivery, result: &Result<Sent, SendError>) {
         Ok(sent) => tracing::info!(delivery = %id, %channel, purpose, note = %sent.note, "sent"),
         Err(error) if delivery.state == DeliveryState::Dead => {
             tracing::error!(delivery = %id, %channel, purpose, %error, "given up; the referral is held for a person");
+        }
+        Err(error) if delivery.state == DeliveryState::Withdrawn => {
+            tracing::info!(delivery = %id, %channel, purpose, %error, "not sent, and withdrawn: it was taken back meanwhile");
         }
         Err(error) => {
             tracing::warn!(delivery = %id, %channel, purpose, %error, due_at = %delivery.due_at, "not sent; trying again");

@@ -234,7 +234,8 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
         // Whoever settles it has it sent.
         let held = desk.entry(HistoryEvent::Held);
         known.record_event(held);
-        desk.decision().withdraw.extend(queued.iter().map(|delivery| delivery.id));
+        let not_sent = replies::not_sent_to_specialist(desk.store, known.id)?;
+        desk.decision().withdraw.extend(not_sent);
         return Ok(());
     }
     let waiting = |to: &str| queued.iter().any(|delivery| delivery.to == to);
@@ -267,11 +268,11 @@ fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, asked: &[Delivery],
 
 /// Takes back what is queued, and tells every desk that was asked.
 fn withdraw(desk: &mut Desk<'_>, known: &Referral, asked: &[Delivery]) -> Result<(), StoreError> {
-    let queued = replies::queued_to_specialist(desk.store, known)?;
+    let not_sent = replies::not_sent_to_specialist(desk.store, known.id)?;
     for asked in asked.iter().filter(|asked| matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)) {
         desk.owe(Purpose::Withdrawal, asked.through.clone(), asked.to.clone(), Some(known.id));
     }
-    desk.decision().withdraw.extend(queued);
+    desk.decision().withdraw.extend(not_sent);
     Ok(())
 }
 

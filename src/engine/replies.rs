@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    ids::DeliveryId,
+    ids::{DeliveryId, ReferralId},
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email},
     referral::{
@@ -189,7 +189,7 @@ pub(super) fn apply(
         }
         ReplyOutcome::WrongRecipient => {
             referral.record.hold(HeldReason::WrongRecipient);
-            decision.withdraw.extend(queued_to_specialist(store, referral)?);
+            decision.withdraw.extend(not_sent_to_specialist(store, referral.id)?);
         }
         // Somebody must say to whom it goes now.
         ReplyOutcome::Redirected if referral.status == Status::Redirected => referral.record.hold(HeldReason::NoRoute),
@@ -209,11 +209,13 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// The deliveries to the specialist that have not left yet.
-pub(super) fn queued_to_specialist(store: &Store, referral: &Referral) -> Result<Vec<DeliveryId>, StoreError> {
-    let filter = DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Queued), limit: 0 };
-    let queued = store.deliveries(&filter)?;
-    Ok(queued.into_iter().filter(|delivery| delivery.purpose.is_to_specialist()).map(|delivery| delivery.id).collect())
+/// The deliveries to the specialist that have not left for certain. What is on the way is one of them: it may come back.
+pub(super) fn not_sent_to_specialist(store: &Store, referral: ReferralId) -> Result<Vec<DeliveryId>, StoreError> {
+    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
+    let not_sent = |delivery: &Delivery| {
+        delivery.purpose.is_to_specialist() && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight)
+    };
+    Ok(store.deliveries(&filter)?.into_iter().filter(not_sent).map(|delivery| delivery.id).collect())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

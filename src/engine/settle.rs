@@ -323,7 +323,7 @@ impl<'a> Settlement<'a> {
             self.referral.record.appointment = None;
             HistoryEvent::Routed { to: to.to_owned() }
         };
-        self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
+        self.decision.withdraw.extend(replies::not_sent_to_specialist(&self.context.store, self.referral.id)?);
         // Who was asked before must not book it as well.
         self.tell_the_asked(Purpose::Withdrawal, Some(to))?;
         self.target = Some(RouteTarget { through, to: to.to_owned() });
@@ -448,7 +448,7 @@ impl<'a> Settlement<'a> {
 
     /// Ends a referral: nothing further is sent.
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
-        self.decision.withdraw.extend(replies::queued_to_specialist(&self.context.store, &self.referral)?);
+        self.decision.withdraw.extend(replies::not_sent_to_specialist(&self.context.store, self.referral.id)?);
         // Who was told that the sender asks to cancel knows already.
         if self.referral.status != Status::CancelRequested {
             self.tell_the_asked(Purpose::Withdrawal, None)?;

@@ -5,7 +5,7 @@ use super::{
     card::DeliveryCard,
     codec::Packed,
     messages::{self, Ready, Step},
-    transaction::Batch,
+    transaction::{Batch, record_of},
 };
 use crate::{
     delivery::{Delivery, DeliveryState},
@@ -41,7 +41,7 @@ pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<DeliveryCard>, cons
     if before.attempts != delivery.record.attempts {
         return Err(StoreError::Stale);
     }
-    batch.put_packed_delivery(delivery)?;
+    put_over(batch, &before, delivery)?;
     messages::decide(batch, consequence, Step::Update)
 }
 
@@ -49,8 +49,22 @@ pub(super) fn settle(batch: &mut Batch<'_>, delivery: Packed<DeliveryCard>, cons
 pub(super) fn write(batch: &mut Batch<'_>, delivery: Packed<DeliveryCard>) -> Result<(), StoreError> {
     match batch.delivery(delivery.record.id)? {
         Some(before) if !before.state.may_become(delivery.record.state) => Err(refused(&before)),
-        Some(_) | None => batch.put_packed_delivery(delivery),
+        Some(before) => put_over(batch, &before, delivery),
+        None => batch.put_packed_delivery(delivery),
     }
+}
+
+/// Writes a delivery whose last state is `before`. Whoever sends it has its own copy, and does not know that it was taken back meanwhile.
+fn put_over(batch: &mut Batch<'_>, before: &Delivery, packed: Packed<DeliveryCard>) -> Result<(), StoreError> {
+    let state = match packed.record.state {
+        DeliveryState::Queued => DeliveryState::Withdrawn,
+        state => state,
+    };
+    if before.state == DeliveryState::InFlight && before.taken_back {
+        let delivery: Delivery = record_of(&packed.bytes)?;
+        return batch.put_delivery(Delivery { state, taken_back: true, ..delivery });
+    }
+    batch.put_packed_delivery(packed)
 }
 
 /// What is decided about a delivery holds only while nobody has begun to send it.
@@ -59,11 +73,14 @@ pub(super) fn require_queued(batch: &Batch<'_>, id: DeliveryId) -> Result<(), St
     if is_queued { Ok(()) } else { Err(StoreError::Stale) }
 }
 
-/// Takes a delivery back if it is still queued; one that has left, or ended, stays as it is.
+/// Takes a delivery back if it is still queued, or once its attempt has failed; one that has left, or ended, stays as it is.
 pub(super) fn withdraw(batch: &mut Batch<'_>, id: DeliveryId) -> Result<(), StoreError> {
     match batch.delivery(id)? {
         Some(delivery) if delivery.state == DeliveryState::Queued => {
             batch.put_delivery(Delivery { state: DeliveryState::Withdrawn, ..delivery })
+        }
+        Some(delivery) if delivery.state == DeliveryState::InFlight => {
+            batch.put_delivery(Delivery { taken_back: true, ..delivery })
         }
         Some(_) | None => Ok(()),
     }

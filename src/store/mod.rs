@@ -117,7 +117,7 @@ pub struct Decision {
     pub deliveries: Vec<Delivery>,
     /// Content that the above name by `BodyId`.
     pub bodies: Vec<Bytes>,
-    /// Deliveries to withdraw if they are still queued.
+    /// Deliveries to withdraw if they are still queued; one on the way is withdrawn if its attempt fails.
     pub withdraw: Vec<DeliveryId>,
     /// Deliveries whose letter is composed anew, since what it says has changed. One that has left meanwhile makes the decision stale.
     pub recompose: Vec<DeliveryId>,

@@ -146,6 +146,7 @@ fn a_cancel_withdraws_what_is_still_queued() {
     assert_eq!(field(&peer.send(&cancel).unwrap(), "MSA", 1), "AA");
     let withdrawn =
         || site.deliveries().iter().filter(|it| it["purpose"] == "confirmation-request").all(|it| it["state"] == "withdrawn");
+    // The one on the way comes back, and is not kept for another attempt when the mail works again.
     assert!(wait_for(withdrawn), "{:#?}", site.deliveries());
 }
 

@@ -147,6 +147,29 @@ async fn a_delivery_goes_its_way_and_a_late_result_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_on_the_way_is_withdrawn_once_its_attempt_fails() {
+    let (_folder, store) = opened();
+    let (fails, leaves) = (delivery(b"page"), delivery(b"page"));
+    let decision =
+        Decision { deliveries: vec![fails.clone(), leaves.clone()], bodies: vec!["page".into()], ..Decision::default() };
+    store.settle(decision).await.unwrap();
+    let failing = store.claim_delivery(fails.id).await.unwrap();
+    let leaving = store.claim_delivery(leaves.id).await.unwrap();
+    store.settle(Decision { withdraw: vec![fails.id, leaves.id], ..Decision::default() }).await.unwrap();
+    // Whoever sends it writes its letter, and does not know.
+    let composed = Decision { deliveries: vec![failing.clone()], ..Decision::default() };
+    store.settle(composed).await.unwrap();
+    let reason = Some("no answer".to_owned());
+    let failed = Delivery { state: DeliveryState::Queued, reason: reason.clone(), ..failing };
+    store.settle_delivery(failed, Decision::default()).await.unwrap();
+    store.settle_delivery(Delivery { state: DeliveryState::Sent, ..leaving }, Decision::default()).await.unwrap();
+    let kept = store.delivery(fails.id).unwrap().unwrap();
+    assert_eq!((kept.state, kept.reason, kept.attempts), (DeliveryState::Withdrawn, reason, 1));
+    assert_eq!(store.delivery(leaves.id).unwrap().unwrap().state, DeliveryState::Sent, "it has left");
+    assert!(store.due_deliveries(Timestamp::now(), 10).unwrap().0.is_empty());
+}
+
+#[tokio::test]
 async fn a_worker_is_woken_by_what_is_due_and_not_by_its_own_claim() {
     let (_folder, store) = opened();
     let woken = |notify: &tokio::sync::Notify| futures::FutureExt::now_or_never(notify.notified()).is_some();

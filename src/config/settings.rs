@@ -150,7 +150,9 @@ fn from_environment(sources: &SettingsSources, settings: &[Setting], site: Site,
             continue;
         }
         let place = Place::Environment(name.clone());
-        if let Some(setting) = settings.iter().find(|setting| setting.variable() == *name) {
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            mistakes.push(Mistake::new(place, "", "is not UTF-8", "write it in UTF-8"));
+        } else if let Some(setting) = settings.iter().find(|setting| setting.variable() == *name) {
             candidates.extend(from_text(settings, &setting.path, value, place, sources, site, mistakes));
         } else {
             let known: Vec<String> = settings.iter().map(Setting::variable).chain([CONFIG_VARIABLE.to_owned()]).collect();

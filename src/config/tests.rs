@@ -109,7 +109,7 @@ fn every_mistake_of_all_files_is_found_at_once_at_its_line() {
     let site = whole_site();
     site.write(
         "channels/ehr.toml",
-        "[inbound.mllp]\nlistn = \"127.0.0.1:2575\"\nconnections_max = \"many\"\n\n[acknowledge]\npositive = \"RRO\"\n",
+        "[inbound.mllp]\nlistn = \"127.0.0.1:2575\"\nconnections_max = \"many\"\nidle_secs = 9\n[acknowledge]\npositive = \"RRO\"\n",
     );
     site.write("channels/fax-out.toml", "[outbound.fax]\npath = \"fax-out\"\nreturn_number = \"12\"\n");
     site.write("channels/site/directory.toml", "[heart]\nname = \"Heart Desk\"\nemail = \"nobody\"\nnpi = [\"1234567890\"]\n");
@@ -117,6 +117,10 @@ fn every_mistake_of_all_files_is_found_at_once_at_its_line() {
     let mistakes = site.mistakes();
     assert_one(&mistakes, &["channels/ehr.toml:2:1: inbound.mllp.listn: is not a known key", "did you mean listen?"]);
     assert_one(&mistakes, &["channels/ehr.toml:1:10: inbound.mllp.listen: is missing"]);
+    assert_one(
+        &mistakes,
+        &["channels/ehr.toml:4:1: inbound.mllp.idle_secs: is not a known key", "did you mean idle_seconds_max?"],
+    );
     assert_one(&mistakes, &["channels/ehr.toml:3:19: inbound.mllp.connections_max: must be a whole number, and is text"]);
     assert_one(&mistakes, &["channels/ehr.toml:6:12: acknowledge.positive", "did you mean \"RRI\"?"]);
     assert_one(&mistakes, &["channels/fax-out.toml:3:17: outbound.fax.return_number: is not a telephone number"]);
@@ -124,7 +128,7 @@ fn every_mistake_of_all_files_is_found_at_once_at_its_line() {
     assert_one(&mistakes, &["site/directory.toml:4:8: heart.npi.0: is an NPI whose check digit is wrong"]);
     assert_one(&mistakes, &["loopline.toml:1:13: time_zone"]);
     assert_one(&mistakes, &["loopline.toml:3:18: limits.reader_workers: is out of range", "from 1 to 256"]);
-    assert_eq!(mistakes.len(), 9);
+    assert_eq!(mistakes.len(), 10);
 }
 
 #[test]
@@ -466,7 +470,11 @@ fn what_is_printed_is_toml_also_where_a_key_has_dots_and_quotes() {
 fn misspelt_variables_and_wrong_flags_are_refused() {
     let site = whole_site();
     let sources = SettingsSources {
-        environment: vec![("LOOPLINE_SITENAME".into(), "x".into()), ("LOOPLINE_TEST_POINT".into(), "3".into())],
+        environment: vec![
+            ("LOOPLINE_SITENAME".into(), "x".into()),
+            ("LOOPLINE_TEST_POINT".into(), "3".into()),
+            ("LOOPLINE_LOG_FILTER".into(), "\u{FFFD}".into()),
+        ],
         flags: vec![("log".into(), "xml".into())],
         ..site.sources()
     };
@@ -476,7 +484,8 @@ fn misspelt_variables_and_wrong_flags_are_refused() {
         "{errors}"
     );
     assert!(errors.contains("flag --log: log: \"xml\" is not known here"), "{errors}");
-    assert!(errors.ends_with("2 mistakes in the configuration"), "{errors}");
+    assert!(errors.contains("environment variable LOOPLINE_LOG_FILTER: is not UTF-8"), "{errors}");
+    assert!(errors.ends_with("3 mistakes in the configuration"), "{errors}");
 }
 
 #[test]

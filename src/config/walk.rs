@@ -144,14 +144,20 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// The candidate that a misspelt word was most likely meant to be.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that a misspelt word was most likely meant to be: one of few other letters, or else the only one with the same first
+/// part, as in `idle_secs` for `idle_seconds_max`.
+pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let first_part = |name: &str| name.split_once('_').map(|(first, _)| first.to_lowercase());
+    let mut like_it =
+        candidates.clone().filter(|candidate| first_part(word).is_some_and(|part| first_part(candidate) == Some(part)));
+    let only = like_it.next().filter(|_| like_it.next().is_none());
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or(only)
 }
 
 fn wanted(shape: &Shape) -> &'static str {

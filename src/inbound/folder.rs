@@ -299,8 +299,8 @@ impl FolderInbound {
             Err(error) => {
                 if self.watch.move_later(&file.name, to, Instant::now()) {
                     tracing::error!(
-                        channel = %self.name, %error,
-                        "a document was taken and its file cannot be moved: give the engine's user the right to; it is not read again"
+                        channel = %self.name, to = to.name(), %error,
+                        "a document was taken and its file cannot be moved: {}; it is not read again", remedy(&error)
                     );
                 }
             }
@@ -403,6 +403,15 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
         Err(_) if folder.is_dir() => Ok(()),
         Err(error) => Err(error).with_context(|| format!("the folder {} is not there and cannot be made", folder.display())),
+    }
+}
+
+/// What to do about a file that cannot be moved.
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::CrossesDevices => "let done/, duplicate/ and failed/ be on the file system that the folder is on",
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "make room on its disk",
+        _ => "give the engine's user the right to",
     }
 }
 

@@ -47,18 +47,22 @@ pub fn codes(gray: &[u8], width: u32, height: u32) -> Vec<Code> {
     }
     let softened = blur(gray, width as usize, height as usize, 1);
     let clean = threshold(&softened, 128);
-    let sought = |format: BarcodeFormat| read(gray, width, height, format).or_else(|| read(&clean, width, height, format));
-    sought(BarcodeFormat::QR_CODE)
+    read(gray, width, height, BarcodeFormat::QR_CODE)
         .or_else(|| {
             if !may_hold_a_qr_code(&clean, width as usize) {
                 return None;
+            }
+            let clean = read(&clean, width, height, BarcodeFormat::QR_CODE);
+            if clean.is_some() {
+                return clean;
             }
             let coarse = blur(gray, width as usize, height as usize, 2);
             [(&softened, 100), (&softened, 160), (&coarse, 128), (&coarse, 160)]
                 .into_iter()
                 .find_map(|(page, level)| read(&threshold(page, level), width, height, BarcodeFormat::QR_CODE))
         })
-        .or_else(|| sought(BarcodeFormat::CODE_128))
+        .or_else(|| read(gray, width, height, BarcodeFormat::CODE_128))
+        .or_else(|| read(&clean, width, height, BarcodeFormat::CODE_128))
         .into_iter()
         .collect()
 }
@@ -108,32 +112,48 @@ fn may_hold_a_qr_code(clean: &[u8], width: usize) -> bool {
     rows >= ROWS_MIN
 }
 
-/// Box blur, in two passes of running sums.
+/// Box blur, across and then down.
 fn blur(gray: &[u8], width: usize, height: usize, radius: usize) -> Vec<u8> {
     let mut across = vec![255; gray.len()];
+    let full = 2 * radius + 1;
     for (row, out) in gray.chunks_exact(width).zip(across.chunks_exact_mut(width)) {
-        for x in 0..width {
+        let mean = |x: usize| {
             let window = &row[x.saturating_sub(radius)..(x + radius + 1).min(width)];
-            let sum: u32 = window.iter().map(|pixel| u32::from(*pixel)).sum();
-            out[x] = (sum / window.len() as u32) as u8;
+            (window.iter().map(|pixel| u32::from(*pixel)).sum::<u32>() / window.len() as u32) as u8
+        };
+        // Between the edges each window is as wide as the one before: quick to go through.
+        let inner = radius.min(width)..width.saturating_sub(radius).max(radius.min(width));
+        for (window, out) in row.windows(full).zip(&mut out[inner.clone()]) {
+            *out = divided(window.iter().map(|pixel| u16::from(*pixel)).sum(), full);
         }
+        (0..inner.start).chain(inner.end..width).for_each(|x| out[x] = mean(x));
     }
     let mut both = vec![255; gray.len()];
-    let mut sums = vec![0_u32; width];
-    for y in 0..height {
+    let mut sums = vec![0_u16; width];
+    for (y, out) in both.chunks_exact_mut(width).enumerate() {
         let (first, last) = (y.saturating_sub(radius), (y + radius).min(height - 1));
         sums.fill(0);
         for row in across[first * width..(last + 1) * width].chunks_exact(width) {
             for (sum, pixel) in sums.iter_mut().zip(row) {
-                *sum += u32::from(*pixel);
+                *sum += u16::from(*pixel);
             }
         }
-        let rows = (last - first + 1) as u32;
-        for (out, sum) in both[y * width..(y + 1) * width].iter_mut().zip(&sums) {
-            *out = (sum / rows) as u8;
+        for (out, sum) in out.iter_mut().zip(&sums) {
+            *out = divided(*sum, last + 1 - first);
         }
     }
     both
+}
+
+/// The mean of so many pixels. A division by a number that is known beforehand is a multiplication.
+#[inline(always)]
+fn divided(sum: u16, count: usize) -> u8 {
+    let mean = match count {
+        3 => sum / 3,
+        5 => sum / 5,
+        other => sum / u16::try_from(other).unwrap_or(u16::MAX).max(1),
+    };
+    mean as u8
 }
 
 #[cfg(test)]
@@ -170,6 +190,25 @@ mod tests {
                 codes.iter().map(|code| (code.symbology, code.text.as_str())).collect::<Vec<_>>(),
                 [(Symbology::Qr, "LL-7K3M-Q9XD")]
             );
+        }
+    }
+
+    #[test]
+    fn a_blurred_pixel_is_the_mean_of_those_around_it() {
+        let (width, height) = (7, 5);
+        let gray: Vec<u8> = (0..35_u32).map(|at| (at * 37 % 256) as u8).collect();
+        for radius in [1, 2, 4] {
+            let across = |x: usize, y: usize| {
+                let window = &gray[y * width + x.saturating_sub(radius)..y * width + (x + radius + 1).min(width)];
+                window.iter().map(|pixel| usize::from(*pixel)).sum::<usize>() / window.len()
+            };
+            let expected: Vec<u8> = (0..35)
+                .map(|at| {
+                    let rows = (at / width).saturating_sub(radius)..(at / width + radius + 1).min(height);
+                    (rows.clone().map(|y| across(at % width, y)).sum::<usize>() / rows.len()) as u8
+                })
+                .collect();
+            assert!(blur(&gray, width, height, radius) == expected, "radius {radius}");
         }
     }
 

@@ -147,7 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
         if !committed && config.commit_blocks {
             self.answered.clear();
         } else if envelope.is_batch() && config.batch_answers == BatchAnswers::Batch {
-            if next == Next::GoOn && answers.iter().any(Option::is_some) {
+            // A batch with nothing in it is answered by one like it, so that its sender does not wait.
+            if next == Next::GoOn && (answers.is_empty() || answers.iter().any(Option::is_some)) {
                 let time = Timestamp::now().strftime("%Y%m%d%H%M%S+0000").to_string();
                 bytes.extend_from_slice(&framed(&envelope.answer(&answers, &control_id(), &time)));
             }
@@ -186,10 +187,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
     }
 }
 
-/// Whether a frame is kept, as MLLP release 2 asks: what the store could take is stored, and there was something to take.
+/// Whether a frame is kept, as MLLP release 2 asks: what the store could take is stored, and it was something, or there was nothing.
 fn is_committed(outcomes: &[Outcome]) -> bool {
     let refused_now = outcomes.iter().any(|outcome| matches!(outcome, Outcome::NotNow(_)));
-    !refused_now && outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(..)))
+    outcomes.is_empty() || !refused_now && outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(..)))
 }
 
 /// The commit block of MLLP release 2: the frame is stored, or it is not.

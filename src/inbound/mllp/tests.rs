@@ -267,6 +267,9 @@ async fn a_channel_may_answer_a_batch_by_a_batch() {
     assert_eq!(answer.matches('\x0B').count(), 1, "{answer}");
     assert!(answer.starts_with("\x0BFHS|^~\\&|C|D|A|B|"), "{answer}");
     assert!(answer.contains("|B1\rMSH|1\rMSH|2\rBTS|2\rFTS|1\r\x1C\r"), "{answer}");
+    let nothing = exchange(&server, b"\x0BBHS|^~\\&|A|B|C|D|1||||B2\rBTS|0\r\x1C\r").await;
+    let nothing = String::from_utf8(nothing).unwrap();
+    assert!(nothing.starts_with("\x0BBHS|^~\\&|C|D|A|B|") && nothing.ends_with("|B2\rBTS|0\r\x1C\r"), "{nothing}");
     let row = exchange(&server, b"\x0BMSH|1\rMSH|2\r\x1C\r").await;
     assert_eq!(row, b"\x0BMSH|1\r\x1C\r\x0BMSH|2\r\x1C\r", "messages in a row are no batch");
 }

@@ -28,16 +28,18 @@ struct Group<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Splits at each MSH, FHS, BHS, BTS and FTS that begins a line. Bytes without any MSH are one message, as they are.
+    /// Splits at each MSH, FHS, BHS, BTS and FTS that begins a line. Bytes without any MSH are one message, as they are;
+    /// a batch with nothing in it has none.
     #[must_use]
     pub fn read(body: &'a [u8]) -> Self {
         let mut envelope = Self { file: None, groups: Vec::new(), groups_claimed: None };
         let mut open: Option<usize> = None;
-        let mut found = false;
+        let (mut found, mut other_lines) = (false, false);
         for (at, line) in lines(body) {
             let separated = line.get(3).is_some_and(u8::is_ascii_punctuation);
             let name = line.get(..3).filter(|_| separated);
             if !matches!(name, Some(b"MSH" | b"FHS" | b"BHS" | b"BTS" | b"FTS")) {
+                other_lines |= !strip_junk(line).is_empty();
                 continue;
             }
             if let Some(from) = open.take() {
@@ -58,7 +60,8 @@ impl<'a> Envelope<'a> {
         if let Some(from) = open {
             envelope.group().messages.push(body.get(from..).unwrap_or_default());
         }
-        if !found {
+        let is_empty_batch = envelope.is_batch() && !other_lines;
+        if !found && !is_empty_batch {
             envelope.group().messages.push(body);
         }
         envelope
@@ -78,7 +81,7 @@ impl<'a> Envelope<'a> {
         self.file.is_some() || self.groups.iter().any(|group| group.header.is_some())
     }
 
-    /// The messages, in order; at least one.
+    /// The messages, in order; none only in a batch with nothing in it.
     #[must_use]
     pub fn messages(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         self.groups.iter().flat_map(|group| group.messages.iter().copied()).collect::<Vec<_>>().into_iter()
@@ -190,7 +193,11 @@ fn leading_number(text: &[u8]) -> Option<usize> {
 pub fn split_messages(body: &[u8]) -> (Vec<&[u8]>, Option<usize>) {
     let envelope = Envelope::read(body);
     let claimed = envelope.groups.iter().rev().find_map(|group| group.claimed);
-    (envelope.messages().collect(), claimed)
+    let mut messages: Vec<&[u8]> = envelope.messages().collect();
+    if messages.is_empty() {
+        messages.push(body);
+    }
+    (messages, claimed)
 }
 
 #[cfg(test)]
@@ -217,6 +224,16 @@ mod tests {
         assert_eq!(texts(&row), ["MSH|1\rPID|1\n", "MSH|2\r"]);
         assert_eq!(texts(&Envelope::read(b"hello")), ["hello"]);
         assert_eq!(texts(&Envelope::read(b"")), [""]);
+    }
+
+    #[test]
+    fn a_batch_with_nothing_in_it_has_no_message_and_is_answered_by_one_like_it() {
+        let envelope = Envelope::read(b"\xEF\xBB\xBFBHS|^~\\&|A|B|C|D|1||b|c|B-1\r\n\nBTS|0\r\n");
+        assert_eq!((texts(&envelope).len(), envelope.wrong_counts().len()), (0, 0));
+        let answer = envelope.answer(&[], "X", "T");
+        assert_eq!(std::str::from_utf8(&answer).unwrap(), "BHS|^~\\&|C|D|A|B|T||||X|B-1\rBTS|0\r");
+        let other = "BHS|^~\\&|A\rhello\rBTS|0\r";
+        assert_eq!(texts(&Envelope::read(other.as_bytes())), [other], "what is no batch is not passed over");
     }
 
     #[test]

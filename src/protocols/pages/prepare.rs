@@ -254,16 +254,41 @@ fn sampled(page: &PageImage, scale: (f32, f32), degrees: f32, (width, height): (
 }
 
 fn bilinear(page: &PageImage, x: f32, y: f32) -> u8 {
-    let (left, top) = (x.floor(), y.floor());
-    let (share_x, share_y) = (x - left, y - top);
-    let (left, top) = (left as i32, top as i32);
-    let (width, height) = (page.width as i32, page.height as i32);
-    let at = |x: i32, y: i32| -> f32 {
-        if x < 0 || y < 0 || x >= width || y >= height { 255.0 } else { f32::from(page.gray[(y * width + x) as usize]) }
-    };
-    let upper = at(left, top) * (1.0 - share_x) + at(left + 1, top) * share_x;
-    let lower = at(left, top + 1) * (1.0 - share_x) + at(left + 1, top + 1) * share_x;
+    let (left, top) = (floor(x), floor(y));
+    let around = four(page, left, top);
+    let [first, ..] = around;
+    // Most of a page is white.
+    if around == [first; 4] {
+        return first;
+    }
+    let (share_x, share_y) = (x - left as f32, y - top as f32);
+    let [upper_left, upper_right, lower_left, lower_right] = around.map(f32::from);
+    let upper = upper_left * (1.0 - share_x) + upper_right * share_x;
+    let lower = lower_left * (1.0 - share_x) + lower_right * share_x;
     (upper * (1.0 - share_y) + lower * share_y + 0.5) as u8
+}
+
+/// As `f32::floor`, which is a call into a library on processors of a certain age.
+fn floor(number: f32) -> i32 {
+    let whole = number as i32;
+    whole - i32::from(whole as f32 > number)
+}
+
+/// A pixel, the one right of it, and the two below; what is outside of the page is white.
+fn four(page: &PageImage, left: i32, top: i32) -> [u8; 4] {
+    let (width, height) = (page.width as i32, page.height as i32);
+    if left >= 0 && top >= 0 && left + 1 < width && top + 1 < height {
+        let at = top as usize * page.width as usize + left as usize;
+        let below = at + page.width as usize;
+        if let (Some([a, b]), Some([c, d])) = (page.gray.get(at..at + 2), page.gray.get(below..below + 2)) {
+            return [*a, *b, *c, *d];
+        }
+    }
+    let at = |x: i32, y: i32| {
+        let inside = x >= 0 && y >= 0 && x < width && y < height;
+        if inside { page.gray[y as usize * page.width as usize + x as usize] } else { 255 }
+    };
+    [at(left, top), at(left + 1, top), at(left, top + 1), at(left + 1, top + 1)]
 }
 
 #[cfg(test)]

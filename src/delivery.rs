@@ -185,6 +185,9 @@ pub struct Delivery {
     pub queued_at: Timestamp,
     /// When it is tried next, while `Queued`.
     pub due_at: Timestamp,
+    /// An attempt of it ended without anybody knowing whether it arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ambiguous: bool,
     /// Taken back while it was on the way: if this attempt fails, it is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub taken_back: bool,
@@ -214,10 +217,17 @@ impl Delivery {
             excused: 0,
             queued_at: now,
             due_at: now,
+            ambiguous: false,
             taken_back: false,
             sent_at: None,
             reason: None,
         }
+    }
+
+    /// Whether the other side has it, or may have it.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        self.ambiguous || matches!(self.state, DeliveryState::Sent | DeliveryState::InFlight)
     }
 }
 

@@ -26,6 +26,7 @@
 //! only by the store: a crash between any two arrows leaves a state from which the next start goes on. A reply to a request comes in
 //! through the same doors as everything else. What a written referral owes to other systems is `engine/forward.rs`, the order before an
 //! MLLP channel `engine/lines.rs`; what people decide comes in by [`engine::admin`] and is carried out by [`engine::settle`].
+//! Who was asked, who has anything of it, and what those are to be told is `engine/told.rs`.
 //! A fax of several documents is taken apart by `normalize/fax/split.rs`, or by a person (`engine/division.rs`).
 //!
 //! # Where is a message?

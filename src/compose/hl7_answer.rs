@@ -378,7 +378,11 @@ impl Composer<'_> {
         if let Some([accept, application]) = self.conditions {
             writer.text(15, accept).text(16, application);
         }
-        writer.bytes(18, raw.field(18));
+        // As the sender names it, where that is what it is; or what it turned out to be.
+        match self.header.charset.name_instead_of(&raw.text(18)) {
+            Some(name) => writer.text(18, name),
+            None => writer.bytes(18, raw.field(18)),
+        };
         writer
     }
 

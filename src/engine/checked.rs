@@ -4,10 +4,7 @@
 //! A tick confirms the field that stood in its row when the page was printed. The record may have changed since, so the page carries a
 //! digest of what it asked about; where that does not fit any more, a person compares.
 
-use super::{
-    decide::{Desk, asked_desks},
-    referring, replies, settle,
-};
+use super::{decide::Desk, referring, replies, settle, told::asked_desks};
 use crate::{
     compose::acknowledgement::{asked_digest, fields_to_confirm, rows_asked},
     referral::{HistoryEvent, Referral, Reply, ReplyOutcome, ReturnedPage, Status, Tick},

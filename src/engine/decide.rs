@@ -12,12 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Context, forward, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
-    delivery::{Delivery, DeliveryState, Purpose},
+    delivery::{Delivery, Purpose},
     ids::{BodyId, ChannelName, ReferralId},
     message::{Message, Protocol, State},
     normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
     referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
-    store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
+    store::{Decision, ReferralWrite, Store, StoreError},
 };
 
 /// How often a message looks again whether the referral that it is about has come.
@@ -415,38 +415,6 @@ impl Desk<'_> {
 fn page_images(found: &[Found]) -> BTreeSet<BodyId> {
     let records = found.iter().filter_map(|one| one.outcome.record.as_ref());
     records.flat_map(|record| &record.attachments).filter(|one| one.page.is_some()).map(|one| one.id.clone()).collect()
-}
-
-/// The delivery by which the specialist was asked, or is about to be.
-pub(super) fn asked(store: &Store, referral: ReferralId) -> Result<Option<Delivery>, StoreError> {
-    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
-    Ok(store.deliveries(&filter)?.into_iter().find(|delivery| {
-        delivery.purpose == Purpose::ConfirmationRequest
-            && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent)
-    }))
-}
-
-/// Every desk that was asked about it, or is about to be, once; without those that were told since not to act on it.
-pub(super) fn asked_desks(store: &Store, referral: ReferralId) -> Result<Vec<Delivery>, StoreError> {
-    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
-    let deliveries = store.deliveries(&filter)?;
-    let taken_back = |asked: &Delivery| {
-        deliveries.iter().any(|told| {
-            told.purpose == Purpose::Withdrawal
-                && told.state != DeliveryState::Withdrawn
-                && told.to == asked.to
-                && told.queued_at >= asked.queued_at
-        })
-    };
-    let mut desks: Vec<Delivery> = Vec::new();
-    for delivery in deliveries.iter().filter(|delivery| !taken_back(delivery)).cloned() {
-        let asks = delivery.purpose == Purpose::ConfirmationRequest
-            && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent);
-        if asks && !desks.iter().any(|desk| desk.to == delivery.to && desk.through == delivery.through) {
-            desks.push(delivery);
-        }
-    }
-    Ok(desks)
 }
 
 /// Why nothing is sent to an entry, and what to do.

@@ -20,16 +20,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context,
-    decide::{asked, suspended},
+    decide::suspended,
     hl7_letters, letters,
     lines::{self, Lines},
     retry, settle,
     station::{self, Work},
+    told::{self, asked},
 };
 use crate::{
     config::Config,
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    ids::{ChannelName, DeliveryId, ReferralId},
+    ids::{ChannelName, DeliveryId},
     message::Acknowledgement,
     outbound::{
         Outbound, OutboundConfig, SendError, Sent,
@@ -38,7 +39,7 @@ use crate::{
         mllp::{MllpConfig, MllpOutbound},
     },
     referral::{HeldReason, HistoryEntry, HistoryEvent},
-    store::{Decision, DeliveryFilter, ReferralWrite, Store, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How many deliveries of one channel are on the way at once.
@@ -56,6 +57,7 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
     for mut delivery in context.store.interrupted_deliveries()? {
         tracing::warn!(delivery = %delivery.id, channel = %delivery.through, "was being sent when the engine died; it is sent again under the same name");
         delivery.state = DeliveryState::Queued;
+        delivery.ambiguous = true;
         delivery.due_at = Timestamp::now();
         delivery.reason = Some("the engine died while it was being sent; sent again under the same name".to_owned());
         context.store.settle_delivery(delivery, Decision::default()).await?;
@@ -226,7 +228,7 @@ impl Delivering {
         let is_cancelled = hl7_letters::is_cancelled(referral.status);
         Ok(match delivery.purpose {
             Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => is_cancelled,
-            Purpose::Withdrawal if !may_have_arrived(store, referral.id, &delivery.to)? => true,
+            Purpose::Withdrawal if !told::may_have_reached(store, referral.id, &delivery.to)? => true,
             Purpose::Withdrawal if is_cancelled => false,
             Purpose::Withdrawal => {
                 let asked = asked(store, referral.id)?;
@@ -317,6 +319,7 @@ impl Delivering {
         let counted = delivery.attempts.saturating_sub(delivery.excused);
         let later = |attempts| retry::next_attempt(now, attempts, limits, rand::random());
         // Whoever gives up the first in a line lets the others overtake it.
+        delivery.ambiguous |= matches!(result, Err(SendError::Ambiguous(_)));
         let goes_on = counted < limits.delivery_attempts_max || lines::is_in_order(config, &delivery.through);
         match result {
             Ok(_) => {
@@ -404,18 +407,6 @@ impl Delivering {
         let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), limit: 0 };
         Ok(self.context.store.deliveries(&filter)?.iter().any(|dead| dead.id != delivery.id))
     }
-}
-
-/// Whether anything about a referral may have reached a desk that is told to forget it.
-fn may_have_arrived(store: &Store, referral: ReferralId, to: &str) -> Result<bool, StoreError> {
-    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
-    Ok(store.deliveries(&filter)?.iter().any(|told| {
-        let in_vain = match told.state {
-            DeliveryState::Queued | DeliveryState::Withdrawn => told.attempts == told.excused,
-            DeliveryState::InFlight | DeliveryState::Sent | DeliveryState::Dead => false,
-        };
-        told.purpose.is_to_specialist() && told.purpose != Purpose::Withdrawal && told.to == to && !in_vain
-    }))
 }
 
 /// One line an attempt, at the place where it is settled.

@@ -220,10 +220,11 @@ impl Intake {
             repeat_key: repeatable.then_some(keys.repeat),
             control_key: keys.control,
         };
-        let concerned = self.context.suspensions.concerned(&decision);
-        match store.insert_decided(new, decision).await.map_err(unavailable)? {
+        let changing = self.context.suspensions.changing(&decision, false);
+        let inserted = store.insert_decided(new, decision).await;
+        drop(changing);
+        match inserted.map_err(unavailable)? {
             Insertion::New(receipt) => {
-                self.context.suspensions.committed(store, concerned);
                 let id = receipt.message();
                 tracing::info!(message_id = %id, channel = %arrival.channel, kind = ?read.outcome.kind, repeatable, "stored and decided");
                 let answer = release(answer, &receipt);

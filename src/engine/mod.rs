@@ -36,6 +36,7 @@ pub mod settle;
 mod station;
 mod stuck;
 mod suspension;
+mod told;
 
 use std::{
     collections::BTreeMap,

@@ -135,12 +135,14 @@ impl Processing {
         for _ in 0..TRIES_MAX {
             let decided = decide::decide(&self.context, config, channel, message.clone(), found.clone())?;
             let state = decided.decision.message.as_ref().map(|message| message.state);
-            let concerned = self.context.suspensions.concerned(&decided.decision);
-            match self.context.store.finish(decided.decision).await {
+            let changing = self.context.suspensions.changing(&decided.decision, false);
+            let finished = self.context.store.finish(decided.decision).await;
+            drop(changing);
+            match finished {
                 Ok(()) => {
-                    self.context.suspensions.committed(&self.context.store, concerned);
-                    let kind = found.first().map(|first| first.outcome.kind);
-                    tracing::info!(message_id = %message.id, channel = %message.channel, ?kind, ?state, "processed");
+                    let kind = found.first().map(|first| tracing::field::debug(first.outcome.kind));
+                    let state = state.map(tracing::field::debug);
+                    tracing::info!(message_id = %message.id, channel = %message.channel, kind, state, "processed");
                     return Ok(());
                 }
                 Err(StoreError::Stale) => {}

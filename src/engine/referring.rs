@@ -8,17 +8,16 @@
 use serde_json::Value;
 
 use super::{
-    decide::{Desk, asked_desks},
+    decide::Desk,
     left_out, replies, resent, route,
     sameness::{self, same_patient},
+    told::{self, asked_desks},
 };
 use crate::{
-    config::RouteTarget,
-    delivery::{Delivery, DeliveryState, Purpose},
     ids::{MessageId, ReferralId},
     message::Protocol,
     referral::{Attachment, HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
-    store::{DeliveryFilter, StoreError},
+    store::StoreError,
 };
 
 /// A new referral, or what its sender says of it again.
@@ -224,39 +223,31 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
         && let Some(target) = route::destination(desk.config, desk.channel, &known.record)
         && asked.iter().all(|desk| desk.to != target.to)
     {
-        return ask_other_desk(desk, known, &asked, other);
+        return ask_other_desk(desk, known, other);
     }
-    // What is not out yet is composed anew, and says it all: one letter for several changes.
-    let filter = DeliveryFilter { referral: Some(known.id), state: Some(DeliveryState::Queued), limit: 0 };
-    let mut queued = desk.store.deliveries(&filter)?;
-    queued.retain(|delivery| delivery.purpose.is_to_specialist());
     if known.record.stops_letters() {
         // Whoever settles it has it sent.
         let held = desk.entry(HistoryEvent::Held);
         known.record_event(held);
-        let not_sent = replies::not_sent_to_specialist(desk.store, known.id)?;
+        let not_sent = told::not_sent(desk.store, known.id)?;
         desk.decision().withdraw.extend(not_sent);
         return Ok(());
     }
-    let waiting = |to: &str| queued.iter().any(|delivery| delivery.to == to);
-    for asked in asked.into_iter().filter(|asked| !waiting(&asked.to)) {
-        let target = RouteTarget { through: asked.through, to: asked.to };
-        let updates = route::to_specialist(desk.config, Purpose::Update, &target, known.id, desk.now);
-        desk.decision().deliveries.extend(updates);
-    }
-    desk.decision().recompose.extend(queued.into_iter().map(|delivery| delivery.id));
+    let told::Updates { recompose, new } = told::updates(desk.store, desk.config, known.id, desk.now)?;
+    desk.decision().deliveries.extend(new);
+    desk.decision().recompose.extend(recompose);
     Ok(())
 }
 
 /// The sender names another specialist than the ones who were asked.
-fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, asked: &[Delivery], other: OtherDesk) -> Result<(), StoreError> {
+fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, other: OtherDesk) -> Result<(), StoreError> {
     match other {
         OtherDesk::TooAsked => {
             let text = "the sender sent the same referral to another specialist too: both are asked";
             known.record.problems.push(Problem::new("copy-to-another", text));
         }
         OtherDesk::AskedInstead => {
-            withdraw(desk, known, asked)?;
+            withdraw(desk, known)?;
             // Whatever the first one said of it, the second has said nothing yet.
             known.record.appointment = None;
             let event = desk.entry(HistoryEvent::Reopened);
@@ -266,14 +257,15 @@ fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, asked: &[Delivery],
     ask_or_hold(desk, known)
 }
 
-/// Takes back what is queued, and tells every desk that was asked.
-fn withdraw(desk: &mut Desk<'_>, known: &Referral, asked: &[Delivery]) -> Result<(), StoreError> {
-    let not_sent = replies::not_sent_to_specialist(desk.store, known.id)?;
-    for asked in asked.iter().filter(|asked| matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight)) {
-        desk.owe(Purpose::Withdrawal, asked.through.clone(), asked.to.clone(), Some(known.id));
-    }
+/// Takes back what is queued, and tells every desk that has anything of it. False: there is none.
+fn withdraw(desk: &mut Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
+    let not_sent = told::not_sent(desk.store, known.id)?;
+    let mut withdrawals = told::withdrawals(desk.store, desk.config, known.id, desk.now)?;
+    withdrawals.iter_mut().for_each(|withdrawal| withdrawal.message = Some(desk.message().id));
+    let somebody_is_told = !withdrawals.is_empty();
+    desk.decision().deliveries.extend(withdrawals);
     desk.decision().withdraw.extend(not_sent);
-    Ok(())
+    Ok(somebody_is_told)
 }
 
 /// The message that said last what the referral is.
@@ -299,9 +291,12 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> R
     }
     let event = desk.entry(HistoryEvent::CancelRequested);
     known.record_event(event);
-    desk.say("the cancellation is requested: it stands once the specialist has confirmed it");
-    let asked = asked_desks(desk.store, known.id)?;
-    withdraw(desk, &known, &asked)?;
+    let somebody_is_told = withdraw(desk, &known)?;
+    desk.say(if somebody_is_told {
+        "the cancellation is requested: it stands once the specialist has confirmed it"
+    } else {
+        "the cancellation is requested: no specialist has the referral yet, so a person here ends it"
+    });
     desk.write(known);
     Ok(())
 }

@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 
 use super::{
     checked,
-    decide::{Desk, asked, asked_desks},
+    decide::Desk,
     referring, route, sameness,
+    told::{self, asked, asked_desks},
 };
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    ids::{DeliveryId, ReferralId},
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email},
     referral::{
@@ -113,6 +113,9 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
     if reply.outcome == ReplyOutcome::Unclear {
         return Ok(Some("what it says is not plain"));
     }
+    if let Some(why) = goes_on_after_the_end(referral.status, reply.outcome) {
+        return Ok(Some(why));
+    }
     match desk.message().protocol {
         Protocol::Hl7 => Ok(unvouched(desk)),
         Protocol::Document if reply.matched_by.as_deref() != Some("token") => Ok(Some(UNPROVEN_PAGE)),
@@ -141,6 +144,20 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
             Ok((!has_it).then_some("it comes from a desk that the referral was taken from since"))
         }
+    }
+}
+
+/// Why a person must see a reply to a referral that is over: the desk goes on with it.
+fn goes_on_after_the_end(status: Status, outcome: ReplyOutcome) -> Option<&'static str> {
+    use ReplyOutcome::{Accepted, Completed, NeedsInformation, NoShow, Scheduled};
+    match (status, outcome) {
+        (Status::Cancelled, Accepted | Scheduled | Completed | NeedsInformation | NoShow) => Some(
+            "the referral is cancelled here, and the desk goes on with it: tell the desk, then put the reply aside, or reopen it",
+        ),
+        (Status::Closed, Scheduled | NeedsInformation) => {
+            Some("the report is back, and the desk goes on with it: read the reply, then put it aside, or reopen the referral")
+        }
+        _ => None,
     }
 }
 
@@ -189,33 +206,31 @@ pub(super) fn apply(
         }
         ReplyOutcome::WrongRecipient => {
             referral.record.hold(HeldReason::WrongRecipient);
-            decision.withdraw.extend(not_sent_to_specialist(store, referral.id)?);
+            decision.withdraw.extend(told::not_sent(store, referral.id)?);
         }
         // Somebody must say to whom it goes now.
         ReplyOutcome::Redirected if referral.status == Status::Redirected => referral.record.hold(HeldReason::NoRoute),
+        // Whoever says no has no appointment for it.
+        ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::Cancelled => referral.record.appointment = None,
         ReplyOutcome::Redirected
         | ReplyOutcome::Received
         | ReplyOutcome::Accepted
         | ReplyOutcome::Scheduled
-        | ReplyOutcome::Cancelled
-        | ReplyOutcome::Declined
         | ReplyOutcome::NeedsInformation
         | ReplyOutcome::Completed
         | ReplyOutcome::NoShow
-        | ReplyOutcome::PatientDeclined
         | ReplyOutcome::PatientUnreachable
         | ReplyOutcome::Unclear => {}
     }
+    // Somebody has it, or it is over: that nobody was found for it holds no more.
+    let has_an_answer = !matches!(referral.status, Status::New | Status::Requested | Status::Redirected);
+    if has_an_answer {
+        referral.record.no_longer_without_route();
+    }
+    if referral.status == Status::Cancelled {
+        referral.record.held.retain(|reason| *reason == HeldReason::UnclearReply && !referral.pending_replies.is_empty());
+    }
     Ok(())
-}
-
-/// The deliveries to the specialist that have not left for certain. What is on the way is one of them: it may come back.
-pub(super) fn not_sent_to_specialist(store: &Store, referral: ReferralId) -> Result<Vec<DeliveryId>, StoreError> {
-    let filter = DeliveryFilter { referral: Some(referral), ..DeliveryFilter::default() };
-    let not_sent = |delivery: &Delivery| {
-        delivery.purpose.is_to_specialist() && matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight)
-    };
-    Ok(store.deliveries(&filter)?.into_iter().filter(not_sent).map(|delivery| delivery.id).collect())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

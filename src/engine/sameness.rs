@@ -14,6 +14,9 @@ use crate::{
 /// How many ended referrals of one patient to one specialty are passed by on the way to one that is open.
 const TWINS_MAX: usize = 100;
 
+/// Names with less than this share of their letters in common are no slip of one another.
+const ALIKE_MIN: f64 = 0.5;
+
 /// How many times the same message without a control id is followed, each real because something came between.
 const REPEATS_MAX: usize = 1_000;
 
@@ -49,21 +52,24 @@ fn is_overtaken(store: &Store, message: &Message) -> Result<bool, StoreError> {
 
 /// Whether two records can be about one person.
 ///
-/// A common number says so. Otherwise nothing may contradict: not the birth date; and the name only where the birth date and the given
+/// A common number says so, unless both names and the birth date are quite others. Without one nothing may contradict: not the birth date; and the name only where the birth date and the given
 /// name agree, as family names change. Where one of them says too little to tell, numbers of one kind that differ decide.
 pub(super) fn same_patient(one: &Record, other: &Record) -> bool {
     let (one, other) = (&one.patient, &other.patient);
     let pairs = || one.identifiers.iter().flat_map(|known| other.identifiers.iter().map(move |new| (known, new)));
     let authority = |id: &PatientIdentifier| id.authority.as_deref().map(fold);
-    if pairs().any(|(known, new)| fold(&known.value) == fold(&new.value) && authority(known) == authority(new)) {
-        return true;
-    }
+    let same_number = pairs().any(|(known, new)| fold(&known.value) == fold(&new.value) && authority(known) == authority(new));
     let numbers_differ = pairs().any(|(known, new)| authority(known) == authority(new) && known.kind == new.kind);
     let name = |patient: &Patient| Some((fold(patient.name.family.as_deref()?), fold(patient.name.given.as_deref()?)));
     let names = name(one).zip(name(other));
     let same_given = names.as_ref().is_some_and(|(one, other)| one.1 == other.1);
+    let unlike = |one: &str, other: &str| strsim::normalized_levenshtein(one, other) < ALIKE_MIN;
+    let other_names = names.as_ref().is_some_and(|(one, other)| unlike(&one.0, &other.0) && unlike(&one.1, &other.1));
     let same_name = names.map(|(one, other)| one == other);
     let same_day = one.birth_date.as_ref().zip(other.birth_date.as_ref()).map(|(one, other)| one == other);
+    if same_number {
+        return !(other_names && same_day == Some(false));
+    }
     match (same_name, same_day) {
         (Some(true), Some(true)) => true,
         (Some(true) | None, None) | (None, Some(true)) => !numbers_differ,
@@ -152,7 +158,9 @@ mod tests {
             // A slip that the sender mends.
             (true, "1", "Quill", "Ada", "1950-02-01"),
             (true, "1", "Quyll", "Adah", "1951-01-02"),
-            // Charts that were merged; a name that changed.
+            // Charts that were merged; a name that changed; a number that was given twice.
+            (false, "1", "Zorn", "Karl", "1988-01-02"),
+            (true, "1", "Zorn", "Karl", "1950-01-02"),
             (true, "2", "Quill", "Ada", "1950-01-02"),
             (true, "", "Marrow", "Ada", "1950-01-02"),
             (true, "", "", "", "1950-01-02"),

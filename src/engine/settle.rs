@@ -13,21 +13,20 @@ use serde::{Deserialize, Serialize};
 use super::{
     Context,
     corrections::{corrected, has_path},
-    decide::{asked, asked_desks},
     forward,
     interpret::today,
     replies, resent, route,
     sameness::{hold_as_twin, likeness_key, twin},
+    told::{self, asked},
 };
 use crate::{
     config::RouteTarget,
-    delivery::{DeliveryState, Purpose},
     ids::ReferralId,
     referral::{
         Appointment, HeldReason, HistoryEntry, HistoryEvent, IsoDate, PendingReply, Priority, Record, Reference, Referral, Reply,
         ReplyOutcome, Status,
     },
-    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
+    store::{Decision, ReferralWrite, StoreError},
 };
 
 /// How often a settlement is computed again when somebody else wrote the referral meanwhile.
@@ -98,11 +97,13 @@ pub async fn settle(context: &Context, id: ReferralId, act: Act, by: &str) -> Re
         let Some(referral) = context.store.referral(id)? else {
             return Err(SettleError::Refused(format!("there is no referral {id}")));
         };
+        let was_wrong = referral.record.held.contains(&HeldReason::WrongRecipient);
         let decision = Settlement::new(context, referral, by).carry_out(&act)?;
-        let concerned = context.suspensions.concerned(&decision);
-        match context.store.settle(decision).await {
+        let changing = context.suspensions.changing(&decision, was_wrong);
+        let settled = context.store.settle(decision).await;
+        drop(changing);
+        match settled {
             Ok(()) => {
-                context.suspensions.committed(&context.store, concerned);
                 return context.store.referral(id)?.ok_or(SettleError::Store(StoreError::NotFound("referral")));
             }
             Err(StoreError::Stale) => {}
@@ -174,10 +175,17 @@ impl<'a> Settlement<'a> {
     fn fits(&self, act: &Act) -> Result<(), SettleError> {
         let over = matches!(self.referral.status, Status::Cancelled | Status::Closed);
         let to_be_cancelled = self.referral.status == Status::CancelRequested;
+        let ended = matches!(self.referral.status, Status::Completed | Status::Expired);
+        let reply_waits = !self.referral.pending_replies.is_empty();
         let advice = match act {
-            Act::Reopen if over || to_be_cancelled => return Ok(()),
+            Act::Reopen if over || ended || to_be_cancelled => return Ok(()),
             Act::Reopen => "it is open already",
+            Act::SetAside if reply_waits => return Ok(()),
+            _ if over && reply_waits => "open it again first, by `reopen`, or put the reply that waits aside, by `set-aside`",
             _ if over => "open it again first, by `reopen`",
+            Act::Route { .. } if self.referral.status == Status::Completed => {
+                "the visit has taken place: if that is wrong, open it again first, by `reopen`"
+            }
             Act::Route { .. } if to_be_cancelled => "cancel it, by `reject`, or keep it, by `reopen`",
             Act::Confirm { .. }
             | Act::Correct { .. }
@@ -199,6 +207,13 @@ impl<'a> Settlement<'a> {
                 "a reply waits ({}): say what it means, by `reply`, or put it aside, by `set-aside`",
                 pending.why
             )));
+        }
+        if fields.is_empty() && self.referral.record.held.contains(&HeldReason::WrongRecipient) {
+            // It is theirs after all, and they have put it aside: they are asked again.
+            if let Some(asked) = asked(&self.context.store, self.referral.id)? {
+                self.may_be_asked(&asked.to)?;
+                self.target = Some(RouteTarget { through: asked.through, to: asked.to });
+            }
         }
         if fields.is_empty() {
             self.decision.deliveries.extend(resent::owed_acknowledgement(&self.context.config(), &self.referral, self.entry.at));
@@ -271,26 +286,33 @@ impl<'a> Settlement<'a> {
         Ok(())
     }
 
-    /// Tells every desk that was asked what was decided, except one; what is still queued is composed anew, and says it all.
-    fn tell_the_asked(&mut self, purpose: Purpose, except: Option<&str>) -> Result<(), StoreError> {
-        let store = &self.context.store;
-        let queued = store.deliveries(&DeliveryFilter {
-            referral: Some(self.referral.id),
-            state: Some(DeliveryState::Queued),
-            limit: 0,
-        })?;
-        let config = self.context.config();
-        for asked in asked_desks(store, self.referral.id)?.into_iter().filter(|asked| Some(asked.to.as_str()) != except) {
-            let waiting = queued.iter().filter(|delivery| delivery.to == asked.to && delivery.purpose.is_to_specialist());
-            let waiting: Vec<_> = waiting.map(|delivery| delivery.id).collect();
-            if purpose == Purpose::Update && !waiting.is_empty() {
-                self.decision.recompose.extend(waiting);
-            } else if matches!(asked.state, DeliveryState::Sent | DeliveryState::InFlight) {
-                let target = RouteTarget { through: asked.through, to: asked.to };
-                self.decision.deliveries.extend(route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at));
-            }
-        }
+    /// Tells every desk that has it how it stands now.
+    fn tell_of_change(&mut self) -> Result<(), StoreError> {
+        let told::Updates { recompose, new } =
+            told::updates(&self.context.store, &self.context.config(), self.referral.id, self.entry.at)?;
+        self.decision.deliveries.extend(new);
+        self.decision.recompose.extend(recompose);
         Ok(())
+    }
+
+    /// Takes it back from every desk that has anything of it, except some.
+    fn take_back(&mut self, except: &[&str]) -> Result<(), StoreError> {
+        let (store, config) = (&self.context.store, self.context.config());
+        self.decision.withdraw.extend(told::not_sent(store, self.referral.id)?);
+        let withdrawals = told::withdrawals(store, &config, self.referral.id, self.entry.at)?;
+        self.decision.deliveries.extend(withdrawals.into_iter().filter(|desk| !except.contains(&desk.to.as_str())));
+        Ok(())
+    }
+
+    /// Whether anything may go to a desk, but for what this referral says of it.
+    fn may_be_asked(&self, to: &str) -> Result<(), SettleError> {
+        let suspended = self.context.suspensions.of(&self.context.store, to)?;
+        match suspended.filter(|other| *other != self.referral.reference) {
+            Some(other) => Err(SettleError::Refused(format!(
+                "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn route(&mut self, to: &str) -> Result<(), SettleError> {
@@ -303,18 +325,16 @@ impl<'a> Settlement<'a> {
         let through = route::way_out(&config, entry).ok_or_else(|| {
             SettleError::Refused(format!("no outbound channel reaches {to}: give it a fax or an email in the directory"))
         })?;
-        let suspended = self.context.suspensions.of(&self.context.store, to)?;
-        if let Some(other) = suspended.filter(|other| *other != self.referral.reference) {
-            return Err(SettleError::Refused(format!(
-                "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
-            )));
-        }
-        self.no_longer_without_route();
+        self.may_be_asked(to)?;
+        self.referral.record.no_longer_without_route();
+        let asked = asked(&self.context.store, self.referral.id)?;
+        // Nothing further goes to a desk that said it is not for it.
+        let wrong = asked.as_ref().filter(|_| self.referral.record.held.contains(&HeldReason::WrongRecipient));
+        let wrong = wrong.map_or(to, |asked| &asked.to).to_owned();
         // What the desk before did not get or is not for, another one is asked.
         for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
             self.referral.record.release(reason);
         }
-        let asked = asked(&self.context.store, self.referral.id)?;
         let said_yes = matches!(self.referral.status, Status::Confirmed | Status::Accepted | Status::Scheduled);
         let event = if said_yes && asked.is_some_and(|asked| asked.to == to) {
             HistoryEvent::AskedAgain { to: to.to_owned() }
@@ -323,9 +343,8 @@ impl<'a> Settlement<'a> {
             self.referral.record.appointment = None;
             HistoryEvent::Routed { to: to.to_owned() }
         };
-        self.decision.withdraw.extend(replies::not_sent_to_specialist(&self.context.store, self.referral.id)?);
         // Who was asked before must not book it as well.
-        self.tell_the_asked(Purpose::Withdrawal, Some(to))?;
+        self.take_back(&[to, &wrong])?;
         self.target = Some(RouteTarget { through, to: to.to_owned() });
         self.happened(event);
         Ok(())
@@ -448,11 +467,8 @@ impl<'a> Settlement<'a> {
 
     /// Ends a referral: nothing further is sent.
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
-        self.decision.withdraw.extend(replies::not_sent_to_specialist(&self.context.store, self.referral.id)?);
-        // Who was told that the sender asks to cancel knows already.
-        if self.referral.status != Status::CancelRequested {
-            self.tell_the_asked(Purpose::Withdrawal, None)?;
-        }
+        // Who was told that the sender asks to cancel knows already, and is not told twice.
+        self.take_back(&[])?;
         self.referral.record.held.clear();
         self.referral.pending_replies.clear();
         self.happened(event);

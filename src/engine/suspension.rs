@@ -7,48 +7,72 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::decide::asked;
+use super::told::asked;
 use crate::{
     referral::{HeldReason, Reference},
-    store::{Decision, ReferralFilter, Store, StoreError},
+    store::{Decision, ReferralFilter, ReferralWrite, Store, StoreError},
 };
 
 /// The suspended entries of the directory, each with the referral that says why.
 #[derive(Clone, Default)]
 pub(super) struct Suspensions {
-    known: Arc<Mutex<Option<BTreeMap<String, Reference>>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    entries: Option<BTreeMap<String, Reference>>,
+    /// Transactions on their way that change it. Until they are through, the store is asked each time.
+    changing: usize,
+}
+
+/// A transaction that changes what is suspended, on its way.
+#[must_use]
+pub(super) struct Changing(Option<Arc<Mutex<Known>>>);
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        if let Some(known) = &self.0 {
+            let mut known = lock(known);
+            known.entries = None;
+            known.changing -= 1;
+        }
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Suspensions {
     /// The referral for which an entry is suspended, if it is.
     pub(super) fn of(&self, store: &Store, entry: &str) -> Result<Option<Reference>, StoreError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known {
-            return Ok(known.get(entry).cloned());
+        let mut known = lock(&self.known);
+        if let Some(entries) = &known.entries {
+            return Ok(entries.get(entry).cloned());
         }
         let read = read(store)?;
         let found = read.get(entry).cloned();
-        *known = Some(read);
+        if known.changing == 0 {
+            known.entries = Some(read);
+        }
         Ok(found)
     }
 
-    /// Whether a decision may change the set once it is committed.
-    pub(super) fn concerned(&self, decision: &Decision) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        decision.referrals.iter().map(|write| &write.referral).any(|referral| {
-            let ends = known.as_ref().is_some_and(|known| known.values().any(|one| *one == referral.reference));
-            ends || referral.record.held.contains(&HeldReason::WrongRecipient)
-        })
-    }
-
-    /// A decision was committed: what it changed is read again.
-    pub(super) fn committed(&self, store: &Store, concerned: bool) {
-        if concerned {
-            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = read(store).ok();
+    /// Said before a decision is committed, and let go of when it is: whoever is woken by the commit itself must not find what was before.
+    /// `ends`: it is about a referral that is held for it, which only a person ends.
+    pub(super) fn changing(&self, decision: &Decision, ends: bool) -> Changing {
+        let mut known = lock(&self.known);
+        let begins = |write: &ReferralWrite| write.referral.record.held.contains(&HeldReason::WrongRecipient);
+        if !ends && !decision.referrals.iter().any(begins) {
+            return Changing(None);
         }
+        known.entries = None;
+        known.changing += 1;
+        Changing(Some(Arc::clone(&self.known)))
     }
 }
 

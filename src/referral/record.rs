@@ -110,7 +110,7 @@ impl HeldReason {
             Self::BlockingField => {
                 "compare name and birth date with the original: `confirm` what is right, `correct` what is missing or wrong"
             }
-            Self::PriorityUnknown => "find out how urgent it is: `correct priority=routine`, or urgent, asap, stat",
+            Self::PriorityUnknown => "find out how urgent it is: `correct priority=routine`, or urgent, or stat",
             Self::NoRoute => "say to whom it goes: `route ENTRY`, an entry of channels/site/directory.toml",
             Self::PossibleDuplicate => "compare the two: `merge` it into the other, or `confirm` that it is another one",
             Self::SecondPatient => "check whose it is: `confirm`, or `reject`, and tell the sender",
@@ -234,6 +234,12 @@ impl Record {
             self.held.push(reason);
             self.held.sort_unstable();
         }
+    }
+
+    /// A destination was found, or none is needed any more.
+    pub fn no_longer_without_route(&mut self) {
+        self.release(HeldReason::NoRoute);
+        self.problems.retain(|problem| problem.code != "no-route");
     }
 
     /// Takes a reason to hold away.

@@ -140,7 +140,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     let (index, records) = caught_up(&shared, opened, journal.end())
         .map_err(|error| OpenError::Io { path: shared.index_folder.clone(), source: io::Error::other(error) })?;
     if !had_index && journal.end().sequence > 0 {
-        tracing::info!(records, "the index was built from the journal");
+        tracing::warn!(records, "there was no index that could be used: it was built from the journal");
     }
     remove_orphans(&shared.bodies, &index, had_index).map_err(io_error(&bodies_folder))?;
     let interrupted = in_flight(&index).map_err(|error| io_error(&shared.index_folder)(io::Error::other(error)))?;

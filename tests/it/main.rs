@@ -28,3 +28,4 @@ mod samples;
 mod tidy;
 mod tls;
 mod tls_peers;
+mod told;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    super::{Context, decide::asked, route},
+    super::{Context, route, told::asked},
     Settlement,
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Settlement<'_> {
         if let Some(target) = self.destination()
             && self.context.suspensions.of(&self.context.store, &target.to)?.is_none()
         {
-            self.no_longer_without_route();
+            self.referral.record.no_longer_without_route();
         }
         Ok(())
     }
@@ -55,12 +55,6 @@ impl Settlement<'_> {
         }
         let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
         route::destination(&config, channel, &self.referral.record)
-    }
-
-    pub(super) fn no_longer_without_route(&mut self) {
-        let record = &mut self.referral.record;
-        record.release(HeldReason::NoRoute);
-        record.problems.retain(|problem| problem.code != "no-route");
     }
 
     /// Whether the specialist has a letter that says less than the record does now.
@@ -84,7 +78,7 @@ impl Settlement<'_> {
         }
         self.find_route()?;
         if !self.referral.record.stops_letters() && self.target.is_none() && self.owes_update()? {
-            self.tell_the_asked(Purpose::Update, None)?;
+            self.tell_of_change()?;
         }
         // Whoever says to whom it goes says that it goes: a reply of another desk that waits, or a dead letter to it, is no reason not to.
         let record = &self.referral.record;
@@ -122,7 +116,7 @@ impl Settlement<'_> {
             "{} is suspended, since it said that {other} is not for it: settle {other}, or `route` this to another entry",
             target.to
         );
-        self.no_longer_without_route();
+        self.referral.record.no_longer_without_route();
         self.referral.record.hold(HeldReason::NoRoute);
         self.referral.record.problems.push(Problem::new("no-route", text));
         Ok(true)

@@ -25,6 +25,20 @@ impl Charset {
         Self::named(name).map(|encoding| Self { encoding, declared: true })
     }
 
+    /// What MSH-18 must say where what the sender wrote there is not this set; none: it is, or it says nothing and the text is ASCII.
+    #[must_use]
+    pub fn name_instead_of(self, declared: &str) -> Option<&'static str> {
+        let first = declared.split('~').next().unwrap_or_default();
+        let is_right = if first.is_empty() { self.declared } else { Self::named(first) == Some(self.encoding) };
+        if is_right {
+            None
+        } else if self.encoding == UTF_8 {
+            Some("UNICODE UTF-8")
+        } else {
+            (self.encoding == WINDOWS_1252).then_some("8859/1")
+        }
+    }
+
     /// Decodes bytes: in the declared set where that works, else as UTF-8, else as windows-1252 (a superset of 8859/1).
     /// A byte that means nothing becomes U+FFFD; it is never fatal.
     pub(super) fn read<'b>(declared: &str, bytes: &'b [u8]) -> (Self, Cow<'b, str>) {
@@ -112,5 +126,17 @@ mod tests {
         let (set, text) = Charset::read("8859/1", b"M\xFCller");
         assert_eq!(*set.write(&text), b"M\xFCller"[..]);
         assert_eq!(*set.write("Ł"), b"?"[..]);
+    }
+
+    #[test]
+    fn an_answer_names_the_set_that_it_is_in() {
+        let name = |declared: &str, bytes: &[u8]| Charset::read(declared, bytes).0.name_instead_of(declared);
+        for (declared, bytes) in [("", &b"Mueller"[..]), ("8859/1", b"M\xFCller"), ("UNICODE UTF-8", b"Mueller")] {
+            assert_eq!(name(declared, bytes), None, "{declared}");
+        }
+        for (declared, bytes) in [("KLINGON", &b"Mueller"[..]), ("8859/1", "Müller".as_bytes()), ("", "Müller".as_bytes())] {
+            assert_eq!(name(declared, bytes), Some("UNICODE UTF-8"), "{declared}");
+        }
+        assert_eq!(name("UNICODE UTF-8", b"M\xFCller"), Some("8859/1"));
     }
 }

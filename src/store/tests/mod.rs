@@ -81,6 +81,7 @@ pub(super) fn delivery(document: &[u8]) -> Delivery {
         excused: 0,
         queued_at: Timestamp::now(),
         due_at: Timestamp::now(),
+        ambiguous: false,
         taken_back: false,
         sent_at: None,
         reason: None,

@@ -825,3 +825,15 @@ fn the_only_npi_of_a_page_is_read_without_its_label_and_marked() {
     assert_eq!(record.referring.npi.as_deref(), Some("1783266160"));
     assert!(record.review.contains(&"referring.npi".to_owned()));
 }
+
+#[test]
+fn a_list_of_diagnoses_of_which_one_cannot_be_read_is_marked() {
+    let marked = |codes: &str| {
+        let record = record(&format!("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nDiagnosis codes: {codes}"));
+        assert_eq!(record.request.diagnoses[0].code.as_deref(), Some("M32.9"));
+        record.review.contains(&"request.diagnoses.0.code".to_owned())
+    };
+    assert!(marked("M32.9, %05-3"));
+    assert!(!marked("M32.9, M10.9"));
+    assert!(!marked("M32.9 Lupus, stage 3"));
+}

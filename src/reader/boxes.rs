@@ -205,6 +205,8 @@ fn stands_alone(ink: &Ink<'_>, [left, top, right, bottom]: [usize; 4]) -> bool {
     /// Where a side that goes on is seen, in pixels from its end.
     const ON: std::ops::Range<usize> = 4..9;
     const ON_INK_MIN: f32 = 0.8;
+    /// Ink in a strip beside it: the edge of a letter is more.
+    const NEIGHBOUR_INK_MIN: f32 = 0.1;
     let quarter = (right - left) / 4;
     let (high, low) = (top + quarter, bottom - quarter);
     let (near, far) = (left + quarter, right - quarter);
@@ -212,6 +214,13 @@ fn stands_alone(ink: &Ink<'_>, [left, top, right, bottom]: [usize; 4]) -> bool {
         && ink.share(right + 2, high, right + 3 + quarter, low) <= BESIDE_INK_MAX
         && ink.share(near, top.saturating_sub(6), far, top.saturating_sub(2)) <= OVER_INK_MAX
         && ink.share(near, bottom + 3, far, bottom + 7) <= OVER_INK_MAX;
+    // A letter among letters: ink close by on both sides. A tick box has its word on one of them.
+    let reach = (right - left) * 3 / 5;
+    if ink.share(left.saturating_sub(reach), top, left.saturating_sub(3), bottom) > NEIGHBOUR_INK_MIN
+        && ink.share(right + 3, top, right + reach, bottom) > NEIGHBOUR_INK_MIN
+    {
+        return false;
+    }
     let (last, end) = (right.saturating_sub(2), bottom.saturating_sub(1));
     let level = |y: usize| {
         ink.level(y, right + ON.start, right + ON.end) >= ON_INK_MIN
@@ -365,6 +374,20 @@ mod tests {
         rectangle(&mut page, [150, 20, 290, 24], 2);
         rectangle(&mut page, [180, 40, 183, 90], 2);
         assert_eq!(find(&page).len(), 0);
+    }
+
+    #[test]
+    fn a_letter_between_letters_is_no_box() {
+        let mut page = page();
+        rectangle(&mut page, [20, 60, 46, 86], 3);
+        rectangle(&mut page, [100, 30, 126, 56], 3);
+        rectangle(&mut page, [200, 30, 226, 56], 3);
+        // Strokes of the letters on both sides of the second, and a word on one side of the third.
+        rectangle(&mut page, [86, 30, 92, 56], 6);
+        rectangle(&mut page, [134, 30, 140, 56], 6);
+        rectangle(&mut page, [236, 30, 242, 56], 6);
+        let lefts: Vec<u32> = find(&page).iter().map(|found| found.region.left).collect();
+        assert_eq!(lefts, [200, 20]);
     }
 
     #[test]

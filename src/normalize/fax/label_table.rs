@@ -55,6 +55,8 @@ pub(super) enum Meaning {
     Remarks,
     AuthoredAt,
     Name,
+    /// A provider of whom the section alone says which.
+    Provider,
     Organization,
     Npi,
     Phone,
@@ -128,6 +130,7 @@ pub const MEANINGS: &[&str] = &[
     "remarks",
     "authored-at",
     "name",
+    "provider",
     "organization",
     "npi",
     "phone",

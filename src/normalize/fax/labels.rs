@@ -1,7 +1,10 @@
 //! Finding labels: which words of a page name a field, by the table in `labels.toml` and what a site adds to it.
 
 pub(super) use super::label_table::{LABEL_WORDS_MAX, Labels, Meaning, Subject};
-use super::layout::{Area, Sheet};
+use super::{
+    faint,
+    layout::{Area, Segment, Sheet, text_of},
+};
 
 /// Letters and digits alone, in one case, with the characters that OCR confuses made one.
 #[must_use]
@@ -66,6 +69,8 @@ pub(super) struct Heading {
 pub(super) struct Marks {
     pub(super) labels: Vec<Label>,
     pub(super) headings: Vec<Heading>,
+    /// Segments that begin with a label of which nothing is known.
+    strange: Vec<usize>,
 }
 
 impl Marks {
@@ -79,7 +84,7 @@ impl Marks {
             labels.extend(labels_in(sheet, at, table));
         }
         join_broken(sheet, table, &mut labels);
-        labels.extend(faint(sheet, table, &labels, &headings));
+        labels.extend(faint::labels(sheet, table, &labels, &headings));
         labels.retain(|label| {
             // "Insurance" alone above labelled lines is a heading, not a label with a value below.
             label.colon
@@ -87,7 +92,8 @@ impl Marks {
                     .iter()
                     .any(|heading| heading.segment == label.segment && announces(sheet, table, &labels_at(sheet, heading)))
         });
-        Self { labels, headings }
+        let strange = strange(sheet, &labels);
+        Self { labels, headings, strange }
     }
 
     /// The label that holds this word, if any.
@@ -102,7 +108,9 @@ impl Marks {
 
     /// Whether a segment begins with a label or is the rest of one.
     pub(super) fn begins(&self, segment: usize) -> bool {
-        self.at(segment, 0).is_some() || self.labels.iter().any(|label| label.below == Some(segment))
+        self.at(segment, 0).is_some()
+            || self.strange.contains(&segment)
+            || self.labels.iter().any(|label| label.below == Some(segment))
     }
 }
 
@@ -131,12 +139,54 @@ fn labels_at(sheet: &Sheet, heading: &Heading) -> Vec<usize> {
 /// A whole segment that is a section's title.
 fn heading(sheet: &Sheet, at: usize, table: &Labels) -> Option<Subject> {
     let segment = sheet.segments.get(at)?;
-    if segment.words.len() > 6 {
+    let words = unnumbered(&segment.words);
+    if words.len() > 6 {
         return None;
     }
-    let text = fold(&segment.text());
+    let text = fold(&text_of(words));
     let best = table.sections.iter().map(|variant| (likeness(&text, &variant.folded), variant.of));
     best.filter(|(like, _)| *like >= LIKENESS_MIN).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, subject)| subject)
+}
+
+/// A title without what numbers it: `3.`, `B)`, `Section 2:`, `PART 1 -`, `IV.`
+fn unnumbered(words: &[crate::reader::Word]) -> &[crate::reader::Word] {
+    const PARTS: [&str; 4] = ["section", "part", "step", "box"];
+    let text = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
+    let named = PARTS.contains(&text(0).to_lowercase().as_str());
+    let number = text(usize::from(named));
+    let plain = number.trim_end_matches(['.', ')', ':']).trim_start_matches('(');
+    let counted = (!plain.is_empty() && plain.chars().count() <= 2 && plain.chars().all(|c| c.is_ascii_digit()))
+        || (plain.chars().count() == 1 && plain.chars().all(|c| c.is_ascii_uppercase()))
+        || ["II", "III", "IV", "VI", "VII"].contains(&plain);
+    if !counted || !(named || plain.len() < number.len()) {
+        return words;
+    }
+    let from = usize::from(named) + 1;
+    let dash = !text(from).is_empty() && !text(from).contains(char::is_alphanumeric);
+    words.get(from + usize::from(dash)..).filter(|rest| !rest.is_empty()).unwrap_or(words)
+}
+
+/// The segments that begin with words and a colon that no table knows: what stands behind is theirs, and nobody else's value.
+fn strange(sheet: &Sheet, labels: &[Label]) -> Vec<usize> {
+    const WORDS_MAX: usize = 4;
+    let line_goes_on = |segment: &Segment| {
+        sheet.segments.iter().any(|above| {
+            above.row + 1 == segment.row
+                && above.area.right > sheet.left + 0.7 * (sheet.right - sheet.left)
+                && segment.area.top - above.area.bottom < sheet.text_height
+                && !labels
+                    .iter()
+                    .any(|label| label.segment < sheet.segments.len() && label.colon && label.area.top == above.area.top)
+        })
+    };
+    let begins = |at: usize, segment: &Segment| {
+        let Some(colon) = segment.words.iter().take(WORDS_MAX).position(|word| word.text.ends_with(':')) else { return false };
+        let words = segment.words.get(..=colon).unwrap_or_default();
+        let named = words.iter().all(|word| !word.text.contains(|c: char| c.is_ascii_digit()))
+            && words.first().is_some_and(|word| word.text.starts_with(char::is_uppercase) && word.text.chars().count() > 2);
+        named && !labels.iter().any(|label| label.segment == at && label.from <= colon) && !line_goes_on(segment)
+    };
+    sheet.segments.iter().enumerate().filter(|(at, segment)| begins(*at, segment)).map(|(at, _)| at).collect()
 }
 
 /// Every label that a segment holds, from the left, the longest match at each place.
@@ -183,10 +233,12 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
 /// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.
 fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option<(Meaning, usize, bool, bool)> {
     let mut best: Option<(f64, Meaning, usize, bool, bool)> = None;
-    let mut text = String::new();
+    let mut printed = String::new();
     for to in from + 1..=words.len().min(from + LABEL_WORDS_MAX) {
         let last = words.get(to - 1)?;
-        text.push_str(&fold(&last.text));
+        // Folded as a whole, as the table is: "Member no" has an rn in it that two words share.
+        printed.push_str(&last.text);
+        let text = fold(&printed);
         if text.is_empty() {
             return None;
         }
@@ -217,58 +269,6 @@ fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option
         }
         _ => Some((meaning, to, colon, exact)),
     }
-}
-
-/// Labels in small print that is hardly legible: whole segments above something larger that are more like one label than any other.
-fn faint(sheet: &Sheet, table: &Labels, labels: &[Label], headings: &[Heading]) -> Vec<Label> {
-    /// The recognizer was sure of none of it.
-    const SURENESS_MAX: f32 = 0.85;
-    const LIKENESS_MIN: f64 = 0.64;
-    const LETTERS_MIN: usize = 6;
-    /// How much less like every other meaning it must be.
-    const LEAD_MIN: f64 = 0.08;
-    let mut found = Vec::new();
-    for (at, segment) in sheet.segments.iter().enumerate() {
-        let unsure = segment.words.iter().map(|word| word.confidence).fold(1.0, f32::min) < SURENESS_MAX;
-        let known = labels.iter().any(|label| label.segment == at) || headings.iter().any(|heading| heading.segment == at);
-        let text = fold(&segment.text());
-        if !unsure
-            || known
-            || segment.words.len() > 6
-            || text.len() < LETTERS_MIN
-            || !heads_a_cell(sheet, segment.area, segment.row)
-        {
-            continue;
-        }
-        let mut scored: Vec<(f64, Meaning)> = table
-            .labels
-            .iter()
-            .filter(|variant| {
-                !variant.colon && variant.folded.len() >= LETTERS_MIN && variant.folded.len().abs_diff(text.len()) <= 4
-            })
-            .map(|variant| (strsim::normalized_levenshtein(&text, &variant.folded), variant.of))
-            .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let Some((like, meaning)) = scored.first().copied() else { continue };
-        let rival = scored.iter().find(|(_, other)| *other != meaning).map_or(0.0, |(like, _)| *like);
-        if like >= LIKENESS_MIN && like - rival >= LEAD_MIN {
-            let (to, area) = (segment.words.len(), segment.area);
-            found.push(Label { meaning, segment: at, from: 0, to, below: None, area, colon: false, exact: false, faint: true });
-        }
-    }
-    found
-}
-
-/// Whether larger print stands right under a segment, and begins where it does.
-fn heads_a_cell(sheet: &Sheet, area: Area, row: usize) -> bool {
-    let height = sheet.text_height;
-    sheet.segments.iter().any(|below| {
-        below.row > row
-            && (below.area.left - area.left).abs() < height
-            && below.area.top > area.middle()
-            && below.area.top - area.bottom < 1.6 * height
-            && below.area.height() > 1.1 * area.height()
-    })
 }
 
 /// A label that is broken over two lines of one cell: "Ordering" above "provider:".

@@ -124,7 +124,7 @@ fn clean(words: &[Word]) -> Vec<Word> {
         let text = word.text.trim_matches(|c: char| matches!(c, '|' | '_' | '~' | '\u{2014}' | '\u{a6}' | '\u{201c}' | '`'));
         let solid = text.chars().any(char::is_alphanumeric);
         let tall = Area::of(word).height();
-        let speck = (!solid && word.confidence < NOISE_CONFIDENCE_MAX && !text.contains(['[', ']']))
+        let speck = (!solid && word.confidence < NOISE_CONFIDENCE_MAX && !text.contains(['[', ']', '(', ')']))
             || text.is_empty()
             || (tall < 0.35 * height && word.confidence < NOISE_CONFIDENCE_MAX)
             || (tall > 4.0 * height && text.chars().count() < 3);
@@ -132,23 +132,66 @@ fn clean(words: &[Word]) -> Vec<Word> {
             part(Word { text: text.to_owned(), ..word.clone() }, &mut kept);
         }
     }
-    kept
+    brackets(kept)
+}
+
+/// Makes one word of the brackets of a printed tick box, and of the cross between them: `[`, `X`, `]`.
+fn brackets(words: Vec<Word>) -> Vec<Word> {
+    const GAP_HEIGHTS_MAX: f32 = 2.0;
+    let opens = |text: &str| matches!(text, "[" | "(" | "{" | "{[" | "([");
+    let closes = |text: &str| matches!(text, "]" | ")" | "}" | "]}" | "])");
+    let cross = |text: &str| matches!(text, "x" | "X" | "\u{d7}");
+    let mut joined: Vec<Word> = Vec::with_capacity(words.len());
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let near = |from: usize| match (words.get(from), words.get(from + 1)) {
+            (Some(one), Some(next)) => {
+                let (one, next_area) = (Area::of(one), Area::of(next));
+                let tall = one.height().max(next_area.height());
+                next.line == word.line && next_area.left - one.right < GAP_HEIGHTS_MAX * tall
+            }
+            _ => false,
+        };
+        let text = |from: usize| words.get(from).map_or("", |word| word.text.as_str());
+        let first = word.text.trim_start_matches(['[', '(', '{']);
+        let (taken, ticked) = match () {
+            () if opens(&word.text) && near(at) && closes(text(at + 1)) => (2, false),
+            () if opens(&word.text) && near(at) && cross(text(at + 1)) && near(at + 1) && closes(text(at + 2)) => (3, true),
+            () if first.len() < word.text.len() && cross(first) && near(at) && closes(text(at + 1)) => (2, true),
+            () if opens(&word.text) && near(at) && cross(text(at + 1).trim_end_matches([']', ')', '}'])) => (2, true),
+            () => (1, false),
+        };
+        let end = at + taken;
+        if taken > 1 {
+            let area = words.get(at..end).unwrap_or_default().iter().map(Area::of).reduce(Area::with).unwrap_or(Area::of(word));
+            let bounds = [area.left, area.top, area.right, area.bottom].map(|edge| edge as u32);
+            joined.push(Word { text: if ticked { "[X]" } else { "[ ]" }.to_owned(), bounds, ..word.clone() });
+        } else if !(matches!(word.text.as_str(), "(" | ")") && word.confidence < NOISE_CONFIDENCE_MAX) {
+            joined.push(word.clone());
+        }
+        at = end;
+    }
+    joined
 }
 
 /// Parts a word behind its first colon or number sign, or before an opening bracket.
 fn part(word: Word, into: &mut Vec<Word>) {
     let chars: Vec<char> = word.text.chars().collect();
-    let cut = (1..chars.len()).find(|&at| {
-        let (before, here) = (chars[at - 1], chars[at]);
-        let label = chars[..at].iter().any(|c| c.is_alphabetic());
-        match before {
-            ':' | '#' => label && !matches!(here, ':' | '#' | '/'),
-            _ => {
-                here == '('
-                    && (before.is_alphabetic() || (label && before == '.'))
-                    && chars.get(at + 1).is_some_and(char::is_ascii_digit)
+    let boxed = ["[x]", "(x)", "[]", "()"].into_iter().find(|mark| word.text.to_lowercase().starts_with(mark)).map(str::len);
+    let boxed = boxed.filter(|end| chars.get(*end).is_some_and(|c| c.is_alphabetic()));
+    let cut = boxed.or_else(|| {
+        (1..chars.len()).find(|&at| {
+            let (before, here) = (chars[at - 1], chars[at]);
+            let label = chars[..at].iter().any(|c| c.is_alphabetic());
+            match before {
+                ':' | '#' => label && !matches!(here, ':' | '#' | '/'),
+                _ => {
+                    here == '('
+                        && (before.is_alphabetic() || (label && before == '.'))
+                        && chars.get(at + 1).is_some_and(char::is_ascii_digit)
+                }
             }
-        }
+        })
     });
     let Some(cut) = cut else {
         into.push(word);

@@ -161,6 +161,17 @@ pub(super) fn spelled(name: &str) -> Option<String> {
     put_right.then_some(name)
 }
 
+/// Whether the last word of a practice's name is one letter off a word that such names end in: `Primary Cate` was hardly printed so.
+pub(super) fn nearly_spelled(name: &str) -> bool {
+    const LETTERS_MIN: usize = 4;
+    let last = name.split_whitespace().next_back().unwrap_or_default();
+    let last = last.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let letters = last.chars().count();
+    let known = &words().organization;
+    let near = |known: &String| known.chars().count() == letters && strsim::levenshtein(known, &last) == 1;
+    letters >= LETTERS_MIN && !known.contains(&last) && known.iter().any(near)
+}
+
 /// Whether the name of a practice breaks off: `Lakeside Medical` is hardly whole, its `Associates` may stand on the next line or be lost.
 pub(super) fn breaks_off(name: &str) -> bool {
     const ADJECTIVES: [&str; 12] =

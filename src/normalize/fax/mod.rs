@@ -25,6 +25,7 @@ mod codes;
 mod dates;
 mod documents;
 mod elsewhere;
+mod faint;
 mod forms;
 mod icd10cm;
 mod kinds;

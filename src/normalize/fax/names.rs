@@ -36,7 +36,8 @@ pub(super) fn read(words: &[&str]) -> Option<ReadName> {
     let mut finished = false;
     let mut doubt = 1.0;
     for (at, word) in words.iter().enumerate().take(9) {
-        if word.starts_with('(') || word.chars().any(|c| c.is_ascii_digit()) || finished {
+        // What ends in a colon is a label: its value is another's.
+        if word.starts_with('(') || word.ends_with(':') || word.chars().any(|c| c.is_ascii_digit()) || finished {
             break;
         }
         if matches!(*word, "," | "." | "-") {
@@ -128,12 +129,18 @@ fn arrange(parts: &[(usize, Part, String)], comma: Option<usize>, prefix: Option
         range.iter().filter(|(_, part, _)| matches!(part, Part::Name | Part::Initial | Part::Particle)).cloned().collect()
     };
     let cut = comma.unwrap_or(0).min(parts.len());
-    let (before, after) = (core(&parts[..cut]), core(&parts[cut..]));
+    let (before, mut after) = (core(&parts[..cut]), core(&parts[cut..]));
     let full = |list: &[(usize, Part, String)]| list.iter().filter(|(_, part, _)| *part == Part::Name).count();
+    // "Jill Marchetti, MO": two letters in capitals behind a whole name are a title that was misread, and no given name.
+    let misread = full(&before) > 1 && after.len() == 1 && after.iter().all(|(_, _, text)| is_abbreviation(text));
+    let spelled = before.iter().any(|(_, _, text)| text.contains(char::is_lowercase));
+    if misread && spelled {
+        after.clear();
+    }
+    let all = if after.is_empty() { before.clone() } else { core(parts) };
     let (family, given, mut trust) = if full(&before) > 0 && !after.is_empty() && after.len() <= 4 {
         (before, after, 1.0)
     } else {
-        let all = core(parts);
         let at = family_from(&all)?;
         let (given, family) = all.split_at(at);
         // Three whole names without a comma: the middle one may belong to either side.
@@ -157,6 +164,10 @@ fn arrange(parts: &[(usize, Part, String)], comma: Option<usize>, prefix: Option
     };
     let places = |list: &[(usize, Part, String)]| list.iter().map(|(at, _, _)| *at).collect();
     Some(ReadName { name, trust, words, family_at: places(&family), given_at: places(first), credentials })
+}
+
+fn is_abbreviation(text: &str) -> bool {
+    text.chars().count() <= 4 && text.chars().all(|c| c.is_uppercase() || matches!(c, '.' | '-'))
 }
 
 /// Where the family name begins in `Given Middle von Family`.

@@ -4,10 +4,10 @@ use super::{
     FaxRules,
     candidates::{Candidates, Field, Rank},
     codes, dates,
-    forms::{Who, add_codes, add_name, listed_confidence, priority_word, prose, texts},
+    forms::{Who, add_codes, add_name, listed_confidence, priority_word, prose, texts, unlabelled_priority},
     labels::{Label, Marks, Meaning, Subject},
     layout::{Sheet, text_of},
-    lists, names, phones,
+    lists, names, phones, regions,
 };
 use crate::reader::Word;
 
@@ -103,6 +103,7 @@ pub(super) fn read(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules
     }
     banner(sheet, marks, found);
     titles(sheet, marks, found);
+    unlabelled_priority(sheet, found);
     if shape.letter {
         written_to(sheet, shape, found);
         body(sheet, marks, shape, found);
@@ -110,6 +111,7 @@ pub(super) fn read(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules
         letter_date(sheet, shape, rules, found);
     }
     stray_codes(sheet, marks, found);
+    stray_npi(sheet, marks, found);
 }
 
 /// The line that the sending fax machine prints names its number and owner: enough to confirm what the page says, never more.
@@ -144,6 +146,7 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         let text = segment.text().to_lowercase();
         ["fax to", "return to", "fax completed", "send to", "fax this form", "fax form"].iter().any(|words| text.contains(words))
     });
+    let to_us = to_us || marks.labels.iter().any(|label| label.segment < end + 4 && label.meaning == Meaning::ReferredFax);
     for (at, segment) in sheet.segments.iter().enumerate().take(end) {
         if segment.area.top > 0.35 * sheet.height {
             break;
@@ -169,8 +172,16 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         // A form that a specialist hands out bears the specialist's name, and says where to send it.
         let (field, trust) =
             if to_us || own { (Field::ReferredOrganization, 0.8) } else { (Field::ReferringOrganization, 0.985) };
-        let trust = if lists::breaks_off(text) { 0.9 * trust } else { trust };
+        let trust = if lists::breaks_off(text) || lists::nearly_spelled(text) { 0.9 * trust } else { trust };
         found.add(field, text.to_owned(), &words, sheet.page, Rank::Place, trust);
+        // Whoever is asked for is what the name says: "Harbor Cardiology".
+        if field == Field::ReferredOrganization
+            && let [(from, to, listed)] = lists::specialties_in(&texts(&words)).as_slice()
+        {
+            let taken = words.get(*from..*to).unwrap_or_default();
+            found.add(Field::Specialty, listed.name.clone(), taken, sheet.page, Rank::Place, 1.0).confidence =
+                listed_confidence(listed.likeness) * 0.98;
+        }
         break;
     }
 }
@@ -219,8 +230,13 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
         if names_referral || (large && words.len() <= 3) {
             for (place, word) in words.iter().enumerate() {
                 let care = words.get(place + 1).is_some_and(|next| next.to_lowercase().starts_with("care"));
-                let boxed = place > 0 && words.get(place - 1).is_some_and(|before| before.contains(['[', ']']));
-                if let Some(priority) = lists::priority(word).filter(|_| !care && !boxed) {
+                // One of several words in a row is what can be chosen, ticked or not.
+                let chosen_from = |priority| {
+                    let others = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words);
+                    others.filter_map(|other| lists::priority(&other.text)).any(|other| other != priority)
+                };
+                let boxed = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words).any(regions::is_box_or_brackets);
+                if let Some(priority) = lists::priority(word).filter(|priority| !care && !boxed && !chosen_from(*priority)) {
                     let taken = segment.words.get(place..=place).unwrap_or_default();
                     let candidate =
                         found.add(Field::Priority, priority_word(priority).to_owned(), taken, sheet.page, Rank::Place, 1.0);
@@ -413,5 +429,21 @@ fn stray_codes(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
         if coded {
             add_codes(found, sheet.page, &segment.words, Rank::Text, 0.9);
         }
+    }
+}
+
+/// The only number of the page that is an NPI by its check digit, where no label for one could be read: whose it is, a person must see.
+fn stray_npi(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
+    const TRUST: f32 = 0.85;
+    if found.all.iter().any(|known| known.field == Field::ReferringNpi && known.page == sheet.page) {
+        return;
+    }
+    let free = sheet.segments.iter().enumerate().filter(|(at, _)| !marks.labels.iter().any(|label| label.segment == *at));
+    let numbers = free.flat_map(|(_, segment)| &segment.words).filter_map(|word| {
+        let (read, _) = codes::npi(&[word.text.as_str()])?;
+        read.check.then_some((read.digits, word))
+    });
+    if let [(digits, word)] = numbers.collect::<Vec<_>>().as_slice() {
+        found.add(Field::ReferringNpi, digits.clone(), std::slice::from_ref(*word), sheet.page, Rank::Text, TRUST);
     }
 }

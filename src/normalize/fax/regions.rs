@@ -126,7 +126,7 @@ pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> 
         let boxed: Vec<(usize, &Segment)> = sheet.row(row).collect();
         // A box that a pen has hidden may not have been found.
         let goes_on = boxed.iter().all(|(at, segment)| segment.area.left > left - 2.0 * sheet.text_height && !marks.begins(*at))
-            && boxed.iter().any(|(_, segment)| segment.words.first().is_some_and(is_box));
+            && boxed.iter().any(|(_, segment)| segment.words.first().is_some_and(is_box_or_brackets));
         if !goes_on {
             break;
         }
@@ -138,6 +138,11 @@ pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> 
 /// Whether a word is a drawn tick box.
 pub(super) fn is_box(word: &Word) -> bool {
     matches!(word.text.as_str(), "\u{2610}" | "\u{2612}" | "\u{25a3}")
+}
+
+/// Whether a word is a tick box, drawn, or printed as a pair of brackets with a cross or nothing in it.
+pub(super) fn is_box_or_brackets(word: &Word) -> bool {
+    is_box(word) || matches!(word.text.to_lowercase().as_str(), "[ ]" | "[]" | "[x]" | "( )" | "()" | "(x)")
 }
 
 /// The lines under a value that go on with it: they begin under it or under its label, close below, and the line before was full.
@@ -281,7 +286,7 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
             for (place, word) in segment.words.iter().enumerate() {
                 let x = word.bounds[0] as f32;
                 if x >= left && x < limit {
-                    labelled |= marks.at(at, place).is_some() || marks.headings.iter().any(|heading| heading.segment == at);
+                    labelled |= marks.at(at, place).is_some() || marks.heads(at) || marks.begins(at);
                     if !labelled {
                         taken.push(word.clone());
                     }

@@ -77,6 +77,7 @@ fn sets(meaning: Meaning) -> Option<Subject> {
         | Meaning::Remarks
         | Meaning::AuthoredAt
         | Meaning::Name
+        | Meaning::Provider
         | Meaning::Organization
         | Meaning::Npi
         | Meaning::Phone

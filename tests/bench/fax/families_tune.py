@@ -255,4 +255,64 @@ def orders(rng, v):
     return [p.image], PATIENT + ["patient.sex", "patient.mrn", "patient.phone", "insurance", "referring", "referred_to.specialty", "priority", "request", "notes"]
 
 
-FAMILIES = [ledger, cells, halves, ticks, note, orders]
+def numbered(rng, v):
+    """A typed form in numbered sections: printed brackets for what is chosen, labels that only their section explains."""
+    p = Page(rng, rng.choice(["mono", "sans", "serif"]), 10)
+    p.text(306, 58, "Patient Referral", "center", size=15, bold=True)
+    mark = rng.choice(["[X]", "[x]", "(X)", "[ X ]"])
+    empty = "(  )" if mark == "(X)" else "[   ]" if mark == "[ X ]" else "[ ]"
+    chosen = lambda options, option: "    ".join(f"{mark if one == option else empty} {one}" for one in options)
+    title = rng.choice([lambda at, text: f"{at}. {text}", lambda at, text: f"Section {at}: {text}", lambda at, text: f"{'ABCDE'[at - 1]}) {text}", lambda at, text: f"PART {at} - {text.upper()}"])
+    maker = rng.choice(["Provider", "Clinician", "Physician", "Practitioner"])
+    y = 92
+    for row in [title(1, "Patient"), f"Name: {v['given']} {v['family']}", f"Birth date: {v['dob']}", f"Gender: {chosen(['Female', 'Male', 'Other'], v['sex'])}", f"Tel: {v['phone']}   MRN: {v['mrn']}",
+                f"Address: {v['street']}, {v['town']}, {v['state']} {v['post']}", "",
+                title(2, "Insurance"), f"Plan name: {v['payer']}", f"Member no.: {v['member']}   Group no.: {v['group']}", "",
+                title(3, "Requesting provider"), f"{maker}: {v['doctor_given']} {v['doctor']}, {rng.choice(['NP', 'PA-C', 'DO', 'FNP-BC', 'APRN', 'MD'])}", f"NPI: {v['npi']}", f"Clinic: {v['organization']}",
+                f"Tel: {v['office_phone']}   Fax: {v['office_fax']}", "",
+                title(4, "Services requested"), f"How soon: {chosen(['Routine', 'Urgent', 'STAT'], {'routine': 'Routine', 'urgent': 'Urgent', 'stat': 'STAT'}[v['priority']])}", f"Specialty: {v['specialty']}",
+                f"ICD-10 codes: {', '.join(code for code, _ in v['codes'])}", f"CPT: {v['procedure']}"]:
+        p.text(56, y, row, bold=row[:1].isdigit() or row.startswith(("Section", "PART")) or row[1:2] == ")")
+        y += 20
+    p.text(56, y, "Reason for consultation:")
+    y = p.paragraph(70, y + 18, v["reason"], 480) + 10
+    p.text(56, y, f"Primary care provider: {v['other_given']} {v['other']}, MD, {v['other_phone']}")
+    return [p.image], PATIENT + HOME + ["patient.sex", "patient.mrn", "patient.phone", "insurance", "referring", "referred_to.specialty", "priority", "request"]
+
+
+def booking(rng, v):
+    """The form a specialist hands out: its own name and fax on top, boxes to tick without a label, facts in columns under headings."""
+    p = Page(rng, "sans", 10)
+    p.text(306, 50, v["to_organization"].upper() if rng.random() < 0.4 else v["to_organization"], "center", size=16, bold=True)
+    p.text(306, 66, rng.choice(["Return this page by fax: {}", "Send referrals to fax {}", "Please fax to {}", "Fax completed form to {}"]).format(v["to_fax"]), "center", size=9.5)
+    p.line(40, 76, 572, 76, 1.2)
+    y = 98
+    x = p.text(40, y, rng.choice(["When should we see the patient?", "This request is", "Please see:", "Visit type"]), bold=True) + 18
+    for option, priority in rng.choice([[("Routine", "routine"), ("Urgent", "urgent"), ("STAT", "stat")], [("STAT", "stat"), ("ASAP", "urgent"), ("Elective", "routine")]]):
+        x = p.text(p.tick(x, y, priority == v["priority"], side=rng.choice([8, 9, 10])), y, option) + 26
+    y += 26
+
+    def facts(title, pairs):
+        nonlocal y
+        p.text(40, y, title, size=11, bold=True)
+        y += 17
+        for at in range(0, len(pairs), 2):
+            for column, (label, value) in enumerate(pairs[at:at + 2]):
+                p.text(44 + 270 * column, y, label, size=8)
+                p.text(44 + 270 * column, y + 14, value)
+            y += 33
+        y += 6
+
+    facts("Patient", [("Name", f"{v['family']}, {v['given']}"), ("Birth date", v["dob"]), ("Phone", v["phone"]), ("Sex", v["sex"])])
+    facts("Insurance", [("Payer", v["payer"]), ("Subscriber ID", v["member"])])
+    facts("Referring office", [(rng.choice(["Provider", "Clinician", "Doctor", "Physician"]), f"{v['doctor_given']} {v['doctor']}, MD"), ("NPI", v["npi"]), ("Practice", v["organization"]), ("Fax", v["office_fax"])])
+    p.text(40, y, "Reason for referral", size=11, bold=True)
+    y = p.paragraph(44, y + 17, v["reason"], 510) + 8
+    p.text(40, y, "Diagnosis codes", size=11, bold=True)
+    p.text(44, y + 17, ", ".join(code for code, _ in v["codes"]))
+    y += 46
+    facts("Other providers", [("Provider", f"{v['other_given']} {v['other']}, MD"), ("Phone", v["other_phone"])])
+    return [p.image], PATIENT + ["patient.sex", "patient.phone", "insurance.payer", "insurance.member_id", "referring.name", "referring.npi", "referring.organization", "referring.fax", "referred_to", "priority", "request.reason", "request.diagnoses"]
+
+
+FAMILIES = [ledger, cells, halves, ticks, note, orders, numbered, booking]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the bench faxes: 200 pages of ten form families at five levels of damage, each with what is printed on it beside it.
+"""Make the bench faxes: 240 pages of twelve form families at five levels of damage, each with what is printed on it beside it.
 
     make.py OUT [--seed N] [--only tune|held-back] [--family NAME]
 

@@ -14,13 +14,16 @@ mod ticks;
 pub(super) use listed::listed_confidence;
 pub(super) use people::{Who, add_name};
 pub(super) use request::{add_codes, prose};
-pub(super) use ticks::priority_word;
+pub(super) use ticks::{priority_word, unlabelled_priority};
 
 use addresses::{address, email};
 use days::{authored_at, birth_date};
 use listed::{payer, specialty};
 use numbers::{by_subject_fax, by_subject_npi, by_subject_phone, npi, number, phone};
-use people::{by_subject_name, by_subject_organization, by_subject_part, organization, part_of_name, patient_name, provider};
+use people::{
+    by_subject_name, by_subject_organization, by_subject_part, by_subject_provider, organization, part_of_name, patient_name,
+    provider,
+};
 use request::{diagnoses, note, procedures, reason};
 use ticks::{priority, sex};
 
@@ -129,6 +132,7 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::Allergies | Meaning::Medications | Meaning::Remarks => note(context, label, found),
         Meaning::AuthoredAt => authored_at(context, label, found),
         Meaning::Name => by_subject_name(context, label, found),
+        Meaning::Provider => by_subject_provider(context, label, found),
         Meaning::Organization => by_subject_organization(context, label, found),
         Meaning::Npi => by_subject_npi(context, label, found),
         Meaning::Phone => by_subject_phone(context, label, PhoneUse::Home, Rank::Label, found),

@@ -127,7 +127,7 @@ fn practice(
         words = longer.filter(|longer| longer.len() <= words.len() + MORE_WORDS_MAX).unwrap_or(words);
     }
     let value = name(&words);
-    let trust = if lists::breaks_off(&value) { 0.9 * trust } else { trust };
+    let trust = if lists::breaks_off(&value) || lists::nearly_spelled(&value) { 0.9 * trust } else { trust };
     let value =
         lists::spelled(&text_of(&words)).map_or(value, |spelled| spelled.trim_matches(|c: char| !c.is_alphanumeric()).to_owned());
     if value.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
@@ -143,6 +143,21 @@ pub(super) fn by_subject_name(context: &Context<'_>, label: &Label, found: &mut 
         Some(Subject::ReferredTo) => provider(context, label, Who::ReferredTo, Rank::Label, found),
         None if !context.cover => patient_name(context, label, Rank::Place, found),
         None | Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+    }
+}
+
+/// A provider whose label does not say which. Under no heading that says it, it may be anybody's: for a person to check.
+pub(super) fn by_subject_provider(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    match context.subject {
+        Some(Subject::Referring) => provider(context, label, Who::Referring, Rank::Label, found),
+        Some(Subject::ReferredTo) => provider(context, label, Who::ReferredTo, Rank::Label, found),
+        None | Some(Subject::Patient | Subject::Clinical) if !context.cover => {
+            let before = found.all.len();
+            provider(context, label, Who::Referring, Rank::Text, found);
+            found.doubt_from(before);
+        }
+        None | Some(Subject::Patient | Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {
+        }
     }
 }
 

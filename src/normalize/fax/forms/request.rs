@@ -63,7 +63,24 @@ pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candid
     if found.all.len() == before && words.iter().any(coded) {
         let candidate = found.add(Field::Diagnosis, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
         candidate.failed = Some(("diagnosis-unreadable", "the diagnosis code cannot be read: check it on the page"));
+    } else if (0..words.len()).any(|at| is_lost_code(&words, at)) {
+        found.doubt_from(before);
     }
+}
+
+/// Whether a word stands where a code of a list stands, looks like one and is none: the list is not whole.
+fn is_lost_code(words: &[Word], at: usize) -> bool {
+    const LENGTH: std::ops::RangeInclusive<usize> = 3..=8;
+    let Some(word) = words.get(at) else { return false };
+    let begins = at.checked_sub(1).and_then(|at| words.get(at)).is_none_or(|before| before.text.ends_with([',', ';']));
+    let plain = word.text.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')'));
+    let digits = plain.chars().filter(char::is_ascii_digit).count();
+    let shaped = digits >= 2 || (digits == 1 && plain.contains('.'));
+    begins
+        && shaped
+        && LENGTH.contains(&plain.chars().count())
+        && !plain.contains(|c: char| c.is_lowercase())
+        && word.text.split([',', ';', '/']).all(|piece| codes::icd10(piece).is_none())
 }
 
 /// Adds every ICD-10-CM code among the words, each with the words that go with it.

@@ -4,6 +4,7 @@ use super::{
     super::{
         candidates::{Candidates, Field, Rank, sureness},
         labels::{Label, Subject},
+        layout::Sheet,
         lists, regions,
     },
     Context,
@@ -44,7 +45,7 @@ fn mark(text: &str) -> Mark {
         "[x]" | "(x)" | "[x" | "x]" | "\u{2612}" | "\u{2611}" | "\u{2713}" | "[xj" | "[*]" | "ixi" | "\u{2714}" | "[v]" => {
             Mark::Ticked
         }
-        "\u{2610}" | "[" | "]" | "[]" | "[ ]" | "()" => Mark::Empty,
+        "\u{2610}" | "[" | "]" | "[]" | "[ ]" | "()" | "( )" | "(" | ")" => Mark::Empty,
         "\u{25a3}" | "lj" | "l]" | "o" => Mark::Unclear,
         "x" => Mark::Letter,
         _ => Mark::Nothing,
@@ -54,8 +55,7 @@ fn mark(text: &str) -> Mark {
 /// Which of the options, each at its first and behind its last word, is ticked.
 pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
     let first_box = words.iter().position(regions::is_box);
-    // Boxes stand before their words, or behind them where a word comes first.
-    let behind = first_box.is_some_and(|at| options.first().is_some_and(|(option, _)| *option < at));
+    let (behind, plain) = stand_behind(words, options);
     let marks: Vec<Mark> = options
         .iter()
         .map(|(from, to)| {
@@ -69,7 +69,9 @@ pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
     let only = |wanted: Mark| places(wanted).next().filter(|_| places(wanted).count() == 1);
     let empty = places(Mark::Empty).count();
     let boxes = words.iter().any(is_boxlike);
+    let marked = words.iter().any(regions::is_box_or_brackets);
     match (only(Mark::Ticked), only(Mark::Letter), only(Mark::Nothing)) {
+        (Some(at), _, _) if !plain => Ticked::Likely(at),
         (Some(at), _, _) if places(Mark::Unclear).count() > 0 && first_box.is_some() => Ticked::Likely(at),
         // Printed brackets say enough by themselves; drawn ones must all have been found.
         (Some(at), _, _) if empty + 1 == options.len() || first_box.is_none() => Ticked::Sure(at),
@@ -82,14 +84,41 @@ pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
             }
         }
         (None, None, Some(0)) if options.len() == 1 && !boxes => Ticked::Sure(0),
-        (None, None, Some(at)) if first_box.is_some() && options.len() > 1 && empty + 1 == options.len() => Ticked::Likely(at),
+        (None, None, Some(at)) if marked && options.len() > 1 && empty + 1 == options.len() => Ticked::Likely(at),
         _ => Ticked::Unclear,
     }
 }
 
+/// Whether the marks stand behind their words rather than before them, and whether that is plain: where a mark was lost, a row of them fits both
+/// ways, and only the distances are left to tell.
+fn stand_behind(words: &[Word], options: &[(usize, usize)]) -> (bool, bool) {
+    let marked = |at: Option<usize>| {
+        at.and_then(|at| words.get(at)).filter(|word| !matches!(mark(&word.text), Mark::Nothing | Mark::Letter))
+    };
+    let before: Vec<(&Word, usize)> =
+        options.iter().filter_map(|(from, _)| Some((marked(from.checked_sub(1))?, *from))).collect();
+    let behind: Vec<(&Word, usize)> = options.iter().filter_map(|(_, to)| Some((marked(Some(*to))?, to - 1))).collect();
+    if before.len() != behind.len() || before.is_empty() {
+        return (behind.len() > before.len(), true);
+    }
+    let gap = |(mark, option): &(&Word, usize)| {
+        words.get(*option).map_or(0, |option| {
+            option.bounds[0].saturating_sub(mark.bounds[2]).max(mark.bounds[0].saturating_sub(option.bounds[2]))
+        })
+    };
+    (behind.iter().map(gap).sum::<u32>() < before.iter().map(gap).sum::<u32>(), false)
+}
+
 /// The ticked one of several printed words, or the only one: its value, its place, and whether that is sure. `Err` when it cannot be told.
 fn chosen<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Result<(T, usize, bool), ()>> {
-    let options: Vec<(usize, T)> = words.iter().enumerate().filter_map(|(at, word)| Some((at, read(&word.text)?))).collect();
+    let named = |word: &Word| read(&word.text).filter(|_| !regions::is_box_or_brackets(word));
+    // A cross in brackets marks a word; where there is another one to choose, a lone X does so too.
+    let is_word = |word: &Word| named(word).is_some() && mark(&word.text) != Mark::Letter;
+    let several = words.iter().any(is_word);
+    let options: Vec<(usize, T)> = (words.iter().enumerate())
+        .filter(|(_, word)| !several || is_word(word))
+        .filter_map(|(at, word)| Some((at, named(word)?)))
+        .collect();
     let (first, value) = options.first().copied()?;
     let places: Vec<(usize, usize)> = options.iter().map(|(at, _)| (*at, at + 1)).collect();
     let at = |place: usize| options.get(place).map(|(at, value)| (*value, *at));
@@ -120,15 +149,15 @@ fn is_one_of_several<T: PartialEq>(
     }
     let Some(own) = word.first() else { return false };
     let row = context.sheet.segments.iter().find(|segment| segment.words.contains(own)).map(|segment| segment.row);
-    let value = read(&own.text);
+    let Some(value) = read(&own.text) else { return false };
     let others = row.into_iter().flat_map(|row| context.sheet.row(row)).flat_map(|(_, segment)| &segment.words);
-    others.filter_map(|other| read(&other.text)).any(|other| Some(other) != value)
+    others.filter_map(|other| read(&other.text)).any(|other| other != value)
 }
 
-/// The row of drawn boxes behind a label, where there is one.
+/// The row of boxes behind a label, drawn or printed, where there is one.
 pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
     let words = regions::options(context.sheet, context.marks, label);
-    words.iter().any(regions::is_box).then_some(words)
+    words.iter().any(regions::is_box_or_brackets).then_some(words)
 }
 
 pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) {
@@ -143,6 +172,9 @@ pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) 
             let word = words.get(at..=at).unwrap_or_default();
             let printed = word.first().map_or("", |word| word.text.as_str());
             // A whole word that is on the list was read right; of a single letter the recognizer's confidence decides.
+            // Of "M" alone it cannot be told whether it is an option or an initial.
+            let whole = |text: &str| lists::sex(text).filter(|_| text.len() > 2);
+            let sure = sure && !is_one_of_several(context, &words, word, whole);
             let trust = if printed.len() > 2 { 1.0 / sureness(word).max(0.5) * 0.98 } else { 1.0 };
             let trust = if sure { trust } else { LIKELY_TRUST };
             let value = match sex {
@@ -175,25 +207,57 @@ pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candida
     let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::priority)?, words)));
     let read =
         boxed.or_else(|| regions.into_iter().find_map(|region| Some((chosen(&region.words, lists::priority)?, region.words))));
-    match read {
-        Some((Ok((priority, at, sure)), words)) => {
-            let word = words.get(at..=at).unwrap_or_default();
-            let sure = sure && !is_one_of_several(context, &words, word, lists::priority);
-            let negated =
-                at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
-            let trust = if negated {
-                0.3
-            } else if sure {
-                0.985 / sureness(word).max(0.6)
-            } else {
-                LIKELY_TRUST
-            };
-            found.add(Field::Priority, priority_word(priority).to_owned(), word, context.page(), Rank::OwnLabel, trust);
+    let Some((choice, words)) = read else { return };
+    let word = choice.ok().and_then(|(_, at, _)| words.get(at..=at)).unwrap_or_default();
+    let several = is_one_of_several(context, &words, word, lists::priority);
+    let choice = choice.map(|(priority, at, sure)| (priority, at, sure && !several));
+    add_priority(choice, &words, context.page(), Rank::OwnLabel, found);
+}
+
+fn add_priority(choice: Result<(Priority, usize, bool), ()>, words: &[Word], page: u32, rank: Rank, found: &mut Candidates) {
+    let Ok((priority, at, sure)) = choice else {
+        let candidate = found.add(Field::Priority, "unknown".to_owned(), words, page, rank, 0.3);
+        candidate.failed = Some(("tick-unclear", "it cannot be told which priority is ticked: check it on the page"));
+        return;
+    };
+    let word = words.get(at..=at).unwrap_or_default();
+    let negated = at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
+    let trust = if negated {
+        0.3
+    } else if sure {
+        0.985 / sureness(word).max(0.6)
+    } else {
+        LIKELY_TRUST
+    };
+    found.add(Field::Priority, priority_word(priority).to_owned(), word, page, rank, trust);
+}
+
+/// A choice of priorities under no label that is known ("Please see:"): boxes before words that say what they are.
+pub(in crate::normalize::fax) fn unlabelled_priority(sheet: &Sheet, found: &mut Candidates) {
+    /// Rows from the first option to the last: beside or under each other.
+    const ROWS_MAX: usize = 5;
+    if found.all.iter().any(|known| known.field == Field::Priority && known.rank == Rank::OwnLabel && known.page == sheet.page) {
+        return;
+    }
+    let option = |words: &[&Word], at: usize| {
+        let boxed = at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| regions::is_box_or_brackets(before));
+        words.get(at).and_then(|word| lists::priority(&word.text)).filter(|_| boxed)
+    };
+    let mut rows: Vec<(usize, Vec<Word>, Vec<Priority>)> = Vec::new();
+    for row in 0..=sheet.segments.last().map_or(0, |last| last.row) {
+        let words: Vec<&Word> = sheet.row(row).flat_map(|(_, segment)| &segment.words).collect();
+        let options: Vec<Priority> = (0..words.len()).filter_map(|at| option(&words, at)).collect();
+        if !options.is_empty() {
+            rows.push((row, words.into_iter().cloned().collect(), options));
         }
-        Some((Err(()), words)) => {
-            let candidate = found.add(Field::Priority, "unknown".to_owned(), &words, context.page(), Rank::OwnLabel, 0.3);
-            candidate.failed = Some(("tick-unclear", "it cannot be told which priority is ticked: check it on the page"));
-        }
-        None => {}
+    }
+    let (Some((first, _, _)), Some((last, _, _))) = (rows.first(), rows.last()) else { return };
+    let several = rows.iter().flat_map(|(_, _, options)| options).any(|option| rows[0].2.first() != Some(option));
+    if !several || last - first > ROWS_MAX {
+        return;
+    }
+    let words: Vec<Word> = rows.into_iter().flat_map(|(_, words, _)| words).collect();
+    if let Some(choice) = chosen(&words, lists::priority) {
+        add_priority(choice, &words, sheet.page, Rank::Label, found);
     }
 }

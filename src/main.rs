@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use loopline::{
-    commands::{check, deliveries, messages, print, reader_worker, referrals, run, send, test, try_file},
+    commands::{check, deliveries, form, messages, print, reader_worker, referrals, run, send, test, try_file},
     config::{Settings, SettingsArgs},
 };
 
@@ -40,6 +40,9 @@ enum Command {
     Try(try_file::TryArgs),
     /// Read each channel's samples and compare what they become with what is expected; exit 1 on any difference.
     Test(test::TestArgs),
+    /// Draft what the form of a known sender looks like.
+    #[command(subcommand)]
+    Form(form::FormCommand),
     /// Send HL7 messages over MLLP, once each or as a load.
     Send(send::SendArgs),
     /// List, show and settle referrals.
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         command @ (Command::Run
         | Command::Try(_)
         | Command::Test(_)
+        | Command::Form(_)
         | Command::Send(_)
         | Command::Referrals(_)
         | Command::Messages(_)
@@ -100,6 +104,7 @@ fn in_runtime(settings: &SettingsArgs, command: Command) -> ExitCode {
             Command::Run => run::run(&settings.sources()).await,
             Command::Try(args) => try_file::run(args, &settings.sources()).await,
             Command::Test(args) => test::run(args, &settings.sources()).await,
+            Command::Form(command) => form::run(command, &settings.sources()).await,
             Command::Send(args) => send::run(args).await,
             Command::Referrals(command) => with_data(settings, async |data| referrals::run(command, data).await).await,
             Command::Messages(command) => with_data(settings, async |data| messages::run(command, data).await).await,

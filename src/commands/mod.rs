@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod deliveries;
+pub mod form;
 pub mod messages;
 mod pages;
 pub mod print;

@@ -15,6 +15,11 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], empty: &str) {
         say(empty);
         return;
     }
+    write(aligned(head, rows).as_bytes());
+}
+
+/// A table as text, each line ended.
+pub(super) fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell, false)).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|title| title.chars().count()).collect();
     for row in &rows {
@@ -22,10 +27,8 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], empty: &str) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    line(&head.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>(), &widths);
-    for row in &rows {
-        line(row, &widths);
-    }
+    let head: Vec<String> = head.iter().map(|title| (*title).to_owned()).collect();
+    std::iter::once(&head).chain(&rows).map(|row| line(row, &widths)).collect()
 }
 
 /// A text for a terminal: what a sender wrote must not clear the screen, or make itself look like something else. What would is written
@@ -49,18 +52,24 @@ fn shown(text: &str, with_lines: bool) -> String {
     shown
 }
 
-fn line(cells: &[String], widths: &[usize]) {
+fn line(cells: &[String], widths: &[usize]) -> String {
     let mut text = String::new();
     for (cell, width) in cells.iter().zip(widths) {
         text.push_str(cell);
         text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
     }
-    say(text.trim_end());
+    format!("{}\n", text.trim_end())
 }
 
 /// Prints one line. A reader that went away (`| head`) ends the program without a complaint, as other programs do.
 pub(super) fn say(text: &str) {
     write(format!("{}\n", shown(text, true)).as_bytes());
+}
+
+/// Prints to standard error what goes beside a result.
+pub(super) fn aside(text: &str) {
+    // A terminal that is gone is no reason to fail.
+    io::stderr().write_all(shown(text, true).as_bytes()).ok();
 }
 
 /// Writes bytes as they are, likewise.

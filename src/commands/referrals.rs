@@ -239,10 +239,14 @@ fn show(found: &Value) {
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
 }
 
-/// Where a value was read: the location in a message, or the page.
+/// Where a value was read: the location in a message, or the page, and the known form that it stands on.
 fn place(evidence: &Value) -> String {
     let (location, page) = (print::text(evidence, "/location"), print::text(evidence, "/page"));
-    if location.is_empty() && !page.is_empty() { format!("page {page}") } else { location }
+    match print::text(evidence, "/form") {
+        _ if page.is_empty() || !location.is_empty() => location,
+        form if form.is_empty() => format!("page {page}"),
+        form => format!("page {page}, form {form}"),
+    }
 }
 
 /// What a person does about it, by what holds it and where it stands.

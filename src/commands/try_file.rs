@@ -114,7 +114,8 @@ impl Rules {
         }
     }
 
-    fn load(channel: Option<String>, sources: &SettingsSources) -> anyhow::Result<Self> {
+    /// By the rules of the channel named, or the documented defaults.
+    pub(super) fn load(channel: Option<String>, sources: &SettingsSources) -> anyhow::Result<Self> {
         let Some(name) = channel.map(ChannelName::new) else {
             return Ok(Self { config: Config::defaults(), channel: None });
         };
@@ -133,7 +134,7 @@ impl Rules {
         }
     }
 
-    fn fax_rules(&self) -> FaxRules {
+    pub(super) fn fax_rules(&self) -> FaxRules {
         let usual = Documents::default();
         let documents = self.channel.as_ref().map_or(&usual, |channel| &channel.documents);
         interpret::fax_rules(&self.config, documents, Timestamp::now(), None)

@@ -12,6 +12,7 @@ use super::{
     checks::{self, Site},
     document::Document,
     effective::{EffectiveEntry, entries_of},
+    forms::{self, FormFile},
     keys::{CHANNEL, DIRECTORY, INBOUND_CHANNEL, LABELS, Shape},
     labels,
     mistake::{Mistake, Place},
@@ -20,7 +21,12 @@ use super::{
     resolve, settings, tls,
     walk::{Walker, nearest, plain},
 };
-use crate::{ids::ChannelName, inbound::InboundConfig, normalize::fax::Labels, outbound::OutboundConfig};
+use crate::{
+    ids::ChannelName,
+    inbound::InboundConfig,
+    normalize::fax::{Labels, Templates},
+    outbound::OutboundConfig,
+};
 
 /// Files of `site/` that are known.
 const SITE_FILES: [&str; 2] = ["directory", "labels"];
@@ -33,6 +39,7 @@ pub(super) struct Loaded {
     pub(super) outbound: BTreeMap<ChannelName, OutboundConfig>,
     pub(super) directory: Directory,
     pub(super) labels: Arc<Labels>,
+    pub(super) forms: Arc<Templates>,
     pub(super) entries: Vec<EffectiveEntry>,
     pub(super) warnings: Vec<Mistake>,
 }
@@ -51,6 +58,8 @@ pub(super) struct Files {
     pub(super) labels: Option<Document>,
     /// The shared profiles of `site/profiles/`.
     pub(super) profiles: Vec<ProfileFile>,
+    /// The forms of known senders, `site/forms/`.
+    pub(super) forms: Vec<FormFile>,
     /// Whether a directory file is there at all, readable or not.
     pub(super) directory_is_there: bool,
 }
@@ -92,6 +101,7 @@ pub(super) fn load(settings: &settings::Loaded, mistakes: &mut Vec<Mistake>) -> 
         labels::check(table, mistakes);
     }
     profiles::check(&files, settings.site, mistakes);
+    forms::check(&files, settings.site, mistakes);
     resolve::check(&files, folder, &settings.settings.data, mistakes);
     if !mistakes.is_empty() {
         return None;
@@ -151,7 +161,9 @@ fn read(folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Files> {
     let labels = if path.exists() { parse(&path, mistakes) } else { None };
     let profiles = toml_files(&site.join("profiles")).unwrap_or_default();
     let profiles = profiles.into_iter().map(|(name, path)| ProfileFile { name, document: parse(&path, mistakes) }).collect();
-    Some(Files { channels, directory, labels, profiles, directory_is_there })
+    let forms = toml_files(&site.join("forms")).unwrap_or_default();
+    let forms = forms.into_iter().map(|(name, path)| FormFile { name, document: parse(&path, mistakes), path }).collect();
+    Some(Files { channels, directory, labels, profiles, forms, directory_is_there })
 }
 
 fn parse(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Document> {
@@ -173,7 +185,8 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
-fn is_channel_name(name: &str) -> bool {
+/// Whether a text can be the name of a channel, or of a form.
+pub(crate) fn is_channel_name(name: &str) -> bool {
     name.chars().count() <= NAME_CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -187,6 +200,7 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         outbound: BTreeMap::new(),
         directory: Directory::default(),
         labels: Labels::shipped(),
+        forms: Arc::default(),
         entries: Vec::new(),
         warnings: Vec::new(),
     };
@@ -225,6 +239,9 @@ fn typed(files: &Files, settings: &settings::Loaded, mistakes: &mut Vec<Mistake>
         loaded.labels = Arc::new(Labels::with(deserialize(document, &shape, data, mistakes)?));
         loaded.entries.extend(entries_of(document, &shape, "labels", data));
     }
+    let (templates, entries) = forms::load(files, data, mistakes)?;
+    loaded.forms = Arc::new(templates);
+    loaded.entries.extend(entries);
     Some(loaded)
 }
 
@@ -236,7 +253,12 @@ fn complete(entry: &mut DirectoryEntry, site: Site) {
 }
 
 /// What the walk found right, serde takes too, unless `keys.rs` and the types have drifted apart.
-fn deserialize<T: DeserializeOwned>(document: &Document, shape: &Shape, data: &Path, mistakes: &mut Vec<Mistake>) -> Option<T> {
+pub(super) fn deserialize<T: DeserializeOwned>(
+    document: &Document,
+    shape: &Shape,
+    data: &Path,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<T> {
     T::deserialize(plain(Some(shape), &document.root, data))
         .map_err(|error| {
             mistakes.push(Mistake::new(

@@ -263,6 +263,22 @@ const LABEL: &[Key] = &[
 ];
 const SECTION: &[Key] = &[required("subject", Shape::OneOf(fax::SUBJECTS)), required("variants", VARIANTS)];
 
+/// A file of `channels/site/forms/`.
+pub(super) const FORM: &[Key] = &[
+    default("anchors_min", Shape::Integer(fax::ANCHORS_FOUND_MIN as i64, fax::ANCHORS_MAX as i64), "4"),
+    required("anchor", Shape::List(&Shape::Table(ANCHOR))),
+    default("field", Shape::List(&Shape::Table(FORM_FIELD)), "[]"),
+];
+
+const BOX_MM: Shape = Shape::List(&Shape::Number(0.0, fax::PAGE_MM_MAX));
+const ANCHOR: &[Key] = &[required("words", Shape::Checked(checks::label)), required("box_mm", BOX_MM)];
+const FORM_FIELD: &[Key] = &[
+    required("path", Shape::OneOf(fax::FORM_PATHS)),
+    optional("box_mm", BOX_MM),
+    optional("options", Shape::List(&Shape::Table(FORM_OPTION))),
+];
+const FORM_OPTION: &[Key] = &[required("value", Shape::Checked(checks::one_line)), required("box_mm", BOX_MM)];
+
 /// `channels/site/directory.toml`: a map of these.
 pub(super) const DIRECTORY: Shape = Shape::Map(&Shape::Table(DIRECTORY_ENTRY));
 

@@ -21,6 +21,7 @@ mod checks;
 mod document;
 mod doors;
 mod effective;
+mod forms;
 mod keys;
 mod labels;
 mod mapping;
@@ -35,6 +36,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use channels::is_channel_name;
+
 pub use args::{SettingsArgs, SettingsSources};
 pub use effective::{Effective, EffectiveEntry};
 pub use mistake::{ConfigErrors, Mistake, Place};
@@ -43,7 +46,7 @@ pub use model::{
     PositiveAnswer, Route, RouteBy, RouteTarget, Settings,
 };
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::normalize::fax::Labels;
 
@@ -75,11 +78,11 @@ impl Config {
         let (loaded, mut mistakes) = settings::load(sources);
         let channels = channels::load(&loaded, &mut mistakes);
         ConfigErrors::none_of(mistakes)?;
-        let channels::Loaded { inbound, outbound, directory, labels, entries: channel_entries, warnings } =
+        let channels::Loaded { inbound, outbound, directory, labels, forms, entries: channel_entries, warnings } =
             channels.expect("channels are there when there was no mistake");
         let mut entries = loaded.entries;
         entries.extend(channel_entries);
-        Ok((Self { settings: loaded.settings, inbound, outbound, directory, labels }, Effective { entries, warnings }))
+        Ok((Self { settings: loaded.settings, inbound, outbound, directory, labels, forms }, Effective { entries, warnings }))
     }
 
     /// The documented defaults without any channel, for what needs no channels folder.
@@ -93,6 +96,7 @@ impl Config {
             outbound: BTreeMap::new(),
             directory: Directory::default(),
             labels: Labels::shipped(),
+            forms: Arc::default(),
         }
     }
 }

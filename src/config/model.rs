@@ -10,7 +10,11 @@ use serde::Deserialize;
 use crate::{
     ids::ChannelName,
     inbound::InboundConfig,
-    normalize::{DateOrder, fax::Labels, hl7::Profiles},
+    normalize::{
+        DateOrder,
+        fax::{Labels, Templates},
+        hl7::Profiles,
+    },
     outbound::OutboundConfig,
 };
 
@@ -27,6 +31,8 @@ pub struct Config {
     pub directory: Directory,
     /// What forms call things: the shipped table with the site's own before it.
     pub labels: Arc<Labels>,
+    /// What forms of known senders look like.
+    pub forms: Arc<Templates>,
 }
 
 /// The engine's settings: defaults, then `loopline.toml`, then `LOOPLINE_…`, then flags; the later wins.

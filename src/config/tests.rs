@@ -298,6 +298,58 @@ fn what_a_sites_forms_call_things_is_checked_whole() {
     assert!(format!("{:?}", site.load().unwrap().labels).len() > shipped);
 }
 
+const FORM: &str = "\
+[[anchor]]\nwords = \"Patient Name\"\nbox_mm = [20, 40, 45, 44]
+[[anchor]]\nwords = \"Member ID\"\nbox_mm = [20, 60, 45, 64]
+[[anchor]]\nwords = \"Referring Provider\"\nbox_mm = [20, 90, 45.5, 94]
+[[anchor]]\nwords = \"Reason for Referral\"\nbox_mm = [20, 150, 45, 154]
+[[field]]\npath = \"patient.birth_date\"\nbox_mm = [60, 39.5, 100, 45]
+[[field]]\npath = \"priority\"
+options = [{ value = \"urgent\", box_mm = [1, 1, 5, 5] }, { value = \"routine\", box_mm = [10, 1, 15, 5] }]
+";
+
+#[test]
+fn a_form_of_a_known_sender_is_checked_whole() {
+    let site = whole_site();
+    site.write("channels/site/forms/cedar-intake.toml", FORM);
+    let config = site.load().unwrap();
+    assert_eq!(config.forms.count(), 1);
+    site.write("channels/site/forms/cedar-form.toml", include_str!("../../channels/site/forms/cedar-form.toml.example"));
+    let (config, effective) = Config::load_with_origins(&site.sources()).unwrap();
+    assert_eq!(config.forms.count(), 2, "the shipped example is right");
+    assert!(effective.to_toml().contains("anchors_min = 4"), "{}", effective.to_toml());
+
+    let lines =
+        |from: usize, count: usize| FORM.lines().skip(from).take(count).map(|line| format!("{line}\n")).collect::<String>();
+    site.write("channels/site/forms/cedar-intake.toml", &lines(0, 9));
+    site.write("channels/site/forms/Corner.toml", &FORM.replace(" 150", " 44").replace(" 154", " 48").replace(" 9", " 5"));
+    let broken = FORM
+        .replace("[20, 40, 45, 44]", "[45, 40, 20, 44]")
+        .replace("[20, 60, 45, 64]", "[20, 60, 45]")
+        .replace("[20, 90, 45.5, 94]", "[20, 90, 4500, 94]")
+        .replace("patient.birth_date", "patient.birthdate")
+        .replace("\"urgent\"", "\"asap\"");
+    let more = "[[field]]\npath = \"referring.npi\"\nkind = \"npi\"\n[[field]]\npath = \"referring.npi\"\noptions = []\n";
+    site.write("channels/site/forms/broken.toml", &format!("anchors_min = 3\nanchor_min = 5\n{broken}{more}"));
+    site.write("channels/site/forms/no-toml.toml", "[[anchor]\n");
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["cedar-intake.toml:1:1: anchor: has 3 entries, and 4 must be found"]);
+    assert_one(&mistakes, &["Corner.toml: the file's name is no name of a form"]);
+    assert_one(&mistakes, &["Corner.toml:1:1: anchor: all lie in one corner of the page"]);
+    assert_one(&mistakes, &["broken.toml:1:15: anchors_min: is out of range", "from 4 to 40"]);
+    assert_one(&mistakes, &["broken.toml:2:1: anchor_min: is not a known key", "anchors_min"]);
+    assert_one(&mistakes, &["broken.toml:5:10: anchor.0.box_mm: is no box on the page", "[left, top, right, bottom]"]);
+    assert_one(&mistakes, &["broken.toml:8:10: anchor.1.box_mm: is no box on the page"]);
+    assert_one(&mistakes, &["broken.toml:11:19: anchor.2.box_mm.2: is out of range"]);
+    assert_one(&mistakes, &["broken.toml:16:8: field.0.path", "did you mean \"patient.birth_date\"?"]);
+    assert_one(&mistakes, &["field.1.options.0.value: \"asap\" is nothing that priority can be", "\"urgent\""]);
+    assert_one(&mistakes, &["field.2.kind: is not a known key"]);
+    assert_one(&mistakes, &["field.2: needs either box_mm or options"]);
+    assert_one(&mistakes, &["field.3: referring.npi stands on the form already"]);
+    assert_one(&mistakes, &["field.3.options: referring.npi is not chosen by boxes"]);
+    assert_one(&mistakes, &["no-toml.toml:1:"]);
+}
+
 const MLLP_OUT: &str = "[outbound.mllp]\nhost = \"127.0.0.1\"\nport = 6661\n";
 
 #[test]

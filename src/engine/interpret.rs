@@ -179,6 +179,7 @@ pub(crate) fn fax_rules(config: &Config, documents: &Documents, received_at: Tim
         review_below: documents.review_below,
         own_names: documents.own_names.clone(),
         labels: Arc::clone(&config.labels),
+        forms: Arc::clone(&config.forms),
         key: key.cloned(),
         ..FaxRules::on(today(settings, received_at))
     }

@@ -53,6 +53,9 @@ pub struct Evidence {
     /// The path of the channel's mapping that gave it, `RF1-10.2`; `value` or `absent`, where configuration gave it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The form of a known sender that it stands on, and the region: `cedar-intake: patient.birth_date`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
     /// Other readings that were possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<String>,

@@ -10,6 +10,7 @@ mod cover;
 mod crash;
 mod documents;
 mod fax;
+mod forms;
 mod harness;
 mod hl7;
 mod interop;

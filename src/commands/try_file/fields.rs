@@ -32,12 +32,17 @@ fn rows(record: &Value) -> Vec<Vec<String>> {
         let found = record.get("evidence").and_then(|evidence| evidence.get(path)).and_then(|evidence| evidence.get(part));
         found.and_then(Value::as_str).map(str::to_owned)
     };
+    // What a page looks like from afar is for programs.
+    leaves.retain(|path, _| !path.ends_with(".look"));
     let rows = leaves.into_iter().map(|(path, value)| {
-        let from = evidence(&path, "location").map(|location| as_path(&location)).unwrap_or_default();
-        let by = match evidence(&path, "path") {
-            Some(mapped) => format!("[map] {mapped}"),
-            None if from.is_empty() => String::new(),
-            None => "built in".to_owned(),
+        let page = record.pointer(&format!("/evidence/{path}/page")).and_then(Value::as_u64);
+        let from = evidence(&path, "location").map(|location| as_path(&location));
+        let from = from.or_else(|| page.map(|page| format!("page {page}"))).unwrap_or_default();
+        let by = match (evidence(&path, "path"), evidence(&path, "form")) {
+            (Some(mapped), _) => format!("[map] {mapped}"),
+            (None, Some(region)) => format!("the form {region}"),
+            (None, None) if from.is_empty() => String::new(),
+            (None, None) => "built in".to_owned(),
         };
         let value = value.as_str().map_or_else(|| value.to_string(), |text| text.replace('\n', " / "));
         vec![path, value, from, by]
@@ -76,9 +81,15 @@ mod tests {
     fn each_field_has_its_value_its_place_and_what_read_it() {
         let record = serde_json::json!({
             "priority": "urgent", "request": {"reason": "two\nlines", "report_expected": true}, "review": ["priority"],
-            "evidence": {"priority": {"location": "RF1^1^2"}, "request.reason": {"location": "NTE^1^3", "path": "NTE-3"}},
+            "authored_at": "2026-11-20", "kind": "provider", "attachments": [{"look": "00"}],
+            "evidence": {
+                "priority": {"location": "RF1^1^2"}, "request.reason": {"location": "NTE^1^3", "path": "NTE-3"}, "kind": {"page": 1},
+                "authored_at": {"page": 2, "form": "cedar-form: authored_at"},
+            },
         });
         let expected = [
+            ["authored_at", "2026-11-20", "page 2", "the form cedar-form: authored_at"],
+            ["kind", "provider", "page 1", "built in"],
             ["priority", "urgent", "RF1-2", "built in"],
             ["request.reason", "two / lines", "NTE-3", "[map] NTE-3"],
             ["request.report_expected", "true", "", ""],

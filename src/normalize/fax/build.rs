@@ -49,6 +49,7 @@ impl Builder<'_> {
                 bounds: Some(candidate.bounds),
                 location: None,
                 path: None,
+                form: candidate.form.as_ref().map(|form| form.region.clone()),
                 rivals: rivals.clone(),
             },
         );

@@ -56,6 +56,15 @@ pub(super) enum Rank {
     OwnLabel,
 }
 
+/// What a form of a known sender says of a reading.
+#[derive(Clone)]
+pub(super) struct InForm {
+    /// The form and its region: `cedar-intake: patient.birth_date`.
+    pub(super) region: String,
+    /// Whether what else the page says of the place is the same.
+    pub(super) agreed: bool,
+}
+
 /// One reading of one field.
 #[derive(Clone)]
 pub(super) struct Candidate {
@@ -73,6 +82,8 @@ pub(super) struct Candidate {
     pub(super) rank: Rank,
     /// Values with the same number were read from one mention: the parts of one name.
     pub(super) mention: usize,
+    /// The form of a known sender in whose region it stands.
+    pub(super) form: Option<InForm>,
     /// A check that it failed: code and message.
     pub(super) failed: Option<(&'static str, &'static str)>,
 }
@@ -149,6 +160,7 @@ impl Candidates {
             confidence: (sureness(words) * trust).clamp(0.0, 1.0),
             rank,
             mention: 0,
+            form: None,
             failed: None,
         });
         self.all.last_mut().expect("one was just added")

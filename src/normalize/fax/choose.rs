@@ -14,7 +14,7 @@ pub(super) struct Choice<'a> {
 const CONTESTED_MAX: f32 = 0.8;
 
 /// How alike two values must be to be one reading that OCR got differently.
-fn same(a: &Candidate, b: &Candidate) -> bool {
+pub(super) fn same(a: &Candidate, b: &Candidate) -> bool {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     plain(&a.value) == plain(&b.value)
 }
@@ -22,7 +22,8 @@ fn same(a: &Candidate, b: &Candidate) -> bool {
 /// The best reading among the candidates that a test admits.
 ///
 /// The highest rank that holds a usable reading decides; within it the surest. Equal readings elsewhere, of any rank, confirm it; another
-/// reading of the same rank, or of a higher one, is a rival and lowers it under any threshold unless it is far less sure.
+/// reading of the same rank, or of a higher one, is a rival and lowers it under any threshold unless it is far less sure. What a known form
+/// alone says never overrules a label unseen: any label is its rival.
 pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool) -> Option<Choice<'a>> {
     const USABLE_MIN: f32 = 0.35;
     let admitted: Vec<&Candidate> = all.iter().filter(|candidate| admit(candidate) && !candidate.value.is_empty()).collect();
@@ -36,7 +37,9 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
         admitted.iter().copied().filter(|candidate| candidate.rank == rank).min_by(|a, b| support(a).total_cmp(&support(b)))?;
     let mut confidence = if candidate.failed.is_some() { candidate.confidence } else { (1.0 - support(candidate)).min(0.995) };
     let mut rivals: Vec<String> = Vec::new();
-    for other in admitted.iter().filter(|other| other.rank >= rank && !same(other, candidate)) {
+    let by_form_alone = candidate.form.as_ref().is_some_and(|form| !form.agreed);
+    let contests = |other: &Candidate| other.rank >= rank || (by_form_alone && other.rank >= Rank::Label);
+    for other in admitted.iter().filter(|other| contests(other) && !same(other, candidate)) {
         if !rivals.contains(&other.value) {
             rivals.push(other.value.clone());
         }
@@ -48,7 +51,8 @@ pub(super) fn best<'a>(all: &'a [Candidate], admit: impl Fn(&Candidate) -> bool)
         confidence = confidence.min(CONTESTED_MAX);
     }
     // What the page says in the right place and cannot be read may say something else.
-    if all.iter().any(|other| admit(other) && other.rank > rank && other.failed.is_some()) {
+    let unread = |other: &Candidate| other.rank > rank || (other.form.is_some() && other.value.is_empty());
+    if all.iter().any(|other| admit(other) && unread(other) && other.failed.is_some()) {
         confidence = confidence.min(CONTESTED_MAX);
     }
     Some(Choice { candidate, confidence, rivals })

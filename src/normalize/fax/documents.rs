@@ -10,6 +10,7 @@ use super::{
     places::Shape,
     read_page,
     split::{self, Division, Document, Facts, Person},
+    templates,
 };
 use crate::{
     normalize::{Kind, Outcome},
@@ -24,24 +25,32 @@ const ASKS_MIN: f32 = 0.9;
 
 /// A page laid out.
 pub(super) struct Leaf {
-    sheet: Sheet,
-    marks: Marks,
-    shape: Shape,
+    pub(super) sheet: Sheet,
+    pub(super) marks: Marks,
+    pub(super) shape: Shape,
+    /// The known forms that it is.
+    pub(super) forms: Vec<templates::Match>,
 }
 
 impl Leaf {
-    fn of(page: &PageReading, rules: &FaxRules) -> Self {
+    pub(super) fn of(page: &PageReading, rules: &FaxRules) -> Self {
         let sheet = Sheet::of(page);
         let marks = Marks::of(&sheet, &rules.labels);
         let shape = Shape::of(&sheet, &marks, rules);
-        Self { sheet, marks, shape }
+        let forms = templates::matches(&sheet, &rules.forms);
+        Self { sheet, marks, shape, forms }
     }
 }
 
-/// What a page is. One with ink on it and not a word that can be read is not blank: it may be anything, and anybody's.
+/// What a page is, and what says so. One with ink on it and not a word that can be read is not blank: it may be anything, and anybody's.
 fn kind(page: &PageReading, leaf: &Leaf) -> (PageKind, Vec<String>) {
-    let (kind, evidence) = kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape);
-    if kind == PageKind::Blank && page.look.is_some() { (PageKind::Continuation, Vec::new()) } else { (kind, evidence) }
+    let (kind, mut evidence) = kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape);
+    evidence.extend(leaf.forms.iter().map(templates::Match::told));
+    match kind {
+        PageKind::Blank if page.look.is_some() => (PageKind::Continuation, Vec::new()),
+        PageKind::Continuation if !leaf.forms.is_empty() => (PageKind::Referral, evidence),
+        kind => (kind, evidence),
+    }
 }
 
 /// The kinds of the pages, as far as their words tell.
@@ -85,7 +94,7 @@ fn facts(leaves: &[Leaf], kinds: &[(PageKind, Vec<String>)], rules: &FaxRules) -
     let facts = |(leaf, (kind, _)): (&Leaf, &(PageKind, Vec<String>))| {
         let mut found = Candidates::default();
         if several && *kind != PageKind::Cover && rules.documents.is_none() {
-            read_page(&leaf.sheet, &leaf.marks, &leaf.shape, rules, false, &mut found);
+            read_page(leaf, rules, false, &mut found);
         }
         let asks = choose::field(&found.all, Field::Specialty)
             .filter(|choice| choice.candidate.rank >= Rank::Place && choice.confidence >= ASKS_MIN)
@@ -180,9 +189,9 @@ fn several(
 /// Reads pages into candidates; the first that is no cover may have a letterhead.
 fn read_in_order<'a>(leaves: impl Iterator<Item = &'a Leaf>, rules: &FaxRules, found: &mut Candidates) {
     let mut first = true;
-    for Leaf { sheet, marks, shape } in leaves {
-        read_page(sheet, marks, shape, rules, first, found);
-        if !shape.cover {
+    for leaf in leaves {
+        read_page(leaf, rules, first, found);
+        if !leaf.shape.cover {
             first = false;
         }
     }

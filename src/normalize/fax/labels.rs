@@ -26,7 +26,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// How alike two folded texts are, 0 to 1; short texts must be equal.
-fn likeness(text: &str, variant: &str) -> f64 {
+pub(super) fn likeness(text: &str, variant: &str) -> f64 {
     if text == variant {
         return 1.0;
     }
@@ -37,7 +37,8 @@ fn likeness(text: &str, variant: &str) -> f64 {
     strsim::normalized_levenshtein(text, variant)
 }
 
-const LIKENESS_MIN: f64 = 0.82;
+/// How alike a text must be to what it is taken for.
+pub(super) const LIKENESS_MIN: f64 = 0.82;
 
 /// A label on a page.
 #[derive(Clone)]

@@ -75,6 +75,8 @@ impl Segment {
 pub(super) struct Sheet {
     pub(super) page: u32,
     pub(super) height: f32,
+    /// Pixels an inch.
+    pub(super) dpi: f32,
     /// In reading order: by row, then from the left.
     pub(super) segments: Vec<Segment>,
     /// Height of ordinary text.
@@ -101,7 +103,7 @@ impl Sheet {
             rows.into_iter().enumerate().flat_map(|(row, words)| split(words, row, text_height)).collect();
         let left = segments.iter().map(|segment| segment.area.left).fold(f32::MAX, f32::min);
         let right = segments.iter().map(|segment| segment.area.right).fold(0.0, f32::max);
-        Self { page: reading.number, height: reading.height as f32, segments, text_height, left, right, header }
+        Self { page: reading.number, height: reading.height as f32, dpi: reading.dpi, segments, text_height, left, right, header }
     }
 
     /// The segments of one row.

@@ -4,6 +4,7 @@
 //! Reading (words with boxes) ─ layout ─▶ rows and segments ─ labels ─▶ labels and headings
 //!     ─ subjects, regions ─▶ whose a label is, and where its value stands
 //!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
+//!     ─ templates ─▶ what stands in the regions of a known sender's form, which agrees with them, or is a candidate more
 //!     ─ elsewhere ─▶ names checked against the rest of the fax
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
@@ -11,7 +12,7 @@
 //! `documents` does so for each document of the fax: `kinds` says what kind each page is, `split` which pages are about one patient.
 //!
 //! What forms call things is in `labels.toml` and, before it, in the site's own table; what payers and specialties there are in `lists.toml`,
-//! what pages call themselves in `kinds.toml`.
+//! what pages call themselves in `kinds.toml`. Where on the forms of known senders what stands is in the site's `forms/`.
 //!
 //! # Design notes
 //! A wrong value that nobody is asked to look at is the worst that can happen, a value marked though it is right only costs a glance.
@@ -40,6 +41,7 @@ mod regions;
 mod returned;
 mod split;
 mod subjects;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -47,11 +49,13 @@ pub(crate) use documents::SPLIT_PROPOSED;
 pub use label_table::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS};
 pub use labels::fold as folded;
 pub(crate) use returned::OTHER_PAGES;
+pub use templates::{
+    ANCHORS_FOUND_MIN, ANCHORS_MAX, ANCHORS_SPREAD_MM_MIN, Draft, DraftedAnchor, DraftedField, FIELDS_MAX, FORM_PATHS, FORMS_MAX,
+    FormFile, OtherPrint, PAGE_MM_MAX, Templates, box_mm, form_options,
+};
 
 use candidates::Candidates;
-use labels::Marks;
-use layout::Sheet;
-use places::Shape;
+use documents::Leaf;
 
 use std::sync::Arc;
 
@@ -77,6 +81,8 @@ pub struct FaxRules {
     pub review_below: f32,
     /// What forms call things.
     pub labels: Arc<Labels>,
+    /// What forms of known senders look like.
+    pub forms: Arc<Templates>,
     /// Names of the practice that runs the engine: a letterhead with one of them is the recipient's, never the referrer's.
     pub own_names: Vec<String>,
     /// How a person said that the pages belong together, by page numbers; absent: as the pages themselves say.
@@ -104,6 +110,7 @@ impl Default for FaxRules {
             region: "US".to_owned(),
             review_below: 0.95,
             labels: Labels::shipped(),
+            forms: Arc::default(),
             own_names: Vec::new(),
             documents: None,
             takes_replies: true,
@@ -137,11 +144,12 @@ fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {
     outcome
 }
 
-fn read_page(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, first: bool, found: &mut Candidates) {
+/// Reads a page that is laid out. `first`: it is the first of its document that is no cover, and may have a letterhead.
+fn read_page(Leaf { sheet, marks, shape, forms }: &Leaf, rules: &FaxRules, first: bool, found: &mut Candidates) {
     let setters = subjects::setters(sheet, marks, &shape.subjects());
     for label in &marks.labels {
         let subject = subjects::subject(sheet, &setters, label);
-        let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter };
+        let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter, given: None };
         let before = found.all.len();
         forms::read(&context, label, found);
         if label.faint {
@@ -149,4 +157,5 @@ fn read_page(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, firs
         }
     }
     places::read(sheet, marks, shape, rules, first, found);
+    forms.iter().for_each(|form| templates::read(sheet, marks, form, rules, found));
 }

@@ -14,7 +14,7 @@ mod ticks;
 pub(super) use listed::listed_confidence;
 pub(super) use people::{Who, add_name};
 pub(super) use request::{add_codes, prose};
-pub(super) use ticks::{priority_word, unlabelled_priority};
+pub(super) use ticks::{LIKELY_TRUST, Ticked, priority_word, ticked_boxes, unlabelled_priority};
 
 use addresses::{address, email};
 use days::{authored_at, birth_date};
@@ -47,6 +47,8 @@ pub(super) struct Context<'a> {
     pub(super) cover: bool,
     /// Whether the page is a letter.
     pub(super) letter: bool,
+    /// The words of a known form's region: then these are the value, wherever the label stands.
+    pub(super) given: Option<&'a [Word]>,
 }
 
 /// The texts of words, for the parsers.
@@ -59,9 +61,22 @@ impl Context<'_> {
         self.sheet.page
     }
 
+    /// Where the label's value may be, the likeliest first.
+    fn regions(&self, label: &Label, lines: usize) -> Vec<Region> {
+        match self.given {
+            Some(words) => vec![Region { words: words.to_vec(), relation: Relation::Below }],
+            None => regions::regions(self.sheet, self.marks, label, lines),
+        }
+    }
+
+    /// Everything behind a label on its row, or all that a form's region holds.
+    fn options(&self, label: &Label) -> Vec<Word> {
+        self.given.map_or_else(|| regions::options(self.sheet, self.marks, label), <[Word]>::to_vec)
+    }
+
     /// The value's words for a field of running text: without a colon a label must stand by itself.
     fn plain(&self, label: &Label, lines: usize) -> Option<(Vec<Word>, f32)> {
-        let region = regions::regions(self.sheet, self.marks, label, lines).into_iter().next()?;
+        let region = self.regions(label, lines).into_iter().next()?;
         match region.relation {
             Relation::Behind if !label.colon && !label.exact => None,
             // A label that begins its segment is hardly a word of a phrase.
@@ -72,13 +87,12 @@ impl Context<'_> {
 
     /// The first region of so many lines that a test admits.
     fn found(&self, label: &Label, lines: usize, admit: impl Fn(&[Word]) -> bool) -> Option<Vec<Word>> {
-        let regions = regions::regions(self.sheet, self.marks, label, lines);
-        regions.into_iter().map(|region| region.words).find(|words| admit(words))
+        self.regions(label, lines).into_iter().map(|region| region.words).find(|words| admit(words))
     }
 
     /// The first region whose words a parser takes.
     fn parsed<T>(&self, label: &Label, read: impl Fn(&[Word]) -> Option<T>) -> Option<(T, Vec<Word>)> {
-        regions::regions(self.sheet, self.marks, label, 1).into_iter().find_map(|Region { words, .. }| {
+        self.regions(label, 1).into_iter().find_map(|Region { words, .. }| {
             let value = read(&words)?;
             Some((value, words))
         })

@@ -16,7 +16,7 @@ use crate::{
 
 /// Which of several printed options is ticked, by its place among the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ticked {
+pub(in crate::normalize::fax) enum Ticked {
     /// Every option has its box, and one of them is ticked; or there is one option, and no box.
     Sure(usize),
     /// One seems ticked and not every box was found, or it is the only one whose box was not found.
@@ -26,7 +26,7 @@ pub(super) enum Ticked {
 }
 
 /// How far a tick is trusted that only seems to be one: a person must see it.
-pub(super) const LIKELY_TRUST: f32 = 0.6;
+pub(in crate::normalize::fax) const LIKELY_TRUST: f32 = 0.6;
 
 /// What stands beside an option.
 #[derive(Clone, Copy, PartialEq)]
@@ -54,7 +54,6 @@ fn mark(text: &str) -> Mark {
 
 /// Which of the options, each at its first and behind its last word, is ticked.
 pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
-    let first_box = words.iter().position(regions::is_box);
     let (behind, plain) = stand_behind(words, options);
     let marks: Vec<Mark> = options
         .iter()
@@ -65,26 +64,50 @@ pub(super) fn ticked(words: &[Word], options: &[(usize, usize)]) -> Ticked {
             if own { Mark::Ticked } else { beside }
         })
         .collect();
+    let (boxes, marked) = (words.iter().any(is_boxlike), words.iter().any(regions::is_box_or_brackets));
+    judged(&marks, Row { plain, drawn: words.iter().any(regions::is_box), marked, boxes })
+}
+
+/// Which of several boxes is ticked whose places are known, by what was recognized at each. Sure only where all of them were found.
+pub(in crate::normalize::fax) fn ticked_boxes(places: &[Vec<Word>]) -> Ticked {
+    let at = |words: &Vec<Word>| words.iter().map(|word| mark(&word.text)).find(|mark| *mark != Mark::Nothing);
+    let marks: Vec<Mark> = places.iter().map(|words| at(words).unwrap_or(Mark::Nothing)).collect();
+    judged(&marks, Row { plain: true, drawn: true, marked: true, boxes: true })
+}
+
+/// What is known of a row of options.
+#[derive(Clone, Copy)]
+struct Row {
+    /// It is plain which mark belongs to which option.
+    plain: bool,
+    /// Some mark is a drawn box.
+    drawn: bool,
+    /// Some mark is a box, or brackets printed for one.
+    marked: bool,
+    /// Some mark may be a box.
+    boxes: bool,
+}
+
+/// Which option is ticked, by what stands beside each.
+fn judged(marks: &[Mark], row: Row) -> Ticked {
     let places = |wanted: Mark| marks.iter().enumerate().filter(move |(_, mark)| **mark == wanted).map(|(at, _)| at);
     let only = |wanted: Mark| places(wanted).next().filter(|_| places(wanted).count() == 1);
     let empty = places(Mark::Empty).count();
-    let boxes = words.iter().any(is_boxlike);
-    let marked = words.iter().any(regions::is_box_or_brackets);
     match (only(Mark::Ticked), only(Mark::Letter), only(Mark::Nothing)) {
-        (Some(at), _, _) if !plain => Ticked::Likely(at),
-        (Some(at), _, _) if places(Mark::Unclear).count() > 0 && first_box.is_some() => Ticked::Likely(at),
+        (Some(at), _, _) if !row.plain => Ticked::Likely(at),
+        (Some(at), _, _) if places(Mark::Unclear).count() > 0 && row.drawn => Ticked::Likely(at),
         // Printed brackets say enough by themselves; drawn ones must all have been found.
-        (Some(at), _, _) if empty + 1 == options.len() || first_box.is_none() => Ticked::Sure(at),
+        (Some(at), _, _) if empty + 1 == marks.len() || !row.drawn => Ticked::Sure(at),
         (Some(at), _, _) => Ticked::Likely(at),
         (None, Some(at), _) if places(Mark::Ticked).count() == 0 => {
-            if empty + 1 == options.len() {
+            if empty + 1 == marks.len() {
                 Ticked::Sure(at)
             } else {
                 Ticked::Likely(at)
             }
         }
-        (None, None, Some(0)) if options.len() == 1 && !boxes => Ticked::Sure(0),
-        (None, None, Some(at)) if marked && options.len() > 1 && empty + 1 == options.len() => Ticked::Likely(at),
+        (None, None, Some(0)) if marks.len() == 1 && !row.boxes => Ticked::Sure(0),
+        (None, None, Some(at)) if row.marked && marks.len() > 1 && empty + 1 == marks.len() => Ticked::Likely(at),
         _ => Ticked::Unclear,
     }
 }
@@ -156,7 +179,7 @@ fn is_one_of_several<T: PartialEq>(
 
 /// The row of boxes behind a label, drawn or printed, where there is one.
 pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
-    let words = regions::options(context.sheet, context.marks, label);
+    let words = context.options(label);
     words.iter().any(regions::is_box_or_brackets).then_some(words)
 }
 
@@ -203,7 +226,7 @@ pub(in crate::normalize::fax) fn priority_word(priority: Priority) -> &'static s
 }
 
 pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candidates) {
-    let regions = regions::regions(context.sheet, context.marks, label, 1);
+    let regions = context.regions(label, 1);
     let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::priority)?, words)));
     let read =
         boxed.or_else(|| regions.into_iter().find_map(|region| Some((chosen(&region.words, lists::priority)?, region.words))));

@@ -58,7 +58,7 @@ use crate::{
     outbound::OutboundConfig,
     reader::{ReaderOptions, ReaderPool},
     referral::TokenKey,
-    store::{Store, StoreOptions},
+    store::{ReferralFilter, Store, StoreOptions},
 };
 
 /// How long the doors may take to finish what is at hand when the engine stops.
@@ -138,7 +138,7 @@ impl Engine {
         make_pick_up_folders(&config)?;
         let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
-        let key = TokenKey::new(token_key(&data)?);
+        let key = TokenKey::new(token_key(&data, &store)?);
         let reader = ReaderPool::new(reader_options(&config.settings.limits));
         let context = Context {
             store,
@@ -256,7 +256,7 @@ fn make_pick_up_folders(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The engine's secret, made at the first start. Who has it can forge replies, so it is for the owner's eyes alone.
-fn token_key(data: &Path) -> anyhow::Result<[u8; 32]> {
+fn token_key(data: &Path, store: &Store) -> anyhow::Result<[u8; 32]> {
     let path = data.join("token.key");
     let unusable = || format!("{} is not a key of 32 bytes: put the one of the backup back", path.display());
     match fs::read(&path) {
@@ -265,6 +265,11 @@ fn token_key(data: &Path) -> anyhow::Result<[u8; 32]> {
             <[u8; 32]>::try_from(bytes.as_slice()).with_context(unusable)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if !store.referrals(&ReferralFilter { limit: 1, ..ReferralFilter::default() })?.is_empty() {
+                tracing::warn!(
+                    "token.key is gone: a new one is made, and answers to letters that went out before wait for a person; put the one of the backup back if there is one"
+                );
+            }
             let key: [u8; 32] = rand::random();
             let part = data.join("token.key.part");
             let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;

@@ -19,6 +19,18 @@ fn sigterm_drains_and_exits_0() {
 }
 
 #[test]
+fn a_lost_token_key_is_said_and_a_first_start_says_nothing() {
+    let site = Site::new();
+    let running = site.start();
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&referral_message("M1", "P1", "Quill")).unwrap(), "MSA", 1), "AA");
+    running.stop();
+    assert!(!site.log().contains("token.key"), "{}", site.log());
+    std::fs::remove_file(site.data("token.key")).unwrap();
+    let _running = site.start();
+    assert!(site.log().contains("token.key is gone"), "{}", site.log());
+}
+
+#[test]
 fn sighup_puts_a_checked_configuration_in_force_and_refuses_one_with_mistakes() {
     let site = Site::new();
     let running = site.start();

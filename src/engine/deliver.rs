@@ -221,7 +221,8 @@ impl Delivering {
     }
 
     /// Whether this says what does not hold any more: the referral was cancelled or rejected since, or a withdrawal waited until the same
-    /// desk was asked anew, or that desk got nothing before. What another system was told already, it is not told again, nor of the end of a referral that it never got.
+    /// desk was asked anew, or that desk got nothing before. What another system was told already, it is not told again, nor of the end
+    /// of a referral that it never got.
     fn is_pointless(&self, delivery: &Delivery) -> Result<bool, StoreError> {
         let store = &self.context.store;
         let Some(referral) = delivery.referral.map(|id| store.referral(id)).transpose()?.flatten() else { return Ok(false) };

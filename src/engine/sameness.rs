@@ -52,8 +52,9 @@ fn is_overtaken(store: &Store, message: &Message) -> Result<bool, StoreError> {
 
 /// Whether two records can be about one person.
 ///
-/// A common number says so, unless both names and the birth date are quite others. Without one nothing may contradict: not the birth date; and the name only where the birth date and the given
-/// name agree, as family names change. Where one of them says too little to tell, numbers of one kind that differ decide.
+/// A common number says so, unless both names and the birth date are quite others. Without one nothing may contradict: not the birth
+/// date; and the name only where the birth date and the given name agree, as family names change. Where one of them says too little to
+/// tell, numbers of one kind that differ decide.
 pub(super) fn same_patient(one: &Record, other: &Record) -> bool {
     let (one, other) = (&one.patient, &other.patient);
     let pairs = || one.identifiers.iter().flat_map(|known| other.identifiers.iter().map(move |new| (known, new)));

@@ -63,11 +63,14 @@ impl Suspensions {
     }
 
     /// Said before a decision is committed, and let go of when it is: whoever is woken by the commit itself must not find what was before.
-    /// `ends`: it is about a referral that is held for it, which only a person ends.
+    /// `ends`: it is about a referral that was held for it.
     pub(super) fn changing(&self, decision: &Decision, ends: bool) -> Changing {
         let mut known = lock(&self.known);
-        let begins = |write: &ReferralWrite| write.referral.record.held.contains(&HeldReason::WrongRecipient);
-        if !ends && !decision.referrals.iter().any(begins) {
+        let is_known = |reference: &Reference| known.entries.as_ref().is_some_and(|it| it.values().any(|one| one == reference));
+        let concerned = |ReferralWrite { referral, .. }: &ReferralWrite| {
+            referral.record.held.contains(&HeldReason::WrongRecipient) || is_known(&referral.reference)
+        };
+        if !ends && !decision.referrals.iter().any(concerned) {
             return Changing(None);
         }
         known.entries = None;

@@ -43,17 +43,16 @@
 //! Beside that: no copy of the record on its way (it was copied twice); records freed by the thread that made them; index keys of 22 bytes
 //! or less, which sled keeps within its nodes; questions whose answer is surely no are not put to sled (`store/absent.rs`).
 //!
-//! What is reached by a release build on a quiet machine of two cores, the load generator on the same two, `--stored 0,10000,100000`:
+//! What is reached by a release build on a quiet machine of two cores, the load generator on the same two, `--stored 0,100000`:
 //!
 //! | stored before | 1: msg/s, p99 | 8 | 64 | CPU at 64 | disk a message | resident at rest | start, after kill -9 |
 //! |---|---|---|---|---|---|---|---|
-//! | 0 | 1354, 3 ms | 3436, 16 ms | 4014, 42 ms | 382 µs | 6.6 KB | 27 MB | 0.04 s |
-//! | 10,000 | 1293, 3 ms | 3115, 19 ms | 3959, 41 ms | 379 µs | 5.8 KB | 41 MB | 0.2 s, 0.3 s |
-//! | 100,000 | 1290, 4 ms | 3169, 22 ms | 3497, 49 ms | 419 µs | 6.6 KB | 201 MB | 0.5 s, 1.2 s |
+//! | 0 | 1634, 3 ms | 3905, 20 ms | 3984, 45 ms | 360 µs | 6.6 KB | 27 MB | 0.03 s |
+//! | 100,000 | 1500, 5 ms | 3023, 31 ms | 3411, 56 ms | 408 µs | 6.5 KB | 131 MB | 0.4 s, 1.2 s |
 //!
 //! No backlog in any of them. Wanted are 8,000 a second at 64 connections and 1,500 at one, 150 µs, 6 KB, and 150 MB at 100,000.
 //!
-//! # Since that table
+//! # What led to it
 //! By `perf record` of a release build at 64 connections, in shares of its CPU: 63 % on the runtime's threads, 21 % in the thread that
 //! writes to sled, 9 % in the journal's writer, 6 % in sled's own threads (half of it its flusher). The kernel has 12 % of all, `malloc`
 //! and `free` 21 %, LZ4 8 %, SHA-256 2 %. Reading a message took 551,000 instructions (`callgrind`, without the hash, which it counts by
@@ -65,9 +64,10 @@
 //! | the load generator on one thread, with one buffer | not in the server's figure |
 //! | `index_cache_bytes` of 16 MiB instead of 64 | 201 to 133 MB at rest with 100,000 |
 //!
-//! The microseconds are of pairs of short runs without LTO on a machine that others loaded; the table is not measured anew yet. With
-//! mimalloc, our crate in one codegen unit, LZ4's unchecked packer, LTO, and no flusher in sled it was 190 µs the same minutes. The flusher stays: without
-//! it sled's memory grew by 24 KB with each message.
+//! The microseconds are of pairs of short runs without LTO on a machine that others loaded. With mimalloc, our crate in one codegen unit,
+//! LZ4's unchecked packer, LTO, and no flusher in sled it was 190 µs the same minutes. The flusher stays: without it sled's memory grew by
+//! 24 KB with each message. Our crate in one codegen unit and LZ4's unchecked packer, tried again by themselves on top of the LTO that is
+//! shipped, changed nothing (447 and 455 ticks of 10 ms for 18,000 messages with them, 455 and 446 without) and were left.
 //! mimalloc instead of malloc took 335 to 290 µs a message, and was left: it takes 20 MB more at rest, its version 3 had a peak under load of
 //! 380 MB instead of 137, and a reader process whose address space is limited does not start with it as it comes. What is
 //! left is sled (it copies a leaf for each of nine keys a message), the record (5.3 KB of JSON, half of it evidence, then LZ4), and the

@@ -233,7 +233,7 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
         desk.decision().withdraw.extend(not_sent);
         return Ok(());
     }
-    let told::Updates { recompose, new } = told::updates(desk.store, desk.config, known.id, desk.now)?;
+    let told::Updates { recompose, new } = told::updates(desk.store, desk.config, known, desk.now)?;
     desk.decision().deliveries.extend(new);
     desk.decision().recompose.extend(recompose);
     Ok(())

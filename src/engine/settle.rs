@@ -289,7 +289,7 @@ impl<'a> Settlement<'a> {
     /// Tells every desk that has it how it stands now.
     fn tell_of_change(&mut self) -> Result<(), StoreError> {
         let told::Updates { recompose, new } =
-            told::updates(&self.context.store, &self.context.config(), self.referral.id, self.entry.at)?;
+            told::updates(&self.context.store, &self.context.config(), &self.referral, self.entry.at)?;
         self.decision.deliveries.extend(new);
         self.decision.recompose.extend(recompose);
         Ok(())

@@ -11,6 +11,7 @@ use crate::{
     config::{Config, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{DeliveryId, ReferralId},
+    referral::{Referral, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
 
@@ -110,7 +111,12 @@ pub(super) struct Updates {
 }
 
 /// What tells every desk how a referral stands now: one letter for several changes, and one by another way where that is what arrived.
-pub(super) fn updates(store: &Store, config: &Config, referral: ReferralId, now: Timestamp) -> Result<Updates, StoreError> {
+/// Who has declined it hears no more of the patient.
+pub(super) fn updates(store: &Store, config: &Config, referral: &Referral, now: Timestamp) -> Result<Updates, StoreError> {
+    if referral.status == Status::Declined {
+        return Ok(Updates::default());
+    }
+    let referral = referral.id;
     let deliveries = all(store, referral)?;
     let queued: Vec<&Delivery> = deliveries
         .iter()

@@ -129,6 +129,12 @@ fn what_is_completed_is_sent_nowhere_and_what_is_declined_has_no_appointment() {
     settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);
     let declined = settle(&site, &[&reference, "reply", "declined"]);
     assert_eq!((declined["status"].as_str(), declined.get("appointment")), (Some("declined"), None));
+    settle(&site, &[&reference, "correct", "patient.birth_date=1942-03-28"]);
+    assert!(
+        !site.deliveries().iter().any(|one| one["purpose"] == "update"),
+        "who declined hears no more: {:#?}",
+        site.deliveries()
+    );
     settle(&site, &[&reference, "reply", "completed"]);
     assert!(refused(&site, &[&reference, "route", "dermatology-desk"]).contains("reopen"));
     assert_eq!(settle(&site, &[&reference, "reopen"])["status"], "new");

@@ -182,23 +182,35 @@ fn a_full_disk_refuses_acknowledges_nothing_and_goes_on_once_there_is_room() {
     let mut file = std::fs::File::create(&filler).unwrap();
     while std::io::Write::write_all(&mut file, &[0; 65_536]).is_ok() {}
     while std::io::Write::write_all(&mut file, &[0; 64]).is_ok() {}
-    let answer = send("M2");
-    assert_eq!(field(&answer, "MSA", 1), "AR", "{answer}");
+    // The last page of the journal may have room for one message more, and what is on its way out may leave some: what is taken is kept.
+    let mut taken = vec!["M1".to_owned()];
+    let refused = loop {
+        let id = format!("M{}", taken.len() + 1);
+        let answer = send(&id);
+        match field(&answer, "MSA", 1) {
+            "AA" if taken.len() < 100 => taken.push(id),
+            code => {
+                assert_eq!(code, "AR", "{answer}");
+                break id;
+            },
+        }
+    };
     for _ in 0..20 {
-        send("M3");
+        send("again");
     }
     assert!(site.log().matches("could not be written; nothing of it").count() <= 2, "it is said once");
     drop(file);
     std::fs::remove_file(&filler).unwrap();
-    assert!(wait_for(|| field(&send("M2"), "MSA", 1) == "AA"), "{}", site.log());
+    assert!(wait_for(|| field(&send(&refused), "MSA", 1) == "AA"), "{}", site.log());
+    taken.push(refused);
     let listed = Command::new(env!("CARGO_BIN_EXE_loopline"))
         .arg("--data")
         .arg(&data)
-        .args(["referrals", "list", "--json"])
+        .args(["referrals", "list", "--json", "--limit", "0"])
         .output()
         .unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert!(listed.as_array().unwrap().len() >= 2, "{listed:#}");
+    assert!(listed.as_array().unwrap().len() >= taken.len(), "{taken:?}: {listed:#}");
 }
 
 #[test]

@@ -121,8 +121,7 @@ impl Rules {
         };
         let config = Config::load(sources)?;
         let Some(channel) = config.inbound.get(&name).cloned() else {
-            let known: Vec<&str> = config.inbound.keys().map(ChannelName::as_str).collect();
-            bail!("there is no inbound channel {name}; there are: {}", known.join(", "));
+            bail!(config.no_inbound_channel(&name));
         };
         Ok(Self { config, channel: Some(channel) })
     }

@@ -48,12 +48,19 @@ pub(super) fn label(text: &str, _: Site) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// tracing's filter directives.
+/// tracing's filter directives, of which those of a level or of one for a module are taken: a word alone is a module's name to tracing,
+/// so that `inof` would turn everything else off.
 pub(super) fn log_filter(text: &str, _: Site) -> Result<(), Complaint> {
-    match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(()),
-        Err(_) => complain("is not a log filter", "write a level, or levels by module: \"info\" or \"info,loopline=debug\""),
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_module = |word: &str| word.split("::").all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    let directive = |one: &str| match one.trim().split_once('=') {
+        Some((module, level)) => is_module(module) && is_level(level),
+        None => is_level(one.trim()),
+    };
+    if text.split(',').all(directive) && text.parse::<tracing_subscriber::filter::Targets>().is_ok() {
+        return Ok(());
     }
+    complain("is not a log filter", "write a level, or levels by module: \"info\" or \"info,loopline=debug\"")
 }
 
 /// An IANA time zone.

@@ -48,7 +48,7 @@ pub use model::{
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::normalize::fax::Labels;
+use crate::{ids::ChannelName, normalize::fax::Labels};
 
 impl Settings {
     /// The engine's settings alone, for commands that need no channels.
@@ -83,6 +83,13 @@ impl Config {
         let mut entries = loaded.entries;
         entries.extend(channel_entries);
         Ok((Self { settings: loaded.settings, inbound, outbound, directory, labels, forms }, Effective { entries, warnings }))
+    }
+
+    /// What to say of an inbound channel that there is none of.
+    #[must_use]
+    pub fn no_inbound_channel(&self, name: &ChannelName) -> String {
+        let known: Vec<&str> = self.inbound.keys().map(ChannelName::as_str).collect();
+        format!("there is no inbound channel {name}; there are: {}", known.join(", "))
     }
 
     /// The documented defaults without any channel, for what needs no channels folder.

@@ -285,7 +285,12 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             to_value(&settled)
         }
         Request::Messages { channel, state, limit } => {
-            to_value(&store.messages(&MessageFilter { channel, state, limit }).map_err(plain)?)
+            let found = store.messages(&MessageFilter { channel: channel.clone(), state, limit }).map_err(plain)?;
+            let (config, none) = (context.config(), found.is_empty());
+            match channel.filter(|name| none && !config.inbound.contains_key(name)) {
+                Some(name) => Err(config.no_inbound_channel(&name)),
+                None => to_value(&found),
+            }
         }
         Request::Message { id, raw } => message(context, id, raw).await,
         Request::SearchablePdf { id } => export::searchable(context, id).await,

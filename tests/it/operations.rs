@@ -214,6 +214,18 @@ fn a_full_disk_refuses_acknowledges_nothing_and_goes_on_once_there_is_room() {
 }
 
 #[test]
+fn a_channel_that_is_none_is_told_with_those_there_are() {
+    let site = Site::new();
+    let _running = site.start();
+    let list = |channel: &str| site.command().args(["messages", "list", "--channel", channel]).output().unwrap();
+    let none = list("hl7-im");
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.code() == Some(1) && said.contains("there is no inbound channel hl7-im; there are: "), "{said}");
+    assert!(said.contains("hl7-in"), "{said}");
+    assert!(list("hl7-in").status.success());
+}
+
+#[test]
 fn a_send_over_no_connection_is_wrong_usage() {
     let output = Site::new().command().args(["send", "x.hl7", "--to", "localhost:2575", "--connections", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

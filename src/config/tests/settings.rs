@@ -54,6 +54,20 @@ fn what_is_printed_is_toml_also_where_a_key_has_dots_and_quotes() {
 }
 
 #[test]
+fn a_log_filter_is_levels_and_levels_by_module() {
+    let told = |filter: &str| {
+        let flags = vec![("log_filter".into(), filter.to_owned())];
+        Config::load(&SettingsSources { flags, ..whole_site().sources() }).err().map(|errors| errors.mistakes()[0].to_string())
+    };
+    for filter in ["info", "WARN", "info,loopline=debug", "off, loopline::engine=trace"] {
+        assert_eq!(told(filter), None, "{filter}");
+    }
+    for filter in ["inof", "!!", "info,", "info,loopline=loud", "loopline:debug", ""] {
+        assert!(told(filter).is_some_and(|said| said.contains("is not a log filter")), "{filter}: {:?}", told(filter));
+    }
+}
+
+#[test]
 fn misspelt_variables_and_wrong_flags_are_refused() {
     let site = whole_site();
     let sources = SettingsSources {

@@ -79,11 +79,13 @@ pub async fn run(command: FormCommand, sources: &SettingsSources) -> anyhow::Res
     let Some(draft) = Draft::of(&reading, args.page, &rules) else {
         bail!("the document has no such page; it has {}", reading.pages.len());
     };
-    print::aside(&shown(&draft, &args));
     let toml = draft.toml(&args.name);
-    match &args.out {
-        Some(path) => write_new(path, &toml)?,
-        None => print::write(toml.as_bytes()),
+    if let Some(path) = &args.out {
+        write_new(path, &toml)?;
+    }
+    print::aside(&shown(&draft, &args));
+    if args.out.is_none() {
+        print::write(toml.as_bytes());
     }
     Ok(ExitCode::SUCCESS)
 }

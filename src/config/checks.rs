@@ -51,8 +51,9 @@ pub(super) fn label(text: &str, _: Site) -> Result<(), Complaint> {
 /// tracing's filter directives, of which those of a level or of one for a module are taken: a word alone is a module's name to tracing,
 /// so that `inof` would turn everything else off.
 pub(super) fn log_filter(text: &str, _: Site) -> Result<(), Complaint> {
-    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
-    let is_module = |word: &str| word.split("::").all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    let is_level = |word: &str| !word.is_empty() && word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_module =
+        |word: &str| word.split("::").all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
     let directive = |one: &str| match one.trim().split_once('=') {
         Some((module, level)) => is_module(module) && is_level(level),
         None => is_level(one.trim()),

@@ -6,9 +6,6 @@ use serde_json::Value;
 
 use crate::referral::{Record, checks, set_path};
 
-/// The oldest a patient can be.
-const AGE_YEARS_MAX: i16 = 130;
-
 /// What a person can correct: what the sender said, not what the engine keeps about it.
 const CORRECTABLE: [&str; 12] = [
     "priority",
@@ -68,14 +65,15 @@ fn plausible(path: &str, text: &str, region: &str, today: Date) -> Result<String
     let mut steps = path.rsplit('.');
     match (steps.next().unwrap_or_default(), steps.nth(1).unwrap_or_default()) {
         ("npi", _) if !checks::npi_is_sound(text) => Err("an NPI has ten digits, and this one's check digit is wrong".to_owned()),
+        (_, _) if path.contains(".emails.") && !text.contains('@') => Err("an email address has an @".to_owned()),
         ("birth_date", _) => {
             let year: Option<i16> = text.get(..4).and_then(|year| year.parse().ok());
             let day = text.parse::<Date>().ok();
             if day.is_some_and(|day| day > today) || year.is_some_and(|year| year > today.year()) {
                 return Err("nobody is born after today".to_owned());
             }
-            if year.is_some_and(|year| year < today.year() - AGE_YEARS_MAX) {
-                return Err(format!("nobody is older than {AGE_YEARS_MAX} years"));
+            if year.is_some_and(|year| year < today.year() - checks::AGE_YEARS_MAX) {
+                return Err(format!("nobody is older than {} years", checks::AGE_YEARS_MAX));
             }
             Ok(text.to_owned())
         }

@@ -38,7 +38,7 @@ use crate::{
         fax::FaxOutbound,
         mllp::{MllpConfig, MllpOutbound},
     },
-    referral::{HeldReason, HistoryEntry, HistoryEvent},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Referral, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
@@ -69,7 +69,6 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 pub async fn run(context: Context, shutdown: CancellationToken) {
     let delivering = Delivering {
         context,
-        paused: Mutex::default(),
         on_the_way: Mutex::default(),
         mailers: Mutex::default(),
         senders: Mutex::default(),
@@ -80,8 +79,6 @@ pub async fn run(context: Context, shutdown: CancellationToken) {
 
 struct Delivering {
     context: Context,
-    /// Channels that are themselves at fault, and until when they rest.
-    paused: Mutex<BTreeMap<ChannelName, Timestamp>>,
     /// What is on the way, and through which channel.
     on_the_way: Mutex<BTreeMap<DeliveryId, ChannelName>>,
     mailers: Mutex<BTreeMap<ChannelName, (EmailConfig, Arc<EmailOutbound>)>>,
@@ -158,7 +155,7 @@ impl Delivering {
     /// Those of the due deliveries whose channel has a place free and does not rest.
     fn with_a_place(&self, due: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
         let on_the_way = lock(&self.on_the_way).clone();
-        let paused = lock(&self.paused).clone();
+        let paused = self.context.pauses.now(now);
         let config = self.context.config();
         let store = &self.context.store;
         let mut lines = lock(&self.lines);
@@ -168,7 +165,7 @@ impl Delivering {
             *taken.entry(channel.clone()).or_default() += 1;
         }
         let mut free = Vec::new();
-        let rests = |channel: &ChannelName| paused.get(channel).is_some_and(|until| *until > now);
+        let rests = |channel: &ChannelName| paused.contains(channel);
         for id in due {
             if on_the_way.contains_key(&id) || lines.has(id) {
                 continue;
@@ -352,7 +349,7 @@ impl Delivering {
                     Some(OutboundConfig::Email(_) | OutboundConfig::Fax(_)) | None => CHANNEL_PAUSE_SECONDS,
                 };
                 let until = now.saturating_add(SignedDuration::from_secs(pause)).unwrap_or(now);
-                lock(&self.paused).insert(delivery.through.clone(), until);
+                self.context.pauses.begin(&delivery.through, until);
                 delivery.state = DeliveryState::Queued;
                 delivery.excused = delivery.excused.saturating_add(1);
                 delivery.due_at = until;
@@ -381,6 +378,7 @@ impl Delivering {
             return Ok(decision);
         };
         let read_version = Some(referral.version);
+        let event = event.filter(|event| !(*event == HistoryEvent::Requested && is_answered(&referral, delivery)));
         let releases = delivery.state == DeliveryState::Sent
             && referral.record.held.contains(&HeldReason::DeadDelivery)
             && !self.has_other_dead(delivery)?;
@@ -401,6 +399,12 @@ impl Delivering {
         decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
         Ok(decision)
     }
+}
+
+/// Whether a request that has left late was answered meanwhile, by telephone say, with a no: it asks for nothing any more.
+fn is_answered(referral: &Referral, request: &Delivery) -> bool {
+    let replied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { .. }) && entry.at >= request.queued_at;
+    matches!(referral.status, Status::Declined | Status::Redirected) && referral.history.iter().any(replied)
 }
 
 impl Delivering {

@@ -23,6 +23,7 @@ pub(crate) mod interpret;
 mod left_out;
 mod letters;
 mod lines;
+mod pauses;
 pub mod process;
 mod progress;
 mod referring;
@@ -76,6 +77,7 @@ pub struct Context {
     /// Makes and verifies reply tokens.
     pub key: TokenKey,
     suspensions: suspension::Suspensions,
+    pauses: pauses::Pauses,
     underway: progress::Underway,
     config: Arc<RwLock<Arc<Config>>>,
     addresses: Arc<Mutex<BTreeMap<ChannelName, String>>>,
@@ -145,6 +147,7 @@ impl Engine {
             reader,
             key,
             suspensions: suspension::Suspensions::default(),
+            pauses: pauses::Pauses::default(),
             underway: progress::Underway::default(),
             config: Arc::new(RwLock::new(Arc::new(config))),
             addresses: Arc::default(),
@@ -215,9 +218,12 @@ impl Engine {
         });
         if drained.await.is_err() {
             tracing::warn!("some work did not finish in time; it goes on at the next start");
-        }
-        for station in &self.stations {
-            station.abort();
+            let broken_off = self.context.underway.at_hand();
+            for station in self.stations.iter_mut().filter(|station| !station.is_finished()) {
+                station.abort();
+                station.await.ok();
+            }
+            process::give_back(&self.context, broken_off).await;
         }
         self.context.store.close().await;
     }

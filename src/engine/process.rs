@@ -4,6 +4,9 @@
 //! `document_attempts_max` attempts instead of killing it for ever.
 //!
 //! # Design notes
+//! What was at hand when the engine died is read alone the next time: of several only one did the harm, and the others must not be set
+//! aside with it.
+//!
 //! What is oldest is read first, except that channels with `read_first` go before the others: a practice gives stat referrals a fax number
 //! of their own. How urgent a fax is cannot be seen without reading it, and reading it is nearly all there is to do with it.
 
@@ -13,7 +16,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -42,13 +45,31 @@ const MEANS_PAUSE_SECONDS: i64 = 30;
 
 /// Processes what is due until told to stop, then lets what was begun finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    station::run(Arc::new(Processing { context, waiting: Mutex::default() }), shutdown).await;
+    station::run(Arc::new(Processing { context, waiting: Mutex::default(), alone: RwLock::default() }), shutdown).await;
+}
+
+/// Gives back the attempts that a stop broke off: that is not the fault of what was being read.
+pub(super) async fn give_back(context: &Context, broken_off: Vec<MessageId>) {
+    for id in broken_off {
+        let Ok(Some(mut message)) = context.store.message(id) else { continue };
+        if message.state != State::Received {
+            continue;
+        }
+        message.attempts = message.attempts.saturating_sub(1);
+        message.reason = Some("the engine was stopped while it was being read: it is read anew".to_owned());
+        let given_back = context.store.finish(Decision { message: Some(message), ..Decision::default() }).await;
+        if let Err(error) = given_back {
+            tracing::warn!(message_id = %id, %error, "an attempt that the stop broke off could not be given back: it counts");
+        }
+    }
 }
 
 struct Processing {
     context: Context,
     /// The channels of what is due, so that they are asked of the store once.
     waiting: Mutex<BTreeMap<MessageId, ChannelName>>,
+    /// Held by every message at hand together, or by one that was tried before alone.
+    alone: RwLock<()>,
 }
 
 impl Work for Processing {
@@ -76,7 +97,11 @@ impl Work for Processing {
     }
 
     async fn attempt(&self, id: MessageId) -> Result<(), StoreError> {
+        let tried_before = self.context.store.message(id)?.is_some_and(|message| message.attempts > 0);
+        let _alone = if tried_before { Some(self.alone.write().await) } else { None };
+        let _together = if tried_before { None } else { Some(self.alone.read().await) };
         let message = self.context.store.claim_message(id).await?;
+        let _at_hand = self.context.underway.begin(id);
         let config = self.context.config();
         let Some(channel) = config.inbound.get(&message.channel) else {
             let why = format!("channel {} is not configured any more: put it back and replay the message", message.channel);
@@ -84,7 +109,10 @@ impl Work for Processing {
         };
         let attempts_max = config.settings.limits.document_attempts_max;
         if message.attempts > attempts_max {
-            let why = format!("set aside: the engine did not survive {attempts_max} attempts at it");
+            let why = format!(
+                "set aside: the engine did not survive {attempts_max} attempts at it. Where that had another cause, such as a power cut, \
+                 have it read as it is, by `loopline messages replay {id}`"
+            );
             return self.fail(&config, channel, message, &why).await;
         }
         let body = match self.context.store.body(&message.body).await {
@@ -250,7 +278,7 @@ mod tests {
             // Ids of one millisecond are in no order.
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
-        let processing = Processing { context: context.clone(), waiting: Mutex::default() };
+        let processing = Processing { context: context.clone(), waiting: Mutex::default(), alone: RwLock::default() };
         let (due, next) = processing.due(Timestamp::now(), 3).unwrap();
         assert_eq!(due.len(), 3);
         assert!(due[0] == ids[3] && next.is_some(), "the stat fax is the first of five");

@@ -80,7 +80,9 @@ fn known_of_patient(
 /// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
 fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
     let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
-    let stands = std::mem::take(&mut known.record);
+    let mut stands = std::mem::take(&mut known.record);
+    // What was booked was taken back, or is past.
+    stands.appointment = None;
     known.record = merged(&stands, record, &corrected(&known), |_| false);
     if ended_by_person {
         known.record.hold(HeldReason::Rejected);
@@ -196,7 +198,9 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: Other
     if is_over(known.status) {
         desk.say(format!("the referral is {}: the change was kept, nobody is told", known.status.as_str()));
     } else {
-        let moved = stands.referred_to != known.record.referred_to;
+        let leads = |record| route::destination(desk.config, desk.channel, record).is_some();
+        // Where neither leads anywhere, a person said who is asked, and that stands.
+        let moved = stands.referred_to != known.record.referred_to && (leads(&stands) || leads(&known.record));
         tell_of_change(desk, &mut known, Some(other).filter(|_| moved))?;
     }
     desk.acknowledge(Some(&known));
@@ -219,11 +223,11 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
         }
         return Ok(());
     }
-    if let Some(other) = other
-        && let Some(target) = route::destination(desk.config, desk.channel, &known.record)
-        && asked.iter().all(|desk| desk.to != target.to)
-    {
-        return ask_other_desk(desk, known, other);
+    if let Some(other) = other {
+        let target = route::destination(desk.config, desk.channel, &known.record);
+        if target.is_none_or(|target| asked.iter().all(|desk| desk.to != target.to)) {
+            return ask_other_desk(desk, known, other);
+        }
     }
     if known.record.stops_letters() {
         // Whoever settles it has it sent.
@@ -260,7 +264,7 @@ fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, other: OtherDesk) -
 /// Takes back what is queued, and tells every desk that has anything of it. False: there is none.
 fn withdraw(desk: &mut Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
     let not_sent = told::not_sent(desk.store, known.id)?;
-    let mut withdrawals = told::withdrawals(desk.store, desk.config, known.id, desk.now)?;
+    let mut withdrawals = told::withdrawals(desk.store, desk.config, known, desk.now)?;
     withdrawals.iter_mut().for_each(|withdrawal| withdrawal.message = Some(desk.message().id));
     let somebody_is_told = !withdrawals.is_empty();
     desk.decision().deliveries.extend(withdrawals);

@@ -29,7 +29,7 @@ use crate::{
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
 pub(super) fn take(
     desk: &mut Desk<'_>,
-    reply: Reply,
+    mut reply: Reply,
     record: Option<Record>,
     keys: &[String],
     doubt: Option<&'static str>,
@@ -57,6 +57,15 @@ pub(super) fn take(
         }
         Some(PageForm::Cover | PageForm::Withdrawal) | None => {}
     }
+    let letter = letter_answered(desk, &reply, &referral)?;
+    let withdrawal = letter.as_ref().filter(|letter| letter.purpose == Purpose::Withdrawal);
+    if referral.status == Status::CancelRequested
+        && reply.outcome == ReplyOutcome::Received
+        && (withdrawal.is_some_and(|letter| reply.answers == Some(letter.id)) || is_withdrawal(&reply))
+    {
+        // "Confirmed", or a tick, said to the letter that asks them to say that they know.
+        reply.outcome = ReplyOutcome::Cancelled;
+    }
     match doubt.or(why_unclear(desk, &reply, &referral)?) {
         Some(why) => wait_for_person(desk, &mut referral, reply, why),
         None => {
@@ -64,7 +73,8 @@ pub(super) fn take(
             if referral.pending_replies.is_empty() {
                 referral.record.release(HeldReason::UnclearReply);
             }
-            let entry = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            let replied = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
             let (store, config) = (desk.store, desk.config);
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
                 apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
@@ -113,7 +123,7 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
     if reply.outcome == ReplyOutcome::Unclear {
         return Ok(Some("what it says is not plain"));
     }
-    if let Some(why) = goes_on_after_the_end(referral.status, reply.outcome) {
+    if let Some(why) = does_not_fit(referral.status, reply, desk.message().protocol) {
         return Ok(Some(why));
     }
     match desk.message().protocol {
@@ -147,15 +157,51 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Op
     }
 }
 
-/// Why a person must see a reply to a referral that is over: the desk goes on with it.
-fn goes_on_after_the_end(status: Status, outcome: ReplyOutcome) -> Option<&'static str> {
-    use ReplyOutcome::{Accepted, Completed, NeedsInformation, NoShow, Scheduled};
-    match (status, outcome) {
+fn is_withdrawal(reply: &Reply) -> bool {
+    reply.page.as_ref().is_some_and(|page| page.form == Some(PageForm::Withdrawal))
+}
+
+/// The letter that a mail answers: the one that it names, or the last one to its desk.
+fn letter_answered(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Option<Delivery>, StoreError> {
+    if desk.message().protocol != Protocol::Mail {
+        return Ok(None);
+    }
+    let from = desk.message().sender.as_deref().unwrap_or_default();
+    let mut sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
+    sent.retain(|delivery| was_asked(delivery, from));
+    sent.sort_by_key(|delivery| (reply.answers == Some(delivery.id), delivery.queued_at));
+    Ok(sent.pop())
+}
+
+/// Why a person must see a reply to a referral that is over, or is to be cancelled: the desk goes on with it, or may.
+fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'static str> {
+    use ReplyOutcome::{
+        Accepted, Cancelled, Completed, NeedsInformation, NoShow, NotReceived, PatientUnreachable, Received, Redirected,
+        Scheduled, WrongRecipient,
+    };
+    match (status, reply.outcome) {
         (Status::Cancelled, Accepted | Scheduled | Completed | NeedsInformation | NoShow) => Some(
             "the referral is cancelled here, and the desk goes on with it: tell the desk, then put the reply aside, or reopen it",
         ),
         (Status::Closed, Scheduled | NeedsInformation) => {
             Some("the report is back, and the desk goes on with it: read the reply, then put it aside, or reopen the referral")
+        }
+        (Status::Cancelled | Status::Closed, WrongRecipient) => Some(
+            "the referral is over, and its desk says that it was not for it: correct the directory, then put the reply aside",
+        ),
+        (
+            Status::CancelRequested,
+            Accepted | Scheduled | NeedsInformation | NoShow | NotReceived | PatientUnreachable | Redirected,
+        ) => Some(
+            "the sender asked to cancel it, and the desk does not say that it knows: tell the desk, then `reject` the referral, or `reopen` it",
+        ),
+        (Status::CancelRequested, Received) if protocol == Protocol::Mail && reply.answers.is_none() => Some(
+            "the sender asked to cancel it, and the mail does not say whether it answers that or the request: ask the desk, then `reject` \
+             the referral, or put the reply aside",
+        ),
+        (Status::CancelRequested | Status::Cancelled | Status::Closed, Cancelled) => None,
+        (_, Cancelled) if protocol == Protocol::Mail => {
+            Some("it speaks of a cancellation that the sender did not ask for: ask the desk what it means")
         }
         _ => None,
     }
@@ -197,6 +243,7 @@ pub(super) fn apply(
     }
     match reply.outcome {
         ReplyOutcome::AppointmentCancelled => referral.record.appointment = None,
+        ReplyOutcome::NotReceived if referral.status == Status::CancelRequested => {}
         ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
         ReplyOutcome::NotReceived => {
             if let Some(asked) = asked(store, referral.id)? {
@@ -208,12 +255,19 @@ pub(super) fn apply(
             referral.record.hold(HeldReason::WrongRecipient);
             decision.withdraw.extend(told::not_sent(store, referral.id)?);
         }
-        // Somebody must say to whom it goes now.
-        ReplyOutcome::Redirected if referral.status == Status::Redirected => referral.record.hold(HeldReason::NoRoute),
-        // Whoever says no has no appointment for it.
-        ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::Cancelled => referral.record.appointment = None,
-        ReplyOutcome::Redirected
-        | ReplyOutcome::Received
+        ReplyOutcome::Redirected => {
+            decision.withdraw.extend(told::not_sent(store, referral.id)?);
+            if referral.status == Status::Redirected {
+                // Somebody must say to whom it goes now.
+                referral.record.hold(HeldReason::NoRoute);
+            }
+        }
+        // Whoever says no has no appointment for it, and is not asked by what still waits to leave.
+        ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::Cancelled => {
+            referral.record.appointment = None;
+            decision.withdraw.extend(told::not_sent(store, referral.id)?);
+        }
+        ReplyOutcome::Received
         | ReplyOutcome::Accepted
         | ReplyOutcome::Scheduled
         | ReplyOutcome::NeedsInformation
@@ -221,6 +275,10 @@ pub(super) fn apply(
         | ReplyOutcome::NoShow
         | ReplyOutcome::PatientUnreachable
         | ReplyOutcome::Unclear => {}
+    }
+    let wrong = referral.record.held.contains(&HeldReason::WrongRecipient);
+    if wrong && told::says_it_is_theirs(reply.outcome) && told::wrong_desks(store, referral)?.is_empty() {
+        referral.record.release(HeldReason::WrongRecipient);
     }
     // Somebody has it, or it is over: that nobody was found for it holds no more.
     let has_an_answer = !matches!(referral.status, Status::New | Status::Requested | Status::Redirected);

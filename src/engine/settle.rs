@@ -159,6 +159,9 @@ impl<'a> Settlement<'a> {
             Act::Reply { outcome, at } => self.reply(*outcome, at.as_deref())?,
             Act::SetAside => self.set_aside()?,
             Act::Merge { into } => self.merge(into)?,
+            Act::Reject { reason } if reason.trim().is_empty() => {
+                return Err(SettleError::Refused("say why: --reason \"seen elsewhere\"".to_owned()));
+            }
             Act::Reject { reason } => self.end(HistoryEvent::Rejected { reason: reason.clone() })?,
         }
         self.go_on()?;
@@ -295,12 +298,12 @@ impl<'a> Settlement<'a> {
         Ok(())
     }
 
-    /// Takes it back from every desk that has anything of it, except some.
-    fn take_back(&mut self, except: &[&str]) -> Result<(), StoreError> {
+    /// Takes it back from every desk that has anything of it, except one.
+    fn take_back(&mut self, except: Option<&str>) -> Result<(), StoreError> {
         let (store, config) = (&self.context.store, self.context.config());
         self.decision.withdraw.extend(told::not_sent(store, self.referral.id)?);
-        let withdrawals = told::withdrawals(store, &config, self.referral.id, self.entry.at)?;
-        self.decision.deliveries.extend(withdrawals.into_iter().filter(|desk| !except.contains(&desk.to.as_str())));
+        let withdrawals = told::withdrawals(store, &config, &self.referral, self.entry.at)?;
+        self.decision.deliveries.extend(withdrawals.into_iter().filter(|desk| Some(desk.to.as_str()) != except));
         Ok(())
     }
 
@@ -328,9 +331,6 @@ impl<'a> Settlement<'a> {
         self.may_be_asked(to)?;
         self.referral.record.no_longer_without_route();
         let asked = asked(&self.context.store, self.referral.id)?;
-        // Nothing further goes to a desk that said it is not for it.
-        let wrong = asked.as_ref().filter(|_| self.referral.record.held.contains(&HeldReason::WrongRecipient));
-        let wrong = wrong.map_or(to, |asked| &asked.to).to_owned();
         // What the desk before did not get or is not for, another one is asked.
         for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
             self.referral.record.release(reason);
@@ -344,7 +344,7 @@ impl<'a> Settlement<'a> {
             HistoryEvent::Routed { to: to.to_owned() }
         };
         // Who was asked before must not book it as well.
-        self.take_back(&[to, &wrong])?;
+        self.take_back(Some(to))?;
         self.target = Some(RouteTarget { through, to: to.to_owned() });
         self.happened(event);
         Ok(())
@@ -378,6 +378,7 @@ impl<'a> Settlement<'a> {
         let reply = Reply {
             reference: None,
             matched_by: None,
+            answers: None,
             received: None,
             outcome,
             appointment,
@@ -401,6 +402,8 @@ impl<'a> Settlement<'a> {
         if self.referral.history.iter().any(|entry| self.is_merge_away(&entry.event)) {
             self.referral.record.hold(HeldReason::PossibleDuplicate);
         }
+        // What was booked was taken back, or is past.
+        self.referral.record.appointment = None;
         self.happened(HistoryEvent::Reopened);
     }
 
@@ -468,7 +471,8 @@ impl<'a> Settlement<'a> {
     /// Ends a referral: nothing further is sent.
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
         // Who was told that the sender asks to cancel knows already, and is not told twice.
-        self.take_back(&[])?;
+        self.take_back(None)?;
+        self.referral.record.appointment = None;
         self.referral.record.held.clear();
         self.referral.pending_replies.clear();
         self.happened(event);

@@ -53,7 +53,9 @@ pub(super) async fn show(context: &Context, id: DeliveryId) -> Result<Value, Str
 pub(super) async fn retry(context: &Context, id: DeliveryId, anew: bool) -> Result<Delivery, String> {
     let mut delivery = find(context, id)?;
     let waits = delivery.state == DeliveryState::Queued && (anew || delivery.attempts > 0);
-    if delivery.state != DeliveryState::Dead && !waits {
+    let now = Timestamp::now();
+    let behind_a_pause = delivery.state == DeliveryState::Queued && context.pauses.now(now).contains(&delivery.through);
+    if delivery.state != DeliveryState::Dead && !waits && !behind_a_pause {
         let state = delivery.state.as_str();
         return Err(format!(
             "delivery {id} is {state}: only one that is dead, or waits for its next attempt, can be tried again"
@@ -66,9 +68,12 @@ pub(super) async fn retry(context: &Context, id: DeliveryId, anew: bool) -> Resu
     delivery.state = DeliveryState::Queued;
     // Earlier attempts do not count against the new ones.
     delivery.excused = delivery.attempts;
-    delivery.due_at = Timestamp::now();
+    delivery.due_at = now;
     if anew {
         delivery.content = None;
+    }
+    if context.pauses.end(&delivery.through, now) {
+        tracing::info!(channel = %delivery.through, "a person tries a delivery again: the channel rests no longer");
     }
     write(context, delivery, was, Vec::new()).await
 }

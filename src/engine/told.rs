@@ -2,7 +2,10 @@
 //!
 //! # Design notes
 //! A desk that is asked by mail gets the pages by fax, and either may be stuck while the other has arrived. So who is to be told is
-//! decided by what may have arrived, by whatever way; who is waited for, by the request alone.
+//! decided by what may have arrived, by whatever way; who is waited for, by the request alone. Who said that it is not theirs hears no
+//! more of it, until they are asked anew.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -11,7 +14,7 @@ use crate::{
     config::{Config, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{DeliveryId, ReferralId},
-    referral::{Referral, Status},
+    referral::{HistoryEvent, Referral, ReplyOutcome, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
 
@@ -23,10 +26,46 @@ fn all(store: &Store, referral: ReferralId) -> Result<Vec<Delivery>, StoreError>
 fn is_taken_back(deliveries: &[Delivery], asked: &Delivery) -> bool {
     deliveries.iter().any(|told| {
         told.purpose == Purpose::Withdrawal
-            && told.state != DeliveryState::Withdrawn
+            && !matches!(told.state, DeliveryState::Withdrawn | DeliveryState::Dead)
             && told.to == asked.to
             && told.queued_at >= asked.queued_at
     })
+}
+
+/// The desks that said a referral is not for them, and since then nothing else, and have not been asked anew. Who said it is known by the
+/// letter that they answered, or else by the last request before.
+fn wrong<'d>(referral: &Referral, deliveries: &'d [Delivery]) -> BTreeSet<&'d str> {
+    let mut requests: Vec<&Delivery> = deliveries
+        .iter()
+        .filter(|one| one.purpose == Purpose::ConfirmationRequest && one.state != DeliveryState::Withdrawn)
+        .collect();
+    requests.sort_by_key(|one| one.queued_at);
+    let mut wrong = BTreeSet::new();
+    for entry in &referral.history {
+        let HistoryEvent::Replied { outcome } = entry.event else { continue };
+        let answered = deliveries.iter().find(|one| Some(one.id) == entry.delivery);
+        let before = || requests.iter().rev().copied().find(|one| one.queued_at <= entry.at);
+        let Some(desk) = answered.or_else(before).map(|one| one.to.as_str()) else { continue };
+        let asked_since = || requests.iter().any(|one| one.to == desk && one.queued_at > entry.at);
+        if outcome == ReplyOutcome::WrongRecipient && !asked_since() {
+            wrong.insert(desk);
+        } else if says_it_is_theirs(outcome) {
+            wrong.remove(desk);
+        }
+    }
+    wrong
+}
+
+/// Whether whoever says so acts on the referral.
+pub(super) fn says_it_is_theirs(outcome: ReplyOutcome) -> bool {
+    use ReplyOutcome::{Accepted, Completed, NeedsInformation, NoShow, Received, Scheduled};
+    matches!(outcome, Accepted | Completed | NeedsInformation | NoShow | Received | Scheduled)
+}
+
+/// The desks that said a referral is not for them, and have not been asked since.
+pub(super) fn wrong_desks(store: &Store, referral: &Referral) -> Result<Vec<String>, StoreError> {
+    let deliveries = all(store, referral.id)?;
+    Ok(wrong(referral, &deliveries).into_iter().map(str::to_owned).collect())
 }
 
 /// The delivery by which the specialist was asked, or is about to be.
@@ -52,12 +91,14 @@ pub(super) fn asked_desks(store: &Store, referral: ReferralId) -> Result<Vec<Del
 }
 
 /// The deliveries by which each desk has something of a referral, or may have: of each desk the one by which it is best told more, the
-/// request before its pages. Without those that were told since not to act on it.
-pub(super) fn desks_with_it(store: &Store, referral: ReferralId) -> Result<Vec<Delivery>, StoreError> {
-    let deliveries = all(store, referral)?;
+/// request before its pages. Without those that were told since not to act on it, and those that it is not for.
+fn desks_with_it(store: &Store, referral: &Referral) -> Result<Vec<Delivery>, StoreError> {
+    let deliveries = all(store, referral.id)?;
+    let wrong = wrong(referral, &deliveries);
     let has = |delivery: &&Delivery| {
         matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update)
             && delivery.may_have_arrived()
+            && !wrong.contains(delivery.to.as_str())
             && !is_taken_back(&deliveries, delivery)
     };
     let mut arrived: Vec<Delivery> = deliveries.iter().filter(has).cloned().collect();
@@ -91,12 +132,12 @@ pub(super) fn not_sent(store: &Store, referral: ReferralId) -> Result<Vec<Delive
 pub(super) fn withdrawals(
     store: &Store,
     config: &Config,
-    referral: ReferralId,
+    referral: &Referral,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
     let withdrawal = |desk: Delivery| {
         let target = RouteTarget { through: desk.through, to: desk.to };
-        route::to_specialist(config, Purpose::Withdrawal, &target, referral, now)
+        route::to_specialist(config, Purpose::Withdrawal, &target, referral.id, now)
     };
     Ok(desks_with_it(store, referral)?.into_iter().flat_map(withdrawal).collect())
 }
@@ -116,8 +157,8 @@ pub(super) fn updates(store: &Store, config: &Config, referral: &Referral, now: 
     if referral.status == Status::Declined {
         return Ok(Updates::default());
     }
-    let referral = referral.id;
-    let deliveries = all(store, referral)?;
+    let deliveries = all(store, referral.id)?;
+    let wrong = wrong(referral, &deliveries);
     let queued: Vec<&Delivery> = deliveries
         .iter()
         .filter(|delivery| delivery.state == DeliveryState::Queued && delivery.purpose.is_to_specialist())
@@ -125,10 +166,10 @@ pub(super) fn updates(store: &Store, config: &Config, referral: &Referral, now: 
     let mut updates = Updates { recompose: queued.iter().map(|delivery| delivery.id).collect(), new: Vec::new() };
     let mut tell = |desk: Delivery| {
         let target = RouteTarget { through: desk.through, to: desk.to };
-        updates.new.extend(route::to_specialist(config, Purpose::Update, &target, referral, now));
+        updates.new.extend(route::to_specialist(config, Purpose::Update, &target, referral.id, now));
     };
-    for desk in asked_desks(store, referral)? {
-        if !queued.iter().any(|delivery| delivery.to == desk.to) {
+    for desk in asked_desks(store, referral.id)? {
+        if !wrong.contains(desk.to.as_str()) && !queued.iter().any(|delivery| delivery.to == desk.to) {
             tell(desk);
         }
     }

@@ -1,5 +1,8 @@
 //! What identifiers and codes must be like: check digits and shapes, the same for every door.
 
+/// Nobody who is referred was born longer ago.
+pub const AGE_YEARS_MAX: i16 = 130;
+
 /// Whether it is a National Provider Identifier: ten digits, the first 1 or 2, the last a check digit (Luhn over `80840` and the
 /// number; 45 CFR 162.406).
 #[must_use]

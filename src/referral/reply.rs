@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Appointment, ReturnedPage};
+use crate::ids::DeliveryId;
 
 /// The closed set of things a reply can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Reply {
     /// How it was matched: `token` (unforgeable), `reference`, `code` (QR or bar code on a page), `identifier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched_by: Option<String>,
+    /// The letter of ours that it answers, where a mail names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<DeliveryId>,
     /// Whether they say that they have it; absent when they do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<bool>,

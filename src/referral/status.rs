@@ -168,13 +168,12 @@ impl Status {
         let over = matches!(self, Self::Closed | Self::Cancelled);
         match outcome {
             _ if over => self,
-            // What the sender asked to cancel moves on only by what ends it.
+            // What the sender asked to cancel moves on only by what ends it: who says no has nothing more to cancel.
+            ReplyOutcome::Declined | ReplyOutcome::PatientDeclined if self == Self::CancelRequested => Self::Cancelled,
             ReplyOutcome::Received
             | ReplyOutcome::Accepted
             | ReplyOutcome::NotReceived
             | ReplyOutcome::Scheduled
-            | ReplyOutcome::Declined
-            | ReplyOutcome::PatientDeclined
             | ReplyOutcome::PatientUnreachable
             | ReplyOutcome::NeedsInformation
             | ReplyOutcome::Redirected
@@ -341,6 +340,8 @@ mod tests {
         let requested = derive(&[HistoryEvent::Requested, HistoryEvent::CancelRequested]);
         assert_eq!(requested, Status::CancelRequested);
         assert_eq!(requested.after(&replied(ReplyOutcome::Cancelled)), Status::Cancelled);
+        assert_eq!(requested.after(&replied(ReplyOutcome::Declined)), Status::Cancelled);
+        assert_eq!(requested.after(&replied(ReplyOutcome::Scheduled)), Status::CancelRequested);
         assert_eq!(Status::Requested.after(&replied(ReplyOutcome::Cancelled)), Status::Declined);
         assert_eq!(Status::Scheduled.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Accepted);
         assert_eq!(Status::Closed.after(&replied(ReplyOutcome::AppointmentCancelled)), Status::Closed);

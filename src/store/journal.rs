@@ -75,6 +75,13 @@ struct Scan {
     saw_applied: bool,
 }
 
+/// The segment before the first number that is missing: one that held nothing was removed, or somebody lost one, which the sequence of
+/// what is behind it tells. Without a gap: one beyond all.
+fn before_gap(numbers: &[u64]) -> u64 {
+    let gap = std::iter::once(&0).chain(numbers).zip(numbers).find(|(before, number)| **number != **before + 1);
+    gap.map_or(u64::MAX, |(before, _)| *before)
+}
+
 impl Journal {
     /// Syncs what may be only in the page cache, reads and checks the journal (unless the machine stopped, from the segment of `applied` on), cuts a torn tail off, and stands ready to append.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: PathBuf, applied: Place, trust: Trust) -> Result<Self, OpenError> {
@@ -89,7 +96,7 @@ impl Journal {
         }
         disk.sync_dir(&folder).map_err(at(&folder))?;
         // Segments before were whole when their successor was begun; each entry of them is checked when it is read.
-        let from = if trust == Trust::PowerCut { 0 } else { applied.segment };
+        let from = if trust == Trust::PowerCut { 0 } else { applied.segment.min(before_gap(&numbers)) };
         let read: Vec<u64> = numbers.iter().copied().filter(|number| *number >= from).collect();
         let scan = scan(&*disk, &folder, &read, from > 0, applied)?;
         if applied.sequence > 0 && !scan.saw_applied {

@@ -289,6 +289,47 @@ fn a_document_at_which_the_engine_was_killed_twice_is_set_aside() {
 }
 
 #[test]
+fn what_was_at_hand_beside_a_document_that_kills_the_engine_is_read() {
+    let site = Site::new();
+    for attempt in 1..=2 {
+        let running = site.start();
+        if attempt == 1 {
+            site.drop_file("fax-in/a-poison.pdf", &nested_forms());
+            site.drop_file("fax-in/b-also.pdf", &[nested_forms(), b"% another".to_vec()].concat());
+            let begun = || site.messages().iter().filter(|message| message["attempts"] == 1).count() == 2;
+            assert!(wait_for(begun), "{:#?}", site.messages());
+        } else {
+            assert!(wait_for(|| site.messages().iter().any(|message| message["attempts"] == 2)), "{:#?}", site.messages());
+        }
+        running.kill();
+    }
+    let attempts: Vec<u64> = {
+        let _running = site.start();
+        let note = site.data("fax-in/failed/a-poison.pdf.reason.txt");
+        let other = site.data("fax-in/failed/b-also.pdf.reason.txt");
+        assert!(wait_for(|| note.exists() || other.exists()), "{}", site.log());
+        site.messages().iter().filter_map(|message| message["attempts"].as_u64()).collect()
+    };
+    assert_eq!(attempts.iter().filter(|attempts| **attempts > 2).count(), 1, "one alone is set aside: {attempts:?}");
+}
+
+#[test]
+fn a_document_that_was_being_read_when_the_engine_was_stopped_is_not_to_blame() {
+    let site = Site::new();
+    for round in 1..=3 {
+        let running = site.start();
+        if round == 1 {
+            site.drop_file("fax-in/long.pdf", &nested_forms());
+        }
+        let begun = || site.messages().first().is_some_and(|message| message["attempts"] == 1 && message["state"] == "received");
+        assert!(wait_for(begun), "round {round}: {:#?}", site.messages());
+        assert_eq!(running.stop(), Some(0), "{}", site.log());
+    }
+    assert!(site.log().contains("it goes on at the next start"), "{}", site.log());
+    assert!(!site.data("fax-in/failed/long.pdf.reason.txt").exists());
+}
+
+#[test]
 fn a_busy_worker_ends_at_once_when_its_engine_is_gone() {
     let mut worker = Command::new(env!("CARGO_BIN_EXE_loopline"))
         .args(["reader-worker", "--memory-bytes-max", "1073741824", "--cpu-seconds-max", "600", "--pages-max", "200"])

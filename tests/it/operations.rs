@@ -192,7 +192,7 @@ fn a_full_disk_refuses_acknowledges_nothing_and_goes_on_once_there_is_room() {
             code => {
                 assert_eq!(code, "AR", "{answer}");
                 break id;
-            },
+            }
         }
     };
     for _ in 0..20 {

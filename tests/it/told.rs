@@ -35,11 +35,25 @@ fn again(event: &str, control_id: &str) -> String {
     referral_message(control_id, "P1", "Quill").replace("REF^I12^REF_I12", &format!("REF^{event}^REF_I12"))
 }
 
+/// The desk writes, without saying what it answers.
 fn reply(site: &Site, name: &str, words: &str) {
     let request = site.mails_out().into_iter().find(|mail| mail.contains("please confirm")).expect("a request went out");
-    let header = |name: &str| request.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    write(site, name, &request, "", words);
+}
+
+/// The desk answers the letter whose subject has these words.
+fn answer(site: &Site, name: &str, letter: &str, words: &str) {
+    let is_it = |mail: &String| mail.lines().any(|line| line.starts_with("Subject:") && line.contains(letter));
+    let letter = site.mails_out().into_iter().find(is_it).expect("the letter went out");
+    let id = letter.lines().find_map(|line| line.strip_prefix("Message-ID:")).unwrap().trim().to_owned();
+    write(site, name, &letter, &format!("\nIn-Reply-To: {id}"), words);
+}
+
+fn write(site: &Site, name: &str, letter: &str, more: &str, words: &str) {
+    let header = |name: &str| letter.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
     let (to, subject) = (header("Reply-To:"), header("Subject:"));
-    let head = format!("From: desk@northside-heart.example\nTo: {to}\nSubject: Re: {subject}\nMessage-ID: <{name}@desk.example>");
+    let head =
+        format!("From: desk@northside-heart.example\nTo: {to}\nSubject: Re: {subject}\nMessage-ID: <{name}@desk.example>{more}");
     site.drop_mail(name, &format!("{head}\nDate: Sun, 22 Nov 2026 10:00:00 -0800\n\n{words}\n"));
 }
 
@@ -150,4 +164,182 @@ fn an_answer_by_telephone_ends_the_search_for_a_route() {
     let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     let settled = settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);
     assert_eq!((settled["status"].as_str(), settled.get("held")), (Some("scheduled"), None));
+}
+
+/// A referral that its desk says is not for it.
+fn said_to_be_wrong() -> (Site, Running, String) {
+    let (site, running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reply", "wrong-recipient"]);
+    (site, running, reference)
+}
+
+fn was_told(site: &Site, purpose: &str, desk: &str) -> bool {
+    site.deliveries().iter().any(|one| one["purpose"] == purpose && one["to"] == desk)
+}
+
+#[test]
+fn a_desk_that_said_it_is_not_theirs_hears_of_no_end_of_it() {
+    let (site, _running, reference) = said_to_be_wrong();
+    assert_eq!(settle(&site, &[&reference, "reject", "--reason", "seen elsewhere"])["status"], "cancelled");
+    assert!(!was_told(&site, "withdrawal", "cardiology-desk"), "{:#?}", site.deliveries());
+
+    let (site, _running, _) = said_to_be_wrong();
+    let answer = Peer::connect(&site.mllp()).send(&again("I14", "M2")).unwrap();
+    assert!(field(&answer, "NTE", 3).contains("no specialist has the referral"), "{answer}");
+    assert!(!was_told(&site, "withdrawal", "cardiology-desk"), "{:#?}", site.deliveries());
+}
+
+#[test]
+fn a_desk_that_said_it_is_not_theirs_hears_nothing_once_another_one_has_it() {
+    let (site, _running, reference) = said_to_be_wrong();
+    settle(&site, &[&reference, "route", "dermatology-desk"]);
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
+    settle(&site, &[&reference, "correct", "patient.birth_date=1942-03-28"]);
+    Peer::connect(&site.mllp()).send(&again("I14", "M2")).unwrap();
+    assert!(wait_for(|| was_told(&site, "withdrawal", "dermatology-desk")), "{:#?}", site.deliveries());
+    assert!(was_told(&site, "update", "dermatology-desk"), "{:#?}", site.deliveries());
+    for purpose in ["withdrawal", "update"] {
+        assert!(!was_told(&site, purpose, "cardiology-desk"), "{:#?}", site.deliveries());
+    }
+}
+
+/// A referral whose sender asked to cancel it, when the desk was told.
+fn to_be_cancelled() -> (Site, Running, String) {
+    let (site, running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    Peer::connect(&site.mllp()).send(&again("I14", "M2")).unwrap();
+    assert!(wait_for(|| count(&site, "withdrawal", "email-out", "sent") == 1), "{:#?}", site.deliveries());
+    (site, running, reference)
+}
+
+#[test]
+fn a_desk_confirms_a_cancellation_in_its_own_words() {
+    for (letter, words) in [("asks to cancel", "Confirmed."), ("asks to cancel", "Yes, received."), ("", "Cancelled, thank you!")]
+    {
+        let (site, _running, reference) = to_be_cancelled();
+        match letter {
+            "" => reply(&site, "r1", words),
+            letter => answer(&site, "r1", letter, words),
+        }
+        assert!(wait_for(|| show(&site, &reference)["status"] == "cancelled"), "{words}: {:#}", show(&site, &reference));
+    }
+}
+
+#[test]
+fn a_desk_that_goes_on_with_what_is_to_be_cancelled_is_seen_by_a_person() {
+    for words in ["Received, booked for 12/21/2026 at 9:00 am.", "We have not received anything.", "Received."] {
+        let (site, _running, reference) = to_be_cancelled();
+        reply(&site, "r1", words);
+        assert!(wait_for(|| show(&site, &reference)["held"].to_string().contains("unclear-reply")), "{words}: {}", site.log());
+        let shown = show(&site, &reference);
+        assert_eq!((shown["status"].as_str(), shown.get("appointment")), (Some("cancel-requested"), None), "{words}");
+        assert!(shown["pending_replies"].to_string().contains("asked to cancel it"), "{shown:#}");
+        assert_eq!(count(&site, "confirmation-request", "email-out", "sent"), 1, "{words}");
+    }
+    // What crossed the withdrawal on its way answers the request, and says nothing new.
+    let (site, _running, reference) = to_be_cancelled();
+    answer(&site, "r1", "please confirm", "Received.");
+    assert!(wait_for(|| site.messages().len() == 3 && site.messages().iter().all(|one| one["state"] != "received")));
+    let shown = show(&site, &reference);
+    assert_eq!((shown["status"].as_str(), shown.get("held")), (Some("cancel-requested"), None), "{shown:#}");
+}
+
+#[test]
+fn a_desk_that_speaks_of_a_cancellation_unasked_is_asked_what_it_means() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    reply(&site, "r1", "We have cancelled it.");
+    assert!(wait_for(|| show(&site, &reference)["held"].to_string().contains("unclear-reply")), "{}", site.log());
+    assert_eq!(show(&site, &reference)["status"], "requested");
+}
+
+#[test]
+fn a_desk_that_declines_is_not_asked_by_a_request_that_still_waits() {
+    let (site, _running, _peer, reference) = with_stuck_mail();
+    settle(&site, &[&reference, "reply", "declined"]);
+    assert_eq!(count(&site, "confirmation-request", "email-out", "withdrawn"), 1, "{:#?}", site.deliveries());
+    fs::remove_file(site.data("blocked")).unwrap();
+    assert_eq!(show(&site, &reference)["status"], "declined");
+}
+
+#[test]
+fn a_person_who_tries_a_delivery_again_ends_the_rest_of_its_channel() {
+    let (site, _running, mut peer, _) = with_stuck_mail();
+    peer.send(&referral_message("M2", "P2", "Osgood")).unwrap();
+    let behind = || site.deliveries().into_iter().find(|one| one["purpose"] == "confirmation-request" && one["attempts"] == 0);
+    let behind = behind().expect("a request waits behind the one that failed")["id"].as_str().unwrap().to_owned();
+    fs::remove_file(site.data("blocked")).unwrap();
+    fs::create_dir_all(site.data("blocked")).unwrap();
+    site.json(&["deliveries", "retry", &behind, "--json"]).unwrap();
+    assert!(wait_for(|| count(&site, "confirmation-request", "email-out", "sent") >= 1), "{:#?}", site.deliveries());
+    assert!(site.log().contains("the channel rests no longer"), "{}", site.log());
+}
+
+#[test]
+fn what_is_opened_again_has_no_appointment() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);
+    assert_eq!(settle(&site, &[&reference, "reject", "--reason", "seen elsewhere"]).get("appointment"), None);
+    settle(&site, &[&reference, "reopen"]);
+    settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);
+    let mut peer = Peer::connect(&site.mllp());
+    peer.send(&again("I14", "M2")).unwrap();
+    assert!(show(&site, &reference).get("appointment").is_some(), "whoever has it may yet see the patient");
+    peer.send(&again("I12", "M3")).unwrap();
+    let shown = show(&site, &reference);
+    assert_eq!((shown["status"].as_str(), shown.get("appointment")), (Some("new"), None), "{shown:#}");
+}
+
+#[test]
+fn a_change_that_names_a_specialist_whom_no_route_leads_to_is_for_a_person() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    let elsewhere = again("I13", "M2").replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
+    Peer::connect(&site.mllp()).send(&elsewhere).unwrap();
+    let shown = show(&site, &reference);
+    assert_eq!((shown["status"].as_str(), &shown["held"]), (Some("new"), &serde_json::json!(["no-route"])), "{shown:#}");
+    assert!(wait_for(|| was_told(&site, "withdrawal", "cardiology-desk")), "{:#?}", site.deliveries());
+    assert!(!was_told(&site, "update", "cardiology-desk"), "{:#?}", site.deliveries());
+    // A person says who is asked; what the sender changes then is no other specialist.
+    settle(&site, &[&reference, "route", "dermatology-desk"]);
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
+    Peer::connect(&site.mllp()).send(&elsewhere.replace("|M2|", "|M3|").replace("Nowhere", "Nowhere at all")).unwrap();
+    assert!(wait_for(|| was_told(&site, "update", "dermatology-desk")), "{:#?}", site.deliveries());
+    assert_eq!(show(&site, &reference).get("held"), None);
+}
+
+#[test]
+fn a_wrong_desk_of_a_referral_that_is_over_is_seen_by_a_person() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    settle(&site, &[&reference, "reject", "--reason", "seen elsewhere"]);
+    reply(&site, "r1", "Wrong clinic.");
+    assert!(wait_for(|| show(&site, &reference)["held"].to_string().contains("unclear-reply")), "{}", site.log());
+    assert!(show(&site, &reference)["pending_replies"].to_string().contains("correct the directory"));
+}
+
+#[test]
+fn a_desk_that_books_after_all_is_no_wrong_one() {
+    let (site, _running, reference) = said_to_be_wrong();
+    assert_eq!(show(&site, &reference)["held"], serde_json::json!(["wrong-recipient"]));
+    reply(&site, "r1", "Received, booked for 12/14/2027 at 10:30 am.");
+    assert!(wait_for(|| show(&site, &reference)["status"] == "scheduled"), "{:#}", show(&site, &reference));
+    assert_eq!(show(&site, &reference).get("held"), None, "{:#}", show(&site, &reference));
+    settle(&site, &[&reference, "correct", "patient.birth_date=1942-03-28"]);
+    assert!(wait_for(|| was_told(&site, "update", "cardiology-desk")), "{:#?}", site.deliveries());
+    assert_eq!(count(&site, "confirmation-request", "email-out", "sent"), 1);
+}
+
+#[test]
+fn a_wrong_desk_that_was_never_asked_is_for_a_person_too() {
+    let site = Site::new();
+    let _running = site.start();
+    let unrouted =
+        referral_message("M1", "P1", "Quill").replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
+    Peer::connect(&site.mllp()).send(&unrouted).unwrap();
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    let settled = settle(&site, &[&reference, "reply", "wrong-recipient"]);
+    assert!(settled["held"].to_string().contains("wrong-recipient"), "{settled:#}");
 }

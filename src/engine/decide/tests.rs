@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use super::*;
 use crate::{
     config::SettingsSources,
-    engine::{progress::Underway, suspension},
+    engine::{pauses, progress::Underway, suspension},
     message::{Arrival, Protocol},
     normalize::hl7::{Hl7Rules, Profile, Profiles, Strict, UnknownReferral, normalize},
     reader::{ReaderOptions, ReaderPool},
@@ -24,6 +24,7 @@ pub(in super::super) fn context(folder: &std::path::Path, config: Config) -> Con
         reader: ReaderPool::new(ReaderOptions::default()),
         key: TokenKey::new([7; 32]),
         suspensions: suspension::Suspensions::default(),
+        pauses: pauses::Pauses::default(),
         underway: Underway::default(),
         config: Arc::new(RwLock::new(Arc::new(config))),
         addresses: Arc::default(),

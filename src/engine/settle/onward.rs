@@ -64,9 +64,12 @@ impl Settlement<'_> {
         let filter = DeliveryFilter { referral: Some(self.referral.id), ..DeliveryFilter::default() };
         let letters = self.context.store.deliveries(&filter)?;
         let letters = letters.iter().filter(|letter| matches!(letter.purpose, Purpose::ConfirmationRequest | Purpose::Update));
-        // What has not left yet says all there is when it leaves.
-        let told =
-            letters.map(|letter| if letter.state == DeliveryState::Queued { Some(Timestamp::MAX) } else { letter.sent_at });
+        // What has not left yet says all there is when it leaves; what is on the way, what there was when it was queued.
+        let told = letters.map(|letter| match letter.state {
+            DeliveryState::Queued => Some(Timestamp::MAX),
+            DeliveryState::InFlight => Some(letter.queued_at),
+            DeliveryState::Sent | DeliveryState::Dead | DeliveryState::Withdrawn => letter.sent_at,
+        });
         Ok(told.max().flatten().is_some_and(|told| told < changed.at || told == Timestamp::MAX))
     }
 

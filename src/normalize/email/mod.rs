@@ -176,9 +176,9 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     result
 }
 
-/// The delivery in a Message-ID of ours that the mail quotes: `TOKEN.DELIVERY@…`, in any case.
-fn delivery_named(mail: &Mail, token: &Token) -> Option<DeliveryId> {
-    let text = mail.all_text.to_ascii_uppercase();
+/// The delivery in a Message-ID of ours that stands in a text: `TOKEN.DELIVERY@…`, in any case.
+fn delivery_named(text: &str, token: &Token) -> Option<DeliveryId> {
+    let text = text.to_ascii_uppercase();
     let begin = format!("{}.", token.as_str().to_ascii_uppercase());
     text.match_indices(&begin).find_map(|(at, found)| {
         let id = text.get(at + found.len()..)?.split(|symbol: char| !symbol.is_ascii_alphanumeric()).next()?;
@@ -198,7 +198,7 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
             status: report.status.clone(),
             // Only a token proves that what came back was ours.
             reference: found.token.as_ref().map(|token| token.reference().to_string()),
-            delivery: found.token.as_ref().and_then(|token| delivery_named(mail, token)),
+            delivery: found.token.as_ref().and_then(|token| delivery_named(&mail.all_text, token)),
         };
         return Outcome { bounce: Some(bounce), ..Outcome::of(Kind::Bounce) };
     }
@@ -237,6 +237,7 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
     let mut reply = read_reply(&mail.words, sent_on, order);
     reply.reference = Some(reference.to_string());
     reply.matched_by = Some(if found.token.is_some() { "token" } else { "reference" }.to_owned());
+    reply.answers = found.token.as_ref().and_then(|token| mail.answers.iter().find_map(|id| delivery_named(id, token)));
     let passed_on = mail.forwarded || is_forward(&mail.subject);
     let why = if found.several {
         Some(Doubt::SeveralReferrals.as_str())

@@ -259,7 +259,7 @@ impl Reader<'_> {
                         let own = words::html_to_text(html);
                         self.body(&own, depth);
                     }
-                    let whole = mail_parser::decoders::html::html_to_text(html);
+                    let whole = words::whole_html_to_text(html);
                     self.text(&whole);
                 }
                 PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {

@@ -131,7 +131,20 @@ pub(super) fn html_to_text(html: &str) -> String {
     let lower = html.to_ascii_lowercase();
     let cut = QUOTED_FROM.iter().filter_map(|mark| lower.find(mark)).min().and_then(|at| lower.get(..at)?.rfind('<'));
     let own = cut.and_then(|at| html.get(..at)).unwrap_or(html);
-    mail_parser::decoders::html::html_to_text(&without_blockquotes(own))
+    whole_html_to_text(&without_blockquotes(own))
+}
+
+/// What ends a line on the screen, and what stands apart on it. The library breaks at `<p>` and `<br>` alone, and most mail programs write
+/// each line as a `<div>`.
+static BLOCKS: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(r"(?i)(?:\s*</?(?:div|tr|table|tbody|li|ul|ol|dl|dt|dd|h[1-6]|section|article|center|pre|hr|blockquote)\b[^>]*>\s*)+")
+});
+static CELLS: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)</?t[dh]\b[^>]*>"));
+
+/// Makes text of HTML.
+pub(super) fn whole_html_to_text(html: &str) -> String {
+    let lines = BLOCKS.replace_all(html, "<br>");
+    mail_parser::decoders::html::html_to_text(&CELLS.replace_all(&lines, " "))
 }
 
 fn without_blockquotes(html: &str) -> String {
@@ -187,6 +200,27 @@ mod tests {
     fn a_forwarded_mail_is_said_to_be_one() {
         let own = own_words("FYI\n\n---------- Forwarded message ---------\nFrom: Desk\nDate: today\n\nbooked for 12/14/2026");
         assert_eq!(own, Own { words: "FYI".into(), forwarded: true });
+    }
+
+    #[test]
+    fn a_line_of_html_is_a_line_whatever_it_is_written_as() {
+        for html in [
+            "<div>Received.</div><div>Booked for M&uuml;ller</div>",
+            "<div dir=ltr><div>Received.<div>Booked for M&uuml;ller</div></div></div>",
+            "<ul><li>Received.</li>\n<li>Booked for M&uuml;ller</li></ul>",
+            "<table><tbody><tr><td>Received.</td></tr><tr><td>Booked </td><td>for</td><td> M&uuml;ller</td></tr></tbody></table>",
+            "<h2>Received.</h2>Booked for M&uuml;ller",
+            "<p>Received.</p><p>Booked for M&uuml;ller</p>",
+            "Received.<br>Booked for M&uuml;ller",
+        ] {
+            let text = html_to_text(html);
+            let lines: Vec<String> = text
+                .lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                .filter(|line| !line.is_empty())
+                .collect();
+            assert_eq!(lines, ["Received.", "Booked for Müller"], "{html}");
+        }
     }
 
     #[test]

@@ -3,11 +3,22 @@
 use super::draft::{Contacts, Draft, REPETITIONS_MAX, element, leaf, location, some};
 use crate::{
     protocols::hl7::{Repetition, Segment},
-    referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex},
+    referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex, checks},
 };
 
 /// Birth dates that systems fill in when they know none.
 const PLACEHOLDER_BIRTH_DATES: [&str; 5] = ["1900-01-01", "1800-01-01", "1753-01-01", "9999-12-31", "1901-01-01"];
+
+/// Names that systems fill in when they know none.
+fn is_placeholder_name(family: &str) -> bool {
+    ["UNKNOWN", "UNK", "UNIDENTIFIED", "NOT KNOWN", "NFN", "NLN"].iter().any(|name| family.trim().eq_ignore_ascii_case(name))
+}
+
+/// How many years lie between two dates; 0 where one begins with no year.
+fn years_ago(date: &str, today: &str) -> i32 {
+    let year = |text: &str| text.get(..4).and_then(|year| year.parse::<i32>().ok());
+    year(today).zip(year(date)).map_or(0, |(today, date)| today - date)
+}
 
 impl<'t, 'm> Draft<'t, 'm> {
     /// The first PID that has something in a field: a second PID of the same patient fills gaps.
@@ -26,8 +37,13 @@ impl<'t, 'm> Draft<'t, 'm> {
             let place = location("PID", occurrence, 5);
             let name = &self.record.patient.name;
             let present = [("family", name.family.is_some()), ("given", name.given.is_some()), ("middle", name.middle.is_some())];
+            let placeholder = name.family.as_deref().is_some_and(is_placeholder_name);
             for (name, _) in present.into_iter().filter(|(_, present)| *present) {
                 self.seen(leaf("patient.name", name), &place);
+            }
+            if placeholder {
+                let text = format!("{place} holds a name that systems fill in for an unknown one");
+                self.doubt("name-placeholder", "patient.name.family", text);
             }
         }
         self.birth_date();
@@ -72,6 +88,8 @@ impl<'t, 'm> Draft<'t, 'm> {
         let known_day = self.rules.received_at != jiff::Timestamp::UNIX_EPOCH;
         if known_day && text > today.get(..text.len()).unwrap_or(&today) {
             self.doubt("birth-date-in-future", PATH, "the birth date lies in the future");
+        } else if known_day && years_ago(text, &today) > i32::from(checks::AGE_YEARS_MAX) {
+            self.doubt("birth-date-too-old", PATH, format!("nobody is older than {} years", checks::AGE_YEARS_MAX));
         } else if text.len() < 10 {
             self.doubt("birth-date-partial", PATH, "the birth date is not known to the day");
         }

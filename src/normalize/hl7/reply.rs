@@ -58,6 +58,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
     Reply {
         reference: identity.reference.as_ref().map(|reference| reference.as_str().to_owned()),
         matched_by: Some(if identity.reference.is_some() { "reference" } else { "identifier" }.to_owned()),
+        answers: None,
         received: (outcome != ReplyOutcome::Unclear).then_some(true),
         outcome,
         appointment,

@@ -58,6 +58,7 @@ fn unclear(reading: Option<ReplyOutcome>, why: &str, quotes: &[String]) -> Reply
     Reply {
         reference: None,
         matched_by: None,
+        answers: None,
         received: None,
         outcome: ReplyOutcome::Unclear,
         appointment: None,
@@ -205,6 +206,7 @@ impl Said {
         Reply {
             reference: None,
             matched_by: None,
+            answers: None,
             received,
             outcome,
             appointment,

@@ -106,6 +106,18 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (Says(O::NotReceived), r"^(?:we )?(?:can not|are unable to) (?:find|locate|see) {R}(?: in our system| on our end)*$"),
         (
+            Says(O::Cancelled),
+            r"^(?:yes |ok |okay )?(?:and )?(?:we |our office )?(?:have |has )?cancel(?:l)?ed(?: (?:it|this|{R}|(?:the |her |his )?appointment|the order|everything))?(?: (?:for {P}|on our (?:end|side)|as requested|in our system))*$",
+        ),
+        (
+            Says(O::Cancelled),
+            r"^(?:yes |ok |okay )?(?:{R}|it|this|the order)(?: (?:for {P}))? (?:is |was |has been |have been )(?:now )?cancel(?:l)?ed(?: (?:on our (?:end|side)|as requested|in our system))*$",
+        ),
+        (
+            Says(O::Cancelled),
+            r"^(?:we )?(?:confirm(?:ed|ing)?|acknowledged?|noted|received) (?:the |this |your )?cancell?ation(?: (?:of {R}|for {P}|request))*$|^(?:the |this |your )?cancell?ation(?: request)? (?:is |was |has been )?(?:confirmed|noted|received|acknowledged|processed)$",
+        ),
+        (
             Says(O::NoShow),
             r"\b(?:was an? )?no[- ]?show(?:ed)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
         ),

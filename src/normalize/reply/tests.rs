@@ -98,6 +98,11 @@ const PLAIN: &[Case] = {
         ("We have been unable to reach the patient.", O::PatientUnreachable, None, None),
         ("Received, left 3 voicemails with no response", O::PatientUnreachable, Some(true), None),
         ("Patient has not returned our calls.", O::PatientUnreachable, None, None),
+        ("Cancelled.", O::Cancelled, None, None),
+        ("Ok, we have cancelled the referral. Thanks!", O::Cancelled, None, None),
+        ("Cancellation confirmed", O::Cancelled, None, None),
+        ("We have canceled it on our end, thank you", O::Cancelled, None, None),
+        ("This referral has been cancelled as requested.", O::Cancelled, None, None),
     ]
 };
 
@@ -176,6 +181,14 @@ const UNCLEAR: &[&str] = &[
     "The patient accepted the appointment for 12/14/2026",
     "Patient accepted",
     "We need to cancel the order",
+    "Do not cancel",
+    "Cancelled?",
+    "Not cancelled",
+    "The patient cancelled",
+    "She cancelled the referral",
+    "We have cancelled our 3 pm and can see her",
+    "Cancelled by the patient",
+    "Why was it cancelled?",
     "Need labs?",
     "Please send the report to her family doctor",
     "please send this to fax 555-201-3344",

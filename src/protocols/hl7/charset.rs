@@ -28,8 +28,7 @@ impl Charset {
     /// What MSH-18 must say where what the sender wrote there is not this set; none: it is, or it says nothing and the text is ASCII.
     #[must_use]
     pub fn name_instead_of(self, declared: &str) -> Option<&'static str> {
-        let first = declared.split('~').next().unwrap_or_default();
-        let is_right = if first.is_empty() { self.declared } else { Self::named(first) == Some(self.encoding) };
+        let is_right = if declared.is_empty() { self.declared } else { Self::named(declared) == Some(self.encoding) };
         if is_right {
             None
         } else if self.encoding == UTF_8 {
@@ -80,8 +79,14 @@ impl Charset {
         Cow::Owned(out)
     }
 
-    /// HL7 table 0211, with the spellings that are seen.
+    /// The first of the sets in MSH-18 that is more than ASCII: where the first one is left out, it is ASCII, and a later one is switched
+    /// to by its escape sequences.
     fn named(declared: &str) -> Option<&'static Encoding> {
+        declared.split('~').find_map(Self::named_one)
+    }
+
+    /// HL7 table 0211, with the spellings that are seen.
+    fn named_one(declared: &str) -> Option<&'static Encoding> {
         let plain: String = declared.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
         match plain.as_str() {
             "UNICODEUTF8" | "UTF8" | "UNICODE" => Some(UTF_8),
@@ -117,6 +122,8 @@ mod tests {
         assert_eq!((text.as_ref(), set.declared), ("Müller", false));
         let (set, text) = Charset::read("8859/1", b"\x93so\x94");
         assert_eq!((text.as_ref(), set.declared), ("“so”", true));
+        let (set, text) = Charset::read("~ISO IR87", b"\x1b$B;3ED\x1b(B^Taro");
+        assert_eq!((set.declared, text.as_ref()), (true, "山田^Taro"));
         let (set, text) = Charset::read("8859/2", b"\xA3\xF3d\xBC");
         assert_eq!((text.as_ref(), set.declared), ("Łódź", true));
     }

@@ -242,7 +242,7 @@ impl Text {
         if stripped.len() != body.len() {
             tolerances.push(Tolerance::JunkBeforeMsh);
         }
-        let (charset, text) = Charset::read(&first_repetition(&header, 18), stripped);
+        let (charset, text) = Charset::read(&header.text(18).replace(header.delimiters.repetition, "~"), stripped);
         if !charset.declared {
             tolerances.push(Tolerance::CharsetGuess);
         }
@@ -259,11 +259,6 @@ impl Text {
         tolerances.dedup();
         Ok(Self { content, header, charset, tolerances })
     }
-}
-
-fn first_repetition(header: &RawHeader, number: usize) -> String {
-    let text = header.text(number);
-    text.split(header.delimiters.repetition).next().unwrap_or_default().to_owned()
 }
 
 /// A byte order mark, or the zeros that stand between the letters of MSH.

@@ -173,6 +173,31 @@ async fn a_bad_frame_before_whole_ones_stops_the_start_with_file_and_offset() {
 }
 
 #[tokio::test]
+async fn a_segment_that_is_missing_stops_the_start_wherever_it_stood() {
+    for missing in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&options(folder.path())).unwrap();
+        let mut dice = 1_u64;
+        for number in 0..40 {
+            let mut draw = || {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                u8::try_from(dice >> 56).unwrap()
+            };
+            let body: Vec<u8> = std::iter::repeat_with(&mut draw).take(14_000).collect();
+            store.insert(new_message(&format!("M{number}"), Bytes::from(body))).await.unwrap();
+        }
+        store.close().await;
+        let names = fs::read_dir(folder.path().join("journal")).unwrap().count();
+        assert!(names > 3, "{names}");
+        fs::remove_file(folder.path().join(format!("journal/{missing:016}.journal"))).unwrap();
+        let Err(OpenError::Damaged { advice, .. }) = Store::open(&options(folder.path())) else {
+            panic!("it opened without segment {missing}")
+        };
+        assert!(advice.contains("backup"), "{advice}");
+    }
+}
+
+#[tokio::test]
 async fn an_acknowledged_last_frame_that_is_gone_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3).await;

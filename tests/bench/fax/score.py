@@ -10,6 +10,7 @@ A fax of another country is tried with `--channel bench-COUNTRY` (channels/ besi
   silent                  wrong, and the very field is not in record.review
   invented                a value for a field that is not printed, not in record.review
   marked                  right, and yet in record.review
+  held                    faxes, of all, that wait for a person before anything is sent on
 """
 import argparse
 import concurrent.futures
@@ -26,6 +27,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KINDS = ["right", "missing", "wrong", "silent", "invented", "marked"]
+COUNTED = KINDS + ["faxes", "held"]
 # Path in the truth: path in the record's evidence and review.
 FIELDS = {
     "patient.name.family": "patient.name.family", "patient.name.given": "patient.name.given", "patient.birth_date": "patient.birth_date", "patient.sex": "patient.sex",
@@ -147,12 +149,12 @@ def attempt(truth, folder, command):
 def row(name, n, width):
     count = max(n["right"] + n["missing"] + n["wrong"], 1)
     share = f"{100 * n['right'] / count:5.1f} %"
-    print(f"{name:<{width}} {count:>6} {share:>8} {n['missing']:>8} {n['wrong']:>6} {n['silent']:>7} {n['invented']:>9} {n['marked']:>7} {100 * n['marked'] / max(n['right'], 1):5.1f} %")
+    print(f"{name:<{width}} {count:>6} {share:>8} {n['missing']:>8} {n['wrong']:>6} {n['silent']:>7} {n['invented']:>9} {n['marked']:>7} {100 * n['marked'] / max(n['right'], 1):5.1f} %{n['held']:>5} of {n['faxes']}")
 
 
 def table(title, tallies):
     width = max(len(title), *(len(str(key)) for key in tallies))
-    print(f"\n{title:<{width}} fields    right  missing  wrong  silent  invented  marked")
+    print(f"\n{title:<{width}} fields    right  missing  wrong  silent  invented  marked             held")
     for key in tallies:
         row(key, tallies[key], width)
 
@@ -189,16 +191,16 @@ def main():
         if all(want in (None, case[key]) for want, key in wanted):
             truths.append(truth)
     truths = truths[:: chosen.every]
-    tally = lambda: defaultdict(lambda: dict.fromkeys(KINDS, 0))
-    families, levels, fields, every, seen, pages, broken, held = tally(), tally(), tally(), tally(), [], 0, 0, 0
+    tally = lambda: defaultdict(lambda: dict.fromkeys(COUNTED, 0))
+    families, levels, fields, every, seen, pages, broken = tally(), tally(), tally(), tally(), [], 0, 0
     began = time.time()
     with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
         for truth, (case, record, complaint) in zip(truths, pool.map(lambda truth: attempt(truth, chosen.folder, command), truths)):
             pages += case["pages"]
             broken += record is None
             counts, notes, sure = judge(case, record or {})
-            held += bool((record or {}).get("held"))
-            for kind in KINDS:
+            counts |= {"faxes": 1, "held": int(bool((record or {}).get("held")))}
+            for kind in COUNTED:
                 for group in (families[f"{case['set']} {case['family']}"], levels[case["level"]], every["all"]):
                     group[kind] += counts[kind]
             for entry in notes:
@@ -220,7 +222,7 @@ def main():
             print(f"  {field:<28} {n['missing']:>4} {n['wrong']:>4} {n['marked']:>4}")
     calibration(seen)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"\n{len(truths)} faxes, {pages} pages, {broken} without a record, {held} held; {time.time() - began:.0f} s, {(used.ru_utime + used.ru_stime) / max(pages, 1):.2f} CPU seconds a page")
+    print(f"\n{len(truths)} faxes, {pages} pages, {broken} without a record; {time.time() - began:.0f} s, {(used.ru_utime + used.ru_stime) / max(pages, 1):.2f} CPU seconds a page")
 
 
 main()

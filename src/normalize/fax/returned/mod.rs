@@ -250,6 +250,7 @@ fn reply(one: &Ours<'_>, page: ReturnedPage) -> Reply {
     Reply {
         reference: Some(one.reference.as_str().to_owned()),
         matched_by: Some(one.proof.as_str().to_owned()),
+        answers: None,
         received: None,
         outcome: ReplyOutcome::Unclear,
         appointment: None,

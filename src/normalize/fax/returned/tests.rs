@@ -27,6 +27,7 @@ fn read(form: PageForm, ticked: &[&str], unclear: &[&str], written: &[&str]) -> 
     let mut reply = Reply {
         reference: None,
         matched_by: None,
+        answers: None,
         received: None,
         outcome: ReplyOutcome::Unclear,
         appointment: None,

@@ -105,6 +105,20 @@ fn quirk_1_12_an_empty_processing_id_is_production() {
 }
 
 #[test]
+fn a_birth_date_of_nobody_alive_and_a_name_of_nobody_are_marked() {
+    let rules = Hl7Rules { received_at: "2026-11-21T10:00:00Z".parse().unwrap(), ..Hl7Rules::default() };
+    for (birth, code) in [("18501231", "birth-date-too-old"), ("20270101", "birth-date-in-future")] {
+        let message = joined(&[HEAD, RF1, RP, RT, &PID.replace("19341101", birth)]);
+        let record = normalize(&message, &rules).unwrap().outcome.record.unwrap();
+        assert!(has(&record, code), "{record:?}");
+        assert_eq!(record.review, ["patient.birth_date"]);
+    }
+    let nobody = record(&[HEAD, RF1, RP, RT, &PID.replace("Lee^Leslie", "UNKNOWN^UNKNOWN")]);
+    assert!(has(&nobody, "name-placeholder"), "{nobody:?}");
+    assert_eq!(nobody.held, [HeldReason::BlockingField]);
+}
+
+#[test]
 fn quirk_1_13_impossible_and_placeholder_birth_dates_are_unknown() {
     for (date, code) in [("19761325", "date-unreadable"), ("00000000", "date-unreadable"), ("19000101", "birth-date-placeholder")]
     {

@@ -31,6 +31,9 @@ const RUNS_MERGED: usize = 16;
 const MERGED_ENTRIES_MAX: usize = 1 << 17;
 const LISTED_BYTES: usize = 9;
 
+/// A key and its value, as they stand in a block.
+pub(super) type Entry<'b> = (&'b [u8], &'b [u8]);
+
 /// Which runs there are, the oldest first.
 #[derive(Default)]
 pub(super) struct Runs {
@@ -63,7 +66,7 @@ pub(super) fn run_of(key: &[u8]) -> Option<u32> {
 }
 
 /// What a block holds.
-pub(super) fn entries(block: &[u8]) -> Result<Vec<(&[u8], &[u8])>, IndexFault> {
+pub(super) fn entries(block: &[u8]) -> Result<Vec<Entry<'_>>, IndexFault> {
     let mut entries = Vec::with_capacity(block.len() / 32);
     let mut rest = block;
     while let [key, value, after @ ..] = rest {
@@ -82,7 +85,7 @@ pub(super) fn find<'b>(block: &'b [u8], key: &[u8]) -> Result<Option<&'b [u8]>, 
 }
 
 /// The entries of several runs, whose blocks are given the oldest first, in the order of their keys, each key once.
-pub(super) fn merged<'b>(blocks: impl Iterator<Item = &'b [u8]>) -> Result<Vec<(&'b [u8], &'b [u8])>, IndexFault> {
+pub(super) fn merged<'b>(blocks: impl Iterator<Item = &'b [u8]>) -> Result<Vec<Entry<'b>>, IndexFault> {
     let mut all = Vec::new();
     for block in blocks {
         all.extend(entries(block)?);
@@ -96,7 +99,7 @@ pub(super) fn merged<'b>(blocks: impl Iterator<Item = &'b [u8]>) -> Result<Vec<(
 
 impl Run {
     /// Makes a run of entries in the order of their keys, and gives its blocks.
-    pub(super) fn new(number: u32, level: u8, entries: &[(&[u8], &[u8])], mut put: impl FnMut(Vec<u8>, Vec<u8>)) -> Self {
+    pub(super) fn new(number: u32, level: u8, entries: &[Entry<'_>], mut put: impl FnMut(Vec<u8>, Vec<u8>)) -> Self {
         let mut filter = Filter::new(entries.len());
         let (mut first, mut block): (&[u8], Vec<u8>) = (&[], Vec::with_capacity(BLOCK_BYTES));
         for (key, value) in entries {
@@ -188,7 +191,7 @@ impl Runs {
     }
 
     /// Notes that a run was found to have these keys.
-    pub(super) fn saw(&mut self, number: u32, entries: &[(&[u8], &[u8])]) {
+    pub(super) fn saw(&mut self, number: u32, entries: &[Entry<'_>]) {
         if let Ok(at) = self.list.binary_search_by_key(&number, |run| run.number)
             && let Some(run) = self.list.get_mut(at).filter(|run| !run.is_known)
         {
@@ -212,7 +215,10 @@ impl Runs {
 mod tests {
     use super::*;
 
-    fn run(number: u32, entries: &[(&[u8], &[u8])]) -> (Run, Vec<(Vec<u8>, Vec<u8>)>) {
+    /// A block with its key.
+    type Block = (Vec<u8>, Vec<u8>);
+
+    fn run(number: u32, entries: &[Entry<'_>]) -> (Run, Vec<Block>) {
         let mut blocks = Vec::new();
         let run = Run::new(number, 0, entries, |key, block| blocks.push((key, block)));
         (run, blocks)
@@ -221,7 +227,7 @@ mod tests {
     #[test]
     fn every_entry_stands_in_the_block_that_its_key_leads_to() {
         let keys: Vec<Vec<u8>> = (0..500_u32).map(|number| format!("k{number:05}").into_bytes()).collect();
-        let all: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (key.as_slice(), &b"value"[..])).collect();
+        let all: Vec<Entry<'_>> = keys.iter().map(|key| (key.as_slice(), &b"value"[..])).collect();
         let (run, blocks) = run(7, &all);
         assert!(blocks.len() > 1 && blocks.iter().all(|(key, block)| run_of(key) == Some(7) && block.len() < BLOCK_BYTES + 64));
         for key in &keys {

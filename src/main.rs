@@ -3,7 +3,8 @@
 //! # Design notes
 //! The allocator is jemalloc. An HL7 message is some 700 small pieces of memory, many of them freed by another thread than the one that
 //! made them: with the system's allocator a message takes a fifth more of the processor. It needs a few megabytes more (the figures are in
-//! `tests/bench/speed.rs`).
+//! `tests/bench/speed.rs`). It goes by its plain names: the compiler knows those, and makes no zeros by hand where fresh memory has them.
+//! With other names the 40 histograms that sled makes and never fills were 21 MB of zeros.
 
 use std::{process::ExitCode, time::Duration};
 

@@ -9,7 +9,7 @@ rust_minimum=1.95
 # What building and reading documents needs. ca-certificates and tzdata are on every full system, but not on a minimal one.
 # shellcheck disable=SC2034 # read by the scripts that source this one
 packages_to_run=(
-    ca-certificates gcc g++ libc6-dev libleptonica-dev libtesseract-dev pkg-config
+    ca-certificates gcc g++ libc6-dev libleptonica-dev libtesseract-dev make pkg-config
     tesseract-ocr-eng tesseract-ocr-osd tzdata
 )
 # What the tests drive besides: a real mail server, independent readers of PDF and TIFF, and other people's HL7 programs.

@@ -269,6 +269,8 @@ fn command(options: &ReaderOptions) -> Command {
         .env_clear()
         // Tesseract reads it when it is loaded; with more than one thread it is three times slower.
         .env("OMP_THREAD_LIMIT", "1")
+        // Its address space is limited: what is freed must not be kept for later.
+        .env("MALLOC_CONF", "retain:false")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -3,7 +3,8 @@
 //! # Design notes
 //! Nearly every question about a new message is whether something is there already (the message itself, its number, its patient), nearly
 //! every answer is no, and sled takes microseconds for each. A Bloom filter in memory says "surely not" or "maybe", and only a maybe is
-//! asked further. It grows by layers of twice the room: 12 bits a key and at most as much again, some 25 MB with a million referrals.
+//! asked further. It grows by layers of twice the room: 12 bits a key and at most as much again, some 25 MB with a million referrals. (The
+//! filters of single runs in `runs.rs` are made of the same and have 10 MB then.)
 //! A key that was taken away stays a maybe.
 //!
 //! It knows the keys of an index that was there before once all of it was read, at the start or behind its back; until then everything is
@@ -36,15 +37,16 @@ struct Known {
     whole: bool,
 }
 
-struct Layer {
+/// A Bloom filter with room for so many keys.
+pub(super) struct Layer {
     blocks: Vec<[u64; BLOCK_WORDS]>,
     /// How many keys may still be added.
     room: usize,
 }
 
 impl Layer {
-    fn new(keys: usize) -> Self {
-        Self { blocks: vec![[0; BLOCK_WORDS]; keys * BITS_A_KEY / BLOCK_BITS], room: keys }
+    pub(super) fn new(keys: usize) -> Self {
+        Self { blocks: vec![[0; BLOCK_WORDS]; (keys * BITS_A_KEY).div_ceil(BLOCK_BITS)], room: keys }
     }
 
     /// The block of a key, and the bits within it.
@@ -59,12 +61,12 @@ impl Layer {
         (block, bits)
     }
 
-    fn may_have(&self, hash: u64) -> bool {
+    pub(super) fn may_have(&self, hash: u64) -> bool {
         let (block, mut bits) = self.place(hash);
         self.blocks.get(block).is_some_and(|words| bits.all(|(word, bit)| words.get(word).is_some_and(|it| it & bit != 0)))
     }
 
-    fn add(&mut self, hash: u64) {
+    pub(super) fn add(&mut self, hash: u64) {
         let (block, bits) = self.place(hash);
         if let Some(words) = self.blocks.get_mut(block) {
             bits.for_each(|(word, bit)| words.iter_mut().skip(word).take(1).for_each(|it| *it |= bit));
@@ -73,7 +75,7 @@ impl Layer {
     }
 }
 
-fn hash_of(key: &[u8]) -> u64 {
+pub(super) fn hash_of(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()

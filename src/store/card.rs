@@ -71,7 +71,7 @@ impl MessageCard {
 
 impl ReferralCard {
     pub(super) fn of(entry: &ReferralEntry) -> Self {
-        let ReferralEntry { referral, keys } = entry;
+        let ReferralEntry { referral, keys, .. } = entry;
         Self {
             id: referral.id,
             version: referral.version,

@@ -4,8 +4,8 @@
 //!
 //! # Design notes
 //! What is packed is short, and most of it is the same in each: the names of a record's fields, the shape of an HL7 message. The packers
-//! are told so by a dictionary, `dictionary.txt`, which holds those and no values. It is part of the format: another one gets another
-//! number.
+//! are told so by a dictionary, `dictionary.txt`, which holds those and no values; referrals have one of their own,
+//! `dictionary-referral.txt`. They are part of the format: another one gets another number.
 //!
 //! Short content is packed by LZ4: for the four pieces of one referral message zstd took 158 µs where LZ4 took 30 on the same busy
 //! machine, and saved 1 KB of disk (the figures are in `tests/bench/speed.rs`). Longer content (documents in base64) is rare and gains
@@ -25,6 +25,11 @@ const ZSTD_WITH_DICTIONARY: u8 = 2;
 const LZ4_RECORD: u8 = 3;
 /// LZ4 with its part for HL7 messages.
 const LZ4_MESSAGE: u8 = 4;
+/// LZ4 with the dictionary for referrals.
+const LZ4_REFERRAL: u8 = 5;
+const REFERRAL_DICTIONARY: &[u8] = include_bytes!("dictionary-referral.txt");
+/// How the entry of a referral begins.
+const REFERRAL: &[u8] = b"{\"referral\":";
 const DICTIONARY: &[u8] = include_bytes!("dictionary.txt");
 const HEADER_BYTES: usize = 6;
 /// Below this packing gains nothing.
@@ -32,6 +37,8 @@ const PACK_BYTES_MIN: usize = 64;
 /// From here on zstd packs.
 const ZSTD_BYTES_MIN: usize = 16_384;
 const ZSTD_LEVEL: i32 = 1;
+/// A thread keeps a buffer of at most so many bytes for the next record.
+const BUFFER_BYTES_KEPT: usize = 65_536;
 
 /// The bytes are not what this module wrote.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +47,17 @@ pub(super) struct CodecError(pub(super) String);
 
 /// A record as bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    pack(&serde_json::to_vec(record).expect("our records have text keys only, which JSON can always hold"))
+    // Kept by each thread: a buffer that grows from nothing with each record costs as much as what is written into it.
+    thread_local! {
+        static JSON: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    JSON.with_borrow_mut(|json| {
+        json.clear();
+        serde_json::to_writer(&mut *json, record).expect("our records have text keys only, which JSON can always hold");
+        let packed = pack(json);
+        json.shrink_to(BUFFER_BYTES_KEPT);
+        packed
+    })
 }
 
 /// The record again.
@@ -71,22 +88,23 @@ impl<T> Packed<T> {
 
 /// Bytes, packed where that makes them shorter.
 pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER_BYTES + lz4_flex::block::get_maximum_output_size(bytes.len().min(ZSTD_BYTES_MIN)));
-    out.extend([FORMAT, PLAIN]);
-    out.extend(u32::try_from(bytes.len()).expect("what is packed is far below 4 GiB").to_le_bytes());
+    let with_header = |compression: u8, packed: &[u8]| {
+        let length = u32::try_from(bytes.len()).expect("what is packed is far below 4 GiB").to_le_bytes();
+        [&[FORMAT, compression], &length[..], packed].concat()
+    };
     let packed = match bytes.len() {
         ..PACK_BYTES_MIN => None,
         PACK_BYTES_MIN..ZSTD_BYTES_MIN => {
-            let known = if bytes.starts_with(b"{") { LZ4_RECORD } else { LZ4_MESSAGE };
-            pack_by_lz4(bytes, known, &mut out).then_some(known)
+            let known = match bytes {
+                _ if bytes.starts_with(REFERRAL) => LZ4_REFERRAL,
+                [b'{', ..] => LZ4_RECORD,
+                _ => LZ4_MESSAGE,
+            };
+            pack_by_lz4(bytes, known, |packed| with_header(known, packed))
         }
-        ZSTD_BYTES_MIN.. => pack_by_zstd(bytes, &mut out).then_some(ZSTD_WITH_DICTIONARY),
+        ZSTD_BYTES_MIN.. => pack_by_zstd(bytes).map(|packed| with_header(ZSTD_WITH_DICTIONARY, &packed)),
     };
-    match packed {
-        Some(compression) => out.iter_mut().skip(1).take(1).for_each(|byte| *byte = compression),
-        None => out.extend_from_slice(bytes),
-    }
-    out
+    packed.unwrap_or_else(|| with_header(PLAIN, bytes))
 }
 
 /// The dictionary's part for LZ4: the shape of HL7 messages stands first in it, the records, which are JSON, follow. Each call reads all
@@ -96,34 +114,36 @@ fn lz4_dictionary(compression: u8) -> &'static [u8] {
         let records_at = DICTIONARY.iter().position(|byte| *byte == b'{').unwrap_or(0);
         DICTIONARY.split_at(records_at)
     });
-    if compression == LZ4_RECORD { PARTS.1 } else { PARTS.0 }
+    match compression {
+        LZ4_REFERRAL => REFERRAL_DICTIONARY,
+        LZ4_RECORD => PARTS.1,
+        _ => PARTS.0,
+    }
 }
 
-/// Appends the packed bytes, if they are fewer.
-fn pack_by_lz4(bytes: &[u8], compression: u8, out: &mut Vec<u8>) -> bool {
-    let begin = out.len();
-    out.resize(begin + lz4_flex::block::get_maximum_output_size(bytes.len()), 0);
-    let place = out.get_mut(begin..).unwrap_or_default();
-    let packed = lz4_flex::block::compress_into_with_dict(bytes, place, lz4_dictionary(compression));
-    let packed = packed.ok().filter(|packed| *packed < bytes.len());
-    out.truncate(begin + packed.unwrap_or(0));
-    packed.is_some()
+/// What is made of the packed bytes, if they are fewer.
+fn pack_by_lz4<T>(bytes: &[u8], compression: u8, made: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    thread_local! {
+        static PLACE: RefCell<Vec<u8>> = RefCell::new(vec![0; lz4_flex::block::get_maximum_output_size(ZSTD_BYTES_MIN)]);
+    }
+    PLACE.with_borrow_mut(|place| {
+        let packed = lz4_flex::block::compress_into_with_dict(bytes, place, lz4_dictionary(compression)).ok()?;
+        place.get(..packed).filter(|packed| packed.len() < bytes.len()).map(made)
+    })
 }
 
-/// Likewise.
-fn pack_by_zstd(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+/// The packed bytes, if they are fewer.
+fn pack_by_zstd(bytes: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
         static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
     }
     static PREPARED: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, ZSTD_LEVEL));
-    let packed = COMPRESSOR.with_borrow_mut(|slot| {
+    COMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = zstd::bulk::Compressor::with_prepared_dictionary(&PREPARED).ok();
         }
         slot.as_mut()?.compress(bytes).ok().filter(|packed| packed.len() < bytes.len())
-    });
-    out.extend_from_slice(packed.as_deref().unwrap_or_default());
-    packed.is_some()
+    })
 }
 
 /// The bytes again.
@@ -146,7 +166,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
     let length = usize::try_from(u32::from_le_bytes(length)).expect("a 32-bit length fits");
     match (format, compression) {
         (FORMAT, PLAIN) if data.len() == length => Ok(data.to_vec()),
-        (FORMAT, LZ4_RECORD | LZ4_MESSAGE) => {
+        (FORMAT, LZ4_RECORD | LZ4_MESSAGE | LZ4_REFERRAL) => {
             let unpacked = lz4_flex::block::decompress_with_dict(data, length, lz4_dictionary(compression));
             let unpacked = unpacked.map_err(|e| CodecError(e.to_string()))?;
             if unpacked.len() == length { Ok(unpacked) } else { Err(CodecError("another length than stated".to_owned())) }
@@ -179,8 +199,7 @@ mod tests {
     #[test]
     fn what_was_packed_by_zstd_with_and_without_the_dictionary_can_still_be_read() {
         let text = "NTE|1||Please see and advise\r".repeat(30);
-        let mut known = Vec::new();
-        assert!(pack_by_zstd(text.as_bytes(), &mut known));
+        let known = pack_by_zstd(text.as_bytes()).unwrap();
         let plain = zstd::bulk::compress(text.as_bytes(), 1).unwrap();
         for (compression, packed) in [(ZSTD, plain), (ZSTD_WITH_DICTIONARY, known)] {
             let length = u32::try_from(text.len()).unwrap().to_le_bytes();
@@ -193,7 +212,9 @@ mod tests {
     fn a_record_and_a_message_are_each_told_to_the_packer_by_their_part_of_the_dictionary() {
         let record = br#"{"message":{"id":"A","channel":"B","protocol":"hl7","received_at":"2026-11-20T10:00:00Z"}}"#;
         let message = b"MSH|^~\\&|A|B|C|D|20261120||REF^I12^REF_I12|1|P|2.5.1\rRF1|P^Pending^HL70283|R^Routine^HL70280|\r";
-        for (bytes, compression) in [(&record[..], LZ4_RECORD), (message, LZ4_MESSAGE)] {
+        let referral =
+            br#"{"referral":{"id":"A","reference":"B","status":"new","version":1,"priority":"routine","kind":"provider"}}"#;
+        for (bytes, compression) in [(&record[..], LZ4_RECORD), (message, LZ4_MESSAGE), (referral, LZ4_REFERRAL)] {
             let packed = pack(bytes);
             assert_eq!((packed[1], unpack(&packed).unwrap()), (compression, bytes.to_vec()));
             assert!(lz4_dictionary(compression).starts_with(&bytes[..1]));
@@ -211,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_dictionary_holds_no_values_of_a_person() {
-        let text = String::from_utf8(DICTIONARY.to_vec()).unwrap();
+        let text = String::from_utf8([DICTIONARY, REFERRAL_DICTIONARY].concat()).unwrap();
         let longest = text.split(|symbol: char| !symbol.is_ascii_digit()).map(str::len).max();
         assert!(longest <= Some(5), "no numbers of anybody: {longest:?}");
     }

@@ -8,14 +8,20 @@
 //! The segment number in each frame keeps a recycled block of another segment from passing for one of this; the sequence shows
 //! a missing segment.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     bodies::Together,
     card::{DeliveryCard, MessageCard, ReferralCard},
     codec::{self, CodecError},
+    evidence,
 };
-use crate::{message::Message, referral::Referral};
+use crate::{
+    message::Message,
+    referral::{Evidence, Referral},
+};
 
 const MAGIC: [u8; 4] = *b"LLJ1";
 /// Bytes before a frame's payload.
@@ -81,8 +87,25 @@ pub(super) struct MessageEntry {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ReferralEntry {
     pub(super) referral: Referral,
+    /// The evidence of its record; entries of older versions have it in there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "evidence")]
+    evidence: BTreeMap<String, Evidence>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) keys: Vec<String>,
+}
+
+impl ReferralEntry {
+    pub(super) fn new(mut referral: Referral, keys: Vec<String>) -> Self {
+        let evidence = std::mem::take(&mut referral.record.evidence);
+        Self { referral, evidence, keys }
+    }
+
+    /// The referral as it was given.
+    pub(super) fn into_referral(self) -> Referral {
+        let Self { mut referral, evidence, keys: _ } = self;
+        referral.record.evidence.extend(evidence);
+        referral
+    }
 }
 
 /// One change of a batch: what the index is told of it.

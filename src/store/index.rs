@@ -10,25 +10,27 @@
 //! | `o` + referral id + delivery id | nothing: the deliveries of a referral |
 //! | `t` + due time + message id, `q` + due time + delivery id, `i` + delivery id in flight | nothing |
 //! | `a` + sequence | position of what that batch did |
-//! | `#applied-3` | how far the journal is applied, and how many records there are |
+//! | `#applied-4` | how far the journal is applied, how many records there are, and which runs |
+//! | `B` + number of a run + key | a block of that run: the keys `b`, `k`, `c`, `n`, `f` and `v` stand in those, see `runs.rs` |
 //!
 //! # Design notes
 //! sled 0.34.7 does not sync what it calls durable, keeps values over 128 KB in files that it never syncs, can hang in
 //! `flush_async`, panics on bad pages, and its errors stick until it is reopened. So: each value carries a CRC-32C over itself
 //! and its key; values are small; `flush_async` is not used; each call is behind `catch_unwind`; at start the whole tree
-//! is read once and its records counted. Whatever is wrong, the index is set aside and built again from the journal.
+//! is read once, its records and the entries of its runs counted. Whatever is wrong, the index is set aside and built again from the
+//! journal.
 //!
 //! sled costs more than all the rest of a commit, so it is written behind the answers: what it does not have yet is in [`Waiting`], and
 //! every question looks there first. A crash loses that; the replay of the journal brings it again.
 
 use std::{
     cmp::Ordering,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     thread::JoinHandle,
 };
 
@@ -37,11 +39,14 @@ use super::{
     absent::Absent,
     crash::crash_point,
     journal::Place,
+    keys,
+    runs::{self, Run, Runs},
     waiting::{Layer, Waiting},
 };
 
 /// The name changes with the form of the values: an index of another form is built again.
-const APPLIED: &[u8] = b"#applied-3";
+const APPLIED: &[u8] = b"#applied-4";
+const APPLIED_BYTES: usize = 32;
 const CRC_BYTES: usize = 4;
 
 /// sled failed, or gave back what was not put in.
@@ -59,7 +64,7 @@ impl From<IndexFault> for StoreError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Applied {
     pub(super) place: Place,
-    /// How many messages, referrals, deliveries and contents there are: a lost page shows.
+    /// How many messages, referrals and deliveries there are: a lost page shows.
     pub(super) records: u64,
 }
 
@@ -78,6 +83,8 @@ struct Inner {
     db: sled::Db,
     waiting: Waiting,
     absent: Absent,
+    /// Changed by the thread alone that writes to sled, and by nobody while it does.
+    runs: RwLock<Runs>,
     /// Up to where what sled had before was read piece by piece.
     read_to: Mutex<Vec<u8>>,
 }
@@ -91,7 +98,7 @@ fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexFault> {
 
 /// Whether a key is of something that is never taken away, and counted.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'm' | b'r' | b'd' | b'b'))
+    matches!(key.first(), Some(b'm' | b'r' | b'd'))
 }
 
 fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
@@ -118,7 +125,11 @@ impl Index {
         if guarded(|| db.iter().next().transpose())?.is_none() {
             absent.is_whole();
         }
-        let inner = Arc::new(Inner { db, waiting: Waiting::default(), absent, read_to: Mutex::default() });
+        let inner = Inner { db, waiting: Waiting::default(), absent, runs: RwLock::default(), read_to: Mutex::default() };
+        let listed = inner.get(APPLIED)?.unwrap_or_default();
+        *inner.runs.write().unwrap_or_else(PoisonError::into_inner) =
+            Runs::read(listed.get(APPLIED_BYTES..).unwrap_or_default())?;
+        let inner = Arc::new(inner);
         #[cfg(test)]
         let fails = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let applying = Arc::clone(&inner);
@@ -151,16 +162,26 @@ impl Index {
     pub(super) fn check(&self) -> Result<Applied, IndexFault> {
         let applied = self.applied()?;
         let mut records = 0;
-        self.scan(&[], false, |key, _| {
+        let (mut entries, mut fault) = (BTreeMap::new(), None);
+        self.scan(&[], false, |key, value| {
             records += u64::from(is_record(key));
-            self.inner.absent.add(std::iter::once(key));
-            ControlFlow::Continue(())
+            match (self.inner.saw(key, value), runs::run_of(key)) {
+                (Ok(count), Some(run)) => *entries.entry(run).or_default() += count,
+                (Ok(_), None) => {}
+                (Err(found), _) => fault = Some(found),
+            }
+            if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if records == applied.records {
+        fault.map_or(Ok(()), Err)?;
+        let mut runs = self.inner.runs.write().unwrap_or_else(PoisonError::into_inner);
+        if records != applied.records {
+            Err(IndexFault(format!("it has {records} records and should have {}", applied.records)))
+        } else if entries != runs.sizes() {
+            Err(IndexFault("a run has not the entries that it should have".to_owned()))
+        } else {
+            runs.saw_all_below(None);
             self.inner.absent.is_whole();
             Ok(applied)
-        } else {
-            Err(IndexFault(format!("it has {records} records and should have {}", applied.records)))
         }
     }
 
@@ -175,13 +196,14 @@ impl Index {
             if number == count {
                 if goes_on {
                     *read_to = key.to_vec();
+                    self.inner.runs.write().unwrap_or_else(PoisonError::into_inner).saw_all_below(Some(&key));
                 }
                 return Ok(Some(key.to_vec()));
             }
-            unseal(&key, &sealed)?;
-            self.inner.absent.add(std::iter::once(&*key));
+            self.inner.saw(&key, unseal(&key, &sealed)?)?;
         }
         if goes_on {
+            self.inner.runs.write().unwrap_or_else(PoisonError::into_inner).saw_all_below(None);
             self.inner.absent.is_whole();
         }
         Ok(None)
@@ -190,8 +212,11 @@ impl Index {
     /// How far the journal is applied.
     pub(super) fn applied(&self) -> Result<Applied, IndexFault> {
         let Some(value) = self.inner.get(APPLIED)? else { return Ok(Applied::default()) };
-        let numbers: Vec<u64> =
-            value.chunks_exact(8).map(|chunk| u64::from_le_bytes(chunk.try_into().expect("chunks of eight"))).collect();
+        let numbers: Vec<u64> = value
+            .chunks_exact(8)
+            .take(APPLIED_BYTES / 8)
+            .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("chunks of eight")))
+            .collect();
         match numbers.as_slice() {
             [segment, offset, sequence, records] => {
                 Ok(Applied { place: Place { segment: *segment, offset: *offset, sequence: *sequence }, records: *records })
@@ -305,26 +330,103 @@ impl Drop for Index {
 
 impl Inner {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
+        if keys::is_point(key) {
+            return self.point(key);
+        }
         match guarded(|| self.db.get(key))? {
             Some(sealed) => unseal(key, &sealed).map(|value| Some(value.to_vec())),
             None => Ok(None),
         }
     }
 
+    /// The value of a key that stands in a run.
+    fn point(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        for run in runs.that_may_have(key) {
+            let within = runs::block_key(run, &[])..=runs::block_key(run, key);
+            let Some((block_key, sealed)) = guarded(|| self.db.range(within).next_back().transpose())? else { continue };
+            if let Some(value) = runs::find(unseal(&block_key, &sealed)?, key)? {
+                return Ok(Some(value.to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes that sled has this, so that it is not called absent; gives how many keys that was.
+    fn saw(&self, key: &[u8], value: &[u8]) -> Result<usize, IndexFault> {
+        let Some(run) = runs::run_of(key) else {
+            self.absent.add(std::iter::once(key));
+            return Ok(1);
+        };
+        let entries = runs::entries(value)?;
+        self.absent.add(entries.iter().map(|(key, _)| *key));
+        self.runs.write().unwrap_or_else(PoisonError::into_inner).saw(run, &entries);
+        Ok(entries.len())
+    }
+
     fn apply(&self, changes: &Layer, applied: Applied) -> Result<(), IndexFault> {
         let mut batch = sled::Batch::default();
+        let mut points = Vec::new();
         for (key, value) in changes {
             match value {
+                Some(value) if keys::is_point(key) => points.push((key.as_slice(), value.as_slice())),
                 Some(value) => batch.insert(key.as_slice(), seal(key, value)),
                 None => batch.remove(key.as_slice()),
             }
         }
-        let place = applied.place;
-        let numbers = [place.segment, place.offset, place.sequence, applied.records];
-        let value: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        batch.insert(APPLIED, seal(APPLIED, &value));
-        guarded(|| self.db.apply_batch(batch))
+        let number = self.runs.read().unwrap_or_else(PoisonError::into_inner).next_number();
+        let run = (!points.is_empty()).then(|| {
+            Run::new(number, 0, &points, |key, block| {
+                let sealed = seal(&key, &block);
+                batch.insert(key, sealed);
+            })
+        });
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        note_applied(&mut batch, applied, runs.all().chain(&run));
+        guarded(|| self.db.apply_batch(batch))?;
+        run.into_iter().for_each(|run| runs.push(run));
+        drop(runs);
+        while self.merge(applied)? {}
+        Ok(())
     }
+
+    /// Merges the newest runs into one, if they are enough.
+    fn merge(&self, applied: Applied) -> Result<bool, IndexFault> {
+        let (merged, number) = {
+            let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+            (runs.to_merge(), runs.next_number())
+        };
+        let Some((numbers, level)) = merged else { return Ok(false) };
+        let mut batch = sled::Batch::default();
+        let mut blocks = Vec::new();
+        for number in numbers {
+            let mut keys = guarded(|| Ok(self.db.scan_prefix(runs::block_key(number, &[]))))?;
+            while let Some(found) = guarded(|| Ok(keys.next()))? {
+                let (key, sealed) = guarded(|| found)?;
+                blocks.push(unseal(&key, &sealed)?.to_vec());
+                batch.remove(key);
+            }
+        }
+        let entries = runs::merged(blocks.iter().map(Vec::as_slice))?;
+        let run = Run::new(number, level, &entries, |key, block| {
+            let sealed = seal(&key, &block);
+            batch.insert(key, sealed);
+        });
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        note_applied(&mut batch, applied, runs.without_merged().chain([&run]));
+        guarded(|| self.db.apply_batch(batch))?;
+        runs.replace_merged(run);
+        Ok(true)
+    }
+}
+
+/// Writes how far the journal is applied, and the list of the runs.
+fn note_applied<'r>(batch: &mut sled::Batch, applied: Applied, runs: impl Iterator<Item = &'r Run>) {
+    let place = applied.place;
+    let numbers = [place.segment, place.offset, place.sequence, applied.records];
+    let mut value: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    Runs::write(runs, &mut value);
+    batch.insert(APPLIED, seal(APPLIED, &value));
 }
 
 fn sync_tree(folder: &Path) -> std::io::Result<()> {
@@ -354,15 +456,15 @@ mod tests {
     fn a_value_damaged_anywhere_is_found_by_checking_piece_by_piece() {
         let folder = tempfile::tempdir().unwrap();
         let index = Index::open(folder.path(), 1 << 20).unwrap();
-        let keys: Changes = (0..25).map(|number| (format!("k{number:02}").into_bytes(), Some(vec![1]))).collect();
+        let keys: Changes = (0..25).map(|number| (format!("t{number:02}").into_bytes(), Some(vec![1]))).collect();
         index.apply(keys, Applied::default()).unwrap();
         index.inner.waiting.drain();
         // One that knows nothing yet of what sled has is sure of nothing until all of it was read.
         drop(index);
         let index = Index::open(folder.path(), 1 << 20).unwrap();
-        index.check_some(b"k10", 100).unwrap();
+        index.check_some(b"t10", 100).unwrap();
         assert!(!index.inner.absent.surely(b"another"));
-        assert_eq!(index.get(b"k03").unwrap(), Some(vec![1]));
+        assert_eq!(index.get(b"t03").unwrap(), Some(vec![1]));
         let check_all = |index: &Index| {
             let (mut from, mut pieces) = (Vec::new(), 0);
             while let Some(next) = index.check_some(&from, 10)? {
@@ -371,8 +473,8 @@ mod tests {
             Ok::<_, IndexFault>(pieces)
         };
         assert_eq!(check_all(&index).unwrap(), 2);
-        assert!(index.inner.absent.surely(b"another") && !index.inner.absent.surely(b"k03"));
-        index.inner.db.insert("k19", b"another").unwrap();
+        assert!(index.inner.absent.surely(b"another") && !index.inner.absent.surely(b"t03"));
+        index.inner.db.insert("t19", b"another").unwrap();
         assert!(check_all(&index).is_err());
     }
 
@@ -387,5 +489,70 @@ mod tests {
         assert_eq!(index.check().unwrap(), applied);
         index.inner.db.remove("m1").unwrap();
         assert!(index.check().is_err());
+    }
+    /// Puts batch after batch of point keys, some of them again and again, each batch a run of its own.
+    fn many_batches(index: &Index, known: &mut HashMap<Vec<u8>, Vec<u8>>, numbers: std::ops::Range<u32>) {
+        for batch in numbers {
+            let key = |number: u32| [&b"k"[..], &number.wrapping_mul(2_654_435_761).to_be_bytes()].concat();
+            let new = (0..60).map(|number| key(batch * 60 + number)).chain((0..6).map(|number| key(batch % 5 * 7 + number)));
+            let changes: Changes = new.map(|key| (key, Some(batch.to_be_bytes().to_vec()))).collect();
+            known.extend(changes.iter().map(|(key, value)| (key.clone(), value.clone().unwrap())));
+            index.apply(changes, Applied::default()).unwrap();
+            index.inner.waiting.drain();
+        }
+    }
+
+    fn assert_knows(index: &Index, known: &HashMap<Vec<u8>, Vec<u8>>) {
+        for (key, value) in known {
+            assert_eq!(index.get(key).unwrap().as_ref(), Some(value));
+            let absent = [&key[..], b"x"].concat();
+            assert_eq!(index.inner.get(&absent).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_runs_have_is_found_as_they_are_merged_and_after_a_start_before_and_behind_the_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut known = HashMap::new();
+        let mut index = Index::open(folder.path(), 1 << 20).unwrap();
+        for until in [15, 40, 300] {
+            many_batches(&index, &mut known, until - 10..until);
+            assert_knows(&index, &known);
+            many_batches(&index, &mut known, until..until + 20);
+            index.close(folder.path()).unwrap();
+            index = Index::open(folder.path(), 1 << 20).unwrap();
+            assert_knows(&index, &known);
+            let mut from = Vec::new();
+            while let Some(next) = index.check_some(&from, 7).unwrap() {
+                // A run that is written meanwhile, and one that is merged.
+                many_batches(&index, &mut known, until + 50..until + 51);
+                assert_knows(&index, &known);
+                from = next;
+            }
+            assert!(index.inner.absent.surely(b"another"));
+            assert_knows(&index, &known);
+            index.close(folder.path()).unwrap();
+            index = Index::open(folder.path(), 1 << 20).unwrap();
+            index.check().unwrap();
+            assert_knows(&index, &known);
+        }
+        let runs = index.inner.runs.read().unwrap().sizes().len();
+        assert!(runs < 40, "{runs} runs");
+    }
+
+    #[test]
+    fn a_lost_or_changed_block_is_noticed_at_start() {
+        for is_lost in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let index = Index::open(folder.path(), 1 << 20).unwrap();
+            many_batches(&index, &mut HashMap::new(), 0..3);
+            index.check().unwrap();
+            let (key, value) = index.inner.db.scan_prefix(b"B").nth(1).unwrap().unwrap();
+            match is_lost {
+                true => index.inner.db.remove(&key).unwrap(),
+                false => index.inner.db.insert(&key, &value[..value.len() - 1]).unwrap(),
+            };
+            assert!(index.check().is_err());
+        }
     }
 }

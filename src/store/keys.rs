@@ -3,6 +3,8 @@
 //! # Design notes
 //! sled keeps up to 22 bytes within its own nodes and anything longer behind a pointer, so ids are their 16 bytes, and what is hashed is
 //! the first 20 bytes of its SHA-256: nobody finds two texts or contents that agree in those.
+//!
+//! Prefixes are lower case: what stands before them in the order is the index's own.
 
 use jiff::Timestamp;
 
@@ -19,6 +21,11 @@ pub(super) const MESSAGES_DUE: &[u8] = b"t";
 pub(super) const DELIVERIES_DUE: &[u8] = b"q";
 pub(super) const IN_FLIGHT: &[u8] = b"i";
 pub(super) const AUDIT: &[u8] = b"a";
+
+/// Whether a key is asked alone: never listed with others in their order, and never taken away. Those stand together in `runs.rs`.
+pub(super) fn is_point(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'b' | b'c' | b'f' | b'k' | b'n' | b'v'))
+}
 
 /// How much of a SHA-256 a key has.
 const DIGEST_BYTES: usize = 20;

@@ -10,9 +10,11 @@
 //! transaction.rs   a batch while it is decided; what each change means for the index
 //! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
 //! journal.rs       append-only segments: the truth           frame.rs   their bytes      codec.rs   records as bytes
+//! evidence.rs      the evidence of a referral's record, in short
 //! bodies.rs        content over 64 KB, in files of its own
 //! card.rs          what the index is told of a record
 //! index.rs         sled: finds things in the journal         keys.rs    its keys       mark.rs   its values
+//! runs.rs          the keys that are asked one at a time, many to one value of sled
 //! absent.rs        what sled surely does not have, without asking it
 //! waiting.rs       what sled is still to be given, behind the answers
 //! start.rs         lock, sync, read, cut, replay
@@ -34,6 +36,7 @@ mod codec;
 mod crash;
 mod deliveries;
 mod disk;
+mod evidence;
 mod frame;
 mod handle;
 mod index;
@@ -43,6 +46,7 @@ mod mark;
 mod messages;
 mod questions;
 mod referrals;
+mod runs;
 mod shared;
 #[cfg(test)]
 mod simulated_disk;

@@ -150,7 +150,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`].
     pub fn referral(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        Ok(self.record::<ReferralEntry>(&keys::referral(id))?.map(|entry| entry.referral))
+        Ok(self.record::<ReferralEntry>(&keys::referral(id))?.map(ReferralEntry::into_referral))
     }
 
     /// The referral with this reference.
@@ -180,7 +180,7 @@ impl Store {
         };
         let fits = |entry: &ReferralEntry| !filter.waiting || entry.referral.waits_for_a_person();
         let found = self.list(keys::REFERRALS, filter.limit, state_fits, fits)?;
-        Ok(found.into_iter().map(|entry| entry.referral).collect())
+        Ok(found.into_iter().map(ReferralEntry::into_referral).collect())
     }
 
     /// A version of a referral, an old one from the journal.
@@ -196,7 +196,7 @@ impl Store {
         let (position, _) =
             Position::split(&value).ok_or_else(|| StoreError::Unreadable("a version without its position".to_owned()))?;
         let entry: ReferralEntry = record_of(&self.journal().entry(position)?)?;
-        Ok(Some(entry.referral))
+        Ok(Some(entry.into_referral()))
     }
 
     /// One delivery.

@@ -13,7 +13,7 @@ impl ReadyReferral {
     pub(super) fn new(write: ReferralWrite) -> Self {
         let ReferralWrite { referral, read_version, keys } = write;
         let version = read_version.map_or(1, |read| read.saturating_add(1));
-        let entry = Packed::of(ReferralEntry { referral: Referral { version, ..referral }, keys });
+        let entry = Packed::of(ReferralEntry::new(Referral { version, ..referral }, keys));
         Self { entry: entry.card(ReferralCard::of), read_version }
     }
 }

@@ -34,7 +34,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
 /// An index of at most so many records is checked before the store opens even after a clean stop; a larger one behind its back then,
 /// so that a start does not take longer with each year of referrals.
-const CHECKED_AT_START_MAX: u64 = 200_000;
+const CHECKED_AT_START_MAX: u64 = 100_000;
 /// Keys that are checked at once behind the back, and the rest after them.
 const CHECKED_AT_ONCE: usize = 2_000;
 const REST_BETWEEN_CHECKS: Duration = Duration::from_millis(5);

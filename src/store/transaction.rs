@@ -131,25 +131,27 @@ impl<'a> View<'a> {
             Change::Message(card) => self.record_message(card, position),
             Change::Referral(card) => self.record_referral(card, position),
             Change::Delivery(card) => self.record_delivery(card, position),
-            Change::Body(digest) => self.record_body(digest, position.to_bytes().to_vec()),
-            // Without a position: it is in its file.
-            Change::BodyFile(digest) => self.record_body(digest, Vec::new()),
-            // With its number behind the position.
-            Change::Bodies(digests) => (0_u8..)
-                .zip(digests)
-                .try_for_each(|(number, digest)| self.record_body(digest, [&position.to_bytes()[..], &[number]].concat())),
+            Change::Body(digest) => {
+                self.put(keys::body(digest), position.to_bytes().to_vec());
+                Ok(())
+            }
+            Change::BodyFile(digest) => {
+                // Without a position: it is in its file.
+                self.put(keys::body(digest), Vec::new());
+                Ok(())
+            }
+            Change::Bodies(digests) => {
+                for (number, digest) in (0_u8..).zip(digests) {
+                    // With its number behind the position.
+                    self.put(keys::body(digest), [&position.to_bytes()[..], &[number]].concat());
+                }
+                Ok(())
+            }
             Change::Audit => {
                 self.put(keys::audit(sequence), position.to_bytes().to_vec());
                 Ok(())
             }
         }
-    }
-
-    fn record_body(&mut self, digest: &Digest, value: Vec<u8>) -> Result<(), StoreError> {
-        let key = keys::body(digest);
-        let is_new = self.get(&key)?.is_none();
-        self.put_record(key, value, is_new);
-        Ok(())
     }
 
     fn record_message(&mut self, card: &MessageCard, position: Position) -> Result<(), StoreError> {

@@ -43,14 +43,18 @@
 //! Beside that: no copy of the record on its way (it was copied twice); records freed by the thread that made them; index keys of 22 bytes
 //! or less, which sled keeps within its nodes; questions whose answer is surely no are not put to sled (`store/absent.rs`).
 //!
-//! What is reached by a release build on a quiet machine of two cores, the load generator on the same two, `--stored 0,100000`:
+//! What is reached by a release build on two cores, the load generator on the same two, `--stored 0,100000`. The machine was shared when
+//! this was measured (an `fdatasync` alone took 4 ms; one connection cannot be faster): the messages a second are what they are there, CPU,
+//! disk and memory hold anywhere.
 //!
 //! | stored before | 1: msg/s, p99 | 8 | 64 | CPU at 64 | disk a message | resident at rest | start, after kill -9 |
 //! |---|---|---|---|---|---|---|---|
-//! | 0 | 1634, 3 ms | 3905, 20 ms | 3984, 45 ms | 360 µs | 6.6 KB | 27 MB | 0.03 s |
-//! | 100,000 | 1500, 5 ms | 3023, 31 ms | 3411, 56 ms | 408 µs | 6.5 KB | 131 MB | 0.4 s, 1.2 s |
+//! | 0 | 618, 8 ms | 2629, 10 ms | 5646, 24 ms | 152 µs | 5.2 KB | 30 MB | 0.06 s |
+//! | 100,000 | 1032, 8 ms | 2737, 10 ms | 5810, 24 ms | 154 µs | 5.0 KB | 85 MB | 0.3 s, 0.7 s |
 //!
-//! No backlog in any of them. Wanted are 8,000 a second at 64 connections and 1,500 at one, 150 µs, 6 KB, and 150 MB at 100,000.
+//! No backlog in any of them. Wanted are 8,000 a second at 64 connections and 1,500 at one, 150 µs, 6 KB, and 150 MB at 100,000. The same
+//! two lines on a quiet machine before what is told under "Then" were 3984 a second, 360 µs, 6.6 KB and 27 MB; 3411, 408 µs,
+//! 6.5 KB and 131 MB.
 //!
 //! # What led to it
 //! By `perf record` of a release build at 64 connections, in shares of its CPU: 63 % on the runtime's threads, 21 % in the thread that
@@ -68,10 +72,26 @@
 //! LZ4's unchecked packer, LTO, and no flusher in sled it was 190 µs the same minutes. The flusher stays: without it sled's memory grew by
 //! 24 KB with each message. Our crate in one codegen unit and LZ4's unchecked packer, tried again by themselves on top of the LTO that is
 //! shipped, changed nothing (447 and 455 ticks of 10 ms for 18,000 messages with them, 455 and 446 without) and were left.
-//! mimalloc instead of malloc took 335 to 290 µs a message, and was left: it takes 20 MB more at rest, its version 3 had a peak under load of
-//! 380 MB instead of 137, and a reader process whose address space is limited does not start with it as it comes. What is
-//! left is sled (it copies a leaf for each of nine keys a message), the record (5.3 KB of JSON, half of it evidence, then LZ4), and the
-//! reading of its values.
+//!
+//! # Then
+//! By `perf record` again: 56 % runtime threads, 27 % the thread that writes to sled (7 µs for each of nine keys a message), 10 % the
+//! journal's writer, sled's own threads the rest. A long run cost more than a short one, 287 µs over 80,000 messages and 248 over 20,000:
+//! a key that is a hash is put into any page of the index, and once those were more than `index_cache_bytes` each had to be read first.
+//! All of it 20,000 messages at 64 connections, in pairs, by a release build, or (†) by the less optimized one that tests use:
+//!
+//! | what was done | CPU a message | beside it |
+//! |---|---|---|
+//! | before | 248 µs | 5.9 KB of disk, peak 270 to 440 MB |
+//! | keys that are asked one at a time stand many together (`store/runs.rs`) | † 338 to 271 µs | † over 80,000 379 to 279 µs, 6.4 to 5.2 KB |
+//! | evidence short, a dictionary for referrals, buffers kept by each thread | † 268 to 255 µs | 5.0 KB |
+//! | both | 175 µs | over 80,000 185 µs; peak 62 to 81 MB |
+//! | jemalloc | 145 µs | peak 80 MB, at rest 3 MB more when empty |
+//!
+//! Left as they were, since nothing came of it: glibc's tunables (`tcache_count`, `tcache_max`, `mxfast`: 168 to 182 µs for 172 to 179).
+//! mimalloc (version 2) gave what jemalloc gives, for 30 MB more. What is left to gain: LZ4 (20 µs, most of it for the text of
+//! the message itself), the keys of messages and referrals themselves, which are listed in their order and so stand in sled one by one
+//! (10 µs), 100 of the 400 pieces of memory that reading a message takes, which are places and paths of evidence, and the second SHA-256
+//! of content (2 µs).
 
 use std::{
     fs,

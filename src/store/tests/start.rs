@@ -76,6 +76,19 @@ async fn content_that_stands_in_one_entry_comes_back_piece_by_piece_and_when_the
 }
 
 #[tokio::test]
+async fn an_index_of_an_older_form_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = filled(folder.path(), 12).await;
+    let index = sled::open(folder.path().join("index")).unwrap();
+    let applied = index.remove("#applied-4").unwrap().unwrap();
+    index.insert("#applied-3", applied).unwrap();
+    index.flush().unwrap();
+    drop(index);
+    check(folder.path(), &ids).await;
+    assert_eq!(set_aside_count(folder.path()), 1);
+}
+
+#[tokio::test]
 async fn a_stop_and_a_start_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let ids = filled(folder.path(), 20).await;

@@ -371,7 +371,10 @@ impl Inner {
             match value {
                 Some(value) if keys::is_point(key) => points.push((key.as_slice(), value.as_slice())),
                 Some(value) => batch.insert(key.as_slice(), seal(key, value)),
-                None => batch.remove(key.as_slice()),
+                None => {
+                    debug_assert!(!keys::is_point(key), "what stands in a run is never taken away");
+                    batch.remove(key.as_slice());
+                }
             }
         }
         let number = self.runs.read().unwrap_or_else(PoisonError::into_inner).next_number();

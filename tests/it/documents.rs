@@ -12,7 +12,7 @@ use bytes::Bytes;
 use loopline::reader::{PageReading, ReadError, ReaderOptions, ReaderPool, Reading};
 
 use crate::{
-    harness::{Site, wait_for},
+    harness::{Site, files, wait_for},
     reader::{fax_bomb, jbig2_bomb},
 };
 
@@ -291,26 +291,22 @@ fn a_document_at_which_the_engine_was_killed_twice_is_set_aside() {
 #[test]
 fn what_was_at_hand_beside_a_document_that_kills_the_engine_is_read() {
     let site = Site::new();
-    for attempt in 1..=2 {
-        let running = site.start();
-        if attempt == 1 {
-            site.drop_file("fax-in/a-poison.pdf", &nested_forms());
-            site.drop_file("fax-in/b-also.pdf", &[nested_forms(), b"% another".to_vec()].concat());
-            let begun = || site.messages().iter().filter(|message| message["attempts"] == 1).count() == 2;
-            assert!(wait_for(begun), "{:#?}", site.messages());
-        } else {
-            assert!(wait_for(|| site.messages().iter().any(|message| message["attempts"] == 2)), "{:#?}", site.messages());
-        }
-        running.kill();
-    }
-    let attempts: Vec<u64> = {
-        let _running = site.start();
-        let note = site.data("fax-in/failed/a-poison.pdf.reason.txt");
-        let other = site.data("fax-in/failed/b-also.pdf.reason.txt");
-        assert!(wait_for(|| note.exists() || other.exists()), "{}", site.log());
-        site.messages().iter().filter_map(|message| message["attempts"].as_u64()).collect()
-    };
-    assert_eq!(attempts.iter().filter(|attempts| **attempts > 2).count(), 1, "one alone is set aside: {attempts:?}");
+    let attempts = |wanted: u64| site.messages().iter().filter(|message| message["attempts"] == wanted).count();
+    let running = site.start();
+    site.drop_file("fax-in/a-poison.pdf", &nested_forms());
+    site.drop_file("fax-in/b-also.pdf", &[nested_forms(), b"% another".to_vec()].concat());
+    running.freeze_readers(2);
+    assert!(wait_for(|| attempts(1) == 2), "{:#?}", site.messages());
+    running.kill();
+    let running = site.start();
+    running.freeze_readers(1);
+    assert!(wait_for(|| attempts(2) == 1), "{:#?}", site.messages());
+    assert_eq!(attempts(1), 1, "one is read alone: {:#?}", site.messages());
+    running.kill();
+    let running = site.start();
+    running.freeze_readers(1);
+    assert!(wait_for(|| files(&site.data("fax-in/failed")).len() == 2), "one and its note: {}", site.log());
+    assert!(wait_for(|| attempts(3) == 1 && attempts(2) == 1), "the other is read: {:#?}", site.messages());
 }
 
 #[test]
@@ -321,11 +317,12 @@ fn a_document_that_was_being_read_when_the_engine_was_stopped_is_not_to_blame() 
         if round == 1 {
             site.drop_file("fax-in/long.pdf", &nested_forms());
         }
+        running.freeze_readers(1);
         let begun = || site.messages().first().is_some_and(|message| message["attempts"] == 1 && message["state"] == "received");
         assert!(wait_for(begun), "round {round}: {:#?}", site.messages());
         assert_eq!(running.stop(), Some(0), "{}", site.log());
     }
-    assert!(site.log().contains("it goes on at the next start"), "{}", site.log());
+    assert_eq!(site.log().matches("it goes on at the next start").count(), 3, "{}", site.log());
     assert!(!site.data("fax-in/failed/long.pdf.reason.txt").exists());
 }
 

@@ -221,6 +221,26 @@ impl Running {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Has its processes that read documents stand still, once there are so many.
+    pub fn freeze_readers(&self, count: usize) {
+        assert!(wait_for(|| self.readers().len() >= count));
+        for reader in self.readers() {
+            kill_process(Pid::from_raw(reader).unwrap(), Signal::STOP).unwrap();
+        }
+    }
+
+    fn readers(&self) -> Vec<i32> {
+        let parent = self.child.id().to_string();
+        let is_one = |process: &i32| {
+            let words = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let its_parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).unwrap_or_default();
+            its_parent == parent && words.split(|byte| *byte == 0).any(|word| word == b"reader-worker")
+        };
+        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        processes.filter(is_one).collect()
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.child.kill().ok();

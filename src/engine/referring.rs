@@ -247,7 +247,9 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
 fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, other: OtherDesk) -> Result<(), StoreError> {
     match other {
         OtherDesk::TooAsked => {
-            let text = "the sender sent the same referral to another specialist too: both are asked";
+            let whither = route::destination(desk.config, desk.channel, &known.record);
+            let follows = if whither.is_some() { "both are asked" } else { "say which desk that is" };
+            let text = format!("the sender sent the same referral to another specialist too: {follows}");
             known.record.problems.push(Problem::new("copy-to-another", text));
         }
         OtherDesk::AskedInstead => {

@@ -94,6 +94,7 @@ const LIMITS: &[Key] = &[
     default("reader_wall_seconds_max", SECONDS, "900"),
     default("reader_pages_max", Shape::Integer(1, 10_000), "200"),
     default("document_attempts_max", Shape::Integer(1, 100), "2"),
+    default("document_set_aside_seconds", SECONDS, "600"),
     default("delivery_attempts_max", Shape::Integer(1, 1_000), "12"),
     default("delivery_backoff_seconds", SECONDS, "5"),
     default("delivery_backoff_seconds_max", SECONDS, "3_600"),

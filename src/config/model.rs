@@ -103,6 +103,8 @@ pub struct Limits {
     pub reader_pages_max: u32,
     /// Times a document is tried before it is set aside.
     pub document_attempts_max: u32,
+    /// How long a document lies aside at which the engine died, before it is read a last time.
+    pub document_set_aside_seconds: u64,
     /// Times a delivery is tried before it is dead.
     pub delivery_attempts_max: u32,
     /// The first pause after a failed delivery.
@@ -122,6 +124,7 @@ impl Default for Limits {
             reader_wall_seconds_max: 900,
             reader_pages_max: 200,
             document_attempts_max: 2,
+            document_set_aside_seconds: 600,
             delivery_attempts_max: 12,
             delivery_backoff_seconds: 5,
             delivery_backoff_seconds_max: 3_600,

@@ -7,6 +7,10 @@
 //! What was at hand when the engine died is read alone the next time: of several only one did the harm, and the others must not be set
 //! aside with it.
 //!
+//! A document that kills the engine and an engine that is killed twice by someone else while it reads look the same from inside. So what
+//! is set aside is read once more by itself, `document_set_aside_seconds` later, with nothing beside it: a good fax becomes its referral
+//! without a person, and a bad one can stop the engine only that one time more. Then it has failed, and a person is told.
+//!
 //! What is oldest is read first, except that channels with `read_first` go before the others: a practice gives stat referrals a fax number
 //! of their own. How urgent a fax is cannot be seen without reading it, and reading it is nearly all there is to do with it.
 
@@ -42,6 +46,10 @@ const TRIES_MAX: u32 = 8;
 const QUEUE_LOOKED_AT_MAX: usize = 2_000;
 /// How long a message waits when the means to read it are missing.
 const MEANS_PAUSE_SECONDS: i64 = 30;
+/// Claims beyond `document_attempts_max`: the first sets a document aside unopened.
+const SET_ASIDE: u32 = 1;
+/// The second is its last reading, when it has lain aside long enough.
+const LAST_READING: u32 = 2;
 
 /// Processes what is due until told to stop, then lets what was begun finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
@@ -108,12 +116,17 @@ impl Work for Processing {
             return self.hold(message, &why).await;
         };
         let attempts_max = config.settings.limits.document_attempts_max;
-        if message.attempts > attempts_max {
-            let why = format!(
-                "set aside: the engine did not survive {attempts_max} attempts at it. Where that had another cause, such as a power cut, \
-                 have it read as it is, by `loopline messages replay {id}`"
-            );
-            return self.fail(&config, channel, message, &why).await;
+        match message.attempts.checked_sub(attempts_max) {
+            None | Some(0 | LAST_READING) => {}
+            Some(SET_ASIDE) => return self.set_aside(&config, message).await,
+            Some(_) => {
+                let why = format!(
+                    "the engine did not survive {} attempts at it, the last of them by itself. Where that had another cause, such as a \
+                     power cut, have it read as it is, by `loopline messages replay {id}`",
+                    attempts_max + LAST_READING - SET_ASIDE
+                );
+                return self.fail(&config, channel, message, &why).await;
+            }
         }
         let body = match self.context.store.body(&message.body).await {
             Ok(Some(body)) => body,
@@ -220,6 +233,21 @@ impl Processing {
             tracing::error!(message_id = %message.id, channel = %message.channel, %error, "cannot put a copy into failed/; the message itself is in the store");
         }
         Ok(())
+    }
+
+    /// It waits out of everything else's way, then is read a last time.
+    async fn set_aside(&self, config: &Config, mut message: Message) -> Result<(), StoreError> {
+        let limits = &config.settings.limits;
+        let seconds = i64::try_from(limits.document_set_aside_seconds).unwrap_or(i64::MAX);
+        message.due_at = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).ok();
+        let why = format!(
+            "set aside for {seconds} s: the engine did not survive {} attempts at it. Then it is read once more, alone; \
+             `loopline messages replay {}` has it read at once",
+            limits.document_attempts_max, message.id
+        );
+        tracing::warn!(message_id = %message.id, channel = %message.channel, why, "set aside");
+        message.reason = Some(why);
+        self.context.store.finish(Decision { message: Some(message), ..Decision::default() }).await
     }
 
     async fn later(&self, mut message: Message, why: &str, seconds: i64, counts: bool) -> Result<(), StoreError> {

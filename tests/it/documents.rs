@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use loopline::reader::{PageReading, ReadError, ReaderOptions, ReaderPool, Reading};
+use serde_json::Value;
 
 use crate::{
     harness::{Site, files, wait_for},
@@ -269,23 +270,56 @@ fn each_way_in_which_a_file_means_harm_is_named_and_the_channel_goes_on() {
 }
 
 #[test]
-fn a_document_at_which_the_engine_was_killed_twice_is_set_aside() {
+fn a_document_at_which_the_engine_was_killed_twice_is_set_aside_and_read_a_last_time_later() {
     let site = Site::new();
-    for attempt in 1..=2 {
-        let running = site.start();
-        if attempt == 1 {
-            site.drop_file("fax-in/poison.pdf", &nested_forms());
-        }
-        let begun = || site.messages().first().is_some_and(|message| message["attempts"] == attempt);
-        assert!(wait_for(begun), "{:#?}", site.messages());
-        running.kill();
-    }
+    killed_while_reading(&site, "poison.pdf", &nested_forms(), &[1, 2]);
+    let _running = site.start();
+    let aside = || {
+        let messages = site.messages();
+        let waits = |one: &&Value| {
+            one["state"] == "received" && one["reason"].as_str().is_some_and(|why| why.starts_with("set aside for 600 s"))
+        };
+        messages.iter().filter(waits).count() == 1
+    };
+    assert!(wait_for(aside), "{:#?}", site.messages());
+    site.drop_file("fax-in/good.pdf", &fixture("scan-g4.pdf"));
+    assert!(wait_for(|| site.referrals().len() == 1), "the channel goes on: {}", site.log());
+    assert!(aside(), "it waits: {:#?}", site.messages());
+}
+
+#[test]
+fn a_fax_during_which_the_engine_was_killed_twice_becomes_its_referral_all_the_same() {
+    let site = Site::new();
+    fs::write(site.path("loopline.toml"), "[limits]\ndocument_set_aside_seconds = 1\n").unwrap();
+    killed_while_reading(&site, "good.tif", &fixture("with-attachments.tif"), &[1, 2]);
+    let _running = site.start();
+    assert!(wait_for(|| site.referrals().len() == 1), "{}", site.log());
+    assert!(files(&site.data("fax-in/failed")).is_empty());
+}
+
+#[test]
+fn a_document_at_which_the_engine_dies_also_the_last_time_has_failed() {
+    let site = Site::new();
+    fs::write(site.path("loopline.toml"), "[limits]\ndocument_set_aside_seconds = 1\n").unwrap();
+    killed_while_reading(&site, "poison.pdf", &nested_forms(), &[1, 2, 4]);
     let _running = site.start();
     let note = site.data("fax-in/failed/poison.pdf.reason.txt");
     assert!(wait_for(|| note.exists()), "{}", site.log());
-    assert!(fs::read_to_string(note).unwrap().contains("did not survive 2 attempts"));
-    site.drop_file("fax-in/good.pdf", &fixture("scan-g4.pdf"));
-    assert!(wait_for(|| site.referrals().len() == 1), "{}", site.log());
+    assert!(fs::read_to_string(note).unwrap().contains("did not survive 3 attempts"));
+}
+
+/// Drops a file, and kills the engine in the middle of each of these attempts at it.
+fn killed_while_reading(site: &Site, name: &str, content: &[u8], attempts: &[u64]) {
+    for (round, attempt) in attempts.iter().enumerate() {
+        let running = site.start();
+        if round == 0 {
+            site.drop_file(&format!("fax-in/{name}"), content);
+        }
+        running.freeze_readers(1);
+        let begun = || site.messages().first().is_some_and(|message| message["attempts"] == *attempt);
+        assert!(wait_for(begun), "{:#?}", site.messages());
+        running.kill();
+    }
 }
 
 #[test]
@@ -305,8 +339,9 @@ fn what_was_at_hand_beside_a_document_that_kills_the_engine_is_read() {
     running.kill();
     let running = site.start();
     running.freeze_readers(1);
-    assert!(wait_for(|| files(&site.data("fax-in/failed")).len() == 2), "one and its note: {}", site.log());
-    assert!(wait_for(|| attempts(3) == 1 && attempts(2) == 1), "the other is read: {:#?}", site.messages());
+    assert!(wait_for(|| attempts(3) == 1 && attempts(2) == 1), "one is set aside, the other read: {:#?}", site.messages());
+    let aside = |one: &Value| one["reason"].as_str().is_some_and(|why| why.starts_with("set aside"));
+    assert!(wait_for(|| site.messages().iter().filter(|one| aside(one)).count() == 1), "{:#?}", site.messages());
 }
 
 #[test]

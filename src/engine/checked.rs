@@ -4,7 +4,7 @@
 //! A tick confirms the field that stood in its row when the page was printed. The record may have changed since, so the page carries a
 //! digest of what it asked about; where that does not fit any more, a person compares.
 
-use super::{decide::Desk, referring, replies, settle, told::asked_desks};
+use super::{decide::Desk, referring, replies, settle, told::Letters};
 use crate::{
     compose::acknowledgement::{asked_digest, fields_to_confirm, rows_asked},
     referral::{HistoryEvent, Referral, Reply, ReplyOutcome, ReturnedPage, Status, Tick},
@@ -47,7 +47,7 @@ pub(super) fn take(
         let why = "the sender wrote on the page, or ticked it so that it is not plain: `correct` or `confirm` the fields, then `set-aside`";
         replies::wait_for_person(desk, &mut referral, reply, why);
     }
-    let unasked = referral.status == Status::New && asked_desks(desk.store, referral.id)?.is_empty();
+    let unasked = referral.status == Status::New && Letters::of(desk.store, referral.id)?.asked_desks().is_empty();
     if referral.record.held.is_empty() && unasked {
         referring::ask_or_hold(desk, &mut referral)?;
     }

@@ -25,7 +25,7 @@ use super::{
     lines::{self, Lines},
     retry, settle,
     station::{self, Work},
-    told::{self, asked},
+    told::Letters,
 };
 use crate::{
     config::Config,
@@ -226,11 +226,10 @@ impl Delivering {
         let is_cancelled = hl7_letters::is_cancelled(referral.status);
         Ok(match delivery.purpose {
             Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => is_cancelled,
-            Purpose::Withdrawal if !told::may_have_reached(store, referral.id, &delivery.to)? => true,
-            Purpose::Withdrawal if is_cancelled => false,
             Purpose::Withdrawal => {
-                let asked = asked(store, referral.id)?;
-                asked.is_some_and(|asked| asked.to == delivery.to && asked.queued_at > delivery.queued_at)
+                let letters = Letters::of(store, referral.id)?;
+                let asked_anew = |asked: &Delivery| asked.to == delivery.to && asked.queued_at > delivery.queued_at;
+                !letters.may_have_reached(&delivery.to) || (!is_cancelled && letters.asked().is_some_and(asked_anew))
             }
             Purpose::Forward if delivery.attempts > delivery.excused => false,
             Purpose::Forward => match hl7_letters::handed_on(store, delivery)?.and_then(|before| before.content) {

@@ -11,7 +11,7 @@ use super::{
     decide::Desk,
     left_out, replies, resent, route,
     sameness::{self, same_patient},
-    told::{self, asked_desks},
+    told::{Letters, Updates},
 };
 use crate::{
     ids::{MessageId, ReferralId},
@@ -210,7 +210,8 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: Other
 
 /// The specialist gets what changed: in the letter that is still to leave, or in one of its own.
 fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<OtherDesk>) -> Result<(), StoreError> {
-    let asked = asked_desks(desk.store, known.id)?;
+    let letters = Letters::of(desk.store, known.id)?;
+    let asked = letters.asked_desks();
     if asked.is_empty() {
         if known.record.held.is_empty()
             && known.status == Status::New
@@ -233,11 +234,10 @@ fn tell_of_change(desk: &mut Desk<'_>, known: &mut Referral, other: Option<Other
         // Whoever settles it has it sent.
         let held = desk.entry(HistoryEvent::Held);
         known.record_event(held);
-        let not_sent = told::not_sent(desk.store, known.id)?;
-        desk.decision().withdraw.extend(not_sent);
+        desk.decision().withdraw.extend(letters.not_sent());
         return Ok(());
     }
-    let told::Updates { recompose, new } = told::updates(desk.store, desk.config, known, desk.now)?;
+    let Updates { recompose, new } = letters.updates(desk.config, known, desk.now);
     desk.decision().deliveries.extend(new);
     desk.decision().recompose.extend(recompose);
     Ok(())
@@ -265,12 +265,12 @@ fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, other: OtherDesk) -
 
 /// Takes back what is queued, and tells every desk that has anything of it. False: there is none.
 fn withdraw(desk: &mut Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
-    let not_sent = told::not_sent(desk.store, known.id)?;
-    let mut withdrawals = told::withdrawals(desk.store, desk.config, known, desk.now)?;
+    let letters = Letters::of(desk.store, known.id)?;
+    let mut withdrawals = letters.withdrawals(desk.config, known, desk.now);
     withdrawals.iter_mut().for_each(|withdrawal| withdrawal.message = Some(desk.message().id));
     let somebody_is_told = !withdrawals.is_empty();
     desk.decision().deliveries.extend(withdrawals);
-    desk.decision().withdraw.extend(not_sent);
+    desk.decision().withdraw.extend(letters.not_sent());
     Ok(somebody_is_told)
 }
 

@@ -13,7 +13,7 @@ use super::{
     checked,
     decide::Desk,
     referring, route, sameness,
-    told::{self, asked, asked_desks},
+    told::{Letters, says_it_is_theirs},
 };
 use crate::{
     config::{Config, RouteTarget},
@@ -23,7 +23,7 @@ use crate::{
     referral::{
         HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status,
     },
-    store::{Decision, DeliveryFilter, Store, StoreError},
+    store::{Decision, DeliveryFilter, StoreError},
 };
 
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
@@ -57,8 +57,9 @@ pub(super) fn take(
         }
         Some(PageForm::Cover | PageForm::Withdrawal) | None => {}
     }
-    let letter = letter_answered(desk, &reply, &referral)?;
-    let withdrawal = letter.as_ref().filter(|letter| letter.purpose == Purpose::Withdrawal);
+    let letters = Letters::of(desk.store, referral.id)?;
+    let letter = letter_answered(desk, &reply, &letters);
+    let withdrawal = letter.filter(|letter| letter.purpose == Purpose::Withdrawal);
     if referral.status == Status::CancelRequested
         && reply.outcome == ReplyOutcome::Received
         && (withdrawal.is_some_and(|letter| reply.answers == Some(letter.id)) || is_withdrawal(&reply))
@@ -66,7 +67,7 @@ pub(super) fn take(
         // "Confirmed", or a tick, said to the letter that asks them to say that they know.
         reply.outcome = ReplyOutcome::Cancelled;
     }
-    match doubt.or(why_unclear(desk, &reply, &referral)?) {
+    match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
         Some(why) => wait_for_person(desk, &mut referral, reply, why),
         None => {
             referral.pending_replies.retain(|pending| pending.message != message);
@@ -75,9 +76,9 @@ pub(super) fn take(
             }
             let replied = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
             let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
-            let (store, config) = (desk.store, desk.config);
+            let config = desk.config;
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
-                apply(store, config, desk.decision(), &mut referral, &reply, entry)?;
+                apply(&letters, config, desk.decision(), &mut referral, &reply, entry);
             }
             if let Some(why) = reply.page.as_ref().and_then(|page| page.to_read.clone()) {
                 // What the boxes say is taken; what is written by hand waits.
@@ -119,40 +120,38 @@ pub(super) const UNPROVEN_PAGE: &str =
     "the page bears the reference without the token of our request, so anybody could have made it";
 
 /// Why a person must decide; absent: it is plain.
-fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Option<&'static str>, StoreError> {
+fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Letters) -> Option<&'static str> {
     if reply.outcome == ReplyOutcome::Unclear {
-        return Ok(Some("what it says is not plain"));
+        return Some("what it says is not plain");
     }
     if let Some(why) = does_not_fit(referral.status, reply, desk.message().protocol) {
-        return Ok(Some(why));
+        return Some(why);
     }
     match desk.message().protocol {
-        Protocol::Hl7 => Ok(unvouched(desk)),
-        Protocol::Document if reply.matched_by.as_deref() != Some("token") => Ok(Some(UNPROVEN_PAGE)),
+        Protocol::Hl7 => unvouched(desk),
+        Protocol::Document if reply.matched_by.as_deref() != Some("token") => Some(UNPROVEN_PAGE),
         Protocol::Document => {
-            let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
             let has_left = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::InFlight | DeliveryState::Sent);
-            let asked = sent.iter().filter(|delivery| delivery.purpose.is_to_specialist()).filter(has_left);
+            let asked = letters.to_specialists().filter(has_left);
             let desks: BTreeSet<&str> = asked.map(|delivery| delivery.to.as_str()).collect();
-            Ok(match desks.len() {
+            match desks.len() {
                 0 => Some("a page came back, but nobody was asked yet"),
                 1 => None,
                 _ => Some("several desks were asked, and the page does not say which one sends it back"),
-            })
+            }
         }
         Protocol::Mail if reply.matched_by.as_deref() != Some("token") => {
-            Ok(Some("it quotes the reference without the token of our request, so anybody could have written it"))
+            Some("it quotes the reference without the token of our request, so anybody could have written it")
         }
         Protocol::Mail => {
             let from = desk.message().sender.as_deref().unwrap_or_default();
-            let sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
-            let now_with = asked_desks(desk.store, referral.id)?;
-            let mut answering = sent.iter().filter(|delivery| was_asked(delivery, from)).peekable();
+            let now_with = letters.asked_desks();
+            let mut answering = letters.to_specialists().filter(|delivery| is_to(delivery, from)).peekable();
             if answering.peek().is_none() {
-                return Ok(Some("it comes from an address that was not asked"));
+                return Some("it comes from an address that was not asked");
             }
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
-            Ok((!has_it).then_some("it comes from a desk that the referral was taken from since"))
+            (!has_it).then_some("it comes from a desk that the referral was taken from since")
         }
     }
 }
@@ -162,15 +161,13 @@ fn is_withdrawal(reply: &Reply) -> bool {
 }
 
 /// The letter that a mail answers: the one that it names, or the last one to its desk.
-fn letter_answered(desk: &Desk<'_>, reply: &Reply, referral: &Referral) -> Result<Option<Delivery>, StoreError> {
+fn letter_answered<'l>(desk: &Desk<'_>, reply: &Reply, letters: &'l Letters) -> Option<&'l Delivery> {
     if desk.message().protocol != Protocol::Mail {
-        return Ok(None);
+        return None;
     }
     let from = desk.message().sender.as_deref().unwrap_or_default();
-    let mut sent = desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() })?;
-    sent.retain(|delivery| was_asked(delivery, from));
-    sent.sort_by_key(|delivery| (reply.answers == Some(delivery.id), delivery.queued_at));
-    Ok(sent.pop())
+    let to_them = letters.to_specialists().filter(|delivery| is_to(delivery, from));
+    to_them.max_by_key(|delivery| (reply.answers == Some(delivery.id), delivery.queued_at))
 }
 
 /// Why a person must see a reply to a referral that is over, or is to be cancelled: the desk goes on with it, or may.
@@ -214,8 +211,8 @@ pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
         .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
 }
 
-fn was_asked(delivery: &Delivery, from: &str) -> bool {
-    delivery.purpose.is_to_specialist() && address(delivery).is_some_and(|to| email::same_desk(to, from))
+fn is_to(delivery: &Delivery, desk: &str) -> bool {
+    address(delivery).is_some_and(|to| email::same_desk(to, desk))
 }
 
 fn address(delivery: &Delivery) -> Option<&str> {
@@ -227,13 +224,13 @@ fn address(delivery: &Delivery) -> Option<&str> {
 
 /// Applies a plain reply to a referral: the history, the appointment, what follows from it. `entry` says who brought it.
 pub(super) fn apply(
-    store: &Store,
+    letters: &Letters,
     config: &Config,
     decision: &mut Decision,
     referral: &mut Referral,
     reply: &Reply,
     entry: HistoryEntry,
-) -> Result<(), StoreError> {
+) {
     let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived });
     let denied_before = referral.history.iter().any(denied);
     let now = entry.at;
@@ -246,17 +243,17 @@ pub(super) fn apply(
         ReplyOutcome::NotReceived if referral.status == Status::CancelRequested => {}
         ReplyOutcome::NotReceived if denied_before => referral.record.hold(HeldReason::NotReceived),
         ReplyOutcome::NotReceived => {
-            if let Some(asked) = asked(store, referral.id)? {
-                let target = RouteTarget { through: asked.through, to: asked.to };
+            if let Some(asked) = letters.asked() {
+                let target = RouteTarget { through: asked.through.clone(), to: asked.to.clone() };
                 decision.deliveries.extend(route::to_specialist(config, Purpose::ConfirmationRequest, &target, referral.id, now));
             }
         }
         ReplyOutcome::WrongRecipient => {
             referral.record.hold(HeldReason::WrongRecipient);
-            decision.withdraw.extend(told::not_sent(store, referral.id)?);
+            decision.withdraw.extend(letters.not_sent());
         }
         ReplyOutcome::Redirected => {
-            decision.withdraw.extend(told::not_sent(store, referral.id)?);
+            decision.withdraw.extend(letters.not_sent());
             if referral.status == Status::Redirected {
                 // Somebody must say to whom it goes now.
                 referral.record.hold(HeldReason::NoRoute);
@@ -265,7 +262,7 @@ pub(super) fn apply(
         // Whoever says no has no appointment for it, and is not asked by what still waits to leave.
         ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::Cancelled => {
             referral.record.appointment = None;
-            decision.withdraw.extend(told::not_sent(store, referral.id)?);
+            decision.withdraw.extend(letters.not_sent());
         }
         ReplyOutcome::Received
         | ReplyOutcome::Accepted
@@ -277,7 +274,7 @@ pub(super) fn apply(
         | ReplyOutcome::Unclear => {}
     }
     let wrong = referral.record.held.contains(&HeldReason::WrongRecipient);
-    if wrong && told::says_it_is_theirs(reply.outcome) && told::wrong_desks(store, referral)?.is_empty() {
+    if wrong && says_it_is_theirs(reply.outcome) && letters.wrong_desks(referral).is_empty() {
         referral.record.release(HeldReason::WrongRecipient);
     }
     // Somebody has it, or it is over: that nobody was found for it holds no more.
@@ -288,7 +285,6 @@ pub(super) fn apply(
     if referral.status == Status::Cancelled {
         referral.record.held.retain(|reason| *reason == HeldReason::UnclearReply && !referral.pending_replies.is_empty());
     }
-    Ok(())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

@@ -17,7 +17,7 @@ use super::{
     interpret::today,
     replies, resent, route,
     sameness::{hold_as_twin, likeness_key, twin},
-    told::{self, asked},
+    told::{Letters, Updates},
 };
 use crate::{
     config::RouteTarget,
@@ -213,9 +213,9 @@ impl<'a> Settlement<'a> {
         }
         if fields.is_empty() && self.referral.record.held.contains(&HeldReason::WrongRecipient) {
             // It is theirs after all, and they have put it aside: they are asked again.
-            if let Some(asked) = asked(&self.context.store, self.referral.id)? {
+            if let Some(asked) = Letters::of(&self.context.store, self.referral.id)?.asked() {
                 self.may_be_asked(&asked.to)?;
-                self.target = Some(RouteTarget { through: asked.through, to: asked.to });
+                self.target = Some(RouteTarget { through: asked.through.clone(), to: asked.to.clone() });
             }
         }
         if fields.is_empty() {
@@ -291,8 +291,8 @@ impl<'a> Settlement<'a> {
 
     /// Tells every desk that has it how it stands now.
     fn tell_of_change(&mut self) -> Result<(), StoreError> {
-        let told::Updates { recompose, new } =
-            told::updates(&self.context.store, &self.context.config(), &self.referral, self.entry.at)?;
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        let Updates { recompose, new } = letters.updates(&self.context.config(), &self.referral, self.entry.at);
         self.decision.deliveries.extend(new);
         self.decision.recompose.extend(recompose);
         Ok(())
@@ -300,9 +300,9 @@ impl<'a> Settlement<'a> {
 
     /// Takes it back from every desk that has anything of it, except one.
     fn take_back(&mut self, except: Option<&str>) -> Result<(), StoreError> {
-        let (store, config) = (&self.context.store, self.context.config());
-        self.decision.withdraw.extend(told::not_sent(store, self.referral.id)?);
-        let withdrawals = told::withdrawals(store, &config, &self.referral, self.entry.at)?;
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        self.decision.withdraw.extend(letters.not_sent());
+        let withdrawals = letters.withdrawals(&self.context.config(), &self.referral, self.entry.at);
         self.decision.deliveries.extend(withdrawals.into_iter().filter(|desk| Some(desk.to.as_str()) != except));
         Ok(())
     }
@@ -330,13 +330,13 @@ impl<'a> Settlement<'a> {
         })?;
         self.may_be_asked(to)?;
         self.referral.record.no_longer_without_route();
-        let asked = asked(&self.context.store, self.referral.id)?;
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
         // What the desk before did not get or is not for, another one is asked.
         for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
             self.referral.record.release(reason);
         }
         let said_yes = matches!(self.referral.status, Status::Confirmed | Status::Accepted | Status::Scheduled);
-        let event = if said_yes && asked.is_some_and(|asked| asked.to == to) {
+        let event = if said_yes && letters.asked().is_some_and(|asked| asked.to == to) {
             HistoryEvent::AskedAgain { to: to.to_owned() }
         } else {
             // Whatever the one before said of it, this one has said nothing yet.
@@ -393,7 +393,8 @@ impl<'a> Settlement<'a> {
             ..self.entry.clone()
         };
         let config = self.context.config();
-        replies::apply(&self.context.store, &config, &mut self.decision, &mut self.referral, &reply, entry)?;
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        replies::apply(&letters, &config, &mut self.decision, &mut self.referral, &reply, entry);
         Ok(())
     }
 

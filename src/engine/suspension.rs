@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::told::wrong_desks;
+use super::told::Letters;
 use crate::{
     referral::{HeldReason, Reference},
     store::{Decision, ReferralFilter, ReferralWrite, Store, StoreError},
@@ -83,8 +83,8 @@ fn read(store: &Store) -> Result<BTreeMap<String, Reference>, StoreError> {
     let held = store.referrals(&ReferralFilter { held: Some(true), ..ReferralFilter::default() })?;
     let mut suspended = BTreeMap::new();
     for referral in held.iter().filter(|referral| referral.record.held.contains(&HeldReason::WrongRecipient)) {
-        for desk in wrong_desks(store, referral)? {
-            suspended.insert(desk, referral.reference.clone());
+        for desk in Letters::of(store, referral.id)?.wrong_desks(referral) {
+            suspended.insert(desk.to_owned(), referral.reference.clone());
         }
     }
     Ok(suspended)

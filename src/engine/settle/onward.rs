@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    super::{Context, route, told::asked},
+    super::{Context, route, told::Letters},
     Settlement,
 };
 use crate::{
@@ -131,7 +131,8 @@ impl Settlement<'_> {
         if self.decision.deliveries.iter().any(asks) {
             return Ok(false);
         }
-        let asked = asked(&self.context.store, self.referral.id)?;
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        let asked = letters.asked();
         Ok(match self.referral.status {
             Status::New | Status::Redirected => {
                 !asked.is_some_and(|asked| matches!(asked.state, DeliveryState::Queued | DeliveryState::InFlight))

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
     ids::{BodyId, ChannelName, ReferralId},
-    message::{Message, Protocol, State},
+    message::{Message, State},
     normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
     referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, ReferralWrite, Store, StoreError},
@@ -134,10 +134,7 @@ impl Desk<'_> {
         let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
-        // The pages of documents in a mail would be counted from one several times.
-        if self.message.protocol == Protocol::Document {
-            self.message.pages.extend(pages);
-        }
+        self.message.pages.extend(pages);
         let event = event.unwrap_or(Event::New);
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
         if let (true, Some(doubt)) = (moves_a_known_one, doubt) {

@@ -56,10 +56,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Limits},
+    config::Config,
     ids::ChannelName,
     outbound::OutboundConfig,
-    reader::{ReaderOptions, ReaderPool},
+    reader::ReaderPool,
     referral::TokenKey,
     store::{ReferralFilter, Store, StoreOptions},
 };
@@ -143,7 +143,7 @@ impl Engine {
         let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data, &store)?);
-        let reader = ReaderPool::new(reader_options(&config.settings.limits));
+        let reader = ReaderPool::new(interpret::reader_options(&config.settings.limits));
         let context = Context {
             store,
             reader,
@@ -228,17 +228,6 @@ impl Engine {
             process::give_back(&self.context, broken_off).await;
         }
         self.context.store.close().await;
-    }
-}
-
-fn reader_options(limits: &Limits) -> ReaderOptions {
-    ReaderOptions {
-        workers: limits.reader_workers,
-        memory_bytes_max: limits.reader_memory_bytes_max,
-        cpu_seconds_max: limits.reader_cpu_seconds_max,
-        wall_seconds_max: limits.reader_wall_seconds_max,
-        pages_max: limits.reader_pages_max,
-        ..ReaderOptions::default()
     }
 }
 

@@ -240,6 +240,8 @@ impl<'a> Settlement<'a> {
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
                 HeldReason::Rejected,
+                HeldReason::OtherMatter,
+                HeldReason::NotAllRead,
             ] {
                 record.release(reason);
             }

@@ -40,7 +40,7 @@ use super::{
     crash::crash_point,
     journal::Place,
     keys,
-    runs::{self, Last, Run, Runs},
+    runs::{self, Entries, Last, Run, Runs},
     waiting::{Layer, Waiting},
 };
 
@@ -265,7 +265,7 @@ impl Index {
     /// Goes through the values of the records with a prefix, the newest first, until told to stop.
     pub(super) fn records(&self, prefix: &[u8], mut each: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), IndexFault> {
         let mut waiting = self.inner.waiting.with_prefix(prefix);
-        let (mut found, mut may_have_more) = (BTreeMap::new(), true);
+        let (mut found, mut may_have_more) = (Entries::new(), true);
         let mut below = keys::behind(prefix);
         let next_written = || {
             if found.is_empty() && may_have_more {
@@ -380,7 +380,7 @@ impl Inner {
     }
 
     /// The last records below a key, and whether there may be more.
-    fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<(BTreeMap<Vec<u8>, Vec<u8>>, bool), IndexFault> {
+    fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<(Entries, bool), IndexFault> {
         let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
         let mut last = Last::new(prefix, below, LISTED_AT_ONCE);
         for run in runs.newest_first() {

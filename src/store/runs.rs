@@ -34,6 +34,9 @@ const LISTED_BYTES: usize = 9;
 /// A key and its value, as they stand in a block.
 pub(super) type Entry<'b> = (&'b [u8], &'b [u8]);
 
+/// Keys and their values, in order.
+pub(super) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// Which runs there are, the oldest first.
 #[derive(Default)]
 pub(super) struct Runs {
@@ -102,13 +105,13 @@ pub(super) struct Last<'k> {
     prefix: &'k [u8],
     below: &'k [u8],
     count: usize,
-    found: BTreeMap<Vec<u8>, Vec<u8>>,
+    found: Entries,
 }
 
 impl<'k> Last<'k> {
     /// At most so many, of those whose key has the prefix.
     pub(super) fn new(prefix: &'k [u8], below: &'k [u8], count: usize) -> Self {
-        Self { prefix, below, count, found: BTreeMap::new() }
+        Self { prefix, below, count, found: Entries::new() }
     }
 
     /// Takes what a block of the run at hand has of them; gives whether the block before it may have more.
@@ -131,7 +134,7 @@ impl<'k> Last<'k> {
     }
 
     /// What was found, and whether there may be more.
-    pub(super) fn found(self) -> (BTreeMap<Vec<u8>, Vec<u8>>, bool) {
+    pub(super) fn found(self) -> (Entries, bool) {
         let may_have_more = self.found.len() >= self.count;
         (self.found, may_have_more)
     }

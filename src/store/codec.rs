@@ -16,8 +16,6 @@ use std::{cell::RefCell, sync::LazyLock};
 use serde::{Serialize, de::DeserializeOwned};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
-use super::lz4;
-
 /// The format written now: one byte compression, four bytes length before packing (little endian), the bytes.
 const FORMAT: u8 = 1;
 const PLAIN: u8 = 0;
@@ -109,7 +107,8 @@ pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
     packed.unwrap_or_else(|| with_header(PLAIN, bytes))
 }
 
-/// The dictionary's part for LZ4: the shape of HL7 messages stands first in it, the records, which are JSON, follow.
+/// The dictionary's part for LZ4: the shape of HL7 messages stands first in it, the records, which are JSON, follow. Each call reads all
+/// of its dictionary, so it gets no more than it needs.
 fn lz4_dictionary(compression: u8) -> &'static [u8] {
     static PARTS: LazyLock<(&[u8], &[u8])> = LazyLock::new(|| {
         let records_at = DICTIONARY.iter().position(|byte| *byte == b'{').unwrap_or(0);
@@ -122,25 +121,15 @@ fn lz4_dictionary(compression: u8) -> &'static [u8] {
     }
 }
 
-/// The same as the packer has it.
-fn learned(compression: u8) -> &'static lz4::Dictionary {
-    static LEARNED: LazyLock<[lz4::Dictionary; 3]> =
-        LazyLock::new(|| [LZ4_REFERRAL, LZ4_RECORD, LZ4_MESSAGE].map(|known| lz4::Dictionary::new(lz4_dictionary(known))));
-    let [referral, record, message] = &*LEARNED;
-    match compression {
-        LZ4_REFERRAL => referral,
-        LZ4_RECORD => record,
-        _ => message,
-    }
-}
-
 /// What is made of the packed bytes, if they are fewer.
 fn pack_by_lz4<T>(bytes: &[u8], compression: u8, made: impl FnOnce(&[u8]) -> T) -> Option<T> {
     thread_local! {
-        static PACKER: RefCell<lz4::Packer> = RefCell::new(lz4::Packer::new());
+        static PLACE: RefCell<Vec<u8>> = RefCell::new(vec![0; lz4_flex::block::get_maximum_output_size(ZSTD_BYTES_MIN)]);
     }
-    PACKER
-        .with_borrow_mut(|packer| packer.pack(bytes, learned(compression)).filter(|packed| packed.len() < bytes.len()).map(made))
+    PLACE.with_borrow_mut(|place| {
+        let packed = lz4_flex::block::compress_into_with_dict(bytes, place, lz4_dictionary(compression)).ok()?;
+        place.get(..packed).filter(|packed| packed.len() < bytes.len()).map(made)
+    })
 }
 
 /// The packed bytes, if they are fewer.

@@ -10,7 +10,6 @@
 //! transaction.rs   a batch while it is decided; what each change means for the index
 //! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
 //! journal.rs       append-only segments: the truth           frame.rs   their bytes      codec.rs   records as bytes
-//! lz4.rs           packs short ones
 //! evidence.rs      the evidence of a referral's record, in short
 //! bodies.rs        content over 64 KB, in files of its own
 //! card.rs          what the index is told of a record
@@ -43,7 +42,6 @@ mod handle;
 mod index;
 mod journal;
 mod keys;
-mod lz4;
 mod mark;
 mod messages;
 mod questions;

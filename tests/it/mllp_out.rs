@@ -506,11 +506,18 @@ fn the_application_acknowledgement_follows_on_a_connection_of_our_own() {
     let reference = site.referrals().into_iter().find(|one| one["identifiers"]["placer"]["value"] == "P4").unwrap();
     let reference = reference["reference"].as_str().unwrap().to_owned();
     loopline(&site, &["referrals", "settle", &reference, "reply", "scheduled", "--at", "2026-12-14T10:30"]).unwrap();
-    let status = ehr.wait_for(4, &site).remove(3);
+    let status = ehr.wait_for(5, &site).remove(4);
+    // Asked for alone, it goes the same way: nothing is said here.
+    let alone = referral_message("M5", "P4", "Feather").replace("|P|2.5.1", "|P|2.5.1|||NE|AL");
+    peer.write(&framed(&alone)).unwrap();
+    assert_eq!(field(&ehr.wait_for(4, &site)[3], "MSA", 2), "M5");
+    let status = referral_message("M6", "P4", "Feather").replace("REF^I12", "REF^I15");
+    assert_eq!(field(&peer.send(&status).unwrap(), "MSA", 2), "M6");
+
     assert_eq!((field(&status, "MSH", 9), field(&status, "RF1", 1)), ("RRI^I12^RRI_I12", "A^Accepted^HL70283"), "{status}");
     assert_eq!((field(&status, "RF1", 6), field(&status, "MSH", 6)), ("P4^STMARY", "STMARY"), "{status}");
     assert!(!status.contains("\rMSA|") && status.contains("2026-12-14 10:30"), "{status}");
     let told = |one: &Value| one["purpose"] != "acknowledgement" || one["state"] == "sent";
     assert!(wait_for(|| site.deliveries().iter().all(told)), "{:#?}", site.deliveries());
-    assert_eq!(ehr.received().len(), 4);
+    assert_eq!(ehr.received().len(), 5);
 }

@@ -236,7 +236,12 @@ impl Delivering {
                 Some(Content::Hl7(before)) => before.says == Some(hl7_letters::says(&referral)),
                 Some(Content::Email(_) | Content::Fax(_)) | None => is_cancelled,
             },
-            Purpose::Acknowledgement | Purpose::Status => false,
+            Purpose::Status if delivery.attempts > delivery.excused => false,
+            Purpose::Status => match hl7_letters::handed_on(store, delivery)?.and_then(|before| before.content) {
+                Some(Content::Hl7(before)) => before.says == Some(hl7_letters::says_of_status(&referral)),
+                Some(Content::Email(_) | Content::Fax(_)) | None => false,
+            },
+            Purpose::Acknowledgement => false,
         })
     }
 

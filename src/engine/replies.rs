@@ -74,7 +74,7 @@ pub(super) fn take(
             if referral.pending_replies.is_empty() {
                 referral.record.release(HeldReason::UnclearReply);
             }
-            let replied = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            let replied = desk.entry(reply.happened());
             let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
             let config = desk.config;
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
@@ -231,7 +231,7 @@ pub(super) fn apply(
     reply: &Reply,
     entry: HistoryEntry,
 ) {
-    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived });
+    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived, .. });
     let denied_before = referral.history.iter().any(denied);
     let now = entry.at;
     referral.record_event(entry);

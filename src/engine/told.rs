@@ -94,7 +94,7 @@ impl Letters {
         requests.sort_by_key(|one| one.queued_at);
         let mut wrong = BTreeSet::new();
         for entry in &referral.history {
-            let HistoryEvent::Replied { outcome } = entry.event else { continue };
+            let HistoryEvent::Replied { outcome, .. } = entry.event else { continue };
             let answered = self.0.iter().find(|one| Some(one.id) == entry.delivery);
             let before = || requests.iter().rev().copied().find(|one| one.queued_at <= entry.at);
             let Some(desk) = answered.or_else(before).map(|one| one.to.as_str()) else { continue };

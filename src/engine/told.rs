@@ -32,6 +32,11 @@ impl Letters {
         self.0.iter().filter(|delivery| delivery.purpose.is_to_specialist())
     }
 
+    /// One of them, to whomever it went.
+    pub(super) fn find(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.0.iter().find(|delivery| delivery.id == id)
+    }
+
     /// The last delivery by which a specialist was asked, or is about to be.
     pub(super) fn asked(&self) -> Option<&Delivery> {
         self.0.iter().find(|delivery| asks(delivery))

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, forward, referring, replies, route, suspension::Suspensions};
+use super::{Context, answers, forward, referring, replies, route, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
     ids::{BodyId, ChannelName, ReferralId},
+    inbound::InboundConfig,
     message::{Message, State},
     normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
     referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
@@ -135,7 +136,13 @@ impl Desk<'_> {
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
         self.message.pages.extend(pages);
+        if let Some(delivery) = self.message.answers {
+            return answers::take(self, delivery, kind, reply, record, &keys);
+        }
         let event = event.unwrap_or(Event::New);
+        if self.channel.inbound == InboundConfig::Answers && !matches!(kind, Kind::Reply | Kind::Report | Kind::Acknowledgement) {
+            return self.hold_message("it came on a connection that we opened, and is no answer to a referral: read it");
+        }
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
         if let (true, Some(doubt)) = (moves_a_known_one, doubt) {
             return self.hold_message(doubt);
@@ -229,6 +236,14 @@ impl Desk<'_> {
         }
     }
 
+    /// The referral with this id, likewise.
+    pub(super) fn known_by_id(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        match self.store.referral(id)? {
+            Some(referral) => self.surviving(referral).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Follows merges to the referral that stays.
     fn surviving(&self, mut referral: Referral) -> Result<Referral, StoreError> {
         for _ in 0..MERGES_MAX {
@@ -292,7 +307,8 @@ impl Desk<'_> {
     /// Writes a referral likewise, which shall be found by these keys too, as far as they are nobody else's.
     pub(super) fn write_known_as(&mut self, referral: Referral, keys: &[String]) -> Result<(), StoreError> {
         let mut free = Vec::new();
-        for key in keys.iter().filter(|key| !self.keys_taken.contains_key(*key)) {
+        let may_be_named_by = |key: &&String| !self.keys_taken.contains_key(*key) && !key.starts_with(OWN_NUMBER_KEY);
+        for key in keys.iter().filter(may_be_named_by) {
             if self.store.referral_by_key(key)?.is_none() {
                 free.push(key.clone());
             }

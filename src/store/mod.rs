@@ -115,6 +115,8 @@ pub struct NewMessage {
 pub struct Decision {
     /// The message's new state.
     pub message: Option<Message>,
+    /// A message that came with it, stored as `Received`: what the other side answered to what was sent. One that is known is counted.
+    pub arrived: Option<NewMessage>,
     /// Referrals made or changed.
     pub referrals: Vec<ReferralWrite>,
     /// Deliveries queued, or changed by a person's act.

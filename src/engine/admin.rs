@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, division, export, settle, stuck};
+use super::{Context, assignment, division, export, settle, stuck};
 use crate::{
     delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
@@ -104,6 +104,15 @@ pub enum Request {
         id: MessageId,
         /// The pages of each document; none: as it was proposed.
         documents: Vec<Vec<u32>>,
+        /// Who decides.
+        by: String,
+    },
+    /// Say which referral a held message is about.
+    Assign {
+        /// The message's id.
+        id: MessageId,
+        /// The referral's reference or id.
+        referral: String,
         /// Who decides.
         by: String,
     },
@@ -297,6 +306,9 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
         Request::Split { id, documents, by } => to_value(&division::split(context, id, documents, &by).await?),
+        Request::Assign { id, referral, by } => {
+            to_value(&assignment::assign(context, id, &find(context, &referral)?, &by).await?)
+        }
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)

@@ -5,14 +5,15 @@
 //! leaves a state from which the next start simply goes on; there is no separate recovery path.
 //!
 //! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
-//! `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands. `left_out` keeps what a change does
-//! not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax apart, `checked` takes the page back on
-//! which a sender checked what was read, `answers` takes what the other side of an MLLP channel answers beyond that it took a message, `export`
-//! makes searchable copies. `told` knows who has what of a referral, `suspension` the desks
-//! that nothing goes to, `pauses` the channels that rest.
+//! `finding` which referral a message is about, `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing
+//! commands. `left_out` keeps what a change does not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax
+//! apart, `assignment` say what a message is about, `checked` takes the page back on which a sender checked what was read, `answers` takes
+//! what the other side of an MLLP channel answers beyond that it took a message, `export` makes searchable copies. `told` knows who has what
+//! of a referral, `suspension` the desks that nothing goes to, `pauses` the channels that rest.
 
 pub mod admin;
 mod answers;
+mod assignment;
 mod checked;
 mod corrections;
 mod decide;
@@ -20,6 +21,7 @@ pub mod deliver;
 mod division;
 mod doors;
 mod export;
+mod finding;
 mod forward;
 mod hl7_letters;
 pub mod intake;

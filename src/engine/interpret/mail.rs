@@ -16,7 +16,7 @@ use crate::{
         Event, Kind, Outcome,
         email::{self, Doubt, MailLimits, MailOutcome, MailRules, Part},
         fax::FaxRules,
-        hl7::{self, Hl7Message, Hl7Rules},
+        hl7::{self, Hl7Message, Hl7Rules, ReferralKey},
     },
     protocols::hl7::split_messages,
     reader::{ReadError, ReaderPool},
@@ -197,12 +197,14 @@ fn arranged(mut found: Vec<Found>) -> Vec<Found> {
         }
     }
     // A number names one referral: of two messages with the same, the second stands for itself and a person sees the likeness.
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeSet<ReferralKey> = BTreeSet::new();
     for one in &mut found {
         if one.keys.iter().any(|key| taken.contains(key)) {
             one.keys.clear();
         }
-        taken.extend(one.keys.iter().cloned());
+        // A number alone, two may have.
+        let by_itself = |key: &&ReferralKey| !matches!(key, ReferralKey::Bare(_) | ReferralKey::Number { is_certain: false, .. });
+        taken.extend(one.keys.iter().filter(by_itself).cloned());
     }
     answered_once(&mut found);
     found.sort_by_key(|one| one.outcome.kind != Kind::Referral);

@@ -39,7 +39,7 @@ use crate::{
 /// Says on a terminal how far the reading of a long document is.
 pub(super) fn tell(progress: Progress) {
     const PAGES: u32 = 5;
-    if progress.page % PAGES == 0 && progress.page < progress.pages && io::stderr().is_terminal() {
+    if progress.page.is_multiple_of(PAGES) && progress.page < progress.pages && io::stderr().is_terminal() {
         print::aside(&format!("{} of {} pages are read\n", progress.page, progress.pages));
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
     normalize::{Event, Kind},
-    referral::{FaxPage, Problem, ReturnedPage, Split},
+    referral::{FaxPage, Problem, Reference, ReturnedPage, Split},
 };
 
 /// How the bytes of a message are to be read.
@@ -193,6 +193,20 @@ pub struct Message {
     /// How a person took it apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// To which referral a person assigned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<Assignment>,
+}
+
+/// What a person said that a message is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The referral.
+    pub reference: Reference,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Message {
@@ -225,6 +239,7 @@ impl Message {
             returned: Vec::new(),
             pages: Vec::new(),
             split: None,
+            assigned: None,
         }
     }
 }

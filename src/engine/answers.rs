@@ -17,7 +17,10 @@ use crate::{
     delivery::{Delivery, Purpose},
     ids::DeliveryId,
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol},
-    normalize::{Kind, hl7::Header},
+    normalize::{
+        Kind,
+        hl7::{Header, ReferralKey},
+    },
     referral::{Record, Reference, Referral, Reply, ReplyOutcome, Status},
     store::{NewMessage, StoreError},
 };
@@ -63,7 +66,7 @@ pub(super) fn take(
     kind: Kind,
     reply: Option<Reply>,
     brought: Option<Record>,
-    keys: &[String],
+    keys: &[ReferralKey],
 ) -> Result<(), StoreError> {
     let delivery = desk.store.delivery(delivery)?;
     let referral = match delivery.as_ref().and_then(|delivery| delivery.referral) {
@@ -103,7 +106,7 @@ fn means(
     reply: &Reply,
     brought: &Record,
     is_reply: bool,
-    keys: &[String],
+    keys: &[ReferralKey],
 ) -> Result<Means, StoreError> {
     use ReplyOutcome::{Accepted, Declined, Received, Scheduled, Unclear};
     let other = names_another(desk, referral, reply, brought, keys)?;
@@ -140,14 +143,23 @@ fn names_another(
     referral: &Referral,
     reply: &Reply,
     brought: &Record,
-    keys: &[String],
+    keys: &[ReferralKey],
 ) -> Result<bool, StoreError> {
     let quoted = reply.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
-    let by_reference = quoted.map(|reference| desk.known_by_reference(&reference)).transpose()?.flatten();
-    Ok(match by_reference {
-        Some(named) => named.id != referral.id,
-        None => desk.known(keys)?.is_some_and(|named| named.id != referral.id && sameness::same_patient(&named.record, brought)),
-    })
+    if let Some(named) = quoted.map(|reference| desk.known_by_reference(&reference)).transpose()?.flatten() {
+        return Ok(named.id != referral.id);
+    }
+    for key in keys {
+        let named = match key {
+            ReferralKey::Own(reference) => desk.known_by_reference(reference)?,
+            ReferralKey::Number { text, is_certain: true, .. } => desk.find(text)?,
+            ReferralKey::Number { .. } | ReferralKey::Bare(_) | ReferralKey::Answered(_) => continue,
+        };
+        if named.is_some_and(|named| named.id != referral.id && sameness::same_patient(&named.record, brought)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The reading of what cannot be read.

@@ -110,7 +110,9 @@ fn is_settled(record: &Record) -> bool {
         | HeldReason::PossibleDuplicate
         | HeldReason::SecondPatient
         | HeldReason::Deceased
-        | HeldReason::Rejected => false,
+        | HeldReason::Rejected
+        | HeldReason::OtherMatter
+        | HeldReason::NotAllRead => false,
         HeldReason::NoRoute
         | HeldReason::DeadDelivery
         | HeldReason::UnclearReply

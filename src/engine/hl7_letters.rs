@@ -12,7 +12,7 @@ use crate::{
     },
     config::{Config, DirectoryEntry},
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
-    ids::{BodyId, DeliveryId},
+    ids::BodyId,
     message::Message,
     outbound::mllp::{MllpConfig, MllpMode},
     referral::{Record, Referral, Status},
@@ -48,7 +48,7 @@ impl Letter<'_> {
             Ok(receiver) => receiver,
             Err(why) => return Ok(Err(why)),
         };
-        let control_id = control_id();
+        let control_id = self.delivery.control_id(false);
         let face = Face {
             version: self.channel.version,
             character_set: &self.channel.character_set,
@@ -154,11 +154,6 @@ impl Letter<'_> {
             Err(_) => Ok(Err("a defect of loopline: writing the referral's pages as a PDF broke off; report it".to_owned())),
         }
     }
-}
-
-/// A control id that was never used: the first 20 characters of a ULID, which begin with the time.
-pub(super) fn control_id() -> String {
-    DeliveryId::generate().to_string().chars().take(20).collect()
 }
 
 pub(super) fn is_cancelled(status: Status) -> bool {

@@ -269,7 +269,7 @@ fn nothing_read(message: &Message, found: &[Found]) -> Option<String> {
     let [Found { outcome, .. }] = found else { return None };
     let problems = &outcome.problems;
     let was_read = problems.is_empty() || problems.iter().any(|problem| problem.code == "no-referral-found");
-    if message.protocol != Protocol::Document || outcome.kind != Kind::Unknown || was_read {
+    if message.protocol != Protocol::Document || outcome.kind != Kind::Unknown || was_read || message.assigned.is_some() {
         return None;
     }
     let mut told: Vec<String> = problems.iter().take(TOLD_MAX).map(|problem| problem.message.clone()).collect();

@@ -43,6 +43,7 @@ pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget
         | HistoryEvent::Unclear
         | HistoryEvent::DeliveryDead
         | HistoryEvent::Reported
+        | HistoryEvent::Enclosed
         | HistoryEvent::CancelRequested
         | HistoryEvent::Confirmed { .. }
         | HistoryEvent::Corrected { .. }

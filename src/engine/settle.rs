@@ -16,7 +16,7 @@ use super::{
     forward,
     interpret::today,
     replies, resent, route,
-    sameness::{hold_as_twin, likeness_key, twin},
+    sameness::{hold_as_twin, likeness_key, second_key, twin},
     told::{Letters, Updates},
 };
 use crate::{
@@ -240,6 +240,8 @@ impl<'a> Settlement<'a> {
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
                 HeldReason::Rejected,
+                HeldReason::OtherMatter,
+                HeldReason::NotAllRead,
             ] {
                 record.release(reason);
             }
@@ -284,6 +286,10 @@ impl<'a> Settlement<'a> {
         let twin = twin(&self.context.store, &key)?;
         if let Some(open) = twin.open.filter(|open| open.id != self.referral.id) {
             hold_as_twin(record, open.reference.as_str());
+            let second = second_key(&key);
+            if self.context.store.referral_by_key(&second)?.is_none() {
+                self.keys.push(second);
+            }
         }
         self.keys.extend(twin.free);
         Ok(())

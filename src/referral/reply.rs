@@ -50,7 +50,7 @@ pub struct Reply {
     /// The reference it quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// How it was matched: `token` (unforgeable), `reference`, `code` (QR or bar code on a page), `identifier`.
+    /// How it was matched: `token` (unforgeable), `reference`, `code` (QR or bar code on a page), `identifier`, `person`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched_by: Option<String>,
     /// The letter of ours that it answers, where a mail names it.

@@ -159,6 +159,7 @@ impl Status {
             | HistoryEvent::AskedAgain { .. }
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead
+            | HistoryEvent::Enclosed
             | HistoryEvent::Unclear => self,
         }
     }
@@ -239,6 +240,8 @@ pub enum HistoryEvent {
     DeliveryDead,
     /// The consultation report came back.
     Reported,
+    /// A document that asks for nothing was put with it, as a person said.
+    Enclosed,
     /// The sender asked to cancel.
     CancelRequested,
     /// It was over, and is open again: the sender sent it anew, or a person opened it.

@@ -19,6 +19,7 @@ mod letters;
 mod mail;
 mod mail_in;
 mod main_job;
+mod matching;
 mod mllp_connection;
 mod mllp_out;
 mod onward;

@@ -44,7 +44,6 @@ pub(super) fn arrived(delivery: &Delivery, answer: &Bytes) -> Option<NewMessage>
     }
     message.answers = Some(delivery.id);
     message.acknowledgement = Acknowledgement::NotOwed;
-    tracing::info!(message_id = %message.id, delivery = %delivery.id, channel = %delivery.through, "it was answered by more than an acknowledgement; stored");
     Some(NewMessage { message, body, repeat_key: Some(format!("answer|{}", delivery.id)), control_key: None })
 }
 

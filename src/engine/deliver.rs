@@ -312,7 +312,11 @@ impl Delivering {
         if let (DeliveryState::Sent, Ok(Sent { answer: Some(answer), .. })) = (delivery.state, result) {
             consequence.arrived = answers::arrived(&delivery, answer);
         }
+        let arrived = consequence.arrived.as_ref().map(|arrived| arrived.message.id);
         store.settle_delivery(delivery.clone(), consequence).await?;
+        if let Some(message_id) = arrived {
+            tracing::info!(%message_id, delivery = %delivery.id, channel = %delivery.through, "answered by more than an acknowledgement; stored");
+        }
         if delivery.state == DeliveryState::Queued
             && let Some(written) = store.delivery(delivery.id)?
         {

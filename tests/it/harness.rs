@@ -169,10 +169,16 @@ impl Site {
     /// The address of the MLLP door.
     pub fn mllp(&self) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let health = runtime
-            .block_on(loopline::engine::admin::ask(&self.path("data"), &loopline::engine::admin::Request::Health))
-            .expect("the engine answers");
-        health["channels"]["hl7-in"].as_str().expect("the MLLP door is open").to_owned()
+        let data = self.path("data");
+        let mut address = None;
+        // The engine answers just before it opens its doors.
+        wait_for(|| {
+            let asked = loopline::engine::admin::ask(&data, &loopline::engine::admin::Request::Health);
+            let health = runtime.block_on(asked).expect("the engine answers");
+            address = health["channels"]["hl7-in"].as_str().map(str::to_owned);
+            address.is_some()
+        });
+        address.expect("the MLLP door is open")
     }
 
     /// Drops a file as a careful program does: written beside, renamed into place.

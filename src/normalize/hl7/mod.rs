@@ -258,6 +258,7 @@ fn tolerated(tolerance: &Tolerance) -> Problem {
         Tolerance::CharsetGuess => {
             ("charset-guess", "MSH-18 does not name the character set that the text is in; it was guessed")
         }
+        Tolerance::UnknownEscape => ("escape-unknown", "an escape sequence that means nothing here was kept as it stands"),
         Tolerance::UnreadableBytes => ("unreadable-bytes", "some bytes mean nothing in the character set of the message"),
     };
     Problem::new(code, message)

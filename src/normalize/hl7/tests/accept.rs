@@ -73,6 +73,15 @@ fn quirk_1_07_escapes_and_unescaped_delimiters_in_text() {
 }
 
 #[test]
+fn quirk_1_07_an_escape_that_means_nothing_is_kept_and_noted() {
+    let unknown = record(&[HEAD, RF1, RP, RT, PID, "NTE|1||before \\Zloc\\ after"]);
+    assert_eq!(unknown.notes, ["before \\Zloc\\ after"]);
+    assert!(has(&unknown, "escape-unknown"));
+    let known = record(&[HEAD, RF1, RP, RT, PID, "NTE|1||one\\.br\\two \\T\\ three \\ alone"]);
+    assert!(!has(&known, "escape-unknown"));
+}
+
+#[test]
 fn quirk_1_08_names_and_types_in_lower_case() {
     let head = HEAD.replace("REF^I12^REF_I12", "ref^i12");
     let pid = PID.replace("PID", "Pid");

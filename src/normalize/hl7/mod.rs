@@ -28,6 +28,7 @@ mod purpose;
 mod reply;
 mod request;
 mod screen;
+mod slips;
 #[cfg(test)]
 mod tests;
 
@@ -64,7 +65,7 @@ pub struct Hl7Rules {
     pub senders: Vec<String>,
     /// What differs per sender.
     pub profiles: Arc<Profiles>,
-    /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
+    /// When the message came: nobody is born later. The epoch: not known; MSH-7 stands in for it.
     pub received_at: Timestamp,
     /// What one message may hold.
     pub limits: ReadLimits,
@@ -175,7 +176,10 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
 }
 
 fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, event: Event, rules: &Hl7Rules) {
-    let draft = draft::read(message, &read.header, identity, rules);
+    let mut draft = draft::read(message, &read.header, identity, rules);
+    if let (Event::New, Some(record), Some(today)) = (event, &mut draft.outcome.record, &draft.today) {
+        request::expired_on_arrival(record, today);
+    }
     let problems = draft.outcome.record.as_ref().map_or(&[][..], |record| &record.problems);
     if let Some(refusal) = rules.profile().strict_refusal(message, problems, &draft.warnings) {
         return read.refuse(refusal);

@@ -7,6 +7,7 @@ mod duplicates;
 mod identity;
 mod payloads;
 mod refuse;
+mod requests;
 mod versions;
 
 use super::*;

@@ -74,6 +74,7 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     draft.request();
     draft.payload();
     draft.mapped();
+    draft.clinical();
     draft.patient_numbers();
     draft.deletions();
     draft.judge();
@@ -282,7 +283,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 
 /// The number of an XTN: area and local number (components 6 and 7, 5 the country), or the unformatted one (12), or the old
 /// style (1), or where a miscount of delimiters put it (9 to 11).
-fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
+pub(super) fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
     let part = |number: usize| contact.value(number);
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
     let modern = match (part(5), part(6), part(7)) {

@@ -6,13 +6,14 @@
 //!                           purpose.rs what it is for
 //!                           screen.rs  refused? with which code
 //!                           identity.rs  whose number is whose; repeats
-//!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs content.rs   the record
+//!                           draft.rs ─▶ patient.rs provider.rs slips.rs request.rs payload.rs content.rs clinical.rs   the record
 //!                           reply.rs   what the specialist's side says
 //! ```
 //!
 //! Strict in what is sent, loose in what is read, honest in what is acknowledged: every tolerance becomes a problem of the
 //! record, and what a sender should mend becomes a [`Warning`] of the answer.
 
+mod clinical;
 mod content;
 mod draft;
 mod header;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(crate) use clinical::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS};
 pub(crate) use identity::OWN_NUMBER_KEY;
 pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;

@@ -3,6 +3,7 @@
 
 mod accept;
 mod answers;
+mod clinical;
 mod duplicates;
 mod identity;
 mod payloads;

@@ -110,7 +110,7 @@ fn a_pointer_is_noted() {
 }
 
 #[test]
-fn reject_what_would_run_stays_in_the_message() {
+fn quirk_2_a_document_of_an_unsafe_type_stays_in_the_message() {
     for (subtype, content) in
         [("pdf", &b"MZ\x90\0"[..]), ("octet-stream", b"\x7FELF\x02"), ("x-msdownload", b"anything"), ("js", b"x()")]
     {

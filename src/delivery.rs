@@ -153,6 +153,22 @@ pub struct Hl7Content {
     pub edited: bool,
 }
 
+/// How many characters of a delivery's id a control id begins with: the time, and 35 bits that no other of that millisecond has.
+const CONTROL_ID_STEM: usize = 17;
+/// How long a control id is, in characters: every version of HL7 takes so many.
+const CONTROL_ID_CHARACTERS: usize = 20;
+/// How long an id is, in characters.
+const ID_CHARACTERS: usize = 26;
+
+/// The first and the last id that the delivery with this control id can have; none: it is no control id of ours.
+#[must_use]
+pub fn of_control_id(control_id: &str) -> Option<(DeliveryId, DeliveryId)> {
+    let stem = control_id.get(..CONTROL_ID_STEM).filter(|_| control_id.len() == CONTROL_ID_CHARACTERS)?.to_ascii_uppercase();
+    let rest = ID_CHARACTERS - CONTROL_ID_STEM;
+    let filled = |digit: &str| format!("{stem}{}", digit.repeat(rest)).parse().ok();
+    filled("0").zip(filled("Z"))
+}
+
 /// One delivery as the store keeps it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Delivery {
@@ -224,6 +240,18 @@ impl Delivery {
         }
     }
 
+    /// The control id of the HL7 message that is written for it now, or that a person puts in its place. It begins like the delivery's id,
+    /// so that MSA-2 of an answer finds it ([`of_control_id`]), and ends with a count: what was written anew is another message.
+    #[must_use]
+    pub fn control_id(&self, edited: bool) -> String {
+        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut control_id: String = self.id.to_string().chars().take(CONTROL_ID_STEM).collect();
+        let count = self.attempts.wrapping_mul(2).wrapping_add(u32::from(edited));
+        let digit = |place: u32| DIGITS.iter().nth((count >> (5 * place)) as usize % DIGITS.len());
+        control_id.extend([2, 1, 0].into_iter().filter_map(digit).map(|digit| char::from(*digit)));
+        control_id
+    }
+
     /// Whether the other side has it, or may have it.
     #[must_use]
     pub fn may_have_arrived(&self) -> bool {
@@ -239,5 +267,32 @@ impl fmt::Debug for Delivery {
             .field("through", &self.through)
             .field("state", &self.state)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_id_finds_its_delivery_and_is_another_for_each_message_of_it() {
+        let mut delivery = Delivery::queued(Purpose::Forward, ChannelName::new("ehr"), "ehr", Timestamp::now());
+        let mut seen = std::collections::BTreeSet::new();
+        for attempts in 0..2_000 {
+            delivery.attempts = attempts;
+            for edited in [false, true] {
+                let control_id = delivery.control_id(edited);
+                assert_eq!(control_id.len(), 20);
+                let (first, last) = of_control_id(&control_id).unwrap();
+                assert!((first..=last).contains(&delivery.id));
+                assert!(seen.insert(control_id));
+            }
+        }
+        let other = Delivery::queued(Purpose::Forward, ChannelName::new("ehr"), "ehr", Timestamp::now());
+        let (first, last) = of_control_id(&other.control_id(false)).unwrap();
+        assert!(!(first..=last).contains(&delivery.id));
+        for foreign in ["", "A", "01KAVM6Q2C9Y2R0N4N5S8T3W7X", "ÄÄÄÄÄÄÄÄÄÄ", "????????????????????"] {
+            assert!(of_control_id(foreign).is_none(), "{foreign}");
+        }
     }
 }

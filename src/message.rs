@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{BodyId, ChannelName, MessageId, ReferralId},
+    ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
     normalize::{Event, Kind},
-    referral::{FaxPage, Problem, ReturnedPage, Split},
+    referral::{FaxPage, Problem, Reference, ReturnedPage, Split},
 };
 
 /// How the bytes of a message are to be read.
@@ -128,7 +128,7 @@ pub enum Acknowledgement {
 pub struct Message {
     /// Given at intake, never reused.
     pub id: MessageId,
-    /// The channel it came through.
+    /// The channel it came through: an inbound one, or the outbound one on whose connection it came back.
     pub channel: ChannelName,
     /// How it is read.
     pub protocol: Protocol,
@@ -166,6 +166,9 @@ pub struct Message {
     /// Why it is held, failed or waiting, in plain words without patient data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The delivery that it answers on the same connection; its channel is then the outbound one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<DeliveryId>,
     /// Our answer, for an answering channel: given again to a repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<BodyId>,
@@ -190,6 +193,20 @@ pub struct Message {
     /// How a person took it apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// To which referral a person assigned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<Assignment>,
+}
+
+/// What a person said that a message is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The referral.
+    pub reference: Reference,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Message {
@@ -213,6 +230,7 @@ impl Message {
             kind: None,
             event: None,
             reason: None,
+            answers: None,
             answer: None,
             acknowledgement: Acknowledgement::Owed,
             referrals: Vec::new(),
@@ -221,6 +239,7 @@ impl Message {
             returned: Vec::new(),
             pages: Vec::new(),
             split: None,
+            assigned: None,
         }
     }
 }

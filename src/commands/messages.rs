@@ -1,4 +1,4 @@
-//! `loopline messages list | show | export | split | replay | dismiss`: where every message is, and why.
+//! `loopline messages list | show | export | split | assign | replay | dismiss`: where every message is, and why.
 
 use std::{
     fs,
@@ -17,6 +17,7 @@ use crate::{
     engine::admin::{Request, ask},
     ids::ChannelName,
     message::State,
+    normalize::Kind,
 };
 
 /// `loopline messages`
@@ -30,6 +31,8 @@ pub enum MessagesCommand {
     Export(ExportArgs),
     /// Take a fax apart that holds several documents: as it is proposed, or as you say; each becomes a referral of its own.
     Split(pages::SplitArgs),
+    /// Say which referral a held message is about: a reply moves it, a report closes it, a document is put with it.
+    Assign(AssignArgs),
     /// Process a message again; what it made before is changed, not made twice, and it is not acknowledged again.
     Replay(ReplayArgs),
     /// Take a held or failed message off the list: a person looked, and it asks for nothing.
@@ -82,6 +85,21 @@ pub struct ExportArgs {
     output: Option<PathBuf>,
 }
 
+/// `loopline messages assign`
+#[derive(Debug, Args)]
+pub struct AssignArgs {
+    /// The message's id.
+    id: String,
+    /// The reference (LL-7K3M-Q9XD) or id of the referral.
+    referral: String,
+    /// Who decides; kept with the message and in the referral's history.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    by: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// `loopline messages replay`
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -122,6 +140,19 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
                 ));
             }
         }
+        MessagesCommand::Assign(args) => {
+            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let message = ask(data, &Request::Assign { id, referral: args.referral, by: args.by }).await?;
+            if args.json {
+                print::json(&message);
+            } else {
+                print::say(&format!(
+                    "message {} is about {}; see what became of it: loopline messages show {0}",
+                    print::text(&message, "/id"),
+                    print::text(&message, "/assigned/reference")
+                ));
+            }
+        }
         MessagesCommand::Dismiss(args) => {
             let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
             let message = ask(data, &Request::Dismiss { id }).await?;
@@ -152,7 +183,7 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
             print::text(message, "/acknowledgement"),
             print::text(message, "/control_id"),
             print::text(message, "/repeats"),
-            print::text(message, "/reason"),
+            message.get("reading").map_or_else(|| print::text(message, "/reason"), read_so_far),
         ]
     });
     let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
@@ -160,6 +191,11 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
     print::table(&head, &rows, "no messages");
     print::more(rows.len(), args.limit);
     Ok(())
+}
+
+/// How far the reading of a document is.
+fn read_so_far(reading: &Value) -> String {
+    format!("it is being read: {} of {} pages are done", print::text(reading, "/page"), print::text(reading, "/pages"))
 }
 
 #[expect(clippy::print_stderr, reason = "standard output may be the PDF itself")]
@@ -208,18 +244,21 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     } else {
         let fields = found["message"].as_object().into_iter().flatten();
         let rows = fields
-            .filter(|(name, _)| !["problems", "returned", "pages", "split"].contains(&name.as_str()))
+            .filter(|(name, _)| !["problems", "returned", "pages", "split", "assigned"].contains(&name.as_str()))
             .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
         if let Some(reading) = found.get("reading") {
-            print::say(&format!(
-                "it is being read: {} of {} pages are done",
-                print::text(reading, "/page"),
-                print::text(reading, "/pages")
-            ));
+            print::say(&read_so_far(reading));
         }
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
+        }
+        if found["message"]["assigned"].is_object() {
+            let [reference, by] = ["/assigned/reference", "/assigned/by"].map(|pointer| print::text(&found["message"], pointer));
+            print::say(&format!("assigned to {reference} by {by}"));
+        }
+        for step in next_steps(&found["message"]) {
+            print::say(&format!("  next: {step}"));
         }
         pages::show(&found["message"]);
         returned::show(&found["message"]);
@@ -228,4 +267,18 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a person does about a held message that may belong to a referral.
+fn next_steps(message: &Value) -> Vec<String> {
+    let kind = serde_json::from_value::<Kind>(message["kind"].clone()).ok();
+    let may_belong = matches!(kind, Some(Kind::Reply | Kind::Report | Kind::Document | Kind::Unknown));
+    if message["state"] != "held" || !may_belong || message["pages"].is_array() {
+        return Vec::new();
+    }
+    let id = print::text(message, "/id");
+    vec![
+        format!("say which referral it is about: loopline messages assign {id} REFERENCE"),
+        format!("or, where it asks for nothing, take it off the list: loopline messages dismiss {id}"),
+    ]
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, division, export, settle, stuck};
+use super::{Context, assignment, division, export, settle, stuck};
 use crate::{
     delivery::DeliveryState,
     ids::{ChannelName, DeliveryId, MessageId},
@@ -104,6 +104,15 @@ pub enum Request {
         id: MessageId,
         /// The pages of each document; none: as it was proposed.
         documents: Vec<Vec<u32>>,
+        /// Who decides.
+        by: String,
+    },
+    /// Say which referral a held message is about.
+    Assign {
+        /// The message's id.
+        id: MessageId,
+        /// The referral's reference or id.
+        referral: String,
         /// Who decides.
         by: String,
     },
@@ -289,7 +298,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             let (config, none) = (context.config(), found.is_empty());
             match channel.filter(|name| none && !config.inbound.contains_key(name)) {
                 Some(name) => Err(config.no_inbound_channel(&name)),
-                None => to_value(&found),
+                None => found.iter().map(|message| with_progress(context, message)).collect(),
             }
         }
         Request::Message { id, raw } => message(context, id, raw).await,
@@ -297,6 +306,9 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
         Request::Split { id, documents, by } => to_value(&division::split(context, id, documents, &by).await?),
+        Request::Assign { id, referral, by } => {
+            to_value(&assignment::assign(context, id, &find(context, &referral)?, &by).await?)
+        }
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
             to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
@@ -314,6 +326,15 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
 
 fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
     serde_json::to_value(thing).map_err(|error| error.to_string())
+}
+
+/// A message, and how far its reading is where it is being read.
+fn with_progress(context: &Context, message: &Message) -> Result<Value, String> {
+    let mut value = to_value(message)?;
+    if let Some(progress) = context.underway.of(message.id) {
+        value["reading"] = to_value(&progress)?;
+    }
+    Ok(value)
 }
 
 /// The referral that a person names, by reference or id.

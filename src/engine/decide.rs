@@ -5,17 +5,21 @@
 
 mod acknowledging;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, forward, referring, replies, route, suspension::Suspensions};
+use super::{Context, answers, assignment, forward, referring, replies, route, sameness, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
     ids::{BodyId, ChannelName, ReferralId},
-    message::{Message, Protocol, State},
-    normalize::{Event, Kind, Outcome, hl7::OWN_NUMBER_KEY},
+    inbound::InboundConfig,
+    message::{Message, State},
+    normalize::{Event, Kind, Outcome, hl7::ReferralKey},
     referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, ReferralWrite, Store, StoreError},
 };
@@ -32,7 +36,7 @@ pub(crate) struct Found {
     /// What it is.
     pub(crate) outcome: Outcome,
     /// The keys its referral is known by, best first.
-    pub(super) keys: Vec<String>,
+    pub(super) keys: Vec<ReferralKey>,
     /// Why a reply must not be acted on without a person; absent: it may.
     pub(super) doubt: Option<&'static str>,
     /// How long it may wait for a referral that is not known yet, in seconds from its arrival.
@@ -75,6 +79,8 @@ pub(super) struct Desk<'a> {
     wait_seconds: u32,
     is_answered: bool,
     keys_taken: BTreeMap<String, ReferralId>,
+    /// Keys that were found to be of referrals in the store.
+    keys_owned: RefCell<BTreeSet<String>>,
     /// The referrals that this very message made when it was processed before.
     made_before: VecDeque<ReferralId>,
     /// The page images of this message, whichever of its documents they belong to.
@@ -89,9 +95,10 @@ pub(super) fn decide(
     context: &Context,
     config: &Config,
     channel: &InboundChannel,
-    message: Message,
+    mut message: Message,
     found: Vec<Found>,
 ) -> Result<Decided, StoreError> {
+    let found = assignment::applied(&mut message, found);
     let mut desk = Desk {
         store: &context.store,
         suspensions: &context.suspensions,
@@ -106,6 +113,7 @@ pub(super) fn decide(
         wait_seconds: 0,
         is_answered: found.iter().any(|one| one.is_answered),
         keys_taken: BTreeMap::new(),
+        keys_owned: RefCell::default(),
         made_before: VecDeque::new(),
         page_images: page_images(&found),
     };
@@ -134,11 +142,14 @@ impl Desk<'_> {
         let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
-        // The pages of documents in a mail would be counted from one several times.
-        if self.message.protocol == Protocol::Document {
-            self.message.pages.extend(pages);
+        self.message.pages.extend(pages);
+        if let Some(delivery) = self.message.answers {
+            return answers::take(self, delivery, kind, reply, record, &keys);
         }
         let event = event.unwrap_or(Event::New);
+        if self.channel.inbound == InboundConfig::Answers && !matches!(kind, Kind::Reply | Kind::Report | Kind::Acknowledgement) {
+            return self.hold_message("it came on a connection that we opened, and is no answer to a referral: read it");
+        }
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
         if let (true, Some(doubt)) = (moves_a_known_one, doubt) {
             return self.hold_message(doubt);
@@ -159,14 +170,14 @@ impl Desk<'_> {
             },
             (Kind::Report, record) => {
                 let reference = reply.and_then(|reply| reply.reference);
-                referring::close_loop(self, record, reference, &keys)
+                replies::close_loop(self, record, reference.as_deref(), &keys)
             }
             (Kind::AutoReply, _) => replies::keep_automatic(self, reply.as_ref()),
             (Kind::Bounce, _) => match bounce {
                 Some(bounce) => replies::bounced(self, &bounce),
                 None => self.hold_message("a bounce that names no recipient"),
             },
-            (Kind::Document, record) => referring::keep_document(self, record.as_ref(), &keys),
+            (Kind::Document, record) => replies::keep_document(self, record, &keys),
             (Kind::Acknowledgement, _) => Ok(()),
             (Kind::Batch, _) => {
                 for item in items {
@@ -206,27 +217,37 @@ impl Desk<'_> {
         &mut self.decision
     }
 
-    /// The referral that one of these keys names, as it stands with what this message has changed so far. One that was merged into
-    /// another gives the one that stays.
-    pub(super) fn known(&self, keys: &[String]) -> Result<Option<Referral>, StoreError> {
-        for key in keys {
-            let pending = self.keys_taken.get(key).and_then(|id| self.pending(*id));
-            let own = key.strip_prefix(OWN_NUMBER_KEY).and_then(|number| number.parse::<Reference>().ok());
-            let found = match (pending, own) {
-                (Some(pending), _) => Some(pending.clone()),
-                (None, Some(reference)) => self.store.referral_by_reference(&reference)?,
-                (None, None) => self.store.referral_by_key(key)?,
-            };
-            if let Some(referral) = found {
-                return self.surviving(referral).map(Some);
-            }
+    /// The referral that this key names, as it stands with what this message has changed so far. One that was merged into another gives
+    /// the one that stays.
+    pub(super) fn find(&self, key: &str) -> Result<Option<Referral>, StoreError> {
+        if let Some(pending) = self.keys_taken.get(key).and_then(|id| self.pending(*id)) {
+            return self.surviving(pending.clone()).map(Some);
         }
-        Ok(None)
+        let Some(referral) = self.store.referral_by_key(key)? else { return Ok(None) };
+        self.keys_owned.borrow_mut().insert(key.to_owned());
+        self.surviving(referral).map(Some)
+    }
+
+    /// The referral that our message with this control id was about, likewise.
+    pub(super) fn answered_by(&self, control_id: &str) -> Result<Option<Referral>, StoreError> {
+        let delivery = self.store.delivery_of_control_id(control_id)?;
+        match delivery.and_then(|delivery| delivery.referral).map(|id| self.store.referral(id)).transpose()?.flatten() {
+            Some(referral) => self.surviving(referral).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The referral with this reference, likewise.
     pub(super) fn known_by_reference(&self, reference: &Reference) -> Result<Option<Referral>, StoreError> {
         match self.store.referral_by_reference(reference)? {
+            Some(referral) => self.surviving(referral).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The referral with this id, likewise.
+    pub(super) fn known_by_id(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        match self.store.referral(id)? {
             Some(referral) => self.surviving(referral).map(Some),
             None => Ok(None),
         }
@@ -271,7 +292,10 @@ impl Desk<'_> {
         HistoryEntry {
             at: self.now,
             event,
-            by: format!("channel {}", self.channel.name),
+            by: match &self.message.assigned {
+                Some(assigned) => format!("channel {}, assigned by {}", self.channel.name, assigned.by),
+                None => format!("channel {}", self.channel.name),
+            },
             message: Some(self.message.id),
             delivery: None,
         }
@@ -293,11 +317,13 @@ impl Desk<'_> {
     }
 
     /// Writes a referral likewise, which shall be found by these keys too, as far as they are nobody else's.
-    pub(super) fn write_known_as(&mut self, referral: Referral, keys: &[String]) -> Result<(), StoreError> {
+    pub(super) fn write_known_as(&mut self, referral: Referral, keys: &[ReferralKey]) -> Result<(), StoreError> {
         let mut free = Vec::new();
-        for key in keys.iter().filter(|key| !self.keys_taken.contains_key(*key)) {
-            if self.store.referral_by_key(key)?.is_none() {
-                free.push(key.clone());
+        for key in keys {
+            match key {
+                ReferralKey::Number { text, is_kept: true, .. } if self.find(text)?.is_none() => free.push(text.clone()),
+                ReferralKey::Bare(number) => free.extend(self.free_named_key(number, &referral)?),
+                ReferralKey::Number { .. } | ReferralKey::Answered(_) | ReferralKey::Own(_) => {}
             }
         }
         let id = referral.id;
@@ -309,12 +335,41 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Writes a new referral that shall be found by these keys.
-    pub(super) fn write_new(&mut self, referral: Referral, mut keys: Vec<String>) {
-        keys.retain(|key| !key.starts_with(OWN_NUMBER_KEY));
+    /// Writes a new referral that shall be found by these keys, which were looked up, as far as they are nobody else's, and by others
+    /// that are free.
+    pub(super) fn write_new(
+        &mut self,
+        referral: Referral,
+        keys: &[ReferralKey],
+        mut others: Vec<String>,
+    ) -> Result<(), StoreError> {
+        for key in keys {
+            match key {
+                ReferralKey::Number { text, is_kept: true, .. } if !self.is_owned(text) => others.push(text.clone()),
+                ReferralKey::Bare(number) => others.extend(self.free_named_key(number, &referral)?),
+                ReferralKey::Number { .. } | ReferralKey::Answered(_) | ReferralKey::Own(_) => {}
+            }
+        }
         self.note(&referral);
-        self.keys_taken.extend(keys.iter().map(|key| (key.clone(), referral.id)));
-        self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys });
+        self.keys_taken.extend(others.iter().map(|key| (key.clone(), referral.id)));
+        self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys: others });
+        Ok(())
+    }
+
+    fn is_owned(&self, key: &str) -> bool {
+        self.keys_taken.contains_key(key) || self.keys_owned.borrow().contains(key)
+    }
+
+    /// The key that a referral is to be found by as this patient's with this number; none: it has one, or two others do.
+    fn free_named_key(&self, number: &str, referral: &Referral) -> Result<Option<String>, StoreError> {
+        for key in sameness::named_keys(number, &referral.record) {
+            match self.find(&key)? {
+                None => return Ok(Some(key)),
+                Some(owner) if owner.id == referral.id => return Ok(None),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
     }
 
     /// The next of the referrals that this message made when it was processed before.

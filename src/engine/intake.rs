@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::{
     Context,
     decide::{self, Decided, Found},
-    hl7_letters, interpret, sameness,
+    interpret, sameness,
     sequence::{self, Counted, Last},
 };
 use crate::{
@@ -99,7 +99,8 @@ impl Intake {
     /// [`IntakeError`]: nothing was stored, and nothing may be acknowledged.
     pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let config = self.context.config();
-        let channel = config.inbound.get(&arrival.channel).ok_or(IntakeError::Stopping)?;
+        let channel = config.channel_of(&arrival.channel).ok_or(IntakeError::Stopping)?;
+        let channel = &*channel;
         match arrival.protocol {
             Protocol::Hl7 => self.accept_hl7(&config, channel, arrival).await,
             Protocol::Document => self.accept_raw(Message::received(&arrival), arrival, None).await,
@@ -434,10 +435,10 @@ impl<'a> Answering<'a> {
     /// answer is: what a message was found to be does not change.
     fn follow_up(&self, verdict: Verdict<'_>, standing: Option<Standing<'_>>, message: &mut Message, decision: &mut Decision) {
         let (Some(through), now) = (self.through, Timestamp::now()) else { return };
-        let control_id = hl7_letters::control_id();
+        let mut delivery = Delivery::queued(Purpose::Acknowledgement, through.clone(), through.as_str(), now);
+        let control_id = delivery.control_id(false);
         let answer = hl7_answer::application(&self.read.header, verdict, &self.settings, standing, &control_id, now);
         let Some(answer) = answer.map(Bytes::from) else { return };
-        let mut delivery = Delivery::queued(Purpose::Acknowledgement, through.clone(), through.as_str(), now);
         delivery.message = Some(message.id);
         delivery.referral = message.referrals.first().copied().filter(|_| message.state != State::Failed);
         delivery.content = Some(Content::Hl7(Hl7Content {

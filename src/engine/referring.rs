@@ -9,34 +9,35 @@ use serde_json::Value;
 
 use super::{
     decide::Desk,
-    left_out, replies, resent, route,
-    sameness::{self, same_patient},
+    finding::asked_about,
+    left_out, resent, route, sameness,
     told::{Letters, Updates},
 };
 use crate::{
     ids::{MessageId, ReferralId},
     message::Protocol,
+    normalize::hl7::ReferralKey,
     referral::{Attachment, HeldReason, HistoryEvent, Identifier, Problem, Record, Reference, Referral, Status},
     store::StoreError,
 };
 
 /// A new referral, or what its sender says of it again.
-pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
-    let (known, other) = known_of_patient(desk, keys, &record)?;
+pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    let (known, other) = asked_about(desk, keys, &record)?;
     if let Some(known) = known {
         if is_over(known.status) && !desk.is_replayed_on(&known) {
-            return refer_again(desk, known, record);
+            return refer_again(desk, known, record, keys);
         }
-        return change(desk, known, record, OtherDesk::TooAsked);
+        return change(desk, known, record, keys, OtherDesk::TooAsked);
     }
     if let Some(other) = other {
         return refer_second_patient(desk, record, keys, &other);
     }
     // A replayed document makes no second referral: what is read of it now is a new version of the one it made before.
     if let Some(known) = desk.next_made_before()? {
-        return change(desk, known, record, OtherDesk::TooAsked);
+        return change(desk, known, record, keys, OtherDesk::TooAsked);
     }
-    let (mut record, mut taken) = (record, keys.to_vec());
+    let (mut record, mut taken) = (record, Vec::new());
     find_twin(desk, &mut record, &mut taken)?;
     let earlier = resent::find(desk, &mut record, &mut taken)?;
     let mut referral = new_referral(desk, record);
@@ -45,12 +46,16 @@ pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Res
         Some(earlier) => desk.acknowledge_again(&referral, earlier.id),
         None => desk.acknowledge(Some(&referral)),
     }
-    desk.write_new(referral, taken);
-    Ok(())
+    desk.write_new(referral, keys, taken)
 }
 
 /// The number belongs to another patient's referral, which stays as it is: this one is made beside it, and held.
-fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, keys: &[String], other: &Reference) -> Result<(), StoreError> {
+fn refer_second_patient(
+    desk: &mut Desk<'_>,
+    mut record: Record,
+    keys: &[ReferralKey],
+    other: &Reference,
+) -> Result<(), StoreError> {
     let keys = sameness::patients_own(keys, &record);
     record.hold(HeldReason::SecondPatient);
     let text =
@@ -59,26 +64,11 @@ fn refer_second_patient(desk: &mut Desk<'_>, mut record: Record, keys: &[String]
     let mut referral = new_referral(desk, record);
     ask_or_hold(desk, &mut referral)?;
     desk.acknowledge(Some(&referral));
-    desk.write_new(referral, keys);
-    Ok(())
-}
-
-/// The referral with one of these keys that is about this patient; or else the reference of another patient's that has the key.
-fn known_of_patient(
-    desk: &Desk<'_>,
-    keys: &[String],
-    record: &Record,
-) -> Result<(Option<Referral>, Option<Reference>), StoreError> {
-    let Some(known) = desk.known(keys)? else { return Ok((None, None)) };
-    if same_patient(&known.record, record) {
-        return Ok((Some(known), None));
-    }
-    let own = desk.known(&sameness::patients_own(keys, record))?;
-    Ok((own.filter(|own| same_patient(&own.record, record)), Some(known.reference)))
+    desk.write_new(referral, &keys, Vec::new())
 }
 
 /// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
-fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Result<(), StoreError> {
+fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
     let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
     let mut stands = std::mem::take(&mut known.record);
     // What was booked was taken back, or is past.
@@ -93,8 +83,7 @@ fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record) -> Resu
     known.record_event(event);
     ask_or_hold(desk, &mut known)?;
     desk.acknowledge(Some(&known));
-    desk.write(known);
-    Ok(())
+    desk.write_known_as(known, keys)
 }
 
 /// Asks the specialist, where nothing holds the referral and a destination fits.
@@ -121,6 +110,10 @@ fn find_twin(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Re
     let Some(key) = sameness::likeness_key(record) else { return Ok(()) };
     let twin = sameness::twin(desk.store, &key)?;
     let in_message = desk.has_taken(twin.free.as_ref().unwrap_or(&key));
+    let second = sameness::second_key(&key);
+    if (twin.open.is_some() || in_message) && !desk.has_taken(&second) && desk.find(&second)?.is_none() {
+        keys.push(second);
+    }
     let other = match (&twin.open, in_message) {
         (Some(open), _) => open.reference.as_str(),
         (None, true) => "in the same message",
@@ -153,9 +146,9 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
 }
 
 /// REF^I13.
-pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[String]) -> Result<(), StoreError> {
-    match known_of_patient(desk, keys, &record)? {
-        (Some(known), _) => change(desk, known, record, OtherDesk::AskedInstead),
+pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    match asked_about(desk, keys, &record)? {
+        (Some(known), _) => change(desk, known, record, keys, OtherDesk::AskedInstead),
         (None, Some(other)) => refer_second_patient(desk, record, keys, &other),
         (None, None) => desk.unknown(),
     }
@@ -171,7 +164,13 @@ enum OtherDesk {
 }
 
 /// The sender says something else of a referral that is known: a new version of it.
-fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: OtherDesk) -> Result<(), StoreError> {
+fn change(
+    desk: &mut Desk<'_>,
+    mut known: Referral,
+    record: Record,
+    keys: &[ReferralKey],
+    other: OtherDesk,
+) -> Result<(), StoreError> {
     let replayed = desk.is_replayed_on(&known);
     if replayed && last_said_by(&known) != Some(desk.message().id) {
         desk.explain("replayed; nothing was changed, as a later message says how the referral stands");
@@ -204,8 +203,8 @@ fn change(desk: &mut Desk<'_>, mut known: Referral, record: Record, other: Other
         tell_of_change(desk, &mut known, Some(other).filter(|_| moved))?;
     }
     desk.acknowledge(Some(&known));
-    desk.write(known);
-    Ok(())
+    // By this spelling of its number, too, and by the name that the patient has now.
+    desk.write_known_as(known, keys)
 }
 
 /// The specialist gets what changed: in the letter that is still to leave, or in one of its own.
@@ -281,11 +280,14 @@ fn last_said_by(referral: &Referral) -> Option<MessageId> {
 }
 
 /// Cancel *requested*: what is queued is withdrawn, who was asked is told.
-pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> Result<(), StoreError> {
-    let Some(mut known) = desk.known(keys)? else { return desk.unknown() };
-    if !same_patient(&known.record, record) {
-        return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
-    }
+pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    let mut known = match asked_about(desk, keys, record)? {
+        (Some(known), _) => known,
+        (None, Some(_)) => {
+            return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
+        }
+        (None, None) => return desk.unknown(),
+    };
     if desk.is_replayed_on(&known) {
         desk.link(&known);
         return Ok(());
@@ -328,8 +330,8 @@ fn cannot_be_cancelled(status: Status) -> Option<&'static str> {
 }
 
 /// REF^I15: the answer says how it stands.
-pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[String]) -> Result<(), StoreError> {
-    match desk.known(keys)?.filter(|known| same_patient(&known.record, record)) {
+pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    match asked_about(desk, keys, record)?.0 {
         Some(known) => {
             let status = known.status.as_str();
             desk.say(match &known.record.appointment {
@@ -341,69 +343,6 @@ pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[String])
         }
         None => desk.unknown(),
     }
-}
-
-/// The consultation report came back.
-pub(super) fn close_loop(
-    desk: &mut Desk<'_>,
-    record: Option<Record>,
-    reference: Option<String>,
-    keys: &[String],
-) -> Result<(), StoreError> {
-    let by_reference = match reference.and_then(|text| text.parse::<Reference>().ok()) {
-        Some(reference) => desk.known_by_reference(&reference)?,
-        None => None,
-    };
-    let known = match by_reference {
-        Some(known) => Some(known),
-        None => desk.known(keys)?,
-    };
-    let Some(mut known) = known else {
-        return desk.hold_message("a report, but it is not clear for which referral");
-    };
-    if record.as_ref().is_some_and(|record| !same_patient(&known.record, record)) {
-        return desk.hold_message("a report with the number of one referral and the name of another patient: ask its sender");
-    }
-    if let Some(why) = replies::unvouched(desk) {
-        return desk.hold_message(why);
-    }
-    if desk.is_replayed_on(&known) {
-        desk.link(&known);
-        return Ok(());
-    }
-    if let Some(record) = record {
-        enclose(&mut known, record);
-    }
-    let event = desk.entry(HistoryEvent::Reported);
-    known.record_event(event);
-    desk.write(known);
-    Ok(())
-}
-
-/// Keeps with a referral the words and documents that somebody sent about it.
-pub(super) fn enclose(referral: &mut Referral, brought: Record) {
-    for attachment in brought.attachments {
-        if !referral.record.attachments.contains(&attachment) {
-            referral.record.attachments.push(attachment);
-        }
-    }
-    // An answer often repeats what it was asked with.
-    for note in brought.notes {
-        if !referral.record.notes.contains(&note) {
-            referral.record.notes.push(note);
-        }
-    }
-}
-
-/// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names.
-pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<&Record>, keys: &[String]) -> Result<(), StoreError> {
-    let known = desk.known(keys)?;
-    if let (Some(known), Some(record)) = (known, record)
-        && same_patient(&known.record, record)
-    {
-        desk.link(&known);
-    }
-    Ok(())
 }
 
 /// The paths that a person corrected.
@@ -439,7 +378,12 @@ fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&At
     for reason in &old.held {
         // What holds it for another reason than its content holds it still.
         match reason {
-            HeldReason::BlockingField | HeldReason::PriorityUnknown | HeldReason::NoRoute | HeldReason::Deceased => {}
+            HeldReason::BlockingField
+            | HeldReason::PriorityUnknown
+            | HeldReason::NoRoute
+            | HeldReason::Deceased
+            | HeldReason::OtherMatter
+            | HeldReason::NotAllRead => {}
             HeldReason::PossibleDuplicate
             | HeldReason::SecondPatient
             | HeldReason::DeadDelivery

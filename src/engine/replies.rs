@@ -12,14 +12,16 @@ use std::collections::BTreeSet;
 use super::{
     checked,
     decide::Desk,
-    referring, route, sameness,
+    finding::{self, Whose},
+    route, sameness,
     told::{Letters, says_it_is_theirs},
 };
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
+    inbound::InboundConfig,
     message::{Acknowledgement, Protocol},
-    normalize::{Bounce, email},
+    normalize::{Bounce, email, hl7::ReferralKey},
     referral::{
         HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status,
     },
@@ -29,18 +31,27 @@ use crate::{
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
 pub(super) fn take(
     desk: &mut Desk<'_>,
-    mut reply: Reply,
+    reply: Reply,
     record: Option<Record>,
-    keys: &[String],
+    keys: &[ReferralKey],
     doubt: Option<&'static str>,
 ) -> Result<(), StoreError> {
-    let Some(mut referral) = referral_of(desk, &reply, keys)? else {
-        return desk.hold_message("a reply, but it is not clear to which referral");
-    };
     let brought = record.filter(|_| desk.message().protocol == Protocol::Hl7);
-    if brought.as_ref().is_some_and(|record| !sameness::same_patient(&referral.record, record)) {
-        return desk.hold_message("it answers with the number of one referral and the name of another patient: ask its sender");
-    }
+    let Some(referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_ref())? else {
+        return Ok(());
+    };
+    take_of(desk, referral, reply, brought, keys, doubt)
+}
+
+/// Takes a reply that is about this referral.
+pub(super) fn take_of(
+    desk: &mut Desk<'_>,
+    mut referral: Referral,
+    mut reply: Reply,
+    brought: Option<Record>,
+    keys: &[ReferralKey],
+    doubt: Option<&'static str>,
+) -> Result<(), StoreError> {
     let message = desk.message().id;
     let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
     if desk.is_replayed_on(&referral) && !waited {
@@ -68,13 +79,18 @@ pub(super) fn take(
         reply.outcome = ReplyOutcome::Cancelled;
     }
     match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
-        Some(why) => wait_for_person(desk, &mut referral, reply, why),
+        Some(why) => {
+            wait_for_person(desk, &mut referral, reply, why);
+            if desk.message().answers.is_some() {
+                return desk.write_known_as(referral, keys);
+            }
+        }
         None => {
             referral.pending_replies.retain(|pending| pending.message != message);
             if referral.pending_replies.is_empty() {
                 referral.record.release(HeldReason::UnclearReply);
             }
-            let replied = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            let replied = desk.entry(reply.happened());
             let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
             let config = desk.config;
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
@@ -85,7 +101,7 @@ pub(super) fn take(
                 wait_for_person(desk, &mut referral, Reply { outcome: ReplyOutcome::Unclear, ..reply }, &why);
             }
             if let Some(brought) = brought {
-                referring::enclose(&mut referral, brought);
+                enclose(&mut referral, brought);
                 // The number that the other side gave it: later messages may quote nothing else.
                 return desk.write_known_as(referral, keys);
             }
@@ -105,14 +121,32 @@ pub(super) fn wait_for_person(desk: &Desk<'_>, referral: &mut Referral, reading:
     referral.record_event(event);
 }
 
-fn referral_of(desk: &Desk<'_>, reply: &Reply, keys: &[String]) -> Result<Option<Referral>, StoreError> {
-    let quoted = reply.reference.as_deref().and_then(|text| text.parse::<Reference>().ok());
-    if let Some(reference) = quoted
-        && let Some(referral) = desk.known_by_reference(&reference)?
-    {
-        return Ok(Some(referral));
-    }
-    desk.known(keys)
+/// The referral that an answer is about; none: the message is held, and says what is not clear.
+fn referral_of(
+    desk: &mut Desk<'_>,
+    what: &str,
+    reference: Option<&str>,
+    keys: &[ReferralKey],
+    record: Option<&Record>,
+) -> Result<Option<Referral>, StoreError> {
+    let reference = reference.and_then(|text| text.parse::<Reference>().ok());
+    let found = match finding::answered(desk, reference.as_ref(), keys, record)? {
+        Whose::Nobodys => finding::likely(desk, record)?.map_or(Whose::Nobodys, |known| Whose::One(Box::new(known))),
+        found @ (Whose::One(_) | Whose::OtherPatients | Whose::Several) => found,
+    };
+    let assign = "say which it is, by `loopline messages assign`";
+    let why = match found {
+        Whose::One(known) if record.is_none_or(|record| sameness::same_patient(&known.record, record)) => {
+            return Ok(Some(*known));
+        }
+        Whose::One(_) | Whose::OtherPatients => {
+            format!("a {what} with the number of one referral and the name of another patient: ask its sender")
+        }
+        Whose::Several => format!("a {what}, but it fits several referrals: {assign}"),
+        Whose::Nobodys => format!("a {what}, but it is not clear to which referral: {assign}"),
+    };
+    desk.hold_message(&why)?;
+    Ok(None)
 }
 
 /// A page that is known by its printed reference, or by a code without our token.
@@ -126,6 +160,10 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
     }
     if let Some(why) = does_not_fit(referral.status, reply, desk.message().protocol) {
         return Some(why);
+    }
+    if desk.message().assigned.is_some() {
+        // A person vouches for it.
+        return None;
     }
     match desk.message().protocol {
         Protocol::Hl7 => unvouched(desk),
@@ -150,18 +188,33 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
             if answering.peek().is_none() {
                 return Some("it comes from an address that was not asked");
             }
+            if names_the_referring_doctor(reply, referral) {
+                return Some("it names the doctor who refers the patient: who saw, or will see, the patient is not plain");
+            }
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
             (!has_it).then_some("it comes from a desk that the referral was taken from since")
         }
     }
 }
 
+/// `She was seen by Dr. Phillips`, where that is who refers her.
+fn names_the_referring_doctor(reply: &Reply, referral: &Referral) -> bool {
+    let about_a_visit = matches!(reply.outcome, ReplyOutcome::Scheduled | ReplyOutcome::Completed | ReplyOutcome::NoShow);
+    let family = referral.record.referring.name.family.as_deref().unwrap_or_default().to_lowercase();
+    let quote = reply.quote.as_deref().unwrap_or_default().to_lowercase();
+    let mut words = quote.split(|c: char| !(c.is_alphanumeric() || "'-".contains(c)));
+    about_a_visit && !family.is_empty() && words.any(|word| word == family)
+}
+
 fn is_withdrawal(reply: &Reply) -> bool {
     reply.page.as_ref().is_some_and(|page| page.form == Some(PageForm::Withdrawal))
 }
 
-/// The letter that a mail answers: the one that it names, or the last one to its desk.
+/// The letter that is answered: by a mail the one that it names, or the last one to its desk; by HL7 the one whose answer it is.
 fn letter_answered<'l>(desk: &Desk<'_>, reply: &Reply, letters: &'l Letters) -> Option<&'l Delivery> {
+    if let Some(delivery) = desk.message().answers {
+        return letters.find(delivery);
+    }
     if desk.message().protocol != Protocol::Mail {
         return None;
     }
@@ -204,9 +257,13 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
     }
 }
 
-/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names.
+/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names, or that we connected to.
 pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
-    let anybody = desk.message().protocol == Protocol::Hl7 && desk.channel.acknowledge.senders.is_empty();
+    let message = desk.message();
+    let anybody = message.protocol == Protocol::Hl7
+        && desk.channel.inbound != InboundConfig::Answers
+        && desk.channel.acknowledge.senders.is_empty()
+        && message.assigned.is_none();
     anybody
         .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
 }
@@ -231,7 +288,7 @@ pub(super) fn apply(
     reply: &Reply,
     entry: HistoryEntry,
 ) {
-    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived });
+    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived, .. });
     let denied_before = referral.history.iter().any(denied);
     let now = entry.at;
     referral.record_event(entry);
@@ -285,6 +342,68 @@ pub(super) fn apply(
     if referral.status == Status::Cancelled {
         referral.record.held.retain(|reason| *reason == HeldReason::UnclearReply && !referral.pending_replies.is_empty());
     }
+}
+
+/// The consultation report came back.
+pub(super) fn close_loop(
+    desk: &mut Desk<'_>,
+    record: Option<Record>,
+    reference: Option<&str>,
+    keys: &[ReferralKey],
+) -> Result<(), StoreError> {
+    let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_ref())? else { return Ok(()) };
+    if let Some(why) = unvouched(desk) {
+        return desk.hold_message(why);
+    }
+    if desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    if let Some(record) = record {
+        enclose(&mut known, record);
+    }
+    let event = desk.entry(HistoryEvent::Reported);
+    known.record_event(event);
+    desk.write(known);
+    Ok(())
+}
+
+/// Keeps with a referral the words and documents that somebody sent about it.
+fn enclose(referral: &mut Referral, brought: Record) {
+    for attachment in brought.attachments {
+        if !referral.record.attachments.contains(&attachment) {
+            referral.record.attachments.push(attachment);
+        }
+    }
+    // An answer often repeats what it was asked with.
+    for note in brought.notes {
+        if !referral.record.notes.contains(&note) {
+            referral.record.notes.push(note);
+        }
+    }
+}
+
+/// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names. What a person
+/// assigned is part of the referral.
+pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    let Whose::One(mut known) = finding::answered(desk, None, keys, record.as_ref())? else { return Ok(()) };
+    if desk.message().assigned.is_none() {
+        if record.is_some() {
+            desk.link(&known);
+        }
+        return Ok(());
+    }
+    if desk.is_replayed_on(&known) {
+        desk.link(&known);
+        return Ok(());
+    }
+    if let Some(record) = record {
+        enclose(&mut known, record);
+    }
+    let event = desk.entry(HistoryEvent::Enclosed);
+    known.record_event(event);
+    desk.write(*known);
+    Ok(())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

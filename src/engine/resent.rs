@@ -54,7 +54,7 @@ pub(super) fn find(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>)
     }
     let Some((slot, alike)) = found else { return Ok(None) };
     // The one that stays, if the other was merged since.
-    let Some(earlier) = desk.known(&[slot])? else { return Ok(None) };
+    let Some(earlier) = desk.find(&slot)? else { return Ok(None) };
     record.hold(HeldReason::PossibleDuplicate);
     record.problems.retain(|problem| problem.code != "possible-duplicate");
     record.problems.push(Problem::new(SENT_AGAIN, told(&earlier, &alike)));

@@ -7,6 +7,7 @@
 use super::referring::is_over;
 use crate::{
     message::Message,
+    normalize::hl7::ReferralKey,
     referral::{HeldReason, Patient, PatientIdentifier, Problem, Record, Referral},
     store::{Store, StoreError},
 };
@@ -58,8 +59,7 @@ fn is_overtaken(store: &Store, message: &Message) -> Result<bool, StoreError> {
 pub(super) fn same_patient(one: &Record, other: &Record) -> bool {
     let (one, other) = (&one.patient, &other.patient);
     let pairs = || one.identifiers.iter().flat_map(|known| other.identifiers.iter().map(move |new| (known, new)));
-    let authority = |id: &PatientIdentifier| id.authority.as_deref().map(fold);
-    let same_number = pairs().any(|(known, new)| fold(&known.value) == fold(&new.value) && authority(known) == authority(new));
+    let same_number = share_a_number(one, other);
     let numbers_differ = pairs().any(|(known, new)| authority(known) == authority(new) && known.kind == new.kind);
     let name = |patient: &Patient| Some((fold(patient.name.family.as_deref()?), fold(patient.name.given.as_deref()?)));
     let names = name(one).zip(name(other));
@@ -79,8 +79,40 @@ pub(super) fn same_patient(one: &Record, other: &Record) -> bool {
     }
 }
 
+fn authority(id: &PatientIdentifier) -> Option<String> {
+    id.authority.as_deref().map(fold)
+}
+
+fn share_a_number(one: &Patient, other: &Patient) -> bool {
+    let is_same = |known: &PatientIdentifier, new: &PatientIdentifier| {
+        fold(&known.value) == fold(&new.value) && authority(known) == authority(new)
+    };
+    one.identifiers.iter().any(|known| other.identifiers.iter().any(|new| is_same(known, new)))
+}
+
+/// Whether two records are about one person, and both say enough to tell: a number of the patient's, or the birth date, agrees as well.
+pub(super) fn surely_same_patient(one: &Record, other: &Record) -> bool {
+    let (known, new) = (&one.patient, &other.patient);
+    let same_day = known.birth_date.is_some() && known.birth_date == new.birth_date;
+    same_patient(one, other) && (same_day || share_a_number(known, new))
+}
+
+/// The keys by which a number of a patient is found, whoever gave it: of the first referral that has it, and of a second.
+pub(super) fn named_keys(number: &str, record: &Record) -> Vec<String> {
+    let name = &record.patient.name;
+    let Some((family, given)) = name.family.as_deref().zip(name.given.as_deref()) else { return Vec::new() };
+    let key = format!("named|{number}|{}|{}", fold(family), fold(given));
+    let second = second_key(&key);
+    vec![key, second]
+}
+
+/// The key of whoever comes second where one has a key: it tells that the first is not alone.
+pub(super) fn second_key(key: &str) -> String {
+    format!("{key}|also")
+}
+
 /// The keys of a number that another patient's referral has already, for this patient alone.
-pub(super) fn patients_own(keys: &[String], record: &Record) -> Vec<String> {
+pub(super) fn patients_own(keys: &[ReferralKey], record: &Record) -> Vec<ReferralKey> {
     let patient = &record.patient;
     let born = patient.birth_date.as_ref().map_or("", |date| date.as_str());
     let name = [patient.name.family.as_deref(), patient.name.given.as_deref()].map(|part| fold(part.unwrap_or_default()));
@@ -88,7 +120,14 @@ pub(super) fn patients_own(keys: &[String], record: &Record) -> Vec<String> {
         Some(id) => fold(&id.value),
         None => format!("{}|{}|{born}", name[0], name[1]),
     };
-    keys.iter().map(|key| format!("{key}|of|{who}")).collect()
+    let own = |key: &ReferralKey| match key {
+        ReferralKey::Number { text, is_kept, .. } => {
+            Some(ReferralKey::Number { text: format!("{text}|of|{who}"), is_certain: true, is_kept: *is_kept })
+        }
+        ReferralKey::Bare(number) => Some(ReferralKey::Bare(number.clone())),
+        ReferralKey::Answered(_) | ReferralKey::Own(_) => None,
+    };
+    keys.iter().filter_map(own).collect()
 }
 
 /// The same person referred to the same specialty: a key that a second such referral is noticed by.
@@ -179,6 +218,21 @@ mod tests {
             let other = patient(id, family, given, born);
             assert_eq!(same_patient(&known, &other), same, "{id} {family} {given} {born}");
             assert_eq!(same_patient(&other, &known), same, "{id} {family} {given} {born}");
+        }
+    }
+
+    #[test]
+    fn who_says_too_little_is_not_surely_the_same() {
+        let known = patient("1", "Quill", "Ada", "1950-01-02");
+        for (sure, id, family, given, born) in [
+            (true, "", "Quill", "Ada", "1950-01-02"),
+            (true, "1", "Quill", "Ada", ""),
+            (false, "", "Quill", "Ada", ""),
+            (false, "", "", "", ""),
+            (false, "2", "Quill", "Ada", "1988-01-02"),
+        ] {
+            let other = patient(id, family, given, born);
+            assert_eq!(surely_same_patient(&known, &other), sure, "{id} {family} {given} {born}");
         }
     }
 }

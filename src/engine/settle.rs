@@ -16,7 +16,7 @@ use super::{
     forward,
     interpret::today,
     replies, resent, route,
-    sameness::{hold_as_twin, likeness_key, twin},
+    sameness::{hold_as_twin, likeness_key, second_key, twin},
     told::{Letters, Updates},
 };
 use crate::{
@@ -240,6 +240,8 @@ impl<'a> Settlement<'a> {
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
                 HeldReason::Rejected,
+                HeldReason::OtherMatter,
+                HeldReason::NotAllRead,
             ] {
                 record.release(reason);
             }
@@ -284,6 +286,10 @@ impl<'a> Settlement<'a> {
         let twin = twin(&self.context.store, &key)?;
         if let Some(open) = twin.open.filter(|open| open.id != self.referral.id) {
             hold_as_twin(record, open.reference.as_str());
+            let second = second_key(&key);
+            if self.context.store.referral_by_key(&second)?.is_none() {
+                self.keys.push(second);
+            }
         }
         self.keys.extend(twin.free);
         Ok(())
@@ -375,6 +381,9 @@ impl<'a> Settlement<'a> {
             }
         }
         let pending = self.next_pending();
+        // What the engine read of it, where the person reads it likewise.
+        let read_alike = pending.as_ref().filter(|pending| pending.reading.outcome == outcome);
+        let reason = read_alike.and_then(|pending| pending.reading.reason.clone());
         let reply = Reply {
             reference: None,
             matched_by: None,
@@ -382,16 +391,13 @@ impl<'a> Settlement<'a> {
             received: None,
             outcome,
             appointment,
-            reason: None,
+            reason,
             quote: None,
             confidence: 1.0,
             page: None,
         };
-        let entry = HistoryEntry {
-            event: HistoryEvent::Replied { outcome },
-            message: pending.map(|pending| pending.message),
-            ..self.entry.clone()
-        };
+        let entry =
+            HistoryEntry { event: reply.happened(), message: pending.map(|pending| pending.message), ..self.entry.clone() };
         let config = self.context.config();
         let letters = Letters::of(&self.context.store, self.referral.id)?;
         replies::apply(&letters, &config, &mut self.decision, &mut self.referral, &reply, entry);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Context, hl7_letters, settle};
+use super::{Context, settle};
 use crate::{
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
     ids::{BodyId, DeliveryId},
@@ -92,7 +92,7 @@ pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Res
         return Err(format!("delivery {id} is {}: only a queued or dead one can be edited", delivery.state.as_str()));
     }
     let old = context.store.body(&before.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
-    let control_id = hl7_letters::control_id();
+    let control_id = delivery.control_id(true);
     let message = checked(bytes, &old, &control_id)?;
     let was = delivery.state;
     delivery.content = Some(Content::Hl7(Hl7Content {

@@ -135,7 +135,7 @@ impl Status {
                 Self::New | Self::Redirected | Self::Declined => Self::Requested,
                 _ => self,
             },
-            HistoryEvent::Replied { outcome } => self.after_reply(*outcome),
+            HistoryEvent::Replied { outcome, .. } => self.after_reply(*outcome),
             // A person passes it on: whatever the desk before said of it, the next one has said nothing yet.
             HistoryEvent::Routed { .. } => match self {
                 Self::New | Self::Completed | Self::CancelRequested | Self::Cancelled | Self::Closed => self,
@@ -159,6 +159,7 @@ impl Status {
             | HistoryEvent::AskedAgain { .. }
             | HistoryEvent::Acknowledged
             | HistoryEvent::DeliveryDead
+            | HistoryEvent::Enclosed
             | HistoryEvent::Unclear => self,
         }
     }
@@ -229,6 +230,9 @@ pub enum HistoryEvent {
     Replied {
         /// What it said.
         outcome: ReplyOutcome,
+        /// Why, in its own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A reply came and was not plain: no status moves.
     Unclear,
@@ -236,6 +240,8 @@ pub enum HistoryEvent {
     DeliveryDead,
     /// The consultation report came back.
     Reported,
+    /// A document that asks for nothing was put with it, as a person said.
+    Enclosed,
     /// The sender asked to cancel.
     CancelRequested,
     /// It was over, and is open again: the sender sent it anew, or a person opened it.
@@ -309,7 +315,7 @@ mod tests {
     }
 
     fn replied(outcome: ReplyOutcome) -> HistoryEvent {
-        HistoryEvent::Replied { outcome }
+        HistoryEvent::Replied { outcome, reason: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     transaction::{parse_id, record_of},
 };
 use crate::{
-    delivery::Delivery,
+    delivery::{self, Delivery},
     ids::{BodyId, DeliveryId, MessageId, ReferralId},
     message::Message,
     referral::{Reference, Referral},
@@ -53,7 +53,7 @@ impl Store {
             Ok(Some(record_of(&self.journal().entry(position)?)?).filter(&fits))
         };
         self.read(|index| {
-            index.scan(prefix, true, |_, value| {
+            index.records(prefix, |value| {
                 match read(value) {
                     Ok(record) => found.extend(record),
                     Err(error) => fault = Some(error),
@@ -205,6 +205,30 @@ impl Store {
     /// [`StoreError::Unreadable`].
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         self.record(&keys::delivery(id))
+    }
+
+    /// The delivery whose HL7 message has, or had, this control id ([`Delivery::control_id`]).
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`].
+    pub fn delivery_of_control_id(&self, control_id: &str) -> Result<Option<Delivery>, StoreError> {
+        let Some((first, last)) = delivery::of_control_id(control_id) else { return Ok(None) };
+        let (first, last) = (keys::delivery(first), keys::delivery(last));
+        let common: Vec<u8> = first.iter().zip(&last).take_while(|(one, other)| one == other).map(|(byte, _)| *byte).collect();
+        let mut ids = Vec::new();
+        self.read(|index| {
+            index.scan(&common, false, |key, _| {
+                if (first.as_slice()..=last.as_slice()).contains(&key) {
+                    ids.extend(key.strip_prefix(keys::DELIVERIES).map(<[u8]>::to_vec));
+                }
+                ControlFlow::Continue(())
+            })?;
+            Ok(())
+        })?;
+        match ids.as_slice() {
+            [only] => self.delivery(parse_id(only)?),
+            _ => Ok(None),
+        }
     }
 
     /// Deliveries, newest first.

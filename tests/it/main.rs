@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary is reached by nobody")]
 
 mod acts;
+mod answers;
 mod batches;
 mod certificates;
 mod channel_test;
@@ -18,6 +19,7 @@ mod letters;
 mod mail;
 mod mail_in;
 mod main_job;
+mod matching;
 mod mllp_connection;
 mod mllp_out;
 mod onward;

@@ -127,3 +127,52 @@ async fn a_fax_taken_apart_later_leaves_no_page_of_the_other_patient_behind() {
     }
     context.store.close().await;
 }
+
+#[tokio::test]
+async fn a_referral_of_an_older_store_is_found_by_the_key_that_was_kept_then() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("channels")).unwrap();
+    std::fs::write(folder.path().join("channels/hl7-in.toml"), "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
+    let config = Config::load(&sources).unwrap();
+    let channel = config.inbound[&ChannelName::new("hl7-in")].clone();
+    let context = context(&folder.path().join("data"), config);
+    let decided = |number: &str| {
+        let text = String::from_utf8_lossy(CHANGE).replace("REF-1", number);
+        let body = bytes::Bytes::from(text);
+        let mut read = normalize(&body, &Hl7Rules::default()).unwrap();
+        let found = vec![Found::of_hl7(&mut read)];
+        let received_at = Timestamp::now();
+        let arrival =
+            Arrival { channel: channel.name.clone(), protocol: Protocol::Hl7, body, received_at, peer: None, file: None };
+        decide(&context, &context.config(), &channel, Message::received(&arrival), found).unwrap()
+    };
+    let mut record = Record::default();
+    record.patient.name.family = Some("Lee".to_owned());
+    record.patient.name.given = Some("Leslie".to_owned());
+    record.patient.birth_date = IsoDate::parse("1934-11-01");
+    let referral = Referral {
+        id: ReferralId::generate(),
+        reference: Reference::generate(),
+        status: Status::New,
+        version: 0,
+        record,
+        pending_replies: Vec::new(),
+        sources: Vec::new(),
+        history: Vec::new(),
+    };
+    let id = referral.id;
+    let write = ReferralWrite { referral, read_version: None, keys: vec!["referral|CEDAR|EPC|REF-1".to_owned()] };
+    context.store.settle(Decision { referrals: vec![write], ..Decision::default() }).await.unwrap();
+    for spelling in ["REF-1^EPC", "REF-1^EPC^1.2.840^ISO"] {
+        assert_eq!(decided(spelling).decision.message.unwrap().referrals, [id], "{spelling}");
+    }
+    assert!(decided("REF-1^^1.2.840^ISO").unknown_referral, "the key of then had one name of the authority");
+    // The next word of its sender gives it the keys of now.
+    let said = decided("REF-1^EPC^1.2.840^ISO").decision.referrals;
+    context.store.settle(Decision { referrals: said, ..Decision::default() }).await.unwrap();
+    for spelling in ["REF-1^^1.2.840^ISO", "ref-1^epc", "REF-1"] {
+        assert_eq!(decided(spelling).decision.message.unwrap().referrals, [id], "{spelling}");
+    }
+    context.store.close().await;
+}

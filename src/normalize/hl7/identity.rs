@@ -5,14 +5,15 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Header, Profile, purpose::Purpose};
+use super::{
+    Header, Profile, ReferralKey,
+    keys::{self, Number},
+    purpose::Purpose,
+};
 use crate::{
-    protocols::hl7::{Message, Repetition, read_date},
+    protocols::hl7::{Message, read_date},
     referral::{Identifier, Problem, Reference},
 };
-
-/// Begins a key that names a referral by our own reference, instead of by a number of the sender's.
-pub(crate) const OWN_NUMBER_KEY: &str = "reference|";
 
 /// The numbers of a referral.
 #[derive(Default)]
@@ -24,7 +25,7 @@ pub(super) struct Identity {
     /// Our own reference, wherever it is quoted.
     pub(super) reference: Option<Reference>,
     /// What the referral is found by, the best first.
-    pub(super) keys: Vec<String>,
+    pub(super) keys: Vec<ReferralKey>,
     /// What was wrong with the numbers.
     pub(super) problems: Vec<Problem>,
 }
@@ -45,18 +46,18 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose, 
         if (name, field) == ("RF1", 9) && (id.len() > 1 || is_date(&id.value(1))) {
             continue;
         }
-        candidates.extend(identifier(&id, &format!("{name}-{field}")));
+        candidates.extend(Number::read(&id, &format!("{name}-{field}")));
     }
     let mut identity = Identity { filler: filler(message), ..Identity::default() };
-    identity.reference = candidates.iter().chain(&identity.filler).find_map(|id| id.value.parse().ok());
+    identity.reference = candidates.iter().map(|number| &number.id).chain(&identity.filler).find_map(|id| id.value.parse().ok());
     // A date is no identity: every referral of that day would be taken for one and the same.
-    let (dates, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|id| is_date(&id.value));
+    let (dates, candidates): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|number| is_date(&number.id.value));
     if let Some(date) = dates.first() {
-        let place = date.found_in.as_deref().unwrap_or("a field");
+        let place = date.id.found_in.as_deref().unwrap_or("a field");
         let message = format!("{place} holds a date where the number of the referral belongs; it was not taken");
         identity.problems.push(Problem::at("referral-id-is-a-date", "identifiers.placer.value", message));
     }
-    identity.placer = candidates.first().cloned();
+    identity.placer = candidates.first().map(|number| number.id.clone());
     match &identity.placer {
         Some(placer) if placer.found_in.as_deref() != Some(profile.usual_id_field().as_str()) => {
             identity.problems.push(Problem::at(
@@ -80,55 +81,18 @@ pub(super) fn resolve(header: &Header, message: &Message<'_>, purpose: Purpose, 
             ));
         }
     }
-    identity.keys = keys(header, &identity, &candidates, purpose);
+    identity.keys = if purpose.is_asked() {
+        let derived = identity.placer.clone().map(|id| Number { id, authorities: Vec::new() });
+        let number = candidates.into_iter().next().or(derived);
+        keys::of_request(header, number.as_ref(), identity.reference.as_ref())
+    } else {
+        keys::of_answer(header, &candidates, &message.value("MSA", 2))
+    };
     identity
 }
 
-/// Keys `referral|facility|authority|number`. An answer speaks of a number that *its receiver* gave, so the receiving facility
-/// stands first there; and any of its candidates may be the one.
-fn keys(header: &Header, identity: &Identity, candidates: &[Identifier], purpose: Purpose) -> Vec<String> {
-    let facility = |facility: usize, application: usize| {
-        let name = header.first_component(facility);
-        if name.is_empty() { header.first_component(application) } else { name }
-    };
-    let key = |facility: &str, id: &Identifier| {
-        format!("referral|{facility}|{}|{}", id.authority.as_deref().unwrap_or_default(), id.value)
-    };
-    let sender = facility(4, 3);
-    if purpose.is_asked() {
-        // Our own number finds what was never sent under the number that stands beside it.
-        let own = identity.reference.iter().map(|reference| format!("{OWN_NUMBER_KEY}{reference}"));
-        return identity.placer.iter().map(|placer| key(&sender, placer)).chain(own).collect();
-    }
-    let receiver = facility(6, 5);
-    // A referral that was handed on bears its first sender's number, whose authority is mostly that sender's facility.
-    let first = |id: &Identifier| key(id.authority.as_deref().unwrap_or(&receiver), id);
-    let mut keys: Vec<String> = candidates.iter().flat_map(|id| [key(&receiver, id), key(&sender, id), first(id)]).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    keys.retain(|key| seen.insert(key.clone()));
-    keys
-}
-
-/// An EI: number in component 1, or in 3 where 1 is empty; its authority in 2, or 3.
-pub(super) fn identifier(id: &Repetition<'_, '_>, found_in: &str) -> Option<Identifier> {
-    let parts = [id.value(1), id.value(2), id.value(3)].map(|part| part.into_owned());
-    let [number, namespace, universal] = parts;
-    let (value, authority) = if number.is_empty() && namespace.is_empty() {
-        (universal, String::new())
-    } else {
-        (number, if namespace.is_empty() { universal } else { namespace })
-    };
-    let template = value.contains("${");
-    let value = Some(value).filter(|value| !value.is_empty() && !template)?;
-    Some(Identifier {
-        value,
-        authority: Some(authority).filter(|authority| !authority.is_empty()),
-        found_in: Some(found_in.to_owned()),
-    })
-}
-
 fn filler(message: &Message<'_>) -> Option<Identifier> {
-    identifier(&message.first("RF1")?.field(11).first(), "RF1-11")
+    Number::read(&message.first("RF1")?.field(11).first(), "RF1-11").map(|number| number.id)
 }
 
 /// A whole day or a full timestamp: eight or fourteen digits that exist in the calendar.

@@ -5,7 +5,7 @@
 //! bytes ─▶ protocols/hl7 ─▶ header.rs  what the answer needs
 //!                           purpose.rs what it is for
 //!                           screen.rs  refused? with which code
-//!                           identity.rs  whose number is whose; repeats
+//!                           identity.rs  whose number is whose; repeats     keys.rs  what a referral is found by
 //!                           draft.rs ─▶ patient.rs provider.rs slips.rs request.rs payload.rs content.rs clinical.rs   the record
 //!                           reply.rs   what the specialist's side says
 //! ```
@@ -18,6 +18,7 @@ mod content;
 mod draft;
 mod header;
 mod identity;
+mod keys;
 mod mapping;
 mod numbers;
 mod paths;
@@ -38,7 +39,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub(crate) use clinical::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS};
-pub(crate) use identity::OWN_NUMBER_KEY;
+pub use keys::ReferralKey;
+pub(crate) use keys::differ;
 pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;
 pub use paths::{Path, PathError};
@@ -118,7 +120,7 @@ pub struct Hl7Message {
     /// MSH-10, for listings.
     pub control_id: Option<String>,
     /// The keys that the referral is found and stored by, the best first.
-    pub referral_keys: Vec<String>,
+    pub referral_keys: Vec<ReferralKey>,
     /// Our own reference, where the message quotes it.
     pub reference: Option<Reference>,
     /// What its sender does differently.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{
     Header, Hl7Rules, Refusal, Warning,
     draft::Draft,
-    identity::identifier,
+    keys::Number,
     mapping::Mapping,
     numbers::NumberCheck,
     paths::{Path, Reading},
@@ -267,13 +267,14 @@ impl Profile {
     }
 
     /// The numbers of the referral where this sender puts them; none: the profile names no chain of its own.
-    pub(super) fn referral_ids(&self, message: &Message<'_>) -> Vec<Identifier> {
+    pub(super) fn referral_ids(&self, message: &Message<'_>) -> Vec<Number> {
         let found = self.referral_id.iter().filter_map(|path| {
             if path.is_whole_field() {
-                return identifier(&path.repetition(message)?, &path.field_name());
+                return Number::read(&path.repetition(message)?, &path.field_name());
             }
             let value = path.find(message, Reading::Part)?.value;
-            Some(Identifier { value, authority: None, found_in: Some(path.field_name()) })
+            let id = Identifier { value, authority: None, found_in: Some(path.field_name()) };
+            Some(Number { id, authorities: Vec::new() })
         });
         found.collect()
     }

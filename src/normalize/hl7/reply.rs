@@ -56,7 +56,11 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
 
 fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purpose) -> Reply {
     let outcome = match purpose {
-        Purpose::Respond => responded(event, message),
+        Purpose::Respond => match responded(event, message) {
+            // Some say in the same message when the visit is.
+            ReplyOutcome::Accepted if books(message) => ReplyOutcome::Scheduled,
+            outcome => outcome,
+        },
         Purpose::Order(Progress::Outcome(outcome)) => outcome,
         // Done, and no note with it: the visit has happened, the report is owed.
         Purpose::Order(Progress::Done) => ReplyOutcome::Completed,
@@ -101,6 +105,12 @@ fn responded(event: &str, message: &Message<'_>) -> ReplyOutcome {
         ("I13" | "I14", "R") => ReplyOutcome::Unclear,
         (_, "A") => ReplyOutcome::Accepted,
         (_, "R") => ReplyOutcome::Declined,
+        // RF1 is optional. Without it, and without a word, the answer says no more than that they have the message and take it.
+        ("I12" | "I13", "")
+            if message.value("MSA", 1).eq_ignore_ascii_case("AA") && !valued(message) && said(message).is_empty() =>
+        {
+            ReplyOutcome::Received
+        }
         _ => ReplyOutcome::Unclear,
     }
 }
@@ -151,6 +161,11 @@ fn speaks_of_an_appointment(text: &str) -> bool {
         figures && (parts.len() == 3 || (parts.len() == 2 && word.contains(':')))
     };
     speaks && text.split_whitespace().any(is_moment)
+}
+
+/// Whether an answer says when the visit is. A timing of its own (TQ1) may be what was asked for.
+fn books(message: &Message<'_>) -> bool {
+    ["SCH", "AIS", "AIG", "AIL", "AIP"].into_iter().any(|name| message.first(name).is_some()) && appointment(message).is_some()
 }
 
 fn valued(message: &Message<'_>) -> bool {

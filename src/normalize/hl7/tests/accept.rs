@@ -303,9 +303,10 @@ fn quirk_1_24_answers_that_quote_little() {
     let reply = quoted.outcome.reply.unwrap();
     assert_eq!((reply.outcome, reply.reference.as_deref()), (ReplyOutcome::Accepted, Some(reference.as_str())));
     let silent = read(&[&head, "RF1|R|R", RT, PID, "OBR|1|GP-1", "NTE|1||No capacity."]);
-    let reply = silent.outcome.reply.unwrap();
+    let reply = silent.outcome.reply.as_ref().unwrap();
     assert_eq!((reply.outcome, reply.reason.as_deref()), (ReplyOutcome::Declined, Some("No capacity.")));
-    assert_eq!(silent.referral_keys, ["referral|DESK||GP-1", "referral|CEDAR||GP-1"]);
+    let expected = ["ei|desk||gp-1", "ei|cedar||gp-1+", "referral|DESK||GP-1", "referral|CEDAR||GP-1", "bare gp-1"];
+    assert_eq!(keys(&silent), expected);
     let report = read(&[&head, "RF1|A|R", RT, PID, "OBR|1|GP-1||11488-4^Consult note^LN", "OBX|1|FT|11488-4||Seen today."]);
     assert_eq!(report.outcome.kind, Kind::Report);
     let odd = read(&[&head, "MSA|AA|X1", "RF1|C^Cancelled|R||||REF-9", RT, PID]);

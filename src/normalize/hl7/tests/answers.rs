@@ -26,7 +26,9 @@ fn outcome(read: &Hl7Message) -> ReplyOutcome {
 fn a_360x_request_is_a_referral_known_by_its_order_number() {
     let request = order("OMG^O19^OMG_O19", "NW", "", &["TQ1|1|||||||20261218235959+0000|A"]);
     assert_eq!((request.outcome.kind, request.outcome.event), (Kind::Referral, Some(Event::New)));
-    assert_eq!(request.referral_keys, [format!("referral|{OID}.1|{OID}|889")]);
+    let found = keys(&request);
+    assert_eq!(found[..2], [format!("ei||{OID}|889+"), format!("~ei|{OID}.1||889+")]);
+    assert!(found.contains(&format!("referral|{OID}.1|{OID}|889")), "{found:?}");
     let record = request.outcome.record.unwrap();
     assert_eq!(record.identifiers.placer.unwrap().found_in.as_deref(), Some("ORC-2"));
     assert_eq!(record.referring.name.family.as_deref(), Some("Allen"));
@@ -74,7 +76,7 @@ fn bookings_say_when_and_with_whom() {
     let sch = format!("SCH||77^^{OID}||||^Clinic moved|||||^^20^20261214103000|||||9^Ames^Dora||||||||||889^^{OID}^ISO");
     let booked = read(&[&head("SIU^S12^SIU_S12"), &sch, PID, "RGS|1", "AIP|1||9^Ames^Dora^^^Dr"]);
     assert_eq!(outcome(&booked), ReplyOutcome::Scheduled);
-    assert_eq!(booked.referral_keys[0], format!("referral|{OID}.2|{OID}|889"));
+    assert_eq!(keys(&booked)[0], format!("ei||{OID}|889+"));
     let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
     assert_eq!((appointment.at.as_str(), appointment.with.as_deref()), ("2026-12-14T10:30:00", Some("Dr Dora Ames")));
     let moved = read(&[&head("SIU^S13"), &sch, "TQ1|1||||||20261215090000+0100", PID, "AIS|1||99243|20261216"]);
@@ -97,10 +99,7 @@ fn a_final_letter_or_result_is_the_report_and_what_is_a_draft_or_a_value_is_a_do
     let txa = |kind: &str, status: &str| format!("TXA|1|{kind}|TX|||||||||D-1||GP-1|||{status}");
     let text = "OBX|1|TX|LTR^Letter^L||Seen today, no further visit.";
     let letter = read(&[&head("MDM^T02^MDM_T02"), PID, &txa("CN", "AU"), text]);
-    assert_eq!(
-        (letter.outcome.kind, letter.referral_keys[0].as_str()),
-        (Kind::Report, format!("referral|{OID}.2||GP-1").as_str())
-    );
+    assert_eq!((letter.outcome.kind, keys(&letter)[0].as_str()), (Kind::Report, format!("ei|{OID}.2||gp-1").as_str()));
     assert_eq!(kind(&[&head("MDM^T02"), PID, &txa("CN", "DI"), text]), Kind::Document);
     assert_eq!(kind(&[&head("MDM^T02"), PID, &txa("DS", "AU"), text]), Kind::Document);
     assert_eq!(refused(&[&head("MDM^T01"), PID]), "AR 201 MSH^1^9^1^2");
@@ -123,4 +122,14 @@ fn responses_to_a_change_a_cancel_and_a_status_request_are_told_apart() {
     for event in ["I13", "I14"] {
         assert_eq!(response(event, "R"), ReplyOutcome::Unclear, "the request or the referral");
     }
+}
+
+#[test]
+fn an_acceptance_that_says_when_the_visit_is_is_an_appointment() {
+    let accepted = |more: &[&str]| read(&[&[&head("RRI^I12^RRI_I12"), "MSA|AA|X1", "RF1|A|||||889", RT, PID], more].concat());
+    assert_eq!(outcome(&accepted(&["TQ1|1|||||||20261218235959+0000|A"])), ReplyOutcome::Accepted, "that is what was asked for");
+    let booked = accepted(&["SCH|1|F7|||||||||^^30^20261214103000", "AIP|1||9^Ames^Dora^^^Dr"]);
+    assert_eq!(outcome(&booked), ReplyOutcome::Scheduled);
+    let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
+    assert_eq!(appointment.at.as_str(), "2026-12-14T10:30:00");
 }

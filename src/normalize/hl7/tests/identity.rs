@@ -4,14 +4,15 @@ use super::*;
 
 #[test]
 fn quirk_4_1_events_of_one_referral_have_one_key() {
-    let keys: Vec<_> = ["I12", "I13", "I14", "I15"]
+    let found: Vec<_> = ["I12", "I13", "I14", "I15"]
         .iter()
         .map(|event| read(&[&HEAD.replace("REF^I12^REF_I12", &format!("REF^{event}")), RF1, RP, RT, PID]))
-        .map(|read| (read.referral_keys, read.outcome.event.unwrap()))
+        .map(|read| (keys(&read), read.outcome.event.unwrap()))
         .collect();
-    let one = vec!["referral|CEDAR|CEDAR|REF-1".to_owned()];
+    let one =
+        ["ei|cedar||ref-1+", "referral|CEDAR|CEDAR|REF-1", "~referral|CEDAR||REF-1", "bare ref-1"].map(str::to_owned).to_vec();
     let events = [Event::New, Event::Change, Event::Cancel, Event::StatusRequest];
-    assert_eq!(keys, events.map(|event| (one.clone(), event)));
+    assert_eq!(found, events.map(|event| (one.clone(), event)));
 }
 
 #[test]
@@ -30,7 +31,8 @@ fn quirk_4_3_our_own_number_coming_back_is_recognised() {
     let reference = Reference::generate();
     let head = HEAD.replace("REF^I12^REF_I12", "REF^I13");
     let read = read(&[&head, &format!("RF1|P|R||||REF-1|||||{reference}^LOOPLINE"), RP, RT, PID]);
-    assert_eq!(read.referral_keys, ["referral|CEDAR||REF-1".to_owned(), format!("{OWN_NUMBER_KEY}{reference}")]);
+    let own = format!("own {reference}");
+    assert_eq!(keys(&read), ["ei|cedar||ref-1+", "referral|CEDAR||REF-1", "bare ref-1", own.as_str()]);
     assert_eq!(read.reference, Some(reference));
 }
 
@@ -86,5 +88,51 @@ fn quirk_4_5_obr_3() {
 fn quirk_4_6_sch_26() {
     let sch = format!("SCH|A-1|B-2{}REF-26^GP", "|".repeat(24));
     let booking = read(&[&HEAD.replace("REF^I12^REF_I12", "SIU^S12"), &sch, PID]);
-    assert_eq!(booking.referral_keys, ["referral|DESK|GP|REF-26", "referral|CEDAR|GP|REF-26", "referral|GP|GP|REF-26"]);
+    let expected = [
+        "ei|desk|gp|ref-26",
+        "~ei|desk||ref-26",
+        "ei|cedar|gp|ref-26+",
+        "~ei|cedar||ref-26+",
+        "ei|gp||ref-26",
+        "referral|DESK|GP|REF-26",
+        "~referral|DESK||REF-26",
+        "referral|CEDAR|GP|REF-26",
+        "~referral|CEDAR||REF-26",
+        "referral|GP|GP|REF-26",
+        "bare ref-26",
+    ];
+    assert_eq!(keys(&booking), expected);
+}
+
+/// What a number in RF1-6 is kept under.
+fn kept(number: &str) -> Vec<String> {
+    let read = read(&[HEAD, &RF1.replace("REF-1^CEDAR", number), RP, RT, PID]);
+    keys(&read).into_iter().filter(|key| key.ends_with('+')).collect()
+}
+
+#[test]
+fn quirk_4_1_one_number_is_one_in_every_spelling() {
+    assert_eq!(kept("N1"), ["ei|cedar||n1+"]);
+    assert_eq!(kept("n1^Cedar"), kept("N1"));
+    assert_eq!(kept("N1^EPC"), ["ei|cedar|epc|n1+", "~ei|cedar||n1+"]);
+    assert_eq!(kept(" n1 ^epc"), kept("N1^EPC"));
+    assert_eq!(kept("N1^^1.2.840^ISO"), ["ei||1.2.840|n1+", "~ei|cedar||n1+"]);
+    assert_eq!(kept("N1^^urn:oid:1.2.840^ISO"), kept("N1^^1.2.840^ISO"));
+    let both = ["ei|cedar|epc|n1+", "ei||1.2.840|n1+", "~ei|cedar||n1+"];
+    assert_eq!(kept("N1^EPC^1.2.840^ISO"), both);
+    assert_eq!(kept("N1^EPC&1.2.840&ISO"), both);
+    assert_eq!(kept("N1^^^EPC&1.2.840&ISO"), both);
+}
+
+#[test]
+fn quirk_4_an_answer_names_the_message_that_it_answers() {
+    let head = HEAD.replace("REF^I12^REF_I12", "RRI^I12");
+    let alone = read(&[&head, "MSA|AA|01KAVM6Q2C9Y2R0N4N5S"]);
+    assert_eq!(keys(&alone), ["answered 01KAVM6Q2C9Y2R0N4N5S"]);
+    let outcome = |lines: &[&str]| read(&[&[head.as_str()], lines].concat()).outcome.reply.unwrap().outcome;
+    use crate::referral::ReplyOutcome::{Received, Unclear};
+    assert_eq!(outcome(&["MSA|AA|X1"]), Received);
+    assert_eq!(outcome(&["MSA|AA|X1", "NTE|1||We cannot see her before May."]), Unclear);
+    assert_eq!(outcome(&["MSA|AE|X1"]), Unclear);
+    assert_eq!(outcome(&["RT|1"]), Unclear, "it answers nothing");
 }

@@ -47,6 +47,19 @@ fn record(lines: &[&str]) -> Record {
     read.outcome.record.unwrap()
 }
 
+/// The keys in short: `~` where the patient must agree, `+` where it is kept.
+fn keys(read: &Hl7Message) -> Vec<String> {
+    let text = |key: &ReferralKey| match key {
+        ReferralKey::Answered(control_id) => format!("answered {control_id}"),
+        ReferralKey::Own(reference) => format!("own {reference}"),
+        ReferralKey::Number { text, is_certain, is_kept } => {
+            format!("{}{text}{}", if *is_certain { "" } else { "~" }, if *is_kept { "+" } else { "" })
+        }
+        ReferralKey::Bare(number) => format!("bare {number}"),
+    };
+    read.referral_keys.iter().map(text).collect()
+}
+
 fn has(record: &Record, code: &str) -> bool {
     record.problems.iter().any(|problem| problem.code == code)
 }
@@ -71,7 +84,8 @@ fn a_good_referral_becomes_a_full_record() {
     let read =
         read(&[HEAD, RF1, "AUT|PPO|UHC||20261101|20270201|AUTH123||6", RP, RT, PID, in1, dg1, obr, "NTE|1||Started apixaban."]);
     assert_eq!(read.outcome.event, Some(Event::New));
-    assert_eq!(read.referral_keys, ["referral|CEDAR|CEDAR|REF-1"]);
+    let expected = ["ei|cedar||ref-1+", "referral|CEDAR|CEDAR|REF-1", "~referral|CEDAR||REF-1", "bare ref-1"];
+    assert_eq!(keys(&read), expected);
     let record = read.outcome.record.unwrap();
     assert_eq!(record.priority, Priority::Urgent);
     assert_eq!(record.authored_at.unwrap().as_str(), "2026-11-20");

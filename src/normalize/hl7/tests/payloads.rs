@@ -60,7 +60,7 @@ fn quirk_1_21_a_document_cut_into_obx_that_are_not_numbered_is_one() {
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let outcome = with(&parts).outcome;
-        assert_eq!(outcome.contents.iter().map(|it| it.to_vec()).collect::<Vec<_>>(), [pdf.clone()], "{sub_ids:?}");
+        assert_eq!(outcome.contents.iter().map(|it| it.to_vec()).collect::<Vec<_>>(), std::slice::from_ref(&pdf), "{sub_ids:?}");
         let record = outcome.record.unwrap();
         assert_eq!(has(&record, "attachment-joined"), sub_ids[0] == sub_ids[1], "{sub_ids:?}");
     }

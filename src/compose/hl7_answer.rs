@@ -603,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn quirk_2_trouble_of_the_store_says_to_try_later_and_never_aa_or_ae() {
+    fn quirk_2_database_or_disk_down_says_to_try_later_and_never_aa_or_ae() {
         assert_eq!(refused_with(&Refusal::try_later(), ""), "AR 207 MSH^1");
         assert_eq!(refused_with(&Refusal::try_later(), "AL"), "CE 207 MSH^1");
         assert_eq!(refused_with(&Refusal::try_later(), "AL|AL"), "CE 207 MSH^1");

@@ -9,6 +9,8 @@
 //! RF1-6 is the referrer's own number where there is one, since that is what it is for; ours stands in RF1-11 and OBR-2, and in RF1-6 of
 //! a referral that came without a number, as a fax does. An answer that quotes either finds its referral.
 //!
+//! An allergy that came as a segment goes on as one (AL1); what was read in words stays a note, since nobody split it into its parts.
+//!
 //! The documents hang on one OBR of a referral note. Notes stand right behind that OBR: behind the last OBX they would be notes about it.
 
 mod segments;
@@ -154,20 +156,17 @@ pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: 
     segments::insurance(&mut writer, record);
     segments::codes(&mut writer, face.version, record);
     segments::order(&mut writer, face.version, referral);
-    for (note, number) in record.notes.iter().zip(1_usize..) {
-        writer.segment("NTE").text(1, &number.to_string()).text(3, note);
-    }
-    if enclosures.left_out > 0 {
+    let left_out = (enclosures.left_out > 0).then(|| {
         let one = enclosures.left_out == 1;
-        let text = format!(
+        format!(
             "{} document{} of this referral {} not in this message: ask the sender of the message for {}",
             enclosures.left_out,
             if one { "" } else { "s" },
             if one { "is" } else { "are" },
             if one { "it" } else { "them" },
-        );
-        writer.segment("NTE").text(1, &(record.notes.len() + 1).to_string()).text(3, &text);
-    }
+        )
+    });
+    segments::notes(&mut writer, record, left_out.as_deref());
     for (document, number) in enclosures.documents.iter().zip(1..) {
         segments::document(&mut writer, document, number);
     }

@@ -343,7 +343,13 @@ fn unavailable(source: StoreError) -> IntakeError {
 
 /// Reads a message; a panic in it is a defect of ours. A large one is read on a thread of its own.
 async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<std::thread::Result<Result<Hl7Message, NotHl7>>, IntakeError> {
-    let guarded = |body: &[u8], rules: &Hl7Rules| catch_unwind(AssertUnwindSafe(|| hl7::normalize(body, rules)));
+    let guarded = |body: &[u8], rules: &Hl7Rules| {
+        catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            tests::break_off(body);
+            hl7::normalize(body, rules)
+        }))
+    };
     if body.len() <= INLINE_BYTES_MAX {
         return Ok(guarded(body, rules));
     }
@@ -482,3 +488,6 @@ fn release(answer: Answer, receipt: &Receipt) -> Option<Bytes> {
         Answer::None => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,15 @@
 //! # Design notes
 //! An empty field says nothing of its value, and `""` deletes it (HL7 chapter 2). A change of the priority alone that names the patient
 //! by number must not take the birth date away, nor the mark that the patient is dead. What is left out is filled field by field where a
-//! field stands for itself, and as a whole where parts of two values would make a third: a name, an address, a list.
+//! field stands for itself, and as a whole where parts of two values would make a third: a name, an address, a list. What segments of their
+//! own say (allergies, next of kin) is a note each, and stays where the change has no such segment: a change of the notes says nothing of an
+//! allergy.
 
 use super::settle;
-use crate::referral::{HeldReason, Record};
+use crate::{
+    normalize::hl7::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS},
+    referral::{HeldReason, Record},
+};
 
 /// The codes of problems that say no more than that a value is not there.
 const NOT_SAID: [&str; 2] = ["missing", "priority-missing"];
@@ -35,8 +40,38 @@ pub(super) fn filled(old: &Record, mut new: Record) -> Record {
     filling.fill("request.reason", &mut new.request.reason, &old.request.reason);
     filling.fill("request.diagnoses", &mut new.request.diagnoses, &old.request.diagnoses);
     filling.fill("request.procedures", &mut new.request.procedures, &old.request.procedures);
-    filling.fill("notes", &mut new.notes, &old.notes);
+    if !keep_notes(old, &mut new) {
+        let mut filling = Filling { said: &said, paths: &mut paths };
+        filling.fill("notes", &mut new.notes, &old.notes);
+    }
     with_their_doubts(old, new, &paths)
+}
+
+/// Keeps the notes of each kind that the change says nothing of, where it has notes of another kind or deletes some. Where it says nothing of
+/// any, it gives false: all are to stay, with what is known of them.
+fn keep_notes(old: &Record, new: &mut Record) -> bool {
+    let deletes_notes = new.problems.iter().any(|it| it.code == "deleted" && it.field.as_deref() == Some("notes"));
+    let deletes_allergies = new.problems.iter().any(|it| it.code == ALLERGIES_DELETED);
+    if new.notes.is_empty() && !deletes_notes && !deletes_allergies {
+        return false;
+    }
+    let is_allergy = |segment: Option<&str>| segment.is_some_and(|name| ALLERGY_SEGMENTS.contains(&name));
+    // Who else is referred to, the change says itself.
+    let is_other = |segment: Option<&str>| segment.is_some_and(|name| CIRCUMSTANCE_SEGMENTS.contains(&name) || name == "PRD");
+    let is_words = |segment: Option<&str>| !is_allergy(segment) && !is_other(segment);
+    let says_allergies = deletes_allergies || !new.notes_where(is_allergy).is_empty();
+    if !deletes_notes && new.notes_where(is_words).is_empty() {
+        new.put_notes_last(old.notes_where(is_words));
+    }
+    for name in CIRCUMSTANCE_SEGMENTS {
+        if new.notes_where(|segment| segment == Some(name)).is_empty() {
+            new.put_notes_last(old.notes_where(|segment| segment == Some(name)));
+        }
+    }
+    if !says_allergies {
+        new.put_notes_first(old.notes_where(is_allergy));
+    }
+    true
 }
 
 /// What is known of the filled values comes with them: where they were read, what was wrong with them, who must look.
@@ -126,6 +161,39 @@ mod tests {
         let wrong = filled(&old(), record("P|S||||REF-1", "7^^^CEDAR^MR||Lee^Leslie||19761325", ""));
         assert_eq!(wrong.patient.birth_date, None, "what was meant is not known");
         assert!(wrong.held.contains(&HeldReason::BlockingField) && wrong.review.contains(&"patient.birth_date".to_owned()));
+    }
+
+    #[test]
+    fn quirk_1_29_a_delete_mark_takes_the_reason_away_wherever_it_stands() {
+        let with_reason = |more: &str| record(&format!("P|R||||REF-1||||{more}"), PID, "");
+        let old = with_reason("^Chest pain");
+        assert_eq!(old.request.reason.as_deref(), Some("Chest pain"));
+        assert_eq!(filled(&old, with_reason("\"\"")).request.reason, None);
+        assert_eq!(filled(&old, with_reason("||||\"\"")).request.reason, None, "RF1-14");
+        assert_eq!(filled(&old, with_reason("")).request.reason.as_deref(), Some("Chest pain"), "what is empty says nothing");
+    }
+
+    #[test]
+    fn an_allergy_stays_when_a_change_says_nothing_of_it() {
+        let rf1 = "P|R||||REF-1";
+        let allergic = record(rf1, PID, "AL1|1|DA|^Penicillin|SV\rNK1|1|Lee^Sam|SPO\rNTE|1||Please see.\r");
+        let penicillin = "Allergy: Penicillin; type: drug; severity: severe";
+        let kin = "Next of kin: Sam Lee (SPO)";
+        assert_eq!(allergic.notes, [penicillin, "Please see.", kin]);
+        let noted = filled(&allergic, record(rf1, PID, "NTE|1||Seen again.\r"));
+        assert_eq!(noted.notes, [penicillin, "Seen again.", kin]);
+        assert_eq!(noted.evidence["notes.0"].location.as_deref(), Some("AL1^1^3"));
+        let other = filled(&allergic, record(rf1, PID, "AL1|1|FA|^Nuts\r"));
+        assert_eq!(
+            other.notes,
+            ["Allergy: Nuts; type: food", "Please see.", kin],
+            "a list of its own takes the place of the old one"
+        );
+        assert_eq!(filled(&allergic, record(rf1, PID, "")).notes, allergic.notes);
+        assert_eq!(filled(&allergic, record(rf1, PID, "NTE|1||\"\"\r")).notes, [penicillin, kin]);
+        assert_eq!(filled(&allergic, record(rf1, PID, "AL1|1||\"\"\r")).notes, ["Please see.", kin]);
+        let nothing_else = record(rf1, PID, "AL1|1|DA|^Penicillin\r");
+        assert!(filled(&nothing_else, record(rf1, PID, "AL1|1||\"\"\r")).notes.is_empty());
     }
 
     #[test]

@@ -375,7 +375,12 @@ fn enclose(referral: &mut Referral, brought: Record) {
             referral.record.attachments.push(attachment);
         }
     }
-    referral.record.notes.extend(brought.notes);
+    // An answer often repeats what it was asked with.
+    for note in brought.notes {
+        if !referral.record.notes.contains(&note) {
+            referral.record.notes.push(note);
+        }
+    }
 }
 
 /// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names. What a person

@@ -1,7 +1,9 @@
 //! The referral: its record, its status table, its reference number, what a reply says. No I/O here.
 
+mod allergy;
 pub mod checks;
 mod fields;
+mod notes;
 mod pages;
 mod record;
 mod reference;
@@ -11,7 +13,9 @@ mod status;
 mod token;
 mod values;
 
+pub use allergy::Allergy;
 pub(crate) use fields::set_path;
+pub use notes::Note;
 pub use pages::{FaxPage, Look, PageKind, Split};
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;

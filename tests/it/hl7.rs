@@ -151,7 +151,7 @@ fn a_cancel_withdraws_what_is_still_queued() {
 }
 
 #[test]
-fn reject_i14_for_a_completed_referral_is_a_business_no() {
+fn quirk_2_i14_for_a_completed_referral_is_a_business_no() {
     let mut asked = Asked::new();
     asked.reply("completed", &[]);
     let cancel = asked.event("I14", "M2");
@@ -182,7 +182,7 @@ fn a_status_request_is_answered_afresh_every_time() {
 }
 
 #[test]
-fn reject_change_cancel_and_status_of_an_unknown_referral() {
+fn quirk_2_change_cancel_and_status_of_an_unknown_referral() {
     let mut asked = Asked::new();
     for (event, id) in [("I13", "M2"), ("I14", "M3"), ("I15", "M4")] {
         let answer = asked.peer.send(&asked.event(event, id).replace("P1^STMARY", "P7^STMARY")).unwrap();
@@ -246,7 +246,7 @@ fn an_answer_about_another_patient_or_from_a_stranger_moves_nothing() {
 }
 
 #[test]
-fn duplicate_retransmission_under_a_new_control_id_is_a_repeat_and_a_changed_one_a_correction() {
+fn quirk_3_au_retransmission_under_a_new_control_id_is_a_repeat() {
     let mut asked = Asked::new();
     let again = referral_message("M2", "P1", "Quillfeather").replace("20261121093000", "20261121103000");
     let answer = asked.send(&again);
@@ -255,10 +255,61 @@ fn duplicate_retransmission_under_a_new_control_id_is_a_repeat_and_a_changed_one
     assert!(
         !asked.deliveries("queued").contains(&"update".to_owned()) && !asked.deliveries("sent").contains(&"update".to_owned())
     );
-    let corrected = referral_message("M3", "P1", "Quillfeather").replace("six weeks", "eight weeks");
-    asked.send(&corrected);
-    assert!(wait_for(|| asked.deliveries("sent").contains(&"update".to_owned())), "{}", asked.site.log());
     assert_eq!(asked.site.referrals().len(), 1);
+}
+
+#[test]
+fn quirk_3_correction_is_a_new_version_of_the_same_referral() {
+    let mut asked = Asked::new();
+    let corrected = referral_message("M2", "P1", "Quillfeather").replace("six weeks", "eight weeks");
+    let answer = asked.send(&corrected.replace("20261121093000", "20261121103000"));
+    assert!(field(&answer, "RF1", 11).starts_with(&asked.reference), "{answer}");
+    assert!(wait_for(|| asked.deliveries("sent").contains(&"update".to_owned())), "{}", asked.site.log());
+    let referral = asked.referral();
+    assert_eq!(referral["request"]["reason"], "Palpitations on exertion for eight weeks");
+    let events: Vec<&Value> = referral["history"].as_array().unwrap().iter().map(|entry| &entry["event"]).collect();
+    assert!(events.contains(&&Value::from("received")) && events.contains(&&Value::from("changed")), "{events:?}");
+    assert_eq!(asked.site.referrals().len(), 1);
+}
+
+#[test]
+fn quirk_3_retry_after_a_lost_answer_gets_the_same_answer_and_no_new_record() {
+    let mut asked = Asked::new();
+    let first = referral_message("M1", "P1", "Quillfeather");
+    let (once, twice) = (asked.send(&first), asked.send(&first));
+    assert_eq!(once, twice, "byte for byte");
+    assert_eq!((field(&twice, "MSA", 1), field(&twice, "MSA", 2)), ("AA", "M1"));
+    assert!(field(&twice, "RF1", 11).starts_with(&asked.reference), "{twice}");
+    assert_eq!((asked.site.referrals().len(), asked.site.messages().len()), (1, 1));
+    // What is refused is looked at afresh.
+    let bad = first.replace("|M1|", "|M2|").replace("PID|", "ZPI|");
+    let (once, twice) = (asked.send(&bad), asked.send(&bad));
+    assert_eq!((field(&once, "MSA", 1), field(&twice, "MSA", 1)), ("AE", "AE"));
+    assert_ne!(field(&once, "MSH", 10), field(&twice, "MSH", 10));
+}
+
+#[test]
+fn quirk_2_the_same_control_id_and_content_gets_the_stored_answer() {
+    let mut asked = Asked::new();
+    // Another time of sending is the same message; another patient is not.
+    let again = referral_message("M1", "P1", "Quillfeather");
+    let first = asked.send(&again);
+    let later = asked.send(&again.replace("20261121093000", "20261121093500"));
+    assert_eq!(first, later);
+    assert_eq!(asked.site.messages().len(), 1);
+}
+
+#[test]
+fn quirk_4_the_answer_that_quotes_our_number_or_the_senders_finds_the_referral() {
+    let mut asked = Asked::new();
+    // Ours in RF1-6, as in an answer to what we forwarded; theirs beside it is kept.
+    let rf1 = format!("RF1|A|R||||{}^LOOPLINE|||||NS-5^NORTHSIDE", asked.reference);
+    asked.specialist("RRI^I12^RRI_I12", "S1", &[&rf1, "PRD|RT|Ames^Dora"]);
+    assert_eq!(asked.status(), "accepted");
+    let mut asked = Asked::new();
+    let orc = format!("ORC|OK|{}^LOOPLINE|NS-6^NORTHSIDE", asked.reference);
+    asked.specialist("OSU^O51^OSU_O51", "S1", &[&orc]);
+    assert_eq!(asked.status(), "accepted", "ours in ORC-2");
 }
 
 /// The message for the other desk of the site.
@@ -267,7 +318,7 @@ fn for_the_skin_clinic(message: &str) -> String {
 }
 
 #[test]
-fn duplicate_copy_to_a_second_recipient_is_one_referral_and_a_delivery_of_its_own() {
+fn quirk_3_copies_to_several_recipients_are_one_referral_and_a_delivery_each() {
     let mut asked = Asked::new();
     let answer = asked.send(&for_the_skin_clinic(&referral_message("M2", "P1", "Quillfeather")));
     assert!(field(&answer, "RF1", 11).starts_with(&asked.reference), "{answer}");
@@ -291,7 +342,7 @@ fn a_change_of_the_specialist_asks_the_new_one_and_withdraws_from_the_old_one() 
 }
 
 #[test]
-fn duplicate_i12_after_a_cancel_is_real() {
+fn quirk_3_au_retransmission_is_none_after_a_cancel() {
     let mut asked = Asked::new();
     let cancel = asked.event("I14", "M2");
     asked.send(&cancel);
@@ -302,7 +353,7 @@ fn duplicate_i12_after_a_cancel_is_real() {
 }
 
 #[test]
-fn duplicate_counter_reset_is_taken_as_new() {
+fn quirk_3_counter_reset_is_taken_as_new() {
     let mut asked = Asked::new();
     let answer = asked.send(&referral_message("M1", "P2", "Quall"));
     assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
@@ -310,7 +361,7 @@ fn duplicate_counter_reset_is_taken_as_new() {
 }
 
 #[test]
-fn reject_utf_16_is_answered_and_the_connection_goes_on() {
+fn quirk_2_an_unusable_character_set_is_answered_and_the_connection_goes_on() {
     let site = Site::new();
     let _running = site.start();
     let mut peer = Peer::connect(&site.mllp());
@@ -369,7 +420,7 @@ fn booking(event: &str, control_id: &str) -> String {
 }
 
 #[test]
-fn duplicate_constant_control_id_booked_cancelled_and_booked_again_is_real() {
+fn quirk_3_constant_control_id_booked_cancelled_and_booked_again_is_real() {
     let mut asked = Asked::with(&format!("{VOUCHED}[profile]\ncontrol_ids_unique = false\n"));
     for (event, status) in
         [("S12", "scheduled"), ("S15", "accepted"), ("S12", "scheduled"), ("S15", "accepted"), ("S12", "scheduled")]
@@ -384,7 +435,7 @@ fn duplicate_constant_control_id_booked_cancelled_and_booked_again_is_real() {
 }
 
 #[test]
-fn duplicate_empty_control_id_referred_cancelled_and_referred_again_is_real() {
+fn quirk_3_empty_control_id_referred_cancelled_and_referred_again_is_real() {
     let mut asked = Asked::new();
     let (refer, cancel) = (asked.event("I12", ""), asked.event("I14", ""));
     asked.send(&refer);
@@ -400,7 +451,7 @@ fn duplicate_empty_control_id_referred_cancelled_and_referred_again_is_real() {
 }
 
 #[test]
-fn duplicate_control_id_for_other_content_is_205_a_warning_or_where_the_channel_is_strict_an_error() {
+fn quirk_2_the_same_control_id_for_other_content_is_205_a_warning_or_where_the_channel_is_strict_an_error() {
     let site = Site::new();
     site.channel("hl7-in", &VOUCHED.replace("[acknowledge]", "[acknowledge]\npositive = \"ACK\""));
     let _running = site.start();
@@ -420,7 +471,7 @@ fn duplicate_control_id_for_other_content_is_205_a_warning_or_where_the_channel_
 }
 
 #[test]
-fn duplicate_out_of_order_change_and_cancel_are_applied_when_their_referral_comes() {
+fn quirk_3_out_of_order_change_and_cancel_are_applied_when_their_referral_comes() {
     let site = Site::new();
     site.channel("hl7-in", &format!("{VOUCHED}[profile.strict]\nunknown_referral = \"park\"\n"));
     let _running = site.start();
@@ -436,20 +487,44 @@ fn duplicate_out_of_order_change_and_cancel_are_applied_when_their_referral_come
     assert!(site.messages().iter().all(|message| message["state"] == "processed"));
 }
 
+/// Asserts that a message is refused as none for us, in original and in enhanced mode, in words that name nobody.
+fn assert_not_for_us(site: &Site, peer: &mut Peer, message: &str, place: &str) {
+    let answer = peer.send(message).unwrap();
+    assert_eq!(field(&answer, "MSA", 1), "AR", "{answer}");
+    assert!(field(&answer, "ERR", 3).starts_with("207^") && field(&answer, "ERR", 2).starts_with(place), "{answer}");
+    assert!(!field(&answer, "ERR", 8).is_empty() && !answer.contains("Quillfeather"), "{answer}");
+    let enhanced = peer.send(&message.replace("|P|2.5.1", "|P|2.5.1|||AL|NE").replace("|M1|", "|M2|")).unwrap();
+    assert_eq!(field(&enhanced, "MSA", 1), "CR", "{enhanced}");
+    assert!(site.referrals().is_empty());
+}
+
 #[test]
-fn quirk_2_wrong_receiving_facility_and_unknown_sender_are_207_without_patient_data() {
+fn quirk_2_an_unknown_sender_is_207_without_patient_data() {
+    let site = Site::new();
+    site.channel("hl7-in", VOUCHED);
+    let _running = site.start();
+    let message = referral_message("M1", "P1", "Quillfeather").replace("|EHR|", "|OTHER|");
+    assert_not_for_us(&site, &mut Peer::connect(&site.mllp()), &message, "MSH^1^3");
+}
+
+#[test]
+fn quirk_2_a_wrong_receiving_facility_is_207_without_patient_data() {
     let site = Site::new();
     site.channel("hl7-in", &format!("{VOUCHED}[accept]\nwhere = [\"MSH-6.1 = SITE\"]\n"));
     let _running = site.start();
-    let mut peer = Peer::connect(&site.mllp());
-    let good = referral_message("M1", "P1", "Quillfeather");
-    for (message, place) in [(good.replace("|EHR|", "|OTHER|"), "MSH^1^3"), (good.replace("|SITE|", "|ELSEWHERE|"), "MSH^1^6")] {
-        let answer = peer.send(&message).unwrap();
-        assert_eq!(field(&answer, "MSA", 1), "AR", "{answer}");
-        assert!(field(&answer, "ERR", 3).starts_with("207^") && field(&answer, "ERR", 2).starts_with(place), "{answer}");
-        assert!(!field(&answer, "ERR", 8).is_empty() && !answer.contains("Quillfeather"), "{answer}");
-        let enhanced = peer.send(&message.replace("|P|2.5.1", "|P|2.5.1|||AL|NE").replace("|M1|", "|M2|")).unwrap();
-        assert_eq!(field(&enhanced, "MSA", 1), "CR", "{enhanced}");
-    }
-    assert!(site.referrals().is_empty());
+    let message = referral_message("M1", "P1", "Quillfeather").replace("|SITE|", "|ELSEWHERE|");
+    assert_not_for_us(&site, &mut Peer::connect(&site.mllp()), &message, "MSH^1^6");
+}
+
+#[test]
+fn an_allergy_reaches_the_specialist_and_stays_through_a_change() {
+    let mut asked = Asked::new();
+    let allergic = asked.event("I13", "M2") + "AL1|1|DA|^Penicillin|SV|ANAPHYLAXIS\r";
+    asked.send(&allergic);
+    let note = "Allergy: Penicillin; type: drug; severity: severe; reaction: ANAPHYLAXIS";
+    assert_eq!(asked.referral()["notes"][0], note);
+    assert!(wait_for(|| asked.sent("update") > 0), "{:#?}", asked.site.deliveries());
+    let silent = asked.event("I13", "M3").replace("R^Routine", "S^STAT");
+    asked.send(&silent);
+    assert_eq!((&asked.referral()["notes"][0], &asked.referral()["priority"]), (&note.into(), &"stat".into()));
 }

@@ -56,7 +56,7 @@ fn numbered(number: &str, control_id: &str, placer: &str) -> String {
 }
 
 #[test]
-fn quirk_1_3_answers_are_byte_exact_whatever_surrounds_the_messages() {
+fn quirk_1_03_answers_are_byte_exact_whatever_surrounds_the_messages() {
     let site = site("");
     let _engine = site.start();
     let (one, two) = (referral_message("A1", "A1", "Zebrano"), referral_message("A2", "A2", "Zebrano"));
@@ -161,21 +161,37 @@ fn quirk_1_32_an_answer_that_does_not_reach_its_sender_is_noted_and_given_again(
 }
 
 #[test]
-fn quirk_2_a_truncated_message_a_too_large_one_and_a_fragment_are_refused_and_not_kept() {
+fn quirk_2_a_truncated_frame_is_refused_and_not_kept() {
+    let site = site("");
+    let _engine = site.start();
+    for enhanced in [false, true] {
+        let whole = referral_message("F1", "F1", "Zebrano");
+        let whole = if enhanced { whole.replacen("|P|2.5.1", "|P|2.5.1|||AL|NE", 1) } else { whole };
+        let cut = frames(&exchange(&site, &framed(&whole)[..400])).pop().unwrap();
+        let code = if enhanced { "CR" } else { "AR" };
+        assert_eq!((field(&cut, "MSA", 1), field(&cut, "MSA", 2)), (code, "F1"));
+        assert!(field(&cut, "ERR", 3).starts_with("100^"), "{cut}");
+    }
+    assert!(exchange(&site, b"\x0BPID|1||cut off before").is_empty(), "without MSH there is nobody to answer");
+    assert!(site.messages().is_empty() && site.referrals().is_empty());
+}
+
+#[test]
+fn quirk_2_a_too_large_message_is_refused_and_not_kept() {
     let site = site("frame_bytes_max = 4_096");
     let _engine = site.start();
-    let whole = referral_message("F1", "F1", "Zebrano");
-    let cut = frames(&exchange(&site, &framed(&whole)[..400])).pop().unwrap();
-    assert_eq!((field(&cut, "MSA", 1), field(&cut, "MSA", 2)), ("AR", "F1"));
-    assert!(field(&cut, "ERR", 3).starts_with("100^"), "{cut}");
-
     let large = format!("{}NTE|1||{}\r", referral_message("F2", "F2", "Zebrano"), "x".repeat(5_000));
     let large = frames(&exchange(&site, &framed(&large))).pop().unwrap();
     assert_eq!((field(&large, "MSA", 1), field(&large, "MSA", 2)), ("AR", "F2"));
     assert!(field(&large, "ERR", 3).starts_with("104^"), "{large}");
-    assert!(site.messages().is_empty(), "neither is a message");
+    assert!(site.messages().is_empty(), "it is no message");
+}
 
-    let fragment = whole.replacen("|P|2.5.1", "|P|2.5.1||CONTINUES", 1);
+#[test]
+fn quirk_2_a_continuation_fragment_is_refused_and_makes_no_referral() {
+    let site = site("");
+    let _engine = site.start();
+    let fragment = referral_message("F1", "F1", "Zebrano").replacen("|P|2.5.1", "|P|2.5.1||CONTINUES", 1);
     let fragment = frames(&exchange(&site, &framed(&fragment))).pop().unwrap();
     assert_eq!((field(&fragment, "MSA", 1), field(&fragment, "ERR", 2)), ("AR", "MSH^1^14"));
     assert!(site.referrals().is_empty());

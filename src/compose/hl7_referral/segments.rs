@@ -6,8 +6,8 @@ use super::{Enclosure, Version};
 use crate::{
     protocols::hl7::Writer,
     referral::{
-        Address, Code, IsoDate, Patient, PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Provider, Record, Referral,
-        ReferralKind, Sex,
+        Address, Allergy, Code, IsoDate, Patient, PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Provider, Record,
+        Referral, ReferralKind, Sex,
     },
 };
 
@@ -153,13 +153,56 @@ pub(super) fn insurance(writer: &mut Writer, record: &Record) {
     }
 }
 
-/// DG1 and PR1.
+/// AL1, one for each note that is an allergy which came as a segment; what somebody wrote in words stays a note. The code of the allergen
+/// is known where it stands in the evidence.
+fn allergies(writer: &mut Writer, record: &Record) {
+    for (at, number) in allergy_notes(record).into_iter().zip(1_usize..) {
+        let Some(allergy) = record.notes.get(at).and_then(|note| Allergy::of_note(note)) else { continue };
+        let known = |code: Option<&'static str>| code.unwrap_or_default();
+        let (kind, severity) = (or_empty(allergy.kind.as_ref()), or_empty(allergy.severity.as_ref()));
+        writer.segment("AL1").text(1, &number.to_string());
+        writer.components(2, &[known(Allergy::kind_code(kind)), kind]);
+        let evidence = record.evidence.get(&format!("notes.{at}")).and_then(|evidence| evidence.text.as_deref());
+        let coded: Vec<&str> = evidence.unwrap_or_default().split('^').collect();
+        match coded.as_slice() {
+            [code, text, rest @ ..] if *text == allergy.substance => {
+                writer.components(3, &[*code, *text, rest.first().copied().unwrap_or_default()])
+            }
+            _ => writer.components(3, &["", &allergy.substance]),
+        };
+        writer.components(4, &[known(Allergy::severity_code(severity)), severity]).text(5, or_empty(allergy.reaction.as_ref()));
+    }
+}
+
+/// The positions of the notes that are written as AL1: those that came as a segment, and of which AL1 can say everything.
+pub(super) fn allergy_notes(record: &Record) -> Vec<usize> {
+    let is_segment = |at: usize| {
+        let evidence = record.evidence.get(&format!("notes.{at}"));
+        let location = evidence.and_then(|evidence| evidence.location.as_deref()).unwrap_or_default();
+        ["AL1^", "IAM^"].iter().any(|name| location.starts_with(name))
+    };
+    let can_say = |note: &String| Allergy::of_note(note).is_some_and(|allergy| allergy.status.is_none());
+    let notes = record.notes.iter().enumerate();
+    notes.filter(|(at, note)| is_segment(*at) && can_say(note)).map(|(at, _)| at).collect()
+}
+
+/// NTE: the notes that no segment of their own says.
+pub(super) fn notes(writer: &mut Writer, record: &Record, more: Option<&str>) {
+    let elsewhere = allergy_notes(record);
+    let notes = record.notes.iter().enumerate().filter(|(at, _)| !elsewhere.contains(at)).map(|(_, note)| note.as_str());
+    for (note, number) in notes.chain(more).zip(1_usize..) {
+        writer.segment("NTE").text(1, &number.to_string()).text(3, note);
+    }
+}
+
+/// DG1, AL1 and PR1.
 pub(super) fn codes(writer: &mut Writer, version: Version, record: &Record) {
     for (code, number) in record.request.diagnoses.iter().zip(1_usize..) {
         coded(writer, "DG1", number, version, code);
         // W: working.
         writer.text(6, "W");
     }
+    allergies(writer, record);
     for (code, number) in record.request.procedures.iter().zip(1_usize..) {
         coded(writer, "PR1", number, version, code);
         writer.text(5, &date(record.authored_at.as_ref()));

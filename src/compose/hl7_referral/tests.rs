@@ -122,6 +122,42 @@ fn every_field_is_read_again_as_it_was_in_every_version() {
 }
 
 #[test]
+fn an_allergy_goes_on_as_a_segment_and_is_read_again_as_it_was() {
+    let came = "MSH|^~\\&|EHR|ELM|LOOPLINE|SITE|20261121||REF^I12|C1|P|2.5.1\rRF1|P|R||||R-77^ELM|20261120\rPRD|RP|Whitcombe^Harriet\r\
+                PRD|RT|Ames^Dora\rPID|1||7^^^ELM^MR||Lee^Leslie||19620214|F\rNK1|1|Lee^Sam|SPO^Spouse\r\
+                AL1|1|DA|70618^Penicillin^RXNORM|SV|anaphylaxis~hives\rAL1|2|MA^Other|^Dust \\T\\ mites|XX^Very bad\rNTE|1||Please see.\r\
+                IAM|1|FA|^Nuts|MI|||||||||||||C\r";
+    let record = read(came.as_bytes()).outcome.record.unwrap();
+    for version in Version::ALL {
+        let referral = referral_of(record.clone());
+        let bytes = super::referral(&face(version), Event::Change, &referral, &Enclosures::default());
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let lines = |name: &str| text.split('\r').filter(|line| line.starts_with(name)).collect::<Vec<_>>();
+        assert_eq!(
+            lines("AL1"),
+            [
+                "AL1|1|DA^drug|70618^Penicillin^RXNORM|SV^severe|anaphylaxis, hives",
+                "AL1|2|MA^miscellaneous|^Dust \\T\\ mites|^Very bad",
+            ]
+        );
+        // What AL1 cannot say whole, and what is no allergy, stays a note.
+        let words = ["NTE|1||Allergy: Nuts; type: food; severity: mild; status: C", "NTE|2||Please see."];
+        assert_eq!(lines("NTE")[..2], words);
+        assert_eq!(lines("NTE")[2], "NTE|3||Next of kin: Sam Lee (Spouse)");
+        let mut back = read(&bytes).outcome.record.unwrap();
+        back.notes.sort();
+        let mut sent = record.notes.clone();
+        sent.sort();
+        assert_eq!(back.notes, sent);
+    }
+    // What a person or a fax put into words is no segment.
+    let mut said = full_record();
+    said.notes = vec!["Allergy: Penicillin".to_owned(), "Allergies: iodine".to_owned()];
+    let text = super::referral(&face(Version::V2_5_1), Event::New, &referral_of(said), &Enclosures::default());
+    assert!(!String::from_utf8(text).unwrap().contains("\rAL1|"));
+}
+
+#[test]
 fn the_shipped_samples_are_read_again_as_they_were() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/st-mary-mllp");
     for name in ["referral.hl7", "referral-lf.hl7", "referral-with-pdf.hl7"] {

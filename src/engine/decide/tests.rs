@@ -50,7 +50,7 @@ fn decided(context: &Context, channel: &InboundChannel, seconds_ago: i64, wait_m
 }
 
 #[tokio::test]
-async fn duplicate_out_of_order_change_waits_for_its_referral_where_the_channel_says_so() {
+async fn quirk_3_out_of_order_a_change_waits_for_its_referral_where_the_channel_says_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("channels")).unwrap();
     std::fs::write(folder.path().join("channels/hl7-in.toml"), "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n").unwrap();

@@ -83,6 +83,24 @@ pub(super) fn begins_document(data: &str) -> bool {
     base64(&head, 64).is_ok_and(|content| sniff(&content).is_some())
 }
 
+/// How many characters of Base64 are looked at for the end of a document.
+const END_CHARACTERS: usize = 64;
+
+/// Whether Base64 ends as a document does whose end is marked. Where its last group begins is not known of a part, so each place is tried.
+pub(super) fn ends_document(data: &str) -> bool {
+    let bytes = data.as_bytes();
+    let plain = cleaned(data.get(bytes.len().saturating_sub(4 * END_CHARACTERS)..).unwrap_or(data));
+    let plain = plain.trim_ascii_end();
+    let padding = plain.iter().rev().take_while(|byte| **byte == b'=').count();
+    let plain = plain.get(..plain.len() - padding).unwrap_or_default();
+    let tail = plain.get(plain.len().saturating_sub(END_CHARACTERS)..).unwrap_or_default();
+    (0..4).any(|shift| {
+        let decoded = tail.get(shift..).and_then(|part| LOOSE.decode(part).ok()).unwrap_or_default();
+        let bare = decoded.trim_ascii_end();
+        bare.ends_with(b"%%EOF") || decoded.ends_with(b"IEND\xAEB\x60\x82") || bare.ends_with(b"</ClinicalDocument>")
+    })
+}
+
 pub(super) fn hexadecimal(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
     let plain: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     if plain.len() / 2 > limit {

@@ -13,7 +13,7 @@ use crate::{
 pub(super) const REPETITIONS_MAX: usize = 50;
 
 /// Where `""` deletes a value, and which.
-const DELETABLE: [(&str, usize, &str); 12] = [
+const DELETABLE: [(&str, usize, &str); 15] = [
     ("PID", 7, "patient.birth_date"),
     ("PID", 8, "patient.sex"),
     ("PID", 11, "patient.address"),
@@ -21,10 +21,13 @@ const DELETABLE: [(&str, usize, &str); 12] = [
     ("PID", 30, "patient.deceased"),
     ("RF1", 2, "priority"),
     ("RF1", 8, "expires_at"),
+    ("RF1", 10, "request.reason"),
+    ("RF1", 14, "request.reason"),
     ("OBR", 31, "request.reason"),
     ("DG1", 3, "request.diagnoses"),
     ("PR1", 3, "request.procedures"),
     ("IN1", 4, "insurance"),
+    ("AUT", 6, "authorization"),
     ("NTE", 3, "notes"),
 ];
 
@@ -51,6 +54,8 @@ pub(super) struct Drafted {
     pub(super) warnings: Vec<Warning>,
     /// Whether it is a clinical document that asks for nothing.
     pub(super) is_document: bool,
+    /// The day that the message came, or says it was sent; none: neither is known.
+    pub(super) today: Option<String>,
 }
 
 /// Reads the record of a REF (and what of it an RRI repeats).
@@ -69,14 +74,16 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     draft.request();
     draft.payload();
     draft.mapped();
+    draft.clinical();
     draft.patient_numbers();
     draft.deletions();
     draft.judge();
     let is_document = draft.is_document();
+    let today = draft.today();
     let Draft { mut outcome, warnings, mut record, .. } = draft;
     record.review.sort();
     outcome.record = Some(record);
-    Drafted { outcome, warnings, is_document }
+    Drafted { outcome, warnings, is_document, today }
 }
 
 /// `RF1^1^2`: a segment, its occurrence, a field. A message has dozens of these, so it is put together by hand.
@@ -186,6 +193,16 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
     }
 
+    /// The day by which a date lies ahead or behind: that on which the message came. Where nobody knows it, as when a file is tried, the day
+    /// that it says it was sent (MSH-7), so that the same file reads the same on any day.
+    pub(super) fn today(&self) -> Option<String> {
+        if self.rules.received_at != jiff::Timestamp::UNIX_EPOCH {
+            return self.rules.received_at.to_string().get(..10).map(str::to_owned);
+        }
+        let sent = read_date(&self.message.value("MSH", 7)).ok()?;
+        sent.iso.get(..10).map(str::to_owned)
+    }
+
     /// Gives a time without an offset the offset of the sender's zone.
     pub(super) fn in_zone(&self, mut date: HlDate) -> HlDate {
         if date.precision < Precision::Minute || date.has_offset {
@@ -266,7 +283,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 
 /// The number of an XTN: area and local number (components 6 and 7, 5 the country), or the unformatted one (12), or the old
 /// style (1), or where a miscount of delimiters put it (9 to 11).
-fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
+pub(super) fn number_text(contact: &crate::protocols::hl7::Repetition<'_, '_>) -> Option<String> {
     let part = |number: usize| contact.value(number);
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
     let modern = match (part(5), part(6), part(7)) {

@@ -6,13 +6,14 @@
 //!                           purpose.rs what it is for
 //!                           screen.rs  refused? with which code
 //!                           identity.rs  whose number is whose; repeats     keys.rs  what a referral is found by
-//!                           draft.rs ─▶ patient.rs provider.rs request.rs payload.rs content.rs   the record
+//!                           draft.rs ─▶ patient.rs provider.rs slips.rs request.rs payload.rs content.rs clinical.rs   the record
 //!                           reply.rs   what the specialist's side says
 //! ```
 //!
 //! Strict in what is sent, loose in what is read, honest in what is acknowledged: every tolerance becomes a problem of the
 //! record, and what a sender should mend becomes a [`Warning`] of the answer.
 
+mod clinical;
 mod content;
 mod draft;
 mod header;
@@ -29,6 +30,7 @@ mod purpose;
 mod reply;
 mod request;
 mod screen;
+mod slips;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +38,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(crate) use clinical::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS};
 pub use keys::ReferralKey;
 pub(crate) use keys::differ;
 pub use mapping::{FieldKind, Mapping};
@@ -66,7 +69,7 @@ pub struct Hl7Rules {
     pub senders: Vec<String>,
     /// What differs per sender.
     pub profiles: Arc<Profiles>,
-    /// When the message came: nobody is born later. The epoch: not known, nothing is checked against it.
+    /// When the message came: nobody is born later. The epoch: not known; MSH-7 stands in for it.
     pub received_at: Timestamp,
     /// What one message may hold.
     pub limits: ReadLimits,
@@ -177,7 +180,10 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
 }
 
 fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Identity, event: Event, rules: &Hl7Rules) {
-    let draft = draft::read(message, &read.header, identity, rules);
+    let mut draft = draft::read(message, &read.header, identity, rules);
+    if let (Event::New, Some(record), Some(today)) = (event, &mut draft.outcome.record, &draft.today) {
+        request::expired_on_arrival(record, today);
+    }
     let problems = draft.outcome.record.as_ref().map_or(&[][..], |record| &record.problems);
     if let Some(refusal) = rules.profile().strict_refusal(message, problems, &draft.warnings) {
         return read.refuse(refusal);
@@ -260,6 +266,7 @@ fn tolerated(tolerance: &Tolerance) -> Problem {
         Tolerance::CharsetGuess => {
             ("charset-guess", "MSH-18 does not name the character set that the text is in; it was guessed")
         }
+        Tolerance::UnknownEscape => ("escape-unknown", "an escape sequence that means nothing here was kept as it stands"),
         Tolerance::UnreadableBytes => ("unreadable-bytes", "some bytes mean nothing in the character set of the message"),
     };
     Problem::new(code, message)

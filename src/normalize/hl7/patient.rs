@@ -2,7 +2,7 @@
 
 use super::draft::{Contacts, Draft, REPETITIONS_MAX, element, leaf, location, some};
 use crate::{
-    protocols::hl7::{Repetition, Segment},
+    protocols::hl7::{Field, Repetition, Segment},
     referral::{Address, Authorization, Coverage, IsoDate, PatientIdentifier, PersonName, PhoneUse, Sex, checks},
 };
 
@@ -33,7 +33,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         self.patient_identifiers();
         if let Some((pid, occurrence)) = self.pid(5) {
-            self.record.patient.name = person_name(&pid.field(5).first(), 1);
+            self.record.patient.name = person_name(&first_said(&pid.field(5), 3), 1);
             let place = location("PID", occurrence, 5);
             let name = &self.record.patient.name;
             let present = [("family", name.family.is_some()), ("given", name.given.is_some()), ("middle", name.middle.is_some())];
@@ -84,11 +84,10 @@ impl<'t, 'm> Draft<'t, 'm> {
             return;
         }
         self.record.patient.birth_date = IsoDate::parse(text);
-        let today = self.rules.received_at.to_string();
-        let known_day = self.rules.received_at != jiff::Timestamp::UNIX_EPOCH;
-        if known_day && text > today.get(..text.len()).unwrap_or(&today) {
+        let today = self.today();
+        if today.as_deref().is_some_and(|today| text > today.get(..text.len()).unwrap_or(today)) {
             self.doubt("birth-date-in-future", PATH, "the birth date lies in the future");
-        } else if known_day && years_ago(text, &today) > i32::from(checks::AGE_YEARS_MAX) {
+        } else if today.is_some_and(|today| years_ago(text, &today) > i32::from(checks::AGE_YEARS_MAX)) {
             self.doubt("birth-date-too-old", PATH, format!("nobody is older than {} years", checks::AGE_YEARS_MAX));
         } else if text.len() < 10 {
             self.doubt("birth-date-partial", PATH, "the birth date is not known to the day");
@@ -119,7 +118,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         self.record.patient.phones = contacts.phones;
         self.record.patient.emails = contacts.emails;
         if let Some((pid, occurrence)) = self.pid(11) {
-            self.record.patient.address = address(&pid.field(11).first());
+            self.record.patient.address = address(&home(&pid.field(11)));
             let place = location("PID", occurrence, 11);
             let address = &self.record.patient.address;
             let leaves = [
@@ -224,6 +223,20 @@ pub(super) fn person_name(name: &Repetition<'_, '_>, first: usize) -> PersonName
         matches!(text.as_str(), "dr" | "prof" | "mr" | "mrs" | "ms")
     });
     PersonName { family: part(0), given: part(1), middle: part(2), suffix: part(3), prefix: part(4).or(degree) }
+}
+
+/// The first repetition that says anything in its first components: some send an empty one before it, or one of a type alone.
+pub(super) fn first_said<'t, 'm>(field: &Field<'t, 'm>, components: usize) -> Repetition<'t, 'm> {
+    let says = |one: &Repetition<'_, '_>| (1..=components).any(|component| !one.value(component).is_empty());
+    field.repetitions().take(REPETITIONS_MAX).find(says).unwrap_or_else(|| field.first())
+}
+
+/// The first address that somebody lives at; else the first that says anything. Table 0190: a bad address, those of birth.
+fn home<'t, 'm>(field: &Field<'t, 'm>) -> Repetition<'t, 'm> {
+    let elsewhere = |one: &Repetition<'_, '_>| matches!(one.value(7).to_ascii_uppercase().as_str(), "BA" | "BDL" | "BR" | "N");
+    let says = |one: &Repetition<'_, '_>| (1..=5).any(|component| !one.value(component).is_empty());
+    let found = field.repetitions().take(REPETITIONS_MAX).find(|one| says(one) && !elsewhere(one));
+    found.unwrap_or_else(|| first_said(field, 5))
 }
 
 /// An XAD. Street lines are components 1 and 2.

@@ -65,6 +65,11 @@ impl<'t, 'm> Draft<'t, 'm> {
             _ => content::base64(&data, limit),
         };
         let declared = (first.component(2).text().into_owned(), first.component(3).text().into_owned());
+        let unnumbered = further.first().is_some_and(|(next, _)| next.field(4).raw().trim() == obx.field(4).raw().trim());
+        if unnumbered && content.is_ok() {
+            let text = format!("the document in OBX^{occurrence}^5 goes on in the OBX behind it, which are not numbered: joined");
+            self.record.problems.push(Problem::new("attachment-joined", text));
+        }
         match content {
             Ok(content) => self.keep(obx, occurrence, content, &declared),
             Err(why) => self.leave_out(occurrence, &why),
@@ -165,14 +170,42 @@ fn data<'t>(obx: &Segment<'t, '_>) -> impl Iterator<Item = &'t str> {
     obx.field(5).repetitions().map(|part| part.component(if part.len() >= 5 { 5 } else { 1 }).raw())
 }
 
-/// How many of the next OBX go on with the document of this one: the same OBX-3, the next sub-id, and no beginning of their own.
-fn further_parts(obx: &Segment<'_, '_>, after: &[(Segment<'_, '_>, usize)]) -> usize {
-    let sub_id = |obx: &Segment<'_, '_>| obx.value(4, 1).parse::<u32>().ok();
+/// How many of the next OBX go on with the document of this one: the same OBX-3 and type, a sub-id that follows or none of their own, and
+/// no beginning of their own. What ends as such a document does is whole: nothing goes on with it.
+fn further_parts<'t, 'm>(obx: &Segment<'t, 'm>, after: &[(Segment<'t, 'm>, usize)]) -> usize {
+    let sub_id = |obx: &Segment<'_, '_>| obx.field(4).first().raw().trim().to_owned();
     let begins = |obx: &Segment<'_, '_>| data(obx).next().is_some_and(content::begins_document);
-    let Some(first) = sub_id(obx).filter(|_| begins(obx)) else { return 0 };
-    let expected = (1..).map_while(|step| first.checked_add(step));
-    let goes_on = |next: &Segment<'_, '_>, expected: u32| {
-        is_document(next) && sub_id(next) == Some(expected) && next.field(3).raw() == obx.field(3).raw() && !begins(next)
+    let ends = |obx: &Segment<'_, '_>| data(obx).last().is_some_and(content::ends_document);
+    let kind = |obx: &Segment<'_, '_>| [2, 3].map(|part| obx.field(5).first().component(part).raw().trim().to_ascii_lowercase());
+    if !begins(obx) {
+        return 0;
+    }
+    let (mut last, mut before) = (sub_id(obx), *obx);
+    let goes_on = |(next, _): &&(Segment<'t, 'm>, usize)| {
+        let at = sub_id(next);
+        let is_next = at == last || follows(&last, &at);
+        // Some name the type with the first part only.
+        let same_kind = kind(next) == kind(obx) || kind(next).iter().all(String::is_empty);
+        let goes_on = is_next
+            && is_document(next)
+            && same_kind
+            && next.field(3).raw() == obx.field(3).raw()
+            && !begins(next)
+            && !ends(&before);
+        (last, before) = (at, *next);
+        goes_on
     };
-    after.iter().zip(expected).take_while(|((next, _), expected)| goes_on(next, *expected)).count()
+    after.iter().take_while(goes_on).count()
+}
+
+/// Whether a sub-id is the one after another: `2` after `1`, `1.2` after `1.1`.
+fn follows(last: &str, next: &str) -> bool {
+    let parts = |text: &str| {
+        let (head, tail) = text.rsplit_once('.').map_or(("", text), |(head, tail)| (head, tail));
+        Some((head.to_owned(), tail.parse::<u32>().ok()?))
+    };
+    match (parts(last), parts(next)) {
+        (Some((head, number)), Some((other, following))) => head == other && number.checked_add(1) == Some(following),
+        _ => false,
+    }
 }

@@ -1,21 +1,24 @@
 //! PRD: who refers, and to whom. A provider may hold several roles, in any order, and columns slip.
 
-use super::draft::{Contacts, Draft, REPETITIONS_MAX, leaf, location, some};
-use super::patient::{address, person_name};
+use super::{
+    draft::{Contacts, Draft, REPETITIONS_MAX, leaf, location, some},
+    patient::{address, first_said, person_name},
+    slips::{Alone, Slipped, organization_in, organization_numbers, slipped_name},
+};
 use crate::{
     protocols::hl7::{Field, Segment},
-    referral::{PatientIdentifier, PersonName, PhoneUse, Provider, checks::npi_is_sound},
+    referral::{Address, PatientIdentifier, PersonName, PhoneUse, Provider, checks::npi_is_sound},
 };
 
-/// Words that show that a "name" is a specialty.
-const SPECIALTY_ENDINGS: [&str; 8] = ["ology", "ologist", "iatry", "iatrist", "surgery", "surgeon", "medicine", "ics"];
+/// The roles of whom the patient is referred to, the surest first.
+const TARGET_ROLES: [&str; 3] = ["RT", "IR", "CP"];
 
 impl<'t, 'm> Draft<'t, 'm> {
     pub(super) fn providers(&mut self) {
         let all: Vec<(Segment<'t, 'm>, usize)> = self.message.all("PRD").zip(1..).collect();
         let with_role = |role: &'static str| all.iter().copied().filter(move |(prd, _)| has_role(prd, role));
         let refers = ["RP", "AP"].into_iter().find_map(|role| with_role(role).next());
-        let target = ["RT", "IR", "CP"].into_iter().find_map(|role| with_role(role).next());
+        let target = TARGET_ROLES.into_iter().find_map(|role| with_role(role).next());
         // Some name both sides RP: the second is then the one referred to.
         let second_rp = with_role("RP").nth(1).filter(|_| target.is_none());
         match refers.or_else(|| with_role("PP").next()) {
@@ -41,6 +44,28 @@ impl<'t, 'm> Draft<'t, 'm> {
         if self.record.referred_to == Provider::default() {
             self.receiver_from_header();
         }
+        let others = self.other_targets().len();
+        if others > 0 {
+            let name = &self.record.referred_to.name;
+            let path = if name.family.is_some() { "referred_to.name.family" } else { "referred_to.organization" };
+            let text = format!("{} providers are referred to: the first was taken, the others are in the notes", others + 1);
+            self.doubt("referred-to-several", path, text);
+        }
+    }
+
+    /// The further PRD that name somebody else who is referred to.
+    pub(super) fn other_targets(&self) -> Vec<(Segment<'t, 'm>, usize)> {
+        let all = self.message.all("PRD").zip(1..);
+        let targets = all.filter(|(prd, _)| ["RT", "IR"].iter().any(|role| has_role(prd, role)));
+        let mut targets: Vec<(Segment<'t, 'm>, usize)> = targets.take(REPETITIONS_MAX).collect();
+        let first = TARGET_ROLES.into_iter().find_map(|role| targets.iter().position(|(prd, _)| has_role(prd, role)));
+        let Some(first) = first else { return Vec::new() };
+        let (taken, _) = targets.remove(first);
+        let who = |prd: &Segment<'_, '_>| [2, 4, 7, 10].map(|field| prd.field(field).raw().trim().to_lowercase());
+        let is_said = |prd: &Segment<'_, '_>| [2, 4, 7, 10].into_iter().any(|field| !prd.field(field).is_empty());
+        let taken = who(&taken);
+        targets.retain(|(prd, _)| is_said(prd) && who(prd) != taken);
+        targets
     }
 
     fn provider(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str) -> Provider {
@@ -51,42 +76,125 @@ impl<'t, 'm> Draft<'t, 'm> {
             let message = format!("PRD^{occurrence} has its address, location and phones one field to the right");
             self.note("prd-columns-shifted", path, message);
         }
-        let mut provider = Provider { address: address(&prd.field(address_at).first()), ..Provider::default() };
-        self.provider_name(prd, occurrence, path, &mut provider);
+        let mut provider = Provider { address: address(&first_said(&prd.field(address_at), 5)), ..Provider::default() };
+        if provider.address == Address::default() {
+            provider.address = address(&first_said(&prd.field(11), 5));
+        }
+        let slipped = self.provider_name(prd, occurrence, path, &mut provider);
         let mut contacts = Contacts::default();
-        self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut contacts);
+        if slipped != Some(contact_at) {
+            self.contacts(prd, occurrence, contact_at, PhoneUse::Work, path, &mut contacts);
+        }
         if contacts.phones.is_empty() {
             self.contacts(prd, occurrence, 13, PhoneUse::Work, path, &mut contacts);
         }
         (provider.phones, provider.emails) = (contacts.phones, contacts.emails);
-        let place = prd.field(location_at).first();
+        let place = first_said(&prd.field(location_at), 9);
         let third = if shifted { place.value(3) } else { "".into() };
         let places = [(10, prd.value(10, 1)), (location_at, place.value(9)), (location_at, place.value(4)), (location_at, third)];
-        if let Some((field, name)) = places.into_iter().find(|(_, name)| !name.is_empty()) {
+        let named = places.into_iter().find(|(field, name)| !name.is_empty() && slipped != Some(*field));
+        // What stands in PRD-2 says more than the building; the field of its own says most.
+        if let Some((field, name)) = named.filter(|(field, _)| *field == 10 || provider.organization.is_none()) {
             provider.organization = some(name);
             self.seen(leaf(path, "organization"), location("PRD", occurrence, field));
         }
-        self.provider_numbers(&prd.field(7), &location("PRD", occurrence, 7), path, &mut provider);
+        self.organization_elsewhere(occurrence, address_at, path, &mut provider);
+        if slipped != Some(7) {
+            self.provider_numbers(&prd.field(7), &location("PRD", occurrence, 7), path, &mut provider);
+        }
+        self.organization_numbers(prd, occurrence, path, &mut provider);
         provider
     }
 
-    fn provider_name(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str, provider: &mut Provider) {
-        let name = person_name(&prd.field(2).first(), 1);
+    /// Gives the column that the name slipped into, if it is not where it belongs.
+    fn provider_name(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str, provider: &mut Provider) -> Option<usize> {
+        if let Some(Slipped { field, name, number }) = slipped_name(prd) {
+            let place = location("PRD", occurrence, field);
+            self.name_seen(&name, path, &place);
+            provider.name = name;
+            if npi_is_sound(&number.value) {
+                self.seen(leaf(path, "npi"), &place);
+                provider.npi = Some(number.value);
+            } else {
+                provider.identifiers.push(number);
+            }
+            let text = format!("{place} holds a name behind its number, which does not belong there: it was taken");
+            self.doubt("name-elsewhere", &leaf(path, "name.family"), text);
+            return Some(field);
+        }
+        let name = person_name(&first_said(&prd.field(2), 3), 1);
         let place = location("PRD", occurrence, 2);
-        let alone = name.given.is_none() && name.middle.is_none();
-        let specialty = name.family.as_deref().filter(|family| alone && is_specialty(family)).map(str::to_owned);
-        match specialty {
-            Some(specialty) => {
+        let is_alone = name.given.is_none() && name.middle.is_none();
+        match name.family.clone().filter(|_| is_alone).map(|family| (Alone::of(&family), family)) {
+            Some((Alone::Specialty, specialty)) => {
                 provider.specialty = Some(specialty);
-                self.seen(format!("{path}.specialty"), &place);
-                self.doubt("name-is-specialty", &format!("{path}.specialty"), format!("{place} names a specialty, not a person"));
+                self.seen(leaf(path, "specialty"), &place);
+                self.doubt("name-is-specialty", &leaf(path, "specialty"), format!("{place} names a specialty, not a person"));
+            }
+            Some((Alone::Organization, organization)) => {
+                provider.organization = Some(organization);
+                self.seen(leaf(path, "organization"), &place);
+                let text = format!("{place} names a practice, not a person");
+                self.doubt("name-is-organization", &leaf(path, "organization"), text);
+            }
+            Some((alone @ (Alone::Unclear | Alone::Family), _)) => {
+                self.name_seen(&name, path, &place);
+                provider.name = name;
+                if alone == Alone::Unclear {
+                    let text = format!("{place} holds several words and no given name: a person, or a practice?");
+                    self.doubt("name-in-one-piece", &leaf(path, "name.family"), text);
+                }
             }
             None => {
-                let parts = [("name.family", &name.family), ("name.given", &name.given)];
-                for (part, _) in parts.into_iter().filter(|(_, value)| value.is_some()) {
-                    self.seen(leaf(path, part), &place);
-                }
+                self.name_seen(&name, path, &place);
                 provider.name = name;
+            }
+        }
+        None
+    }
+
+    fn name_seen(&mut self, name: &PersonName, path: &str, place: &str) {
+        let parts = [("name.family", &name.family), ("name.given", &name.given)];
+        for (part, _) in parts.into_iter().filter(|(_, value)| value.is_some()) {
+            self.seen(leaf(path, part), place);
+        }
+    }
+
+    /// A practice where the state of an address belongs.
+    fn organization_elsewhere(&mut self, occurrence: usize, address_at: usize, path: &str, provider: &mut Provider) {
+        let Some(organization) = organization_in(&provider.address) else { return };
+        provider.address = Address::default();
+        if provider.organization.is_none() {
+            let place = location("PRD", occurrence, address_at);
+            provider.organization = Some(organization);
+            self.seen(leaf(path, "organization"), &place);
+            let text = format!("{place} holds a practice where a state belongs: it was taken for one");
+            self.doubt("organization-elsewhere", &leaf(path, "organization"), text);
+        }
+    }
+
+    /// The numbers of the organization (PRD-10, from 2.6): the provider's own where no person is named; beside a person, the practice's.
+    fn organization_numbers(&mut self, prd: &Segment<'_, '_>, occurrence: usize, path: &str, provider: &mut Provider) {
+        let place = location("PRD", occurrence, 10);
+        for mut number in organization_numbers(&prd.field(10)) {
+            let is_npi = [&number.kind, &number.authority].into_iter().flatten().any(|text| text.eq_ignore_ascii_case("NPI"));
+            if is_npi && provider.npi.is_none() && provider.name == PersonName::default() {
+                let path = leaf(path, "npi");
+                self.seen(path.as_str(), &place);
+                if !npi_is_sound(&number.value) {
+                    self.doubt("npi-check-digit", &path, format!("the NPI in {place} fails its check digit"));
+                }
+                provider.npi = Some(number.value);
+                continue;
+            }
+            if is_npi {
+                // Table 0338 has a type for the NPI of an organization: it is not the person's.
+                number.kind = Some("NPIO".to_owned());
+            }
+            let is_known = provider.npi.as_ref() == Some(&number.value)
+                || provider.identifiers.iter().any(|known| known.value == number.value);
+            if !is_known {
+                provider.identifiers.push(number);
             }
         }
     }
@@ -163,7 +271,7 @@ impl<'t, 'm> Draft<'t, 'm> {
 
     /// Whether a PRD says that somebody is referred to.
     pub(super) fn has_target(&self) -> bool {
-        self.message.all("PRD").any(|prd| ["RT", "IR", "CP"].iter().any(|role| has_role(&prd, role)))
+        self.message.all("PRD").any(|prd| TARGET_ROLES.iter().any(|role| has_role(&prd, role)))
     }
 
     /// Whether a PRD says that it is a copy for the patient's own practice.
@@ -184,9 +292,4 @@ fn looks_like_phones(field: &Field<'_, '_>) -> bool {
         let digits = contact.value(1).chars().filter(char::is_ascii_digit).count();
         coded || digits >= 7
     })
-}
-
-fn is_specialty(name: &str) -> bool {
-    let name = name.to_lowercase();
-    !name.contains(' ') && SPECIALTY_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

@@ -11,6 +11,10 @@ use crate::{
     referral::{Appointment, IsoDate, Problem, Reply, ReplyOutcome},
 };
 
+/// What is marked of an answer: a name or a practice that was read where none belongs. Its gaps are nobody's to fill: the referral itself
+/// is known already.
+const MARKED: [&str; 4] = ["name-elsewhere", "organization-elsewhere", "name-is-organization", "name-in-one-piece"];
+
 /// LOINC codes of consultation notes and reports.
 const REPORT_CODES: [&str; 4] = ["11488-4", "34117-2", "51845-6", "34109-9"];
 
@@ -19,9 +23,9 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
     let drafted = draft::read(message, &read.header, identity, rules);
     let mut outcome = Outcome { event: None, ..drafted.outcome };
     if let Some(record) = &mut outcome.record {
-        // Its gaps are nobody's to fill: the referral itself is known already.
         record.held.clear();
-        record.review.clear();
+        let marked = record.problems.iter().filter(|problem| MARKED.contains(&problem.code.as_str()));
+        record.review = marked.filter_map(|problem| problem.field.clone()).collect();
     }
     let reply = answer(&read.header.event, message, identity, purpose);
     let (kind, reply) = match purpose {
@@ -32,6 +36,14 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         Purpose::Order(Progress::Done) if valued(message) => (Kind::Report, Some(reply)),
         Purpose::Ask(_) | Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) => (Kind::Reply, Some(reply)),
     };
+    if let (Some(record), Some(said)) = (&mut outcome.record, &reply)
+        && matches!(said.outcome, ReplyOutcome::Accepted | ReplyOutcome::Received)
+        && message.all("NTE").any(|nte| speaks_of_an_appointment(&nte.field(3).text()))
+    {
+        let text = "a note names a time for an appointment, which no field of the message does: read the note and enter it";
+        record.problems.push(Problem::at("appointment-in-words", "appointment.at", text));
+        record.mark("appointment.at");
+    }
     if identity.reference.is_none() && kind != Kind::Document {
         let text = "the answer does not quote our reference: it is matched by the sender's number, else by a person";
         outcome.problems.push(Problem::new("reply-without-reference", text));
@@ -136,6 +148,19 @@ fn appointment(message: &Message<'_>) -> Option<Appointment> {
     };
     let with = [("AIP", 3), ("SCH", 16), ("SCH", 12)].into_iter().find_map(|(name, field)| person(message.first(name)?, field));
     Some(Appointment { at, with })
+}
+
+/// Whether free text speaks of an appointment and holds a day in figures or a time of day.
+fn speaks_of_an_appointment(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let speaks = ["appointment", "booked", "scheduled", "appt"].iter().any(|word| text.contains(word));
+    let is_moment = |word: &str| {
+        let word = word.trim_matches(|symbol: char| !symbol.is_ascii_digit());
+        let parts: Vec<&str> = word.split(['/', '.', '-', ':']).collect();
+        let figures = parts.iter().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
+        figures && (parts.len() == 3 || (parts.len() == 2 && word.contains(':')))
+    };
+    speaks && text.split_whitespace().any(is_moment)
 }
 
 /// Whether an answer says when the visit is. A timing of its own (TQ1) may be what was asked for.

@@ -87,6 +87,44 @@ fn hexadecimal(body: &str, out: &mut String) -> bool {
     true
 }
 
+/// The longest text between two escape characters that is taken for a sequence nobody knows, in bytes.
+const UNKNOWN_BYTES_MAX: usize = 40;
+
+/// Whether a text holds an escape sequence that [`decode`] keeps as it stands: a short word between two escape characters. An escape
+/// character that begins none is text, and so are the commands of RTF, which is sent without escapes.
+pub(super) fn has_unknown(text: &str, delimiters: &Delimiters) -> bool {
+    let escape = delimiters.escape;
+    let is_word = |body: &str| {
+        (1..=UNKNOWN_BYTES_MAX).contains(&body.len())
+            && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-'))
+    };
+    let mut scratch = String::new();
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once(escape) {
+        let Some((body, after)) = behind.split_once(escape) else { return false };
+        scratch.clear();
+        let known = body.len() <= SEQUENCE_BYTES_MAX && sequence(body, delimiters, &mut scratch);
+        if !known && is_word(body) {
+            if !is_rtf(text, behind) {
+                return true;
+            }
+            // The whole segment is of that kind.
+            let Some((_, next)) = behind.split_once('\r') else { return false };
+            rest = next;
+            continue;
+        }
+        rest = if known { after } else { behind };
+    }
+    false
+}
+
+/// Whether the segment in which `behind` begins holds RTF.
+fn is_rtf(text: &str, behind: &str) -> bool {
+    let before = text.get(..text.len() - behind.len()).unwrap_or_default();
+    let line = before.rsplit('\r').next().unwrap_or_default();
+    line.contains("{\\rtf") || line.ends_with("{\\")
+}
+
 /// Encodes text as a leaf: delimiters as sequences, line ends as `\.br\`.
 #[must_use]
 pub fn encode(text: &str, delimiters: &Delimiters) -> String {
@@ -148,6 +186,19 @@ mod tests {
         assert_eq!(decoded(r"tail \"), r"tail \");
         assert_eq!(decoded(r"éé\F\"), "éé|");
         assert_eq!(decoded(r"50 \T\\Zloc\ 5"), r"50 &\Zloc\ 5");
+    }
+
+    #[test]
+    fn a_sequence_that_nobody_knows_is_told_from_text() {
+        let unknown = |text: &str| has_unknown(text, &Delimiters::default());
+        for text in [r"NTE|1||a\Zloc\b", r"NTE|1||\C2842\", r"a\T\b\Q\c", r"C:\scans\new"] {
+            assert!(unknown(text), "{text}");
+        }
+        for text in [r"MSH|^~\&|A|B", r"a\.br\\.br\b\X0D\", r"one \ two \ three", r"\F\\S\\T\\R\\E\\H\x\N\", "tail \\"] {
+            assert!(!unknown(text), "{text}");
+        }
+        assert!(!unknown("OBX|1|FT|L||{\\rtf1\\ansi Dear\\par}\rNTE|1||x"));
+        assert!(unknown("OBX|1|FT|L||{\\rtf1\\ansi Dear\\par}\rNTE|1||\\Zx\\"));
     }
 
     proptest! {

@@ -194,9 +194,12 @@ impl<'t, 'm> Field<'t, 'm> {
         self.raw().chars().all(|symbol| symbol.is_whitespace() || [component, repetition, subcomponent].contains(&symbol))
     }
 
-    /// The whole field decoded as free text: its delimiters are taken for text, repetitions for lines.
+    /// The whole field decoded as free text: its delimiters are taken for text, repetitions for lines; `""` (delete) reads as empty.
     #[must_use]
     pub fn text(&self) -> String {
+        if self.raw().trim().bytes().all(|byte| byte == b'"') {
+            return String::new();
+        }
         let mut lines = self.raw().split(self.delimiters.repetition).map(|line| escape::decode(line, self.delimiters));
         let first = lines.next().unwrap_or_default();
         match lines.next() {

@@ -7,7 +7,7 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr2_iter;
 
-use super::Charset;
+use super::{Charset, escape};
 
 /// How much of UTF-16 or UTF-32 text is looked at for its MSH.
 const WIDE_HEADER_BYTES_MAX: usize = 8_192;
@@ -115,6 +115,8 @@ pub enum Tolerance {
     CharsetGuess,
     /// Bytes that mean nothing in the character set.
     UnreadableBytes,
+    /// An escape sequence that chapter 2 does not know, or that means something to its sender alone; it was kept as it stands.
+    UnknownEscape,
 }
 
 /// Why bytes cannot be read as HL7 text.
@@ -250,6 +252,9 @@ impl Text {
             tolerances.push(Tolerance::UnreadableBytes);
         }
         let content = normalise(&text, &delimiters, &mut tolerances);
+        if escape::has_unknown(&content, &delimiters) {
+            tolerances.push(Tolerance::UnknownEscape);
+        }
         // A line that is a name alone got a delimiter of its own.
         let is_many = content.len() > limits.delimiters_max;
         if is_many && delimiters.count_in(content.as_bytes()) > limits.delimiters_max {

@@ -73,6 +73,15 @@ fn quirk_1_07_escapes_and_unescaped_delimiters_in_text() {
 }
 
 #[test]
+fn quirk_1_07_an_escape_that_means_nothing_is_kept_and_noted() {
+    let unknown = record(&[HEAD, RF1, RP, RT, PID, "NTE|1||before \\Zloc\\ after"]);
+    assert_eq!(unknown.notes, ["before \\Zloc\\ after"]);
+    assert!(has(&unknown, "escape-unknown"));
+    let known = record(&[HEAD, RF1, RP, RT, PID, "NTE|1||one\\.br\\two \\T\\ three \\ alone"]);
+    assert!(!has(&known, "escape-unknown"));
+}
+
+#[test]
 fn quirk_1_08_names_and_types_in_lower_case() {
     let head = HEAD.replace("REF^I12^REF_I12", "ref^i12");
     let pid = PID.replace("PID", "Pid");
@@ -225,6 +234,40 @@ fn quirk_1_19_roles_and_columns_of_providers_slip() {
 }
 
 #[test]
+fn quirk_1_19_a_name_with_its_number_is_found_in_another_column() {
+    let slipped =
+        "PRD|PP^Primary Care Provider||^^^Harbour Road Medical Centre^^C||DOC2030415^Healy^Tadhg^^^Dr.^MD^^^GMS&GMS&L^IHPI";
+    let read = record(&[HEAD, RF1, slipped, "PRD|RT|77123^Ames^Dora^^^Dr", PID]);
+    let referring = &read.referring;
+    assert_eq!((referring.name.family.as_deref(), referring.name.given.as_deref()), (Some("Healy"), Some("Tadhg")));
+    assert_eq!(referring.name.prefix.as_deref(), Some("Dr."));
+    assert_eq!(referring.organization.as_deref(), Some("Harbour Road Medical Centre"));
+    assert_eq!((referring.address.state.as_deref(), referring.address.country.as_deref()), (None, None));
+    let number = &referring.identifiers[0];
+    assert_eq!((number.value.as_str(), number.authority.as_deref()), ("DOC2030415", Some("GMS")));
+    assert!(referring.phones.is_empty(), "the number is no phone");
+    for path in ["referring.name.family", "referring.organization", "referred_to.name.family"] {
+        assert!(read.review.contains(&path.to_owned()), "{path}: {:?}", read.review);
+    }
+    assert_eq!(read.evidence["referring.name.family"].location.as_deref(), Some("PRD^1^5"));
+    assert_eq!(read.referred_to.name.given.as_deref(), Some("Dora"));
+    // Phones, numbers and codes are no names.
+    for prd in ["PRD|RT|||^^^Lake Clinic|(503) 555-0143^Work^Main", "PRD|RT|||^^^Lake Clinic|||1234567A^AUSHICPR^UPIN"] {
+        assert_eq!(record(&[HEAD, RF1, RP, prd, PID]).referred_to.name.family, None, "{prd}");
+    }
+}
+
+#[test]
+fn quirk_1_20_an_address_behind_an_empty_one_is_found() {
+    let pid = PID.replace("12 Elm St^^Portland", "^^^^^^BDL~12 Elm St^^Portland");
+    assert_eq!(record(&[HEAD, RF1, RP, RT, &pid]).patient.address.city.as_deref(), Some("Portland"));
+    let born = PID.replace("12 Elm St^^Portland", "^^Salem^OR^^^BDL~12 Elm St^^Portland");
+    assert_eq!(record(&[HEAD, RF1, RP, RT, &born]).patient.address.city.as_deref(), Some("Portland"), "where the patient lives");
+    let name = PID.replace("Lee^Leslie", "~Lee^Leslie");
+    assert_eq!(record(&[HEAD, RF1, RP, RT, &name]).patient.name.family.as_deref(), Some("Lee"));
+}
+
+#[test]
 fn quirk_1_20_patient_numbers_phones_and_addresses_in_every_place() {
     let pid = "PID||9^^^OLD|333^^^^^^^^^BC~44^^^NHS^NHS||Lee^Leslie||19341101|2||||| (415) 253-7700^^CP~test@example.org^^^EMAIL||||||123456789";
     let patient = record(&[HEAD, RF1, RP, RT, pid]).patient;
@@ -268,6 +311,23 @@ fn quirk_1_24_answers_that_quote_little() {
     assert_eq!(report.outcome.kind, Kind::Report);
     let odd = read(&[&head, "MSA|AA|X1", "RF1|C^Cancelled|R||||REF-9", RT, PID]);
     assert_eq!(odd.outcome.reply.unwrap().outcome, ReplyOutcome::Unclear);
+}
+
+#[test]
+fn quirk_1_24_what_slipped_in_an_answer_is_marked_and_so_is_an_appointment_in_words() {
+    let head = HEAD.replace("REF^I12^REF_I12", "RRI^I12^RRI_I12");
+    let slipped = "PRD|RT^Referred to Provider||^^^HARBOUR NEUROLOGY^^C||DOC217^Okafor^Ada^^^Prof.^MD";
+    let note = "NTE|1||Referral accepted. Appointment date: 20/10/2026 at 14:00. Attend fasting.";
+    let read = read(&[&head, "MSA|AA|X1", slipped, PID, "RF1|A^Accepted^HL70283|R||||REF-9", note]);
+    assert_eq!(read.outcome.reply.unwrap().outcome, ReplyOutcome::Accepted);
+    let record = read.outcome.record.unwrap();
+    assert_eq!(record.referred_to.name.family.as_deref(), Some("Okafor"));
+    assert_eq!(record.referred_to.organization.as_deref(), Some("HARBOUR NEUROLOGY"));
+    assert_eq!(record.referred_to.address.state, None);
+    for path in ["referred_to.name.family", "referred_to.organization", "appointment.at"] {
+        assert!(record.review.contains(&path.to_owned()), "{path}: {:?}", record.review);
+    }
+    assert!(has(&record, "appointment-in-words"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn duplicate_retry_has_the_same_key_and_other_content_another() {
+fn quirk_3_a_retry_has_the_same_key_and_other_content_another() {
     let key = |lines: &[&str]| read(lines).repeat_key;
     let first = key(&[HEAD, RF1, RP, RT, PID]);
     let later = HEAD.replace("20261120101500-0800", "20261120102200-0800").replace("2.5.1", "2.5.1|17");
@@ -18,13 +18,13 @@ fn duplicate_retry_has_the_same_key_and_other_content_another() {
 }
 
 #[test]
-fn duplicate_an_empty_control_id_has_no_key_of_its_own() {
+fn quirk_3_an_empty_control_id_has_no_key_of_its_own() {
     assert_eq!(read(&[HEAD, RF1, RP, RT, PID]).control_key.as_deref(), Some("hl7-control|EHR|CEDAR|C1"));
     assert_eq!(read(&[&HEAD.replace("C1", ""), RF1, RP, RT, PID]).control_key, None);
 }
 
 #[test]
-fn duplicate_constant_control_id_is_told_by_content_alone() {
+fn quirk_3_a_constant_control_id_is_told_by_content_alone() {
     let rules = following(Profile { control_ids_unique: false, ..Profile::default() });
     let keys = |lines: &[&str]| {
         let read = normalize(&joined(lines), &rules).unwrap();

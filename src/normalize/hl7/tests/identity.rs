@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn identity_events_of_one_referral_have_one_key() {
+fn quirk_4_1_events_of_one_referral_have_one_key() {
     let found: Vec<_> = ["I12", "I13", "I14", "I15"]
         .iter()
         .map(|event| read(&[&HEAD.replace("REF^I12^REF_I12", &format!("REF^{event}")), RF1, RP, RT, PID]))
@@ -16,7 +16,7 @@ fn identity_events_of_one_referral_have_one_key() {
 }
 
 #[test]
-fn identity_a_derived_number_is_stable_and_flagged() {
+fn quirk_4_7_a_derived_number_is_stable_and_flagged() {
     let first = record(&[HEAD, RP, RT, PID, "NTE|1||Palpitations"]);
     let again = record(&[&HEAD.replace("C1", "C2"), RP, RT, PID, "NTE|1||Palpitations"]);
     let other = record(&[HEAD, RP, RT, PID, "NTE|1||Knee pain"]);
@@ -27,7 +27,7 @@ fn identity_a_derived_number_is_stable_and_flagged() {
 }
 
 #[test]
-fn identity_our_own_number_coming_back_is_recognised() {
+fn quirk_4_3_our_own_number_coming_back_is_recognised() {
     let reference = Reference::generate();
     let head = HEAD.replace("REF^I12^REF_I12", "REF^I13");
     let read = read(&[&head, &format!("RF1|P|R||||REF-1|||||{reference}^LOOPLINE"), RP, RT, PID]);
@@ -47,13 +47,13 @@ fn pair(value: &str, place: &str) -> (String, String) {
 }
 
 #[test]
-fn identity_rf1_6() {
+fn quirk_4_1_rf1_6() {
     assert_eq!(found(&["RF1|P|R||||REF-1^GP", "ORC|NW|ORD-1"]), pair("REF-1", "RF1-6"));
     assert_eq!(found(&["RF1|P|R||||^^REF-3", "ORC|NW|ORD-1"]), pair("REF-3", "RF1-6"));
 }
 
 #[test]
-fn identity_rf1_6_that_is_a_date_yields_to_another_number() {
+fn quirk_4_1_rf1_6_that_is_a_date_yields_to_another_number() {
     for date in ["20250107", "20250107143000"] {
         let rf1 = format!("RF1|P|R||||{date}");
         assert_eq!(found(&[&rf1, "OBR|1|ORD-1"]), pair("ORD-1", "OBR-2"));
@@ -63,29 +63,29 @@ fn identity_rf1_6_that_is_a_date_yields_to_another_number() {
 }
 
 #[test]
-fn identity_orc_2_before_obr_2() {
+fn quirk_4_2_orc_2_before_obr_2() {
     assert_eq!(found(&["ORC|NW|ORD-1^GP", "OBR|1|ORD-2"]), pair("ORD-1", "ORC-2"));
     assert_eq!(found(&["OBR|1|ORD-2^GP", "RF1|P|R|||||||||NZ-1"]), pair("ORD-2", "OBR-2"));
 }
 
 #[test]
-fn identity_rf1_11() {
+fn quirk_4_3_rf1_11() {
     assert_eq!(found(&["RF1|P|R|||||||REF-9||NZ-1"]), pair("NZ-1", "RF1-11"));
 }
 
 #[test]
-fn identity_rf1_9_unless_a_date() {
+fn quirk_4_4_rf1_9_unless_a_date() {
     assert_eq!(found(&["RF1|P|R|||||||REF-9", "OBR|1||LAB-1"]), pair("REF-9", "RF1-9"));
     assert_eq!(found(&["RF1|P|R|||||||20250107", "OBR|1||LAB-1"]), pair("LAB-1", "OBR-3"));
 }
 
 #[test]
-fn identity_obr_3() {
+fn quirk_4_5_obr_3() {
     assert_eq!(found(&["OBR|1||LAB-1"]), pair("LAB-1", "OBR-3"));
 }
 
 #[test]
-fn identity_sch_26() {
+fn quirk_4_6_sch_26() {
     let sch = format!("SCH|A-1|B-2{}REF-26^GP", "|".repeat(24));
     let booking = read(&[&HEAD.replace("REF^I12^REF_I12", "SIU^S12"), &sch, PID]);
     let expected = [
@@ -111,7 +111,7 @@ fn kept(number: &str) -> Vec<String> {
 }
 
 #[test]
-fn identity_one_number_is_one_in_every_spelling() {
+fn quirk_4_1_one_number_is_one_in_every_spelling() {
     assert_eq!(kept("N1"), ["ei|cedar||n1+"]);
     assert_eq!(kept("n1^Cedar"), kept("N1"));
     assert_eq!(kept("N1^EPC"), ["ei|cedar|epc|n1+", "~ei|cedar||n1+"]);
@@ -125,7 +125,7 @@ fn identity_one_number_is_one_in_every_spelling() {
 }
 
 #[test]
-fn identity_an_answer_names_the_message_that_it_answers() {
+fn quirk_4_an_answer_names_the_message_that_it_answers() {
     let head = HEAD.replace("REF^I12^REF_I12", "RRI^I12");
     let alone = read(&[&head, "MSA|AA|01KAVM6Q2C9Y2R0N4N5S"]);
     assert_eq!(keys(&alone), ["answered 01KAVM6Q2C9Y2R0N4N5S"]);

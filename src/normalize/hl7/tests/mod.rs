@@ -1,12 +1,15 @@
 //! Each quirk that real senders have, as a test named after it, by section: what is accepted and noted (`quirk_1_…`), what is refused
-//! (`reject_…`), what is a repeat (`duplicate_…`), whose number is whose (`identity_…`). All people are invented.
+//! (`quirk_2_…`), what is a repeat (`quirk_3_…`), whose number is whose (`quirk_4_…`). Those that need the running engine are in
+//! `tests/it`. All people are invented.
 
 mod accept;
 mod answers;
+mod clinical;
 mod duplicates;
 mod identity;
 mod payloads;
 mod refuse;
+mod requests;
 mod versions;
 
 use super::*;

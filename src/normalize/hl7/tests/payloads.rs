@@ -46,6 +46,34 @@ fn quirk_1_21_a_document_cut_into_several_obx_is_one() {
 }
 
 #[test]
+fn quirk_1_21_a_document_cut_into_obx_that_are_not_numbered_is_one() {
+    let body = (0..=255_u8).cycle().filter(|byte| *byte != b'%').take(3_000);
+    let pdf: Vec<u8> = b"%PDF-1.7 ".iter().copied().chain(body).chain(*b"\n%%EOF\n").collect();
+    let whole = data_encoding::BASE64.encode(&pdf);
+    // Cut after encoding, at places that are no multiple of four.
+    let cut: Vec<&str> = [0..1_001, 1_001..2_222, 2_222..whole.len()].map(|part| whole.get(part).unwrap()).to_vec();
+    for sub_ids in [["", "", ""], ["1", "1", "1"], ["1", "2", "3"], ["1.1", "1.2", "1.3"], ["2.9", "2.10", "2.11"]] {
+        let parts: Vec<String> = cut
+            .iter()
+            .zip(sub_ids)
+            .map(|(part, sub_id)| format!("OBX|1|ED|PDF^Letter^L|{sub_id}|^application^pdf^Base64^{part}||||||F"))
+            .collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let outcome = with(&parts).outcome;
+        assert_eq!(outcome.contents.iter().map(|it| it.to_vec()).collect::<Vec<_>>(), std::slice::from_ref(&pdf), "{sub_ids:?}");
+        let record = outcome.record.unwrap();
+        assert_eq!(has(&record, "attachment-joined"), sub_ids[0] == sub_ids[1], "{sub_ids:?}");
+    }
+    // A document that is whole, and another behind it of a kind that no first bytes tell.
+    for kind in ["pdf", "plain"] {
+        let (first, second) = (ed("PDF", "", "pdf", &pdf), ed("PDF", "", kind, b"Dear colleague, please find it enclosed"));
+        assert_eq!(with(&[&first, &second]).outcome.contents.len(), 2, "{kind}");
+    }
+    let apart = [ed("PDF", "1.1", "pdf", b"%PDF-1.4 a"), ed("PDF", "2.1", "pdf", b"more")];
+    assert_eq!(with(&[&apart[0], &apart[1]]).outcome.contents.len(), 2, "another group");
+}
+
+#[test]
 fn quirk_1_21_hexadecimal_and_plain_text() {
     let hex = format!("OBX|1|ED|D^Letter^L||^application^pdf^Hex^{}", data_encoding::HEXLOWER.encode(b"%PDF-1.4 x"));
     assert_eq!(with(&[&hex]).outcome.record.unwrap().attachments[0].media_type, "application/pdf");
@@ -82,7 +110,7 @@ fn a_pointer_is_noted() {
 }
 
 #[test]
-fn reject_what_would_run_stays_in_the_message() {
+fn quirk_2_a_document_of_an_unsafe_type_stays_in_the_message() {
     for (subtype, content) in
         [("pdf", &b"MZ\x90\0"[..]), ("octet-stream", b"\x7FELF\x02"), ("x-msdownload", b"anything"), ("js", b"x()")]
     {

@@ -19,25 +19,53 @@ fn strictly(lines: &[&str]) -> String {
 }
 
 #[test]
-fn reject_what_is_no_hl7_has_nobody_to_answer() {
+fn quirk_2_no_hl7_has_nobody_to_answer() {
     for body in [&b"hello"[..], b"", b"<REF_I12/>", b"FHS|^~\\&|A", b"MSH"] {
         assert!(normalize(body, &Hl7Rules::default()).is_err());
     }
 }
 
 #[test]
-fn reject_types_events_versions_and_processing_ids_that_are_not_taken() {
-    assert_eq!(refused(&[&HEAD.replace("REF^I12^REF_I12", "ADT^A04"), PID]), "AR 200 MSH^1^9^1^1");
-    assert_eq!(refused(&[&HEAD.replace("REF^I12^REF_I12", "ORM^O01"), PID]), "AR 200 MSH^1^9^1^1");
-    assert_eq!(refused(&[&HEAD.replace("REF^I12^REF_I12", ""), PID]), "AR 200 MSH^1^9^1^1");
-    assert_eq!(refused(&[&HEAD.replace("I12^REF_I12", "I16"), PID]), "AR 201 MSH^1^9^1^2");
-    assert_eq!(refused(&[&HEAD.replace("|P|2", "|T|2"), RF1, RP, RT, PID]), "AR 202 MSH^1^11");
-    assert_eq!(refused(&[&HEAD.replace("|P|2", "|D|2"), RF1, RP, RT, PID]), "AR 202 MSH^1^11");
-    assert_eq!(refused(&[&HEAD.replace("|P|2.5.1", "|P|3.0"), RF1, RP, RT, PID]), "AR 203 MSH^1^12");
+fn quirk_2_msh_9_of_a_type_that_is_not_taken() {
+    for kind in ["ADT^A04", "ORM^O01", ""] {
+        assert_eq!(refused(&[&HEAD.replace("REF^I12^REF_I12", kind), PID]), "AR 200 MSH^1^9^1^1", "{kind}");
+    }
 }
 
 #[test]
-fn reject_a_sender_that_is_not_configured() {
+fn quirk_2_an_event_that_is_not_supported() {
+    for event in ["I11", "I16", "I17", "I18", ""] {
+        assert_eq!(refused(&[&HEAD.replace("I12^REF_I12", event), RF1, RP, RT, PID]), "AR 201 MSH^1^9^1^2", "{event}");
+    }
+}
+
+#[test]
+fn quirk_2_msh_11_that_is_not_ours() {
+    for id in ["T", "D", "T^T"] {
+        assert_eq!(refused(&[&HEAD.replace("|P|2", &format!("|{id}|2")), RF1, RP, RT, PID]), "AR 202 MSH^1^11", "{id}");
+    }
+}
+
+#[test]
+fn quirk_2_msh_12_of_an_unknown_major_version() {
+    for version in ["3.0", "1.1", "v2"] {
+        assert_eq!(refused(&[&HEAD.replace("2.5.1", version), RF1, RP, RT, PID]), "AR 203 MSH^1^12", "{version}");
+    }
+}
+
+#[test]
+fn quirk_2_a_wrong_receiving_facility() {
+    let accept =
+        super::super::profile::Accept { conditions: vec![Filter::parse("MSH-6.1 = DESK").unwrap()], ..Default::default() };
+    let rules = following(Profile { accept, ..Profile::default() });
+    assert!(normalize(&joined(&[HEAD, RF1, RP, RT, PID]), &rules).unwrap().refusal.is_none());
+    let refusal = normalize(&joined(&[&HEAD.replace("DESK", "PORT"), RF1, RP, RT, PID]), &rules).unwrap().refusal.unwrap();
+    assert_eq!((refusal.level, refusal.code), (RefusalLevel::Reject, 207));
+    assert!(refusal.location.starts_with("MSH^1^6") && !refusal.text.is_empty() && !refusal.text.contains("Lee"));
+}
+
+#[test]
+fn quirk_2_an_unknown_sender() {
     let rules = |sender: &str| Hl7Rules { senders: vec![sender.to_owned()], ..Hl7Rules::default() };
     let body = joined(&[HEAD, RF1, RP, RT, PID]);
     assert!(normalize(&body, &rules("EHR|CEDAR")).unwrap().refusal.is_none());
@@ -46,13 +74,13 @@ fn reject_a_sender_that_is_not_configured() {
 }
 
 #[test]
-fn reject_no_patient() {
+fn quirk_2_no_patient() {
     assert_eq!(refused(&[HEAD]), "AE 101 PID");
     assert_eq!(refused(&[HEAD, RF1, RP, RT, "PID|1"]), "AE 101 PID");
 }
 
 #[test]
-fn reject_a_missing_number_only_where_the_channel_is_strict() {
+fn quirk_2_no_number_of_the_referral_is_refused_only_where_the_channel_is_strict() {
     let read = read(&[HEAD, "RF1|P|R", RP, RT, PID]);
     assert!(read.refusal.is_none());
     assert_eq!(read.warnings[0].code, 101);
@@ -62,7 +90,7 @@ fn reject_a_missing_number_only_where_the_channel_is_strict() {
 }
 
 #[test]
-fn reject_too_large() {
+fn quirk_2_too_large() {
     let rules = Hl7Rules { limits: ReadLimits { message_bytes_max: 300, delimiters_max: 1_000 }, ..Hl7Rules::default() };
     let body = joined(&[HEAD, RF1, RP, RT, PID]);
     assert_eq!(normalize(&body, &rules).unwrap().refusal.unwrap().code, 104);
@@ -72,7 +100,7 @@ fn reject_too_large() {
 }
 
 #[test]
-fn reject_an_unusable_document_only_where_the_channel_is_strict() {
+fn quirk_2_an_unusable_document_is_refused_only_where_the_channel_is_strict() {
     let read = read(&[HEAD, RF1, RP, RT, PID, "OBX|1|ED|PDF^Echo^L||^application^pdf^Base64^%%%"]);
     assert!(read.refusal.is_none());
     assert_eq!((read.warnings[0].code, read.warnings[0].location.as_str()), (102, "OBX^1^5"));
@@ -82,7 +110,7 @@ fn reject_an_unusable_document_only_where_the_channel_is_strict() {
 }
 
 #[test]
-fn reject_wide_characters() {
+fn quirk_2_an_unusable_character_set() {
     let text = format!("{HEAD}||||||UNICODE UTF-16\r{PID}\r");
     let units: Vec<u16> = text.encode_utf16().collect();
     let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
@@ -100,12 +128,12 @@ fn reject_wide_characters() {
 }
 
 #[test]
-fn reject_a_fragment() {
+fn quirk_2_a_continuation_fragment() {
     assert_eq!(refused(&[&format!("{HEAD}||PART2"), RF1, RP, RT, PID]), "AR 207 MSH^1^14");
 }
 
 #[test]
-fn reject_two_patients() {
+fn quirk_2_two_patients() {
     assert_eq!(refused(&[HEAD, RF1, RP, RT, PID, "PID|2||8^^^CEDAR^MR||Marsh^Tobias"]), "AE 198 PID^2");
     assert_eq!(refused(&[HEAD, RF1, RP, RT, PID, "PID|2||||Marsh^Tobias"]), "AE 198 PID^2");
     let booking = HEAD.replace("REF^I12^REF_I12", "SIU^S12");

@@ -356,9 +356,9 @@ pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &
         desk.link(&known);
         return Ok(());
     }
-    if let Some(record) = record {
-        enclose(&mut known, record);
-    }
+    let file = desk.message().assigned.as_ref().and_then(|assigned| assigned.document.clone());
+    let brought = record.unwrap_or_else(|| Record { attachments: file.into_iter().collect(), ..Record::default() });
+    enclose(&mut known, brought);
     let event = desk.entry(HistoryEvent::Enclosed);
     known.record_event(event);
     desk.write(*known);

@@ -37,11 +37,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use keys::ReferralKey;
-pub(crate) use keys::differ;
 pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;
 pub use paths::{Path, PathError};
 pub use profile::{Filter, Profile, Profiles, SenderPattern, Strict, UnknownReferral};
+pub(crate) use {content::sniff, keys::differ};
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
 

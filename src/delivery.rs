@@ -247,7 +247,7 @@ impl Delivery {
         const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut control_id: String = self.id.to_string().chars().take(CONTROL_ID_STEM).collect();
         let count = self.attempts.wrapping_mul(2).wrapping_add(u32::from(edited));
-        let digit = |place: u32| DIGITS.iter().nth((count >> (5 * place)) as usize % DIGITS.len());
+        let digit = |place: u32| DIGITS.get((count >> (5 * place)) as usize % DIGITS.len());
         control_id.extend([2, 1, 0].into_iter().filter_map(digit).map(|digit| char::from(*digit)));
         control_id
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{BodyId, ChannelName, MessageId, ReferralId},
+    ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
     normalize::{Event, Kind},
     referral::{Attachment, FaxPage, Problem, Reference, ReturnedPage, Split},
 };
@@ -128,7 +128,7 @@ pub enum Acknowledgement {
 pub struct Message {
     /// Given at intake, never reused.
     pub id: MessageId,
-    /// The channel it came through.
+    /// The channel it came through: an inbound one, or the outbound one on whose connection it came back.
     pub channel: ChannelName,
     /// How it is read.
     pub protocol: Protocol,
@@ -166,6 +166,9 @@ pub struct Message {
     /// Why it is held, failed or waiting, in plain words without patient data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The delivery that it answers on the same connection; its channel is then the outbound one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<DeliveryId>,
     /// Our answer, for an answering channel: given again to a repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<BodyId>,
@@ -230,6 +233,7 @@ impl Message {
             kind: None,
             event: None,
             reason: None,
+            answers: None,
             answer: None,
             acknowledgement: Acknowledgement::Owed,
             referrals: Vec::new(),

@@ -16,13 +16,12 @@ use clap::Args;
 
 use super::{
     print,
-    try_file::{Rules, read_file},
+    try_file::{Rules, read_file, tell},
 };
 use crate::{
     config::{SettingsSources, is_channel_name},
     normalize::fax::{ANCHORS_FOUND_MIN, Draft, box_mm},
     protocols::pages::is_document,
-    reader::{ReaderOptions, ReaderPool},
 };
 
 /// What a form is called that was given no name. Not the sample's: file names can be patient data.
@@ -70,13 +69,12 @@ fn name(text: &str) -> Result<String, String> {
 pub async fn run(command: FormCommand, sources: &SettingsSources) -> anyhow::Result<ExitCode> {
     let FormCommand::Learn(args) = command;
     let bytes = read_file(&args.file)?;
-    let rules = Rules::load(args.channel.clone(), sources)?.fax_rules();
+    let rules = Rules::load(args.channel.clone(), sources)?;
     if !is_document(bytes.get(..bytes.len().min(1024)).unwrap_or_default()) {
         bail!("the file is no PDF, TIFF, PNG or JPEG");
     }
-    let pool = ReaderPool::new(ReaderOptions::default());
-    let reading = pool.read(bytes).await.context("cannot read the document")?;
-    let Some(draft) = Draft::of(&reading, args.page, &rules) else {
+    let reading = rules.reader().read_telling(bytes, &tell).await.context("cannot read the document")?;
+    let Some(draft) = Draft::of(&reading, args.page, &rules.fax_rules()) else {
         bail!("the document has no such page; it has {}", reading.pages.len());
     };
     let toml = draft.toml(&args.name);

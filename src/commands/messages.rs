@@ -183,7 +183,7 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
             print::text(message, "/acknowledgement"),
             print::text(message, "/control_id"),
             print::text(message, "/repeats"),
-            print::text(message, "/reason"),
+            message.get("reading").map_or_else(|| print::text(message, "/reason"), read_so_far),
         ]
     });
     let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
@@ -191,6 +191,11 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
     print::table(&head, &rows, "no messages");
     print::more(rows.len(), args.limit);
     Ok(())
+}
+
+/// How far the reading of a document is.
+fn read_so_far(reading: &Value) -> String {
+    format!("it is being read: {} of {} pages are done", print::text(reading, "/page"), print::text(reading, "/pages"))
 }
 
 #[expect(clippy::print_stderr, reason = "standard output may be the PDF itself")]
@@ -243,11 +248,7 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
             .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
         if let Some(reading) = found.get("reading") {
-            print::say(&format!(
-                "it is being read: {} of {} pages are done",
-                print::text(reading, "/page"),
-                print::text(reading, "/pages")
-            ));
+            print::say(&read_so_far(reading));
         }
         for problem in found["message"]["problems"].as_array().into_iter().flatten() {
             print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));

@@ -224,7 +224,8 @@ fn show(found: &Value) {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
     }
     let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
-        let detail = ["/outcome", "/fields", "/to", "/into", "/reason"].map(|pointer| print::text(entry, pointer)).concat();
+        let details = ["/outcome", "/fields", "/to", "/into", "/reason"].map(|pointer| print::text(entry, pointer));
+        let detail = details.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
         vec![
             print::time(entry, "/at"),
             format!("{} {detail}", print::text(entry, "/event")).trim().to_owned(),

@@ -7,7 +7,7 @@ mod fields;
 
 use std::{
     fs::File,
-    io::Read as _,
+    io::{self, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -33,8 +33,16 @@ use crate::{
         hl7::{self, Hl7Rules},
     },
     protocols::{hl7::split_messages, pages::is_document},
-    reader::{ReaderOptions, ReaderPool},
+    reader::{Progress, ReaderPool},
 };
+
+/// Says on a terminal how far the reading of a long document is.
+pub(super) fn tell(progress: Progress) {
+    const PAGES: u32 = 5;
+    if progress.page % PAGES == 0 && progress.page < progress.pages && io::stderr().is_terminal() {
+        print::aside(&format!("{} of {} pages are read\n", progress.page, progress.pages));
+    }
+}
 
 /// The largest file that is tried.
 pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -126,6 +134,10 @@ impl Rules {
         Ok(Self { config, channel: Some(channel) })
     }
 
+    pub(super) fn reader(&self) -> ReaderPool {
+        ReaderPool::new(interpret::reader_options(&self.config.settings.limits))
+    }
+
     fn hl7_rules(&self) -> Hl7Rules {
         match &self.channel {
             Some(channel) => interpret::hl7_rules(&self.config, channel, Timestamp::UNIX_EPOCH),
@@ -158,14 +170,13 @@ impl Rules {
     }
 
     async fn document(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
-        let pool = ReaderPool::new(ReaderOptions::default());
-        let reading = pool.read(bytes).await.context("cannot read the document")?;
+        let reading = self.reader().read_telling(bytes, &tell).await.context("cannot read the document")?;
         let outcome = fax::normalize(&reading, &self.fax_rules());
         Ok(with_acknowledgement(outcome))
     }
 
     async fn mail(&self, bytes: &[u8]) -> anyhow::Result<Outcome> {
-        let reader = ReaderPool::new(ReaderOptions::default());
+        let reader = self.reader();
         let reading = MailReading {
             reader: &reader,
             key: None,
@@ -175,6 +186,7 @@ impl Rules {
             hl7: Hl7Rules { senders: Vec::new(), ..self.hl7_rules() },
             now: Timestamp::now(),
             trusted_sender: false,
+            split: None,
             last_attempt: true,
         };
         let found = reading.read(bytes).await.map_err(|unread| match unread {

@@ -6,8 +6,9 @@
 //! at them earlier. Errors are always an ACK: an RRI requires PRD and PID, which a refused message may lack, and has no ERR.
 //!
 //! In enhanced mode the accept acknowledgement is all that is answered on the message's connection; the application acknowledgement is
-//! a new exchange that we begin ([`application`]), where the channel has a way to the sender. Where it has none, or the message does not
-//! ask for one, a message that fails is answered CE rather than CA, so that its sender learns of it.
+//! a new exchange that we begin ([`application`]), where the channel has a way to the sender, also where it is the only one that is wanted
+//! (MSH-15 NE). Where it has none, or the message does not ask for one, a message that fails is answered CE rather than CA, so that its
+//! sender learns of it.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -154,22 +155,23 @@ pub fn application(
     })
 }
 
-/// Whether the accept acknowledgement is only the first of two. What is not for us at all (its type, its version) is refused at once,
-/// and an answer is never answered.
+/// Whether the application acknowledgement follows on a connection of ours, whatever is answered before it. What is not for us at all (its
+/// type, its version) is refused at once, and an answer is never answered.
 fn follows(header: &Header, settings: &AnswerSettings, verdict: Verdict<'_>) -> bool {
-    let two_steps = match (settings.mode, header.accept) {
-        (AcknowledgeMode::Original, _) | (_, Condition::Never) | (AcknowledgeMode::Auto, Condition::Unset) => false,
+    let is_enhanced = match (settings.mode, header.accept) {
+        (AcknowledgeMode::Original, _) | (AcknowledgeMode::Auto, Condition::Unset) => false,
         (AcknowledgeMode::Enhanced, Condition::Unset) => true,
-        (AcknowledgeMode::Auto | AcknowledgeMode::Enhanced, Condition::Always | Condition::OnError | Condition::OnSuccess) => {
-            true
-        }
+        (
+            AcknowledgeMode::Auto | AcknowledgeMode::Enhanced,
+            Condition::Always | Condition::Never | Condition::OnError | Condition::OnSuccess,
+        ) => true,
     };
     let wanted = |success| header.application != Condition::Unset && header.application.wants(success);
     let due = match verdict {
         Verdict::Accepted { .. } => wanted(true),
         Verdict::Refused(refusal) => refusal.level == RefusalLevel::Error && wanted(false),
     };
-    settings.can_follow && two_steps && due && !header.is_acknowledgement() && !header.answers
+    settings.can_follow && is_enhanced && due && !header.is_acknowledgement() && !header.answers
 }
 
 /// Whether it is answered by an RRI. A status request always is: an ACK cannot say the status.
@@ -255,10 +257,9 @@ fn level(header: &Header, mode: AcknowledgeMode, success: bool, follows: bool) -
     match mode {
         AcknowledgeMode::Original => Some(Level::Application),
         AcknowledgeMode::Auto | AcknowledgeMode::Enhanced => match accept {
-            // Without an accept acknowledgement the application one goes back on the same connection: where senders ask for
-            // it alone, they wait for it there.
+            // Where it cannot follow, the application acknowledgement that is asked for alone goes back on the same connection.
             Condition::Unset | Condition::Never => {
-                let silent = accept == Condition::Never && header.application == Condition::Unset;
+                let silent = accept == Condition::Never && (follows || header.application == Condition::Unset);
                 (!silent && header.application.wants(success)).then_some(Level::Application)
             }
             Condition::Always | Condition::OnError | Condition::OnSuccess if accept.wants(success) => Some(Level::Accept),
@@ -540,7 +541,11 @@ mod tests {
             ("AL|SU", PID, Some("CA"), Some("AA")),
             ("AL|SU", "", Some("CE"), None),
             ("ER|AL", PID, None, Some("AA")),
-            ("NE|AL", PID, Some("AA"), None),
+            ("NE|AL", PID, None, Some("AA")),
+            ("NE|AL", "", None, Some("AE")),
+            ("NE|ER", PID, None, None),
+            ("NE|ER", "", None, Some("AE")),
+            ("NE|NE", PID, None, None),
             ("", PID, Some("AA"), None),
         ] {
             let read = normalize(&message("2.5.1", acks, pid), &Hl7Rules::default()).unwrap();
@@ -571,6 +576,8 @@ mod tests {
         let read = normalize(strange.as_bytes(), &Hl7Rules::default()).unwrap();
         let refusal = Verdict::Refused(read.refusal.as_ref().unwrap());
         assert!(lines(&answer(&read.header, refusal, &settings, None, "A1", now()))[1].starts_with("MSA|CR|"));
+        let alone = normalize(strange.replace("AL|AL", "NE|AL").as_bytes(), &Hl7Rules::default()).unwrap();
+        assert!(lines(&answer(&alone.header, refusal, &settings, None, "A1", now()))[1].starts_with("MSA|AR|"));
         assert!(application(&read.header, refusal, &settings, None, "A2", now()).is_none());
         let answering =
             String::from_utf8(body).unwrap().replace("REF^I12^REF_I12", "RRI^I12").replace("\rRF1", "\rMSA|AA|X\rRF1");

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     protocols::hl7::{Charset, Delimiters, Writer},
-    referral::{Referral, Status},
+    referral::{HistoryEvent, Referral, ReplyOutcome, Status},
 };
 
 /// MSH-12 of what is written.
@@ -181,7 +181,9 @@ pub fn status(face: &Face<'_>, referral: &Referral) -> Vec<u8> {
     segments::rf1(&mut writer, face.version, referral, referral_status(referral.status));
     segments::providers(&mut writer, face.version, &referral.record);
     segments::patient(&mut writer, face.version, &referral.record);
-    writer.segment("NTE").text(1, "1").text(3, &words(referral));
+    for (words, number) in standing(referral).iter().zip(1_usize..) {
+        writer.segment("NTE").text(1, &number.to_string()).text(3, words);
+    }
     writer.finish()
 }
 
@@ -204,9 +206,14 @@ pub fn is_told(status: Status) -> bool {
     }
 }
 
-/// How it stands, in words: table 0283 knows neither an appointment nor a visit.
-fn words(referral: &Referral) -> String {
+/// How it stands, in words, a note each: table 0283 knows neither an appointment nor a visit, nor why. Where it says the same, a referral
+/// stands the same for its sender.
+#[must_use]
+pub fn standing(referral: &Referral) -> Vec<String> {
     let what = match referral.status {
+        Status::Accepted if last_reply(referral) == Some(ReplyOutcome::AppointmentCancelled) => {
+            "The appointment is cancelled; the specialist still takes the referral."
+        }
         Status::New => "The referral was received.",
         Status::Requested => "The specialist was asked.",
         Status::Confirmed => "The specialist has received the referral.",
@@ -227,7 +234,50 @@ fn words(referral: &Referral) -> String {
         let with = appointment.with.as_ref().map(|with| format!(" with {with}")).unwrap_or_default();
         text.push_str(&format!(" Appointment: {}{with}.", appointment.at.as_str().replace('T', " ")));
     }
-    text
+    let reason = reason(referral).map(|reason| format!("Reason: {reason}"));
+    std::iter::once(text).chain(reason).collect()
+}
+
+/// What was said last that says more than that they have it.
+fn last_reply(referral: &Referral) -> Option<ReplyOutcome> {
+    referral.history.iter().rev().find_map(|entry| match entry.event {
+        HistoryEvent::Replied { outcome, .. } if outcome != ReplyOutcome::Received => Some(outcome),
+        _ => None,
+    })
+}
+
+/// Why it stands so, in the words of the reply that led there: the latest that gave any.
+fn reason(referral: &Referral) -> Option<&str> {
+    let replies = referral.history.iter().rev().map_while(|entry| match &entry.event {
+        HistoryEvent::Replied { outcome: ReplyOutcome::Received, .. } => Some(None),
+        HistoryEvent::Replied { outcome, reason } if has_led_to(*outcome, referral.status) => Some(reason.as_deref()),
+        HistoryEvent::Replied { .. } | HistoryEvent::Requested | HistoryEvent::Reopened | HistoryEvent::Routed { .. } => None,
+        _ => Some(None),
+    });
+    replies.flatten().next()
+}
+
+fn has_led_to(outcome: ReplyOutcome, status: Status) -> bool {
+    use ReplyOutcome::{
+        AppointmentCancelled, Cancelled, Declined, NeedsInformation, NoShow, PatientDeclined, PatientUnreachable,
+    };
+    match status {
+        Status::Accepted => outcome == AppointmentCancelled,
+        Status::NeedsInformation => outcome == NeedsInformation,
+        Status::NoShow => outcome == NoShow,
+        Status::Declined | Status::Cancelled => {
+            matches!(outcome, Cancelled | Declined | PatientDeclined | PatientUnreachable)
+        }
+        Status::New
+        | Status::Requested
+        | Status::Confirmed
+        | Status::Redirected
+        | Status::Scheduled
+        | Status::Completed
+        | Status::Closed
+        | Status::CancelRequested
+        | Status::Expired => false,
+    }
 }
 
 /// The pages of a fax as one PDF, a page an image: what an EHR can show. The title names nobody.

@@ -273,6 +273,8 @@ pub fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::WrongRecipient => "the destination says that it is not theirs",
         HeldReason::NotReceived => "the specialist says that it did not arrive, twice",
         HeldReason::Rejected => "it was rejected before, and sent again",
+        HeldReason::OtherMatter => "it may ask for something else than a new referral",
+        HeldReason::NotAllRead => "not all of its pages were read",
     }
 }
 

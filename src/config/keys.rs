@@ -90,8 +90,8 @@ pub(super) const SETTINGS: &[Key] = &[
 const LIMITS: &[Key] = &[
     default("reader_workers", Shape::Integer(1, 256), "2"),
     default("reader_memory_bytes_max", Shape::Integer(134_217_728, 1 << 40), "1_073_741_824"),
-    default("reader_cpu_seconds_max", SECONDS, "300"),
-    default("reader_wall_seconds_max", SECONDS, "900"),
+    default("reader_cpu_seconds_max", SECONDS, "900"),
+    default("reader_wall_seconds_max", SECONDS, "1_800"),
     default("reader_pages_max", Shape::Integer(1, 10_000), "200"),
     default("document_attempts_max", Shape::Integer(1, 100), "2"),
     default("document_set_aside_seconds", SECONDS, "600"),

@@ -46,9 +46,9 @@ pub use model::{
     PositiveAnswer, Route, RouteBy, RouteTarget, Settings,
 };
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use crate::{ids::ChannelName, normalize::fax::Labels};
+use crate::{ids::ChannelName, inbound::InboundConfig, normalize::fax::Labels, outbound::OutboundConfig};
 
 impl Settings {
     /// The engine's settings alone, for commands that need no channels.
@@ -83,6 +83,26 @@ impl Config {
         let mut entries = loaded.entries;
         entries.extend(channel_entries);
         Ok((Self { settings: loaded.settings, inbound, outbound, directory, labels, forms }, Effective { entries, warnings }))
+    }
+
+    /// The channel that messages come through: an inbound one, or an outbound MLLP channel on whose connection the other side said more than
+    /// that it took what was sent.
+    #[must_use]
+    pub fn channel_of(&self, name: &ChannelName) -> Option<Cow<'_, InboundChannel>> {
+        if let Some(channel) = self.inbound.get(name) {
+            return Some(Cow::Borrowed(channel));
+        }
+        let Some(OutboundConfig::Mllp(mllp)) = self.outbound.get(name) else { return None };
+        let acknowledge = Acknowledge { processing_ids: vec![mllp.processing_id.clone()], ..Acknowledge::default() };
+        Some(Cow::Owned(InboundChannel {
+            name: name.clone(),
+            inbound: InboundConfig::Answers,
+            acknowledge,
+            route: Route::default(),
+            forward: Vec::new(),
+            documents: Documents::default(),
+            profiles: Arc::default(),
+        }))
     }
 
     /// What to say of an inbound channel that there is none of.

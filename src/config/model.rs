@@ -120,8 +120,8 @@ impl Default for Limits {
         Self {
             reader_workers: 2,
             reader_memory_bytes_max: 1_073_741_824,
-            reader_cpu_seconds_max: 300,
-            reader_wall_seconds_max: 900,
+            reader_cpu_seconds_max: 900,
+            reader_wall_seconds_max: 1_800,
             reader_pages_max: 200,
             document_attempts_max: 2,
             document_set_aside_seconds: 600,

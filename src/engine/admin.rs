@@ -298,7 +298,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             let (config, none) = (context.config(), found.is_empty());
             match channel.filter(|name| none && !config.inbound.contains_key(name)) {
                 Some(name) => Err(config.no_inbound_channel(&name)),
-                None => to_value(&found),
+                None => found.iter().map(|message| with_progress(context, message)).collect(),
             }
         }
         Request::Message { id, raw } => message(context, id, raw).await,
@@ -326,6 +326,15 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
 
 fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
     serde_json::to_value(thing).map_err(|error| error.to_string())
+}
+
+/// A message, and how far its reading is where it is being read.
+fn with_progress(context: &Context, message: &Message) -> Result<Value, String> {
+    let mut value = to_value(message)?;
+    if let Some(progress) = context.underway.of(message.id) {
+        value["reading"] = to_value(&progress)?;
+    }
+    Ok(value)
 }
 
 /// The referral that a person names, by reference or id.

@@ -12,12 +12,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, assignment, forward, referring, replies, route, sameness, suspension::Suspensions};
+use super::{Context, answers, assignment, forward, referring, replies, route, sameness, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
     ids::{BodyId, ChannelName, ReferralId},
-    message::{Message, Protocol, State},
+    inbound::InboundConfig,
+    message::{Message, State},
     normalize::{Event, Kind, Outcome, hl7::ReferralKey},
     referral::{Attachment, HeldReason, HistoryEntry, HistoryEvent, Problem, Record, Reference, Referral, Source, Status},
     store::{Decision, ReferralWrite, Store, StoreError},
@@ -141,11 +142,14 @@ impl Desk<'_> {
         let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
-        // The pages of documents in a mail would be counted from one several times.
-        if self.message.protocol == Protocol::Document {
-            self.message.pages.extend(pages);
+        self.message.pages.extend(pages);
+        if let Some(delivery) = self.message.answers {
+            return answers::take(self, delivery, kind, reply, record, &keys);
         }
         let event = event.unwrap_or(Event::New);
+        if self.channel.inbound == InboundConfig::Answers && !matches!(kind, Kind::Reply | Kind::Report | Kind::Acknowledgement) {
+            return self.hold_message("it came on a connection that we opened, and is no answer to a referral: read it");
+        }
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);
         if let (true, Some(doubt)) = (moves_a_known_one, doubt) {
             return self.hold_message(doubt);
@@ -236,6 +240,14 @@ impl Desk<'_> {
     /// The referral with this reference, likewise.
     pub(super) fn known_by_reference(&self, reference: &Reference) -> Result<Option<Referral>, StoreError> {
         match self.store.referral_by_reference(reference)? {
+            Some(referral) => self.surviving(referral).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The referral with this id, likewise.
+    pub(super) fn known_by_id(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        match self.store.referral(id)? {
             Some(referral) => self.surviving(referral).map(Some),
             None => Ok(None),
         }

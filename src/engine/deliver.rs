@@ -19,9 +19,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context,
+    Context, answers,
     decide::suspended,
-    hl7_letters, letters,
+    hl7_letters,
+    intake::Intake,
+    letters,
     lines::{self, Lines},
     retry, settle,
     station::{self, Work},
@@ -67,11 +69,13 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
+    let intake = Intake::new(context.clone());
     let delivering = Delivering {
         context,
         on_the_way: Mutex::default(),
         mailers: Mutex::default(),
         senders: Mutex::default(),
+        intake,
         lines: Mutex::default(),
     };
     station::run(Arc::new(delivering), shutdown).await;
@@ -83,6 +87,8 @@ struct Delivering {
     on_the_way: Mutex<BTreeMap<DeliveryId, ChannelName>>,
     mailers: Mutex<BTreeMap<ChannelName, (EmailConfig, Arc<EmailOutbound>)>>,
     senders: Mutex<BTreeMap<ChannelName, (MllpConfig, Arc<MllpOutbound>)>>,
+    /// Takes what comes on the connections of MLLP channels and answers nothing that was sent.
+    intake: Intake,
     lines: Mutex<Lines>,
 }
 
@@ -198,7 +204,7 @@ impl Delivering {
         {
             return Arc::clone(sender);
         }
-        let sender = Arc::new(MllpOutbound::new(channel.clone(), config, self.context.store.clone()));
+        let sender = Arc::new(MllpOutbound::new(channel.clone(), config, self.context.store.clone(), self.intake.clone()));
         senders.insert(channel.clone(), (config.clone(), Arc::clone(&sender)));
         sender
     }
@@ -236,7 +242,12 @@ impl Delivering {
                 Some(Content::Hl7(before)) => before.says == Some(hl7_letters::says(&referral)),
                 Some(Content::Email(_) | Content::Fax(_)) | None => is_cancelled,
             },
-            Purpose::Acknowledgement | Purpose::Status => false,
+            Purpose::Status if delivery.attempts > delivery.excused => false,
+            Purpose::Status => match hl7_letters::handed_on(store, delivery)?.and_then(|before| before.content) {
+                Some(Content::Hl7(before)) => before.says == Some(hl7_letters::says_of_status(&referral)),
+                Some(Content::Email(_) | Content::Fax(_)) | None => false,
+            },
+            Purpose::Acknowledgement => false,
         })
     }
 
@@ -297,7 +308,10 @@ impl Delivering {
 
     async fn write(&self, mut delivery: Delivery, result: &Result<Sent, SendError>) -> Result<(), StoreError> {
         let store = &self.context.store;
-        let consequence = self.consequence(&delivery)?;
+        let mut consequence = self.consequence(&delivery)?;
+        if let (DeliveryState::Sent, Ok(Sent { answer: Some(answer), .. })) = (delivery.state, result) {
+            consequence.arrived = answers::arrived(&delivery, answer);
+        }
         store.settle_delivery(delivery.clone(), consequence).await?;
         if delivery.state == DeliveryState::Queued
             && let Some(written) = store.delivery(delivery.id)?

@@ -1,4 +1,4 @@
-//! A person takes a fax apart: which of its pages are one document, and which another.
+//! A person takes a fax apart, or the one document that came with a mail: which of its pages are one document, and which another.
 //!
 //! # Design notes
 //! What they say is kept with the message and the fax is read again by it, so that a later replay takes it apart in the same way. The
@@ -25,8 +25,12 @@ pub(super) async fn split(context: &Context, id: MessageId, documents: Vec<Vec<u
     let mut message = found.ok_or_else(|| format!("there is no message {id}"))?;
     match message.protocol {
         Protocol::Document => {}
+        Protocol::Mail if !message.pages.is_empty() => {}
         Protocol::Mail => {
-            return Err(format!("message {id} is a mail: save what is attached, drop it into a fax folder, and split that"));
+            return Err(format!(
+                "message {id} is a mail without one document attached alone: save what is attached, drop it into a fax folder, and \
+                 split that"
+            ));
         }
         Protocol::Hl7 => return Err(format!("message {id} is HL7 and has no pages")),
     }

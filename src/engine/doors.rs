@@ -42,7 +42,7 @@ impl Doors {
                     say_closed(&channel.name, &error);
                     self.open_later(channel);
                 }
-                (Err(error), InboundConfig::Mllp(_) | InboundConfig::Mailbox(_)) => return Err(error),
+                (Err(error), InboundConfig::Mllp(_) | InboundConfig::Mailbox(_) | InboundConfig::Answers) => return Err(error),
             }
         }
         Ok(())
@@ -143,6 +143,7 @@ impl Doors {
                 let inbound = MailboxInbound::new(name.clone(), config.clone());
                 (config.maildir.display().to_string(), self.spawn(channel, inbound))
             }
+            InboundConfig::Answers => anyhow::bail!("channel {name} has no door of its own"),
         };
         tracing::info!(channel = %name, %address, "open");
         self.context.note_address(&name, Some(address));

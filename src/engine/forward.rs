@@ -4,13 +4,14 @@
 //! # Design notes
 //! Computed from what the store knows of earlier deliveries and from what the referral says ([`hl7_letters::says`]), not from the event
 //! that changed it: so a referral that was held is handed on once a person has put it right, one that changed twice before the first
-//! message left goes out once, and a change that changes nothing for the other side sends nothing.
+//! message left goes out once, and a change that changes nothing for the other side sends nothing. So it is with the status: an appointment
+//! that is moved is news, and the same one said again is none.
 
 use jiff::Timestamp;
 
-use super::hl7_letters::{is_cancelled, says};
+use super::hl7_letters::{is_cancelled, says, says_of_status};
 use crate::{
-    compose::hl7_referral::is_told,
+    compose::hl7_referral::{is_told, standing},
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::ChannelName,
@@ -36,7 +37,7 @@ pub(super) fn follow(store: &Store, config: &Config, decision: &mut Decision, no
             hand_on(decision, target, &referral, &earlier, now);
         }
         let before = store.referral(referral.id)?;
-        if before.is_some_and(|before| before.status != referral.status) {
+        if before.is_some_and(|before| standing(&before) != standing(&referral)) {
             tell_sender(decision, channel, &referral, &earlier, now);
         }
     }
@@ -109,7 +110,9 @@ fn is_settled(record: &Record) -> bool {
         | HeldReason::PossibleDuplicate
         | HeldReason::SecondPatient
         | HeldReason::Deceased
-        | HeldReason::Rejected => false,
+        | HeldReason::Rejected
+        | HeldReason::OtherMatter
+        | HeldReason::NotAllRead => false,
         HeldReason::NoRoute
         | HeldReason::DeadDelivery
         | HeldReason::UnclearReply
@@ -123,6 +126,15 @@ fn tell_sender(decision: &mut Decision, channel: &InboundChannel, referral: &Ref
     // One that has not left yet will say how it stands when it leaves.
     let will_say = |one: &Delivery| one.purpose == Purpose::Status && one.state == DeliveryState::Queued && one.content.is_none();
     if !is_told(referral.status) || earlier.iter().any(will_say) {
+        return;
+    }
+    let is_told_by = |one: &&Delivery| {
+        one.purpose == Purpose::Status
+            && matches!(one.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent)
+            && one.content.is_some()
+    };
+    let last = earlier.iter().filter(is_told_by).max_by_key(|one| (one.queued_at, one.id));
+    if last.and_then(said_by) == Some(says_of_status(referral).as_str()) {
         return;
     }
     let mut delivery = queued(Purpose::Status, through.clone(), through.as_str(), referral, now);

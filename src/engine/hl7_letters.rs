@@ -82,7 +82,7 @@ impl Letter<'_> {
             message: BodyId::of(&bytes),
             control_id: control_id.clone(),
             receiver: self.entry.and_then(|entry| entry.hl7.clone()),
-            says: Some(says(referral)),
+            says: Some(if event.is_some() { says(referral) } else { says_of_status(referral) }),
             edited: false,
         };
         Ok(Ok((Content::Hl7(content), vec![bytes])))
@@ -177,12 +177,30 @@ pub(super) fn says(referral: &Referral) -> String {
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
-/// The last delivery before this one by which the same system got the same referral, or may have.
+/// What a status says to the sender, likewise. What became of it before counts: a referral that is declined a second time, by another desk,
+/// is news.
+pub(super) fn says_of_status(referral: &Referral) -> String {
+    let (mut status, mut changes) = (Status::New, 0_u64);
+    for entry in &referral.history {
+        let next = status.after(&entry.event);
+        changes += u64::from(next != status);
+        status = next;
+    }
+    let mut hash = Sha256::new();
+    hash.update(changes.to_le_bytes());
+    for words in hl7_referral::standing(referral) {
+        hash.update(words.as_bytes());
+        hash.update([0]);
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
+}
+
+/// The last delivery before this one by which the same system got the same referral, or its status, or may have.
 pub(super) fn handed_on(store: &Store, this: &Delivery) -> Result<Option<Delivery>, StoreError> {
     let filter = DeliveryFilter { referral: this.referral, ..DeliveryFilter::default() };
     let found = store.deliveries(&filter)?.into_iter().filter(|other| {
         other.id != this.id
-            && other.purpose == Purpose::Forward
+            && other.purpose == this.purpose
             && other.through == this.through
             && other.to == this.to
             && matches!(other.state, DeliveryState::Sent | DeliveryState::InFlight)

@@ -99,7 +99,8 @@ impl Intake {
     /// [`IntakeError`]: nothing was stored, and nothing may be acknowledged.
     pub async fn accept(&self, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let config = self.context.config();
-        let channel = config.inbound.get(&arrival.channel).ok_or(IntakeError::Stopping)?;
+        let channel = config.channel_of(&arrival.channel).ok_or(IntakeError::Stopping)?;
+        let channel = &*channel;
         match arrival.protocol {
             Protocol::Hl7 => self.accept_hl7(&config, channel, arrival).await,
             Protocol::Document => self.accept_raw(Message::received(&arrival), arrival, None).await,

@@ -16,7 +16,7 @@ pub(crate) use self::mail::MailReading;
 use super::{Context, decide::Found};
 use crate::{
     compose::hl7_answer::AnswerSettings,
-    config::{Config, Documents, InboundChannel, Settings},
+    config::{Config, Documents, InboundChannel, Limits, Settings},
     message::{Message, Protocol},
     normalize::{
         DateOrder, Kind, Outcome,
@@ -24,7 +24,7 @@ use crate::{
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
-    reader::{ReadError, Reading},
+    reader::{ReadError, ReaderOptions, Reading},
     referral::{Reference, Reply, TokenKey},
 };
 
@@ -81,6 +81,18 @@ pub(crate) fn answer_settings(channel: &InboundChannel) -> AnswerSettings {
     }
 }
 
+/// How documents are opened.
+pub(crate) fn reader_options(limits: &Limits) -> ReaderOptions {
+    ReaderOptions {
+        workers: limits.reader_workers,
+        memory_bytes_max: limits.reader_memory_bytes_max,
+        cpu_seconds_max: limits.reader_cpu_seconds_max,
+        wall_seconds_max: limits.reader_wall_seconds_max,
+        pages_max: limits.reader_pages_max,
+        ..ReaderOptions::default()
+    }
+}
+
 /// Reads a stored message.
 pub(super) async fn interpret(
     context: &Context,
@@ -121,6 +133,7 @@ pub(super) async fn interpret(
                 hl7: Hl7Rules { senders: Vec::new(), ..hl7_rules(config, channel, message.received_at) },
                 now: message.received_at,
                 trusted_sender: is_trusted(config, channel, message.sender.as_deref()),
+                split: message.split.as_ref().map(|split| split.documents.clone()),
                 last_attempt: message.attempts >= config.settings.limits.document_attempts_max,
             };
             reading.read(body).await

@@ -5,13 +5,14 @@
 //! leaves a state from which the next start simply goes on; there is no separate recovery path.
 //!
 //! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
-//! `finding` which referral a message is about, `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing commands. `left_out` keeps what a change does
-//! not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax apart, `assignment` say what a
-//! message is about, `checked` takes the page back on
-//! which a sender checked what was read, `export` makes searchable copies. `told` knows who has what of a referral, `suspension` the desks
-//! that nothing goes to, `pauses` the channels that rest.
+//! `finding` which referral a message is about, `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing
+//! commands. `left_out` keeps what a change does not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax
+//! apart, `assignment` say what a message is about, `checked` takes the page back on which a sender checked what was read, `answers` takes
+//! what the other side of an MLLP channel answers beyond that it took a message, `export` makes searchable copies. `told` knows who has what
+//! of a referral, `suspension` the desks that nothing goes to, `pauses` the channels that rest.
 
 pub mod admin;
+mod answers;
 mod assignment;
 mod checked;
 mod corrections;
@@ -59,10 +60,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Limits},
+    config::Config,
     ids::ChannelName,
     outbound::OutboundConfig,
-    reader::{ReaderOptions, ReaderPool},
+    reader::ReaderPool,
     referral::TokenKey,
     store::{ReferralFilter, Store, StoreOptions},
 };
@@ -146,7 +147,7 @@ impl Engine {
         let options = StoreOptions { folder: data.clone(), index_cache_bytes: config.settings.limits.index_cache_bytes };
         let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
         let key = TokenKey::new(token_key(&data, &store)?);
-        let reader = ReaderPool::new(reader_options(&config.settings.limits));
+        let reader = ReaderPool::new(interpret::reader_options(&config.settings.limits));
         let context = Context {
             store,
             reader,
@@ -231,17 +232,6 @@ impl Engine {
             process::give_back(&self.context, broken_off).await;
         }
         self.context.store.close().await;
-    }
-}
-
-fn reader_options(limits: &Limits) -> ReaderOptions {
-    ReaderOptions {
-        workers: limits.reader_workers,
-        memory_bytes_max: limits.reader_memory_bytes_max,
-        cpu_seconds_max: limits.reader_cpu_seconds_max,
-        wall_seconds_max: limits.reader_wall_seconds_max,
-        pages_max: limits.reader_pages_max,
-        ..ReaderOptions::default()
     }
 }
 

@@ -111,10 +111,11 @@ impl Work for Processing {
         let message = self.context.store.claim_message(id).await?;
         let _at_hand = self.context.underway.begin(id);
         let config = self.context.config();
-        let Some(channel) = config.inbound.get(&message.channel) else {
+        let Some(channel) = config.channel_of(&message.channel) else {
             let why = format!("channel {} is not configured any more: put it back and replay the message", message.channel);
             return self.hold(message, &why).await;
         };
+        let channel = &*channel;
         let attempts_max = config.settings.limits.document_attempts_max;
         match message.attempts.checked_sub(attempts_max) {
             None | Some(0 | LAST_READING) => {}

@@ -378,7 +378,12 @@ fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&At
     for reason in &old.held {
         // What holds it for another reason than its content holds it still.
         match reason {
-            HeldReason::BlockingField | HeldReason::PriorityUnknown | HeldReason::NoRoute | HeldReason::Deceased => {}
+            HeldReason::BlockingField
+            | HeldReason::PriorityUnknown
+            | HeldReason::NoRoute
+            | HeldReason::Deceased
+            | HeldReason::OtherMatter
+            | HeldReason::NotAllRead => {}
             HeldReason::PossibleDuplicate
             | HeldReason::SecondPatient
             | HeldReason::DeadDelivery

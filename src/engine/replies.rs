@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
+    inbound::InboundConfig,
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email, hl7::ReferralKey},
     referral::{
@@ -30,15 +31,27 @@ use crate::{
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
 pub(super) fn take(
     desk: &mut Desk<'_>,
-    mut reply: Reply,
+    reply: Reply,
     record: Option<Record>,
     keys: &[ReferralKey],
     doubt: Option<&'static str>,
 ) -> Result<(), StoreError> {
     let brought = record.filter(|_| desk.message().protocol == Protocol::Hl7);
-    let Some(mut referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_ref())? else {
+    let Some(referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_ref())? else {
         return Ok(());
     };
+    take_of(desk, referral, reply, brought, keys, doubt)
+}
+
+/// Takes a reply that is about this referral.
+pub(super) fn take_of(
+    desk: &mut Desk<'_>,
+    mut referral: Referral,
+    mut reply: Reply,
+    brought: Option<Record>,
+    keys: &[ReferralKey],
+    doubt: Option<&'static str>,
+) -> Result<(), StoreError> {
     let message = desk.message().id;
     let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
     if desk.is_replayed_on(&referral) && !waited {
@@ -66,13 +79,18 @@ pub(super) fn take(
         reply.outcome = ReplyOutcome::Cancelled;
     }
     match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
-        Some(why) => wait_for_person(desk, &mut referral, reply, why),
+        Some(why) => {
+            wait_for_person(desk, &mut referral, reply, why);
+            if desk.message().answers.is_some() {
+                return desk.write_known_as(referral, keys);
+            }
+        }
         None => {
             referral.pending_replies.retain(|pending| pending.message != message);
             if referral.pending_replies.is_empty() {
                 referral.record.release(HeldReason::UnclearReply);
             }
-            let replied = desk.entry(HistoryEvent::Replied { outcome: reply.outcome });
+            let replied = desk.entry(reply.happened());
             let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
             let config = desk.config;
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
@@ -170,18 +188,33 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
             if answering.peek().is_none() {
                 return Some("it comes from an address that was not asked");
             }
+            if names_the_referring_doctor(reply, referral) {
+                return Some("it names the doctor who refers the patient: who saw, or will see, the patient is not plain");
+            }
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
             (!has_it).then_some("it comes from a desk that the referral was taken from since")
         }
     }
 }
 
+/// `She was seen by Dr. Phillips`, where that is who refers her.
+fn names_the_referring_doctor(reply: &Reply, referral: &Referral) -> bool {
+    let about_a_visit = matches!(reply.outcome, ReplyOutcome::Scheduled | ReplyOutcome::Completed | ReplyOutcome::NoShow);
+    let family = referral.record.referring.name.family.as_deref().unwrap_or_default().to_lowercase();
+    let quote = reply.quote.as_deref().unwrap_or_default().to_lowercase();
+    let mut words = quote.split(|c: char| !(c.is_alphanumeric() || "'-".contains(c)));
+    about_a_visit && !family.is_empty() && words.any(|word| word == family)
+}
+
 fn is_withdrawal(reply: &Reply) -> bool {
     reply.page.as_ref().is_some_and(|page| page.form == Some(PageForm::Withdrawal))
 }
 
-/// The letter that a mail answers: the one that it names, or the last one to its desk.
+/// The letter that is answered: by a mail the one that it names, or the last one to its desk; by HL7 the one whose answer it is.
 fn letter_answered<'l>(desk: &Desk<'_>, reply: &Reply, letters: &'l Letters) -> Option<&'l Delivery> {
+    if let Some(delivery) = desk.message().answers {
+        return letters.find(delivery);
+    }
     if desk.message().protocol != Protocol::Mail {
         return None;
     }
@@ -224,10 +257,13 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
     }
 }
 
-/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names.
+/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names, or that we connected to.
 pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
     let message = desk.message();
-    let anybody = message.protocol == Protocol::Hl7 && desk.channel.acknowledge.senders.is_empty() && message.assigned.is_none();
+    let anybody = message.protocol == Protocol::Hl7
+        && desk.channel.inbound != InboundConfig::Answers
+        && desk.channel.acknowledge.senders.is_empty()
+        && message.assigned.is_none();
     anybody
         .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
 }
@@ -252,7 +288,7 @@ pub(super) fn apply(
     reply: &Reply,
     entry: HistoryEntry,
 ) {
-    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived });
+    let denied = |entry: &HistoryEntry| matches!(entry.event, HistoryEvent::Replied { outcome: ReplyOutcome::NotReceived, .. });
     let denied_before = referral.history.iter().any(denied);
     let now = entry.at;
     referral.record_event(entry);

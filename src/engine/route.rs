@@ -29,7 +29,7 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
 #[must_use]
 pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget> {
     let undone = |entry: &HistoryEntry| match &entry.event {
-        HistoryEvent::Replied { outcome } => matches!(
+        HistoryEvent::Replied { outcome, .. } => matches!(
             outcome,
             ReplyOutcome::Redirected | ReplyOutcome::WrongRecipient | ReplyOutcome::Declined | ReplyOutcome::Cancelled
         ),

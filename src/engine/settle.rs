@@ -240,6 +240,8 @@ impl<'a> Settlement<'a> {
                 HeldReason::WrongRecipient,
                 HeldReason::NotReceived,
                 HeldReason::Rejected,
+                HeldReason::OtherMatter,
+                HeldReason::NotAllRead,
             ] {
                 record.release(reason);
             }
@@ -379,6 +381,9 @@ impl<'a> Settlement<'a> {
             }
         }
         let pending = self.next_pending();
+        // What the engine read of it, where the person reads it likewise.
+        let read_alike = pending.as_ref().filter(|pending| pending.reading.outcome == outcome);
+        let reason = read_alike.and_then(|pending| pending.reading.reason.clone());
         let reply = Reply {
             reference: None,
             matched_by: None,
@@ -386,16 +391,13 @@ impl<'a> Settlement<'a> {
             received: None,
             outcome,
             appointment,
-            reason: None,
+            reason,
             quote: None,
             confidence: 1.0,
             page: None,
         };
-        let entry = HistoryEntry {
-            event: HistoryEvent::Replied { outcome },
-            message: pending.map(|pending| pending.message),
-            ..self.entry.clone()
-        };
+        let entry =
+            HistoryEntry { event: reply.happened(), message: pending.map(|pending| pending.message), ..self.entry.clone() };
         let config = self.context.config();
         let letters = Letters::of(&self.context.store, self.referral.id)?;
         replies::apply(&letters, &config, &mut self.decision, &mut self.referral, &reply, entry);

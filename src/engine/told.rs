@@ -32,6 +32,11 @@ impl Letters {
         self.0.iter().filter(|delivery| delivery.purpose.is_to_specialist())
     }
 
+    /// One of them, to whomever it went.
+    pub(super) fn find(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.0.iter().find(|delivery| delivery.id == id)
+    }
+
     /// The last delivery by which a specialist was asked, or is about to be.
     pub(super) fn asked(&self) -> Option<&Delivery> {
         self.0.iter().find(|delivery| asks(delivery))
@@ -94,7 +99,7 @@ impl Letters {
         requests.sort_by_key(|one| one.queued_at);
         let mut wrong = BTreeSet::new();
         for entry in &referral.history {
-            let HistoryEvent::Replied { outcome } = entry.event else { continue };
+            let HistoryEvent::Replied { outcome, .. } = entry.event else { continue };
             let answered = self.0.iter().find(|one| Some(one.id) == entry.delivery);
             let before = || requests.iter().rev().copied().find(|one| one.queued_at <= entry.at);
             let Some(desk) = answered.or_else(before).map(|one| one.to.as_str()) else { continue };

@@ -30,4 +30,7 @@ pub enum InboundConfig {
     Folder(folder::FolderConfig),
     /// A Maildir.
     Mailbox(mailbox::MailboxConfig),
+    /// No door of its own: what comes back on the connection of an outbound MLLP channel. No file says it.
+    #[serde(skip)]
+    Answers,
 }

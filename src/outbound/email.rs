@@ -182,7 +182,7 @@ impl EmailOutbound {
                 let _under_way =
                     smtp.under_way.acquire().await.map_err(|_| SendError::Transient("the mail channel is closing".to_owned()))?;
                 match tokio::time::timeout(limit, smtp.transport.send_raw(&envelope, mail)).await {
-                    Ok(Ok(response)) => Ok(Sent { note: format!("SMTP {}", response.code()) }),
+                    Ok(Ok(response)) => Ok(Sent::noted(format!("SMTP {}", response.code()))),
                     Ok(Err(error)) => Err(class(&error)),
                     Err(_) => Err(SendError::Ambiguous(format!(
                         "the mail server gave no answer within {} s; it may have taken the mail",
@@ -224,7 +224,7 @@ async fn write(folder: PathBuf, name: String, mail: Vec<u8>) -> Result<Sent, Sen
     let path = folder.clone();
     let written = tokio::task::spawn_blocking(move || Maildir::open(folder)?.deliver(&name, &mail)).await;
     match written {
-        Ok(Ok(())) => Ok(Sent { note: "written to the Maildir".to_owned() }),
+        Ok(Ok(())) => Ok(Sent::noted("written to the Maildir")),
         // The same name overwrites, so that trying again is always safe.
         Ok(Err(error)) => Err(folder_trouble("Maildir", &path, &error)),
         Err(_) => Err(SendError::Transient("writing the mail was interrupted".to_owned())),

@@ -128,7 +128,7 @@ impl JobFolder {
         self.sync().map_err(|error| {
             SendError::Ambiguous(format!("the fax-out folder {} cannot be synced: {error}", self.path.display()))
         })?;
-        Ok(Sent { note: format!("{stem}.pdf and {stem}.json, {} pages", fax.pages) })
+        Ok(Sent::noted(format!("{stem}.pdf and {stem}.json, {} pages", fax.pages)))
     }
 
     /// Takes away what still lies there of earlier letters of a delivery, all but the pair `stem`. A PDF whose JSON is gone is left: the

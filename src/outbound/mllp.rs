@@ -8,17 +8,26 @@
 //! AE and CE say that the content is wrong, AR and CR with 200 to 203 that the kind of message or its version is: sent again it is
 //! refused again, so a person must look. Other AR and CR say "not now".
 //!
+//! A system may answer a referral by what becomes of it, an RRI in place of an ACK: that is handed back with the delivery, and stored and
+//! read as a message (`engine/answers.rs`). It may also say so later, unasked, on the connection that is open: between two messages of ours
+//! somebody listens, and what comes then goes to the intake as what comes through a door does, and is answered likewise.
+//!
 //! The conversation is over any stream, so that TLS goes between it and the socket.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    sync::{Mutex, OnceCell},
+    sync::{Mutex, Notify, OnceCell},
+    task::AbortHandle,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::codec::Decoder;
@@ -27,7 +36,9 @@ use super::{Outbound, SendError, Sent};
 use crate::{
     compose::hl7_referral::Version,
     delivery::{Content, Delivery},
+    engine::intake::{Intake, IntakeError},
     ids::ChannelName,
+    message::{Arrival, Protocol},
     protocols::{
         hl7::{Answer, AnswerCode},
         mllp::{Frame, MllpCodec, framed},
@@ -38,7 +49,7 @@ use crate::{
 
 /// How much is read at once at least.
 const READ_BYTES: usize = 4_096;
-/// How many answers to other messages are read before the connection is given up.
+/// How many other messages, and answers to others, are read before the connection is given up.
 const STRAY_ANSWERS_MAX: usize = 100;
 /// Codes of HL7 table 0357 that say that this message is not taken, now or later: its type, event, processing id or version.
 const NEVER: std::ops::RangeInclusive<u16> = 200..=203;
@@ -147,17 +158,20 @@ pub struct MllpOutbound {
     name: ChannelName,
     config: MllpConfig,
     store: Store,
-    /// Taken out while it is used, so that one that was broken off in the middle is gone.
-    connection: Mutex<Option<Conversation<Box<dyn Line>>>>,
+    connection: Arc<Connection>,
+    /// Who listens on the connection while nothing is sent.
+    listener: StdMutex<Option<AbortHandle>>,
     /// Opened with the first connection: certificates that cannot be read then pause the channel, and are tried again.
     tls: OnceCell<ClientTls>,
 }
 
 impl MllpOutbound {
-    /// The channel `name`; messages are taken from `store`. Nothing is connected yet.
+    /// The channel `name`; messages are taken from `store`, and what comes unasked goes to `intake`. Nothing is connected yet.
     #[must_use]
-    pub fn new(name: ChannelName, config: &MllpConfig, store: Store) -> Self {
-        Self { name, config: config.clone(), store, connection: Mutex::default(), tls: OnceCell::new() }
+    pub fn new(name: ChannelName, config: &MllpConfig, store: Store, intake: Intake) -> Self {
+        let unasked = Unasked { channel: name.clone(), intake };
+        let connection = Arc::new(Connection { kept: Mutex::default(), wanted: Notify::new(), unasked });
+        Self { name, config: config.clone(), store, connection, listener: StdMutex::default(), tls: OnceCell::new() }
     }
 
     async fn connect(&self) -> Result<Conversation<Box<dyn Line>>, SendError> {
@@ -207,18 +221,122 @@ impl MllpOutbound {
         Ok(tls)
     }
 
-    async fn exchange(&self, message: &[u8], control_id: &str) -> Result<Answer, SendError> {
-        let mut kept = self.connection.lock().await;
+    async fn exchange(&self, message: &[u8], control_id: &str) -> Result<Answered, SendError> {
+        self.connection.wanted.notify_one();
+        let mut kept = self.connection.kept.lock().await;
         // The other side may have closed an idle connection: that is found out before anything is sent on it.
         let open = kept.take().and_then(|mut open| open.is_open().then_some(open));
         let mut conversation = match open {
             Some(open) => open,
             None => self.connect().await?,
         };
-        let within = Duration::from_secs(self.config.answer_seconds_max);
-        let answer = conversation.exchange(&self.name, message, control_id, within).await?;
-        *kept = Some(conversation);
-        Ok(answer)
+        let patience = Patience::of(self.config.answer_seconds_max);
+        conversation.say(message, &patience).await?;
+        for _ in 0..STRAY_ANSWERS_MAX {
+            match conversation.hear(&self.name, control_id, &patience).await? {
+                Heard::Answer(answered) => {
+                    *kept = Some(conversation);
+                    drop(kept);
+                    self.listen();
+                    return Ok(answered);
+                }
+                Heard::Unasked(bytes) => {
+                    if let Some(answer) = self.connection.unasked.take(bytes).await {
+                        conversation.say(&answer, &patience).await?;
+                    }
+                }
+            }
+        }
+        Err(SendError::Ambiguous("the other side answers only other messages".to_owned()))
+    }
+
+    /// Has somebody listen on the connection until it is wanted or closed, if nobody does.
+    fn listen(&self) {
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if listener.as_ref().is_none_or(AbortHandle::is_finished) {
+            let (connection, seconds) = (Arc::clone(&self.connection), self.config.answer_seconds_max);
+            *listener = Some(tokio::spawn(async move { connection.listen(seconds).await }).abort_handle());
+        }
+    }
+}
+
+impl Drop for MllpOutbound {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            listener.abort();
+        }
+    }
+}
+
+/// The connection between two messages.
+struct Connection {
+    /// Taken out while a message is sent, so that one that was broken off in the middle is gone.
+    kept: Mutex<Option<Conversation<Box<dyn Line>>>>,
+    /// Somebody wants to send.
+    wanted: Notify,
+    unasked: Unasked,
+}
+
+impl Connection {
+    /// Takes what comes until the connection is gone, and steps aside whenever something is to be sent.
+    async fn listen(&self, answer_seconds_max: u64) {
+        loop {
+            // Whoever wants to send asked for the lock before.
+            let mut kept = self.kept.lock().await;
+            let Some(conversation) = kept.as_mut() else { return };
+            let heard = tokio::select! {
+                biased;
+                () = self.wanted.notified() => continue,
+                heard = conversation.next() => heard,
+            };
+            let channel = &self.unasked.channel;
+            let goes_on = match heard {
+                Ok(Answered { answer, .. }) if answer.is_bare() => {
+                    tracing::warn!(%channel, "an acknowledgement came that nobody waits for; dropped");
+                    true
+                }
+                Ok(Answered { bytes, .. }) => match self.unasked.take(bytes).await {
+                    Some(answer) => conversation.say(&answer, &Patience::of(answer_seconds_max)).await.is_ok(),
+                    None => true,
+                },
+                Err(_) if conversation.is_closed => {
+                    tracing::info!(%channel, "the other side closed the connection between two messages");
+                    false
+                }
+                Err(error) => {
+                    tracing::warn!(%channel, %error, "the connection broke between two messages; what came on it and was not whole was not read");
+                    false
+                }
+            };
+            if !goes_on {
+                *kept = None;
+                return;
+            }
+        }
+    }
+}
+
+/// Takes what answers nothing that was sent.
+struct Unasked {
+    channel: ChannelName,
+    intake: Intake,
+}
+
+impl Unasked {
+    /// Stores it, and gives what it is answered with; none: nothing.
+    async fn take(&self, body: Bytes) -> Option<Bytes> {
+        let (channel, received_at) = (self.channel.clone(), Timestamp::now());
+        let arrival = Arrival { channel, protocol: Protocol::Hl7, body, received_at, peer: None, file: None };
+        match self.intake.accept(arrival).await {
+            Ok(accepted) => accepted.answer,
+            Err(error) => {
+                tracing::warn!(channel = %self.channel, %error, "a message that came unasked on our connection was not taken");
+                match error {
+                    IntakeError::Unavailable { answer, .. } => answer,
+                    IntakeError::NotAMessage(_) | IntakeError::Stopping => None,
+                }
+            }
+        }
     }
 }
 
@@ -235,12 +353,14 @@ impl Outbound for MllpOutbound {
 }
 
 /// What an answer to our message means for it.
-fn judge(answer: Answer) -> Result<Sent, SendError> {
+fn judge(Answered { answer, bytes }: Answered) -> Result<Sent, SendError> {
     let Some(code) = answer.code else {
         return Err(SendError::Ambiguous("the answer holds no acknowledgement code in MSA-1".to_owned()));
     };
     let again = match code {
-        AnswerCode::AA | AnswerCode::CA => return Ok(Sent { note: code.as_str().to_owned() }),
+        AnswerCode::AA | AnswerCode::CA => {
+            return Ok(Sent { note: code.as_str().to_owned(), answer: Some(bytes).filter(|_| !answer.is_bare()) });
+        }
         AnswerCode::AE | AnswerCode::CE => false,
         AnswerCode::AR | AnswerCode::CR => !answer.error_codes.iter().any(|code| NEVER.contains(code)),
     };
@@ -250,16 +370,44 @@ fn judge(answer: Answer) -> Result<Sent, SendError> {
     Err(SendError::Refused { why, detail: Some(answer.words).filter(|words| !words.is_empty()), again })
 }
 
+/// An answer, and all of it.
+struct Answered {
+    answer: Answer,
+    bytes: Bytes,
+}
+
+/// What comes while an answer is awaited.
+enum Heard {
+    /// It.
+    Answer(Answered),
+    /// A message of its own that answers nothing of ours.
+    Unasked(Bytes),
+}
+
+/// How long is waited.
+struct Patience {
+    until: Instant,
+    seconds: u64,
+}
+
+impl Patience {
+    fn of(seconds: u64) -> Self {
+        Self { until: Instant::now() + Duration::from_secs(seconds), seconds }
+    }
+}
+
 /// One connection, message and answer by turns.
 struct Conversation<S> {
     stream: S,
     codec: MllpCodec,
     buffer: BytesMut,
+    /// The other side has closed it, and nothing was broken off.
+    is_closed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     fn new(stream: S, answer_bytes_max: usize) -> Self {
-        Self { stream, codec: MllpCodec::new(answer_bytes_max), buffer: BytesMut::new() }
+        Self { stream, codec: MllpCodec::new(answer_bytes_max), buffer: BytesMut::new(), is_closed: false }
     }
 
     /// Whether the other side has not closed it, as far as can be told without waiting. What it said meanwhile is kept to be read.
@@ -272,45 +420,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Sends a message and waits for its answer. After an error the conversation is over.
-    async fn exchange(
-        &mut self,
-        channel: &ChannelName,
-        message: &[u8],
-        control_id: &str,
-        within: Duration,
-    ) -> Result<Answer, SendError> {
-        let until = Instant::now() + within;
-        let seconds = within.as_secs();
+    /// Sends a message. After an error the conversation is over.
+    async fn say(&mut self, message: &[u8], patience: &Patience) -> Result<(), SendError> {
         let sending = async {
             self.stream.write_all(&framed(message)).await?;
             self.stream.flush().await
         };
-        match timeout_at(until, sending).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(SendError::Ambiguous(format!("the connection broke while it was sent: {error}"))),
-            Err(_) => return Err(SendError::Ambiguous(format!("it was not read by the other side within {seconds} s"))),
+        match timeout_at(patience.until, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SendError::Ambiguous(format!("the connection broke while it was sent: {error}"))),
+            Err(_) => Err(SendError::Ambiguous(format!("it was not read by the other side within {} s", patience.seconds))),
         }
+    }
+
+    /// Waits for the answer to a message. After an error the conversation is over.
+    async fn hear(&mut self, channel: &ChannelName, control_id: &str, patience: &Patience) -> Result<Heard, SendError> {
         for _ in 0..STRAY_ANSWERS_MAX {
-            let answer = match timeout_at(until, self.answer()).await {
-                Ok(answer) => answer?,
-                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {seconds} s"))),
+            let answered = match timeout_at(patience.until, self.next()).await {
+                Ok(answered) => answered?,
+                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {} s", patience.seconds))),
             };
-            if answer.control_id == control_id {
-                return Ok(answer);
+            if answered.answer.control_id == control_id {
+                return Ok(Heard::Answer(answered));
+            }
+            if !answered.answer.is_bare() {
+                return Ok(Heard::Unasked(answered.bytes));
             }
             tracing::warn!(%channel, control_id, "an answer that names another message was dropped");
         }
         Err(SendError::Ambiguous("the other side answers only other messages".to_owned()))
     }
 
-    /// The next answer, whichever message it answers.
-    async fn answer(&mut self) -> Result<Answer, SendError> {
+    /// What comes next, whichever message it answers. Broken off, nothing of it is lost.
+    async fn next(&mut self) -> Result<Answered, SendError> {
         let broken = |error: std::io::Error| SendError::Ambiguous(format!("the connection broke before the answer: {error}"));
         loop {
             match self.codec.decode(&mut self.buffer).map_err(broken)? {
                 Some(Frame::Message(bytes)) => {
                     return Answer::read(&bytes)
+                        .map(|answer| Answered { answer, bytes })
                         .map_err(|why| SendError::Ambiguous(format!("the answer cannot be read: it {}", why.as_str())));
                 }
                 Some(Frame::CommitBlock(_)) => {}
@@ -324,6 +472,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 None => {
                     self.buffer.reserve(READ_BYTES);
                     if self.stream.read_buf(&mut self.buffer).await.map_err(broken)? == 0 {
+                        self.is_closed = !self.codec.inside();
                         let when = if self.codec.inside() { "in the middle of the answer" } else { "before the answer" };
                         return Err(SendError::Ambiguous(format!("the other side closed the connection {when}")));
                     }
@@ -348,9 +497,13 @@ mod tests {
         framed(format!("MSH|^~\\&|E|H|L||20261121||ACK^I12^ACK|1|P|2.5.1\rMSA|{code}|{control_id}\r").as_bytes()).to_vec()
     }
 
-    async fn exchange(conversation: &mut Conversation<DuplexStream>) -> Result<Answer, SendError> {
-        let channel = ChannelName::new("ehr-mllp");
-        conversation.exchange(&channel, b"MSH|^~\\&|\r", "C1", Duration::from_secs(1)).await
+    async fn exchange(conversation: &mut Conversation<DuplexStream>) -> Result<Answered, SendError> {
+        let patience = Patience::of(1);
+        conversation.say(b"MSH|^~\\&|\r", &patience).await?;
+        match conversation.hear(&ChannelName::new("ehr-mllp"), "C1", &patience).await? {
+            Heard::Answer(answered) => Ok(answered),
+            Heard::Unasked(_) => panic!("nothing comes unasked"),
+        }
     }
 
     #[tokio::test]
@@ -359,7 +512,7 @@ mod tests {
         theirs.write_all(&answer("AE", "C0")).await.unwrap();
         assert!(ours.is_open());
         theirs.write_all(&answer("AA", "C1")).await.unwrap();
-        assert_eq!(exchange(&mut ours).await.ok().and_then(|answer| answer.code), Some(AnswerCode::AA));
+        assert_eq!(exchange(&mut ours).await.ok().and_then(|answered| answered.answer.code), Some(AnswerCode::AA));
     }
 
     #[tokio::test]
@@ -416,9 +569,12 @@ mod tests {
         let judged = |code: &str, codes: &[u16]| {
             let errors: String = codes.iter().map(|code| format!("ERR||MSH^1|{code}|E||||Quillfeather\r")).collect();
             let text = format!("MSH|^~\\&|E|H|L||20261121||ACK|1|P|2.5.1\rMSA|{code}|C1\r{errors}");
-            judge(Answer::read(text.as_bytes()).unwrap())
+            judge(Answered { answer: Answer::read(text.as_bytes()).unwrap(), bytes: Bytes::from(text) })
         };
-        assert!(judged("AA", &[]).is_ok() && judged("CA", &[]).is_ok());
+        assert!(judged("AA", &[]).is_ok_and(|sent| sent.answer.is_none()) && judged("CA", &[]).is_ok());
+        let response = Bytes::from_static(b"MSH|^~\\&|E|H|L||20261121||RRI^I12|1|P|2.5.1\rMSA|AA|C1\rRF1|R\r");
+        let sent = judge(Answered { answer: Answer::read(&response).unwrap(), bytes: response.clone() });
+        assert!(sent.is_ok_and(|sent| sent.answer == Some(response)), "what it says beyond that is handed on");
         let refused = |code: &str, codes: &[u16]| match judged(code, codes) {
             Err(error @ SendError::Refused { .. }) => {
                 assert!(!error.to_string().contains("Quill"), "{error}");

@@ -8,6 +8,7 @@ pub mod mllp;
 
 use std::{fmt, future::Future, io, path::Path};
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::delivery::Delivery;
@@ -19,10 +20,24 @@ pub trait Outbound: Send + Sync {
 }
 
 /// What the next hop said when it took a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// A word or number of the next hop's, for the log: never patient data.
     pub note: String,
+    /// What it answered beyond that it took it: a message of its own, to be stored and read.
+    pub answer: Option<Bytes>,
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").field("note", &self.note).finish_non_exhaustive()
+    }
+}
+
+impl Sent {
+    /// It was taken, and nothing more was said.
+    fn noted(note: impl Into<String>) -> Self {
+        Self { note: note.into(), answer: None }
+    }
 }
 
 /// Why a delivery was not taken, classed where it failed. Messages never hold patient data or addresses.

@@ -9,8 +9,9 @@
 //! `OMP_THREAD_LIMIT=1` a page takes three times as long.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tesseract_rs::{TessPageSegMode, TesseractAPI};
@@ -112,6 +113,7 @@ pub struct Recognizer {
     data: PathBuf,
     /// Made when first asked: most pages arrive upright.
     orientation: Option<TesseractAPI>,
+    spent: Cell<Duration>,
 }
 
 impl Recognizer {
@@ -127,7 +129,7 @@ impl Recognizer {
                 return Err(OcrError::DataMissing(file));
             }
         }
-        Ok(Self { text: start(&data, "eng")?, data, orientation: None })
+        Ok(Self { text: start(&data, "eng")?, data, orientation: None, spent: Cell::default() })
     }
 
     /// Loads what is otherwise loaded when it is first needed, for a process that can open no file later.
@@ -141,6 +143,12 @@ impl Recognizer {
         self.orientation(nothing)?;
         // Tesseract says of an empty page that it is, and opens its debug file to say so.
         self.words(nothing, Layout::Column, Duration::from_secs(10)).map(|_| ())
+    }
+
+    /// How long it has recognized so far.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        self.spent.get()
     }
 
     /// The words of an image, in reading order.
@@ -181,6 +189,7 @@ impl Recognizer {
             self.orientation = Some(api);
         }
         let Some(api) = &self.orientation else { return Ok(None) };
+        let _spent = Spent::on(&self.spent);
         set_image(api, image)?;
         let found = api.detect_os().ok();
         clear(api)?;
@@ -204,6 +213,7 @@ impl Recognizer {
             Layout::Line => TessPageSegMode::PSM_SINGLE_LINE,
             Layout::Sparse => TessPageSegMode::PSM_SPARSE_TEXT,
         };
+        let _spent = Spent::on(&self.spent);
         self.text.set_page_seg_mode(mode).map_err(|_| OcrError::Failed)?;
         set_image(&self.text, image)?;
         if let Some(region) = region {
@@ -224,6 +234,24 @@ impl Recognizer {
             .map(|tsv| words_of_tsv(&tsv));
         clear(&self.text)?;
         words
+    }
+}
+
+/// Adds the time of a scope to a sum.
+struct Spent<'a> {
+    sum: &'a Cell<Duration>,
+    began: Instant,
+}
+
+impl<'a> Spent<'a> {
+    fn on(sum: &'a Cell<Duration>) -> Self {
+        Self { sum, began: Instant::now() }
+    }
+}
+
+impl Drop for Spent<'_> {
+    fn drop(&mut self) {
+        self.sum.set(self.sum.get() + self.began.elapsed());
     }
 }
 

@@ -16,6 +16,7 @@ mod wire;
 mod worker;
 
 pub use pool::{ReadError, ReaderOptions, ReaderPool};
+pub(crate) use read::PAGES_MAX;
 pub use read::read_document;
 pub use worker::{WorkerLimits, serve};
 

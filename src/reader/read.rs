@@ -23,6 +23,8 @@ use crate::{
     referral::{Look, Problem},
 };
 
+/// The code of the problem that a document has of which not every page was read.
+pub(crate) const PAGES_MAX: &str = "pages-max";
 /// How long one recognition of one page may take. A clean page takes less than half a second.
 pub(super) const PAGE_OCR_SECONDS_MAX: Duration = Duration::from_secs(20);
 /// Below this share of dark pixels a page shows nothing: a few specks, the edge of the glass.
@@ -93,7 +95,7 @@ fn read_pages(
     let before = reading.pages.last().map_or(0, |page| page.number);
     if document.page_count() + before as usize > limits.pages_max as usize {
         let text = format!("the document has more than {} pages: the rest was not read", limits.pages_max);
-        reading.problems.push(Problem::new("pages-max", text));
+        reading.problems.push(Problem::new(PAGES_MAX, text));
     }
     let count = u32::try_from(document.page_count()).unwrap_or(u32::MAX);
     let last = count.saturating_add(before).min(limits.pages_max);

@@ -87,6 +87,10 @@ pub enum HeldReason {
     NotReceived,
     /// A person had rejected it, and the sender sent it again.
     Rejected,
+    /// It may ask for something else than a new referral: to cancel one, for records.
+    OtherMatter,
+    /// Not all of what came was read.
+    NotAllRead,
 }
 
 impl HeldReason {
@@ -101,7 +105,9 @@ impl HeldReason {
             | Self::SecondPatient
             | Self::Deceased
             | Self::WrongRecipient
-            | Self::Rejected => true,
+            | Self::Rejected
+            | Self::OtherMatter
+            | Self::NotAllRead => true,
             Self::DeadDelivery | Self::UnclearReply | Self::NotReceived => false,
         }
     }
@@ -127,6 +133,10 @@ impl HeldReason {
             }
             Self::NotReceived => "call the specialist: mend the directory and `route` it again, or `confirm`",
             Self::Rejected => "it was rejected before and sent again: `confirm` it, or `reject` it again",
+            Self::OtherMatter => "read it: `confirm` that it is a new referral, or do what it asks for and `reject` it",
+            Self::NotAllRead => {
+                "look at the original (`loopline messages export`): `confirm` that nothing else counts, or `reject`"
+            }
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Appointment, ReturnedPage};
+use super::{Appointment, HistoryEvent, ReturnedPage};
 use crate::ids::DeliveryId;
+
+/// How much of the reason that a reply gives is kept in the history, in characters.
+const REASON_CHARS_MAX: usize = 2_000;
 
 /// The closed set of things a reply can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +75,15 @@ pub struct Reply {
     /// What was seen on our page, where it came back on paper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Box<ReturnedPage>>,
+}
+
+impl Reply {
+    /// What it comes to, as the history keeps it.
+    #[must_use]
+    pub fn happened(&self) -> HistoryEvent {
+        let reason = self.reason.as_ref().map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
+        HistoryEvent::Replied { outcome: self.outcome, reason }
+    }
 }
 
 impl std::fmt::Debug for Reply {

@@ -135,7 +135,7 @@ impl Status {
                 Self::New | Self::Redirected | Self::Declined => Self::Requested,
                 _ => self,
             },
-            HistoryEvent::Replied { outcome } => self.after_reply(*outcome),
+            HistoryEvent::Replied { outcome, .. } => self.after_reply(*outcome),
             // A person passes it on: whatever the desk before said of it, the next one has said nothing yet.
             HistoryEvent::Routed { .. } => match self {
                 Self::New | Self::Completed | Self::CancelRequested | Self::Cancelled | Self::Closed => self,
@@ -230,6 +230,9 @@ pub enum HistoryEvent {
     Replied {
         /// What it said.
         outcome: ReplyOutcome,
+        /// Why, in its own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A reply came and was not plain: no status moves.
     Unclear,
@@ -312,7 +315,7 @@ mod tests {
     }
 
     fn replied(outcome: ReplyOutcome) -> HistoryEvent {
-        HistoryEvent::Replied { outcome }
+        HistoryEvent::Replied { outcome, reason: None }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Nearly every question about a new message is whether something is there already (the message itself, its number, its patient), nearly
 //! every answer is no, and sled takes microseconds for each. A Bloom filter in memory says "surely not" or "maybe", and only a maybe is
 //! asked further. It grows by layers of twice the room: 12 bits a key and at most as much again, some 25 MB with a million referrals. (The
-//! filters of single runs in `runs.rs` are made of the same and have 10 MB then.)
+//! filters of single runs in `runs.rs` are made of the same and have 13 MB then.)
 //! A key that was taken away stays a maybe.
 //!
 //! It knows the keys of an index that was there before once all of it was read, at the start or behind its back; until then everything is

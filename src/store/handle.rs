@@ -156,7 +156,9 @@ impl Store {
     }
 
     async fn ready(&self, mut decision: Decision) -> Result<Ready, StoreError> {
-        let bodies = self.prepare(std::mem::take(&mut decision.bodies)).await?;
+        let mut contents = std::mem::take(&mut decision.bodies);
+        contents.extend(decision.arrived.as_ref().map(|arrived| arrived.body.clone()));
+        let bodies = self.prepare(contents).await?;
         Ok(Ready::new(decision, bodies))
     }
 
@@ -184,6 +186,7 @@ impl Store {
     ) -> Result<Insertion, StoreError> {
         let NewMessage { mut message, body, repeat_key, control_key } = new;
         let mut decision = decision;
+        debug_assert!(decision.as_ref().is_none_or(|decision| decision.arrived.is_none()), "one message at a time comes in");
         let further = decision.as_mut().map(|decision| std::mem::take(&mut decision.bodies)).unwrap_or_default();
         let mut bodies = self.prepare([vec![body], further].concat()).await?;
         let others = bodies.split_off(1);

@@ -10,8 +10,8 @@
 //! | `o` + referral id + delivery id | nothing: the deliveries of a referral |
 //! | `t` + due time + message id, `q` + due time + delivery id, `i` + delivery id in flight | nothing |
 //! | `a` + sequence | position of what that batch did |
-//! | `#applied-4` | how far the journal is applied, how many records there are, and which runs |
-//! | `B` + number of a run + key | a block of that run: the keys `b`, `k`, `c`, `n`, `f` and `v` stand in those, see `runs.rs` |
+//! | `#applied-5` | how far the journal is applied, how many records there are, and which runs |
+//! | `B` + number of a run + key | a block of that run: `m`, `r`, `d`, `v`, `b`, `k`, `c`, `n` and `f` stand in those, see `runs.rs` |
 //!
 //! # Design notes
 //! sled 0.34.7 does not sync what it calls durable, keeps values over 128 KB in files that it never syncs, can hang in
@@ -36,18 +36,20 @@ use std::{
 
 use super::{
     StoreError,
-    absent::Absent,
+    absent::{Absent, hash_of},
     crash::crash_point,
     journal::Place,
     keys,
-    runs::{self, Run, Runs},
+    runs::{self, Entries, Last, Run, Runs},
     waiting::{Layer, Waiting},
 };
 
 /// The name changes with the form of the values: an index of another form is built again.
-const APPLIED: &[u8] = b"#applied-4";
+const APPLIED: &[u8] = b"#applied-5";
 const APPLIED_BYTES: usize = 32;
 const CRC_BYTES: usize = 4;
+/// Records that are listed at once: while they are, sled is not written to.
+const LISTED_AT_ONCE: usize = if cfg!(test) { 7 } else { 512 };
 
 /// sled failed, or gave back what was not put in.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,7 +66,7 @@ impl From<IndexFault> for StoreError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Applied {
     pub(super) place: Place,
-    /// How many messages, referrals and deliveries there are: a lost page shows.
+    /// How many messages, referrals and deliveries there are: one that is lost shows.
     pub(super) records: u64,
 }
 
@@ -94,11 +96,6 @@ fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexFault> {
         Ok(done) => done.map_err(|e| IndexFault(e.to_string())),
         Err(_) => Err(IndexFault("sled panicked".to_owned())),
     }
-}
-
-/// Whether a key is of something that is never taken away, and counted.
-pub(super) fn is_record(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'm' | b'r' | b'd'))
 }
 
 fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
@@ -161,11 +158,10 @@ impl Index {
     /// Reads the whole tree once: every value is what was put in, and none is missing.
     pub(super) fn check(&self) -> Result<Applied, IndexFault> {
         let applied = self.applied()?;
-        let mut records = 0;
-        let (mut entries, mut fault) = (BTreeMap::new(), None);
+        let (mut entries, mut records, mut fault) = (BTreeMap::new(), Vec::new(), None);
         self.scan(&[], false, |key, value| {
-            records += u64::from(is_record(key));
-            match (self.inner.saw(key, value), runs::run_of(key)) {
+            let note = |key: &[u8]| records.extend(keys::is_record(key).then(|| hash_of(key)));
+            match (self.inner.saw(key, value, note), runs::run_of(key)) {
                 (Ok(count), Some(run)) => *entries.entry(run).or_default() += count,
                 (Ok(_), None) => {}
                 (Err(found), _) => fault = Some(found),
@@ -174,15 +170,18 @@ impl Index {
         })?;
         fault.map_or(Ok(()), Err)?;
         let mut runs = self.inner.runs.write().unwrap_or_else(PoisonError::into_inner);
-        if records != applied.records {
-            Err(IndexFault(format!("it has {records} records and should have {}", applied.records)))
-        } else if entries != runs.sizes() {
-            Err(IndexFault("a run has not the entries that it should have".to_owned()))
-        } else {
-            runs.saw_all_below(None);
-            self.inner.absent.is_whole();
-            Ok(applied)
+        if entries != runs.sizes() {
+            return Err(IndexFault("a run has not the entries that it should have".to_owned()));
         }
+        // Several versions of a record can stand in several runs.
+        records.sort_unstable();
+        records.dedup();
+        if records.len() as u64 != applied.records {
+            return Err(IndexFault(format!("it has {} records and should have {}", records.len(), applied.records)));
+        }
+        runs.saw_all_below(None);
+        self.inner.absent.is_whole();
+        Ok(applied)
     }
 
     /// Reads some values from a key on: each is what was put in. Gives the key to go on at; none: that was all.
@@ -200,7 +199,7 @@ impl Index {
                 }
                 return Ok(Some(key.to_vec()));
             }
-            self.inner.saw(&key, unseal(&key, &sealed)?)?;
+            self.inner.saw(&key, unseal(&key, &sealed)?, |_| {})?;
         }
         if goes_on {
             self.inner.runs.write().unwrap_or_else(PoisonError::into_inner).saw_all_below(None);
@@ -244,50 +243,38 @@ impl Index {
         self.inner.waiting.add(changes, applied)
     }
 
-    /// Goes through the keys with a prefix, in order or backwards, until told to stop.
+    /// Goes through the keys with a prefix, in order or backwards, until told to stop. Those that stand in runs are not among them.
     pub(super) fn scan(
         &self,
         prefix: &[u8],
         backwards: bool,
-        mut each: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        each: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), IndexFault> {
         let mut waiting = self.inner.waiting.with_prefix(prefix);
-        let mut next_waiting = move || if backwards { waiting.pop_last() } else { waiting.pop_first() };
+        let next_waiting = move || if backwards { waiting.pop_last() } else { waiting.pop_first() };
         let mut keys = guarded(|| Ok(self.inner.db.scan_prefix(prefix)))?;
-        let mut next_written = || -> Result<Option<(sled::IVec, sled::IVec)>, IndexFault> {
-            guarded(|| Ok(if backwards { keys.next_back() } else { keys.next() }))?.map(|found| guarded(|| found)).transpose()
+        let next_written = || {
+            let next = guarded(|| Ok(if backwards { keys.next_back() } else { keys.next() }))?;
+            let Some((key, sealed)) = next.map(|found| guarded(|| found)).transpose()? else { return Ok(None) };
+            let value = unseal(&key, &sealed)?.to_vec();
+            Ok(Some((key.to_vec(), value)))
         };
-        let (mut new, mut old) = (next_waiting(), next_written()?);
-        loop {
-            let order = match (&new, &old) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((new, _)), Some((old, _))) if backwards => old.as_ref().cmp(new.as_slice()),
-                (Some((new, _)), Some((old, _))) => new.as_slice().cmp(old.as_ref()),
-            };
-            let mut found = ControlFlow::Continue(());
-            match order {
-                Ordering::Less | Ordering::Equal => {
-                    if let Some((key, Some(value))) = &new {
-                        found = each(key, value);
-                    }
-                    new = next_waiting();
-                    if order == Ordering::Equal {
-                        old = next_written()?;
-                    }
-                }
-                Ordering::Greater => {
-                    if let Some((key, sealed)) = &old {
-                        found = each(key, unseal(key, sealed)?);
-                    }
-                    old = next_written()?;
-                }
+        in_order(backwards, next_waiting, next_written, each)
+    }
+
+    /// Goes through the values of the records with a prefix, the newest first, until told to stop.
+    pub(super) fn records(&self, prefix: &[u8], mut each: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), IndexFault> {
+        let mut waiting = self.inner.waiting.with_prefix(prefix);
+        let (mut found, mut may_have_more) = (Entries::new(), true);
+        let mut below = keys::behind(prefix);
+        let next_written = || {
+            if found.is_empty() && may_have_more {
+                (found, may_have_more) = self.inner.last_below(prefix, &below)?;
+                below = found.first_key_value().map_or(Vec::new(), |(first, _)| first.clone());
             }
-            if found.is_break() {
-                return Ok(());
-            }
-        }
+            Ok(found.pop_last())
+        };
+        in_order(true, || waiting.pop_last(), next_written, |_, value| each(value))
     }
 
     /// Ends the thread; what waits is written first, unless it is of no use any more.
@@ -328,10 +315,50 @@ impl Drop for Index {
     }
 }
 
+/// Goes through what waits for sled and what it has together. Where both have a key, what waits holds.
+fn in_order(
+    backwards: bool,
+    mut next_waiting: impl FnMut() -> Option<(Vec<u8>, Option<Vec<u8>>)>,
+    mut next_written: impl FnMut() -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexFault>,
+    mut each: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<(), IndexFault> {
+    let (mut new, mut old) = (next_waiting(), next_written()?);
+    loop {
+        let order = match (&new, &old) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((new, _)), Some((old, _))) if backwards => old.cmp(new),
+            (Some((new, _)), Some((old, _))) => new.cmp(old),
+        };
+        let mut found = ControlFlow::Continue(());
+        match order {
+            Ordering::Less | Ordering::Equal => {
+                if let Some((key, Some(value))) = &new {
+                    found = each(key, value);
+                }
+                new = next_waiting();
+                if order == Ordering::Equal {
+                    old = next_written()?;
+                }
+            }
+            Ordering::Greater => {
+                if let Some((key, value)) = &old {
+                    found = each(key, value);
+                }
+                old = next_written()?;
+            }
+        }
+        if found.is_break() {
+            return Ok(());
+        }
+    }
+}
+
 impl Inner {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
-        if keys::is_point(key) {
-            return self.point(key);
+        if keys::is_kept(key) {
+            return self.kept(key);
         }
         match guarded(|| self.db.get(key))? {
             Some(sealed) => unseal(key, &sealed).map(|value| Some(value.to_vec())),
@@ -340,7 +367,7 @@ impl Inner {
     }
 
     /// The value of a key that stands in a run.
-    fn point(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
+    fn kept(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexFault> {
         let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
         for run in runs.that_may_have(key) {
             let within = runs::block_key(run, &[])..=runs::block_key(run, key);
@@ -352,13 +379,30 @@ impl Inner {
         Ok(None)
     }
 
-    /// Notes that sled has this, so that it is not called absent; gives how many keys that was.
-    fn saw(&self, key: &[u8], value: &[u8]) -> Result<usize, IndexFault> {
+    /// The last records below a key, and whether there may be more.
+    fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<(Entries, bool), IndexFault> {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let mut last = Last::new(prefix, below, LISTED_AT_ONCE);
+        for run in runs.newest_first() {
+            let within = runs::block_key(run, &[])..runs::block_key(run, below);
+            let mut blocks = guarded(|| Ok(self.db.range(within)))?;
+            while let Some((key, sealed)) = guarded(|| blocks.next_back().transpose())? {
+                if !last.take(unseal(&key, &sealed)?)? {
+                    break;
+                }
+            }
+        }
+        Ok(last.found())
+    }
+
+    /// Notes that sled has this, so that it is not called absent; gives how many keys that was, and each that stands in a run.
+    fn saw(&self, key: &[u8], value: &[u8], mut each: impl FnMut(&[u8])) -> Result<usize, IndexFault> {
         let Some(run) = runs::run_of(key) else {
             self.absent.add(std::iter::once(key));
             return Ok(1);
         };
         let entries = runs::entries(value)?;
+        entries.iter().for_each(|(key, _)| each(key));
         self.absent.add(entries.iter().map(|(key, _)| *key));
         self.runs.write().unwrap_or_else(PoisonError::into_inner).saw(run, &entries);
         Ok(entries.len())
@@ -366,20 +410,20 @@ impl Inner {
 
     fn apply(&self, changes: &Layer, applied: Applied) -> Result<(), IndexFault> {
         let mut batch = sled::Batch::default();
-        let mut points = Vec::new();
+        let mut kept = Vec::new();
         for (key, value) in changes {
             match value {
-                Some(value) if keys::is_point(key) => points.push((key.as_slice(), value.as_slice())),
+                Some(value) if keys::is_kept(key) => kept.push((key.as_slice(), value.as_slice())),
                 Some(value) => batch.insert(key.as_slice(), seal(key, value)),
                 None => {
-                    debug_assert!(!keys::is_point(key), "what stands in a run is never taken away");
+                    debug_assert!(!keys::is_kept(key), "what stands in a run is never taken away");
                     batch.remove(key.as_slice());
                 }
             }
         }
         let number = self.runs.read().unwrap_or_else(PoisonError::into_inner).next_number();
-        let run = (!points.is_empty()).then(|| {
-            Run::new(number, 0, &points, |key, block| {
+        let run = (!kept.is_empty()).then(|| {
+            Run::new(number, 0, &kept, |key, block| {
                 let sealed = seal(&key, &block);
                 batch.insert(key, sealed);
             })
@@ -490,10 +534,51 @@ mod tests {
         index.apply([record("m1"), record("m2")].into(), applied).unwrap();
         index.inner.waiting.drain();
         assert_eq!(index.check().unwrap(), applied);
-        index.inner.db.remove("m1").unwrap();
+        let (block, _) = index.inner.db.scan_prefix(b"B").next().unwrap().unwrap();
+        index.inner.db.remove(block).unwrap();
         assert!(index.check().is_err());
     }
-    /// Puts batch after batch of point keys, some of them again and again, each batch a run of its own.
+
+    #[test]
+    fn records_are_listed_with_their_newest_values_wherever_those_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(folder.path(), 1 << 20).unwrap();
+        let mut known = BTreeMap::new();
+        let assert_listed = |known: &BTreeMap<Vec<u8>, Vec<u8>>| {
+            let mut listed = Vec::new();
+            let all = |value: &[u8]| {
+                listed.push(value.to_vec());
+                ControlFlow::Continue(())
+            };
+            index.records(b"r", all).unwrap();
+            assert_eq!(listed, known.values().rev().cloned().collect::<Vec<_>>());
+            let mut some = Vec::new();
+            let first_nine = |value: &[u8]| {
+                some.push(value.to_vec());
+                if some.len() < 9 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            index.records(b"r", first_nine).unwrap();
+            assert_eq!(some, listed.into_iter().take(9).collect::<Vec<_>>());
+        };
+        assert_listed(&known);
+        for batch in 0..90_u32 {
+            let new = (0..5).map(|number| batch * 5 + number).chain([batch * 3, batch, 2]);
+            let key = |prefix: &[u8], number: u32| [prefix, &number.to_be_bytes()].concat();
+            let mut changes = Changes::new();
+            for number in new {
+                let value = [number.to_be_bytes(), batch.to_be_bytes()].concat();
+                known.insert(key(b"r", number), value.clone());
+                changes.extend([&b"m"[..], b"r", b"v"].map(|prefix| (key(prefix, number), Some(value.clone()))));
+            }
+            index.apply(changes, Applied::default()).unwrap();
+            if batch % 4 != 3 {
+                index.inner.waiting.drain();
+            }
+            assert_listed(&known);
+        }
+    }
+
+    /// Puts batch after batch of kept keys, some of them again and again, each batch a run of its own.
     fn many_batches(index: &Index, known: &mut HashMap<Vec<u8>, Vec<u8>>, numbers: std::ops::Range<u32>) {
         for batch in numbers {
             let key = |number: u32| [&b"k"[..], &number.wrapping_mul(2_654_435_761).to_be_bytes()].concat();

@@ -22,9 +22,19 @@ pub(super) const DELIVERIES_DUE: &[u8] = b"q";
 pub(super) const IN_FLIGHT: &[u8] = b"i";
 pub(super) const AUDIT: &[u8] = b"a";
 
-/// Whether a key is asked alone: never listed with others in their order, and never taken away. Those stand together in `runs.rs`.
-pub(super) fn is_point(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'b' | b'c' | b'f' | b'k' | b'n' | b'v'))
+/// Whether a key is of something that is counted.
+pub(super) fn is_record(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'm' | b'r' | b'd'))
+}
+
+/// Whether a key is never taken away. Those stand together in `runs.rs`.
+pub(super) fn is_kept(key: &[u8]) -> bool {
+    is_record(key) || matches!(key.first(), Some(b'b' | b'c' | b'f' | b'k' | b'n' | b'v'))
+}
+
+/// What stands behind all keys with a prefix, which is a letter.
+pub(super) fn behind(prefix: &[u8]) -> Vec<u8> {
+    prefix.iter().map(|letter| letter + 1).collect()
 }
 
 /// How much of a SHA-256 a key has.

@@ -1,7 +1,7 @@
 //! The transactions of messages. Each runs in the writer's thread, sees what the batch decided before it, and decides alone.
 
 use super::{
-    Decision, StoreError,
+    Decision, NewMessage, StoreError,
     bodies::Body,
     card::{DeliveryCard, MessageCard, file_identity},
     codec::Packed,
@@ -31,6 +31,7 @@ pub(super) struct Insert {
 /// A decision with its content ready to be named and its records packed.
 pub(super) struct Ready {
     pub(super) message: Option<Message>,
+    pub(super) arrived: Option<Insert>,
     pub(super) referrals: Vec<ReadyReferral>,
     pub(super) deliveries: Vec<Packed<DeliveryCard>>,
     pub(super) withdraw: Vec<DeliveryId>,
@@ -41,10 +42,17 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(decision: Decision, bodies: Vec<Body>) -> Self {
-        let Decision { message, referrals, deliveries, bodies: _, withdraw, recompose, still_queued, acknowledged } = decision;
+    /// `bodies`: the decision's, and behind them that of the message that came with it.
+    pub(super) fn new(decision: Decision, mut bodies: Vec<Body>) -> Self {
+        let Decision { message, arrived, referrals, deliveries, bodies: _, withdraw, recompose, still_queued, acknowledged } =
+            decision;
+        let arrived = arrived.map(|NewMessage { message, body: _, repeat_key, control_key }| Insert {
+            entry: Packed::of(MessageEntry { message, repeat_key, control_key }).card(MessageCard::of),
+            body: bodies.pop().expect("the content of what came is made ready with the others"),
+        });
         Self {
             message,
+            arrived,
             referrals: referrals.into_iter().map(ReadyReferral::new).collect(),
             deliveries: deliveries.into_iter().map(|delivery| Packed::of(delivery).card(DeliveryCard::of)).collect(),
             withdraw,
@@ -119,7 +127,7 @@ pub(super) fn claim(batch: &mut Batch<'_>, id: MessageId) -> Result<Message, Sto
 
 /// Writes a decision: content first, then what names it.
 pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<(), StoreError> {
-    let Ready { message, referrals, deliveries, withdraw, recompose, still_queued, acknowledged, bodies } = ready;
+    let Ready { message, arrived, referrals, deliveries, withdraw, recompose, still_queued, acknowledged, bodies } = ready;
     for body in &bodies {
         batch.put_body(body)?;
     }
@@ -128,6 +136,9 @@ pub(super) fn decide(batch: &mut Batch<'_>, ready: Ready, step: Step) -> Result<
     }
     if let Some(message) = message {
         update(batch, message, step)?;
+    }
+    if let Some(new) = arrived {
+        insert(batch, new, None)?;
     }
     for write in referrals {
         referrals::write(batch, write)?;

@@ -14,7 +14,7 @@
 //! bodies.rs        content over 64 KB, in files of its own
 //! card.rs          what the index is told of a record
 //! index.rs         sled: finds things in the journal         keys.rs    its keys       mark.rs   its values
-//! runs.rs          the keys that are asked one at a time, many to one value of sled
+//! runs.rs          the keys that are never taken away, many to one value of sled
 //! absent.rs        what sled surely does not have, without asking it
 //! waiting.rs       what sled is still to be given, behind the answers
 //! start.rs         lock, sync, read, cut, replay
@@ -115,6 +115,8 @@ pub struct NewMessage {
 pub struct Decision {
     /// The message's new state.
     pub message: Option<Message>,
+    /// A message that came with it, stored as `Received`: what the other side answered to what was sent. One that is known is counted.
+    pub arrived: Option<NewMessage>,
     /// Referrals made or changed.
     pub referrals: Vec<ReferralWrite>,
     /// Deliveries queued, or changed by a person's act.

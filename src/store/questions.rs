@@ -53,7 +53,7 @@ impl Store {
             Ok(Some(record_of(&self.journal().entry(position)?)?).filter(&fits))
         };
         self.read(|index| {
-            index.scan(prefix, true, |_, value| {
+            index.records(prefix, |value| {
                 match read(value) {
                     Ok(record) => found.extend(record),
                     Err(error) => fault = Some(error),

@@ -1,4 +1,4 @@
-//! Runs: the keys of the index that are asked one at a time, many to one value of sled.
+//! Runs: the keys of the index that are never taken away, many to one value of sled.
 //!
 //! A run is what one batch put, in the order of its keys, cut into blocks. A block is a value of sled; its key is `B`, the run's number
 //! (4 bytes, big endian) and the block's first key. In it stand, for each key: the length of the key, the length of the value (one byte
@@ -6,13 +6,13 @@
 //! beside how far the journal is applied: number (4 bytes), level (1), entries (4), little endian.
 //!
 //! # Design notes
-//! sled has at most 16 keys in a page and changes a page for each key that is put: 7 µs, and a message has seven keys that are hashes or
-//! numbers (see [`keys::is_point`]), each in another page. They are never listed in order and never taken away, so they need not stand in
-//! sled by themselves: fifty in a block cost as much as one. The price is a look into several runs. It is kept low by merging (16 runs of
-//! a level become one of the next, while it has no more than [`MERGED_ENTRIES_MAX`]), and by a Bloom filter in memory that tells which run
-//! may have a key.
+//! sled has at most 16 keys in a page and changes a page for each key that is put: 7 µs, and a message has nine keys that are never taken
+//! away (see [`keys::is_kept`]), most of them in pages of their own. So they need not stand in sled by themselves: fifty in a block cost as
+//! much as one. The price is a look into several runs. It is kept low by merging (16 runs of a level become one of the next, while it has
+//! no more than [`MERGED_ENTRIES_MAX`]), and by a Bloom filter in memory that tells which run may have a key. Records are listed too, the
+//! newest first: their ids begin with a time, so that nearly all of what is wanted next stands in one run.
 //!
-//! [`keys::is_point`]: super::keys::is_point
+//! [`keys::is_kept`]: super::keys::is_kept
 
 use std::collections::BTreeMap;
 
@@ -33,6 +33,9 @@ const LISTED_BYTES: usize = 9;
 
 /// A key and its value, as they stand in a block.
 pub(super) type Entry<'b> = (&'b [u8], &'b [u8]);
+
+/// Keys and their values, in order.
+pub(super) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Which runs there are, the oldest first.
 #[derive(Default)]
@@ -95,6 +98,46 @@ pub(super) fn merged<'b>(blocks: impl Iterator<Item = &'b [u8]>) -> Result<Vec<E
     all.sort_by_key(|(key, _)| *key);
     all.dedup_by_key(|(key, _)| *key);
     Ok(all)
+}
+
+/// The last entries below a key, as they are gathered from run to run, the newest run first.
+pub(super) struct Last<'k> {
+    prefix: &'k [u8],
+    below: &'k [u8],
+    count: usize,
+    found: Entries,
+}
+
+impl<'k> Last<'k> {
+    /// At most so many, of those whose key has the prefix.
+    pub(super) fn new(prefix: &'k [u8], below: &'k [u8], count: usize) -> Self {
+        Self { prefix, below, count, found: Entries::new() }
+    }
+
+    /// Takes what a block of the run at hand has of them; gives whether the block before it may have more.
+    pub(super) fn take(&mut self, block: &[u8]) -> Result<bool, IndexFault> {
+        for (key, value) in entries(block)?.into_iter().rev() {
+            let is_full = self.found.len() >= self.count;
+            let is_too_early = is_full && self.found.first_key_value().is_some_and(|(first, _)| key <= first.as_slice());
+            if is_too_early || key < self.prefix {
+                return Ok(false);
+            }
+            // What is there already is newer.
+            if key < self.below && key.starts_with(self.prefix) && !self.found.contains_key(key) {
+                self.found.insert(key.to_vec(), value.to_vec());
+                if is_full {
+                    self.found.pop_first();
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What was found, and whether there may be more.
+    pub(super) fn found(self) -> (Entries, bool) {
+        let may_have_more = self.found.len() >= self.count;
+        (self.found, may_have_more)
+    }
 }
 
 impl Run {
@@ -184,6 +227,11 @@ impl Runs {
         self.list.push(run);
     }
 
+    /// Their numbers, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = u32> {
+        self.list.iter().rev().map(|run| run.number)
+    }
+
     /// The runs that may have a key, the newest first.
     pub(super) fn that_may_have(&self, key: &[u8]) -> impl Iterator<Item = u32> {
         let hash = hash_of(key);
@@ -249,6 +297,28 @@ mod tests {
         let blocks = [&old[0].1, &new[0].1];
         let merged = merged(blocks.into_iter().map(Vec::as_slice)).unwrap();
         assert_eq!(merged, [(&b"a"[..], &b"old"[..]), (b"b", b"new"), (b"c", b"new")]);
+    }
+
+    #[test]
+    fn the_last_entries_are_gathered_with_their_newest_values() {
+        let runs: [&[Entry<'_>]; 3] = [
+            &[(b"m5", b"new"), (b"m8", b"new"), (b"n1", b"")],
+            &[(b"k9", b""), (b"m3", b"old"), (b"m5", b"old"), (b"m7", b"old")],
+            &[(b"m1", b"old"), (b"m2", b"old"), (b"m8", b"old"), (b"m9", b"old")],
+        ];
+        let last = |below: &[u8], count| {
+            let mut last = Last::new(b"m", below, count);
+            for entries in runs {
+                last.take(&run(1, entries).1[0].1).unwrap();
+            }
+            let (found, may_have_more) = last.found();
+            let text: Vec<String> =
+                found.iter().map(|(key, value)| String::from_utf8([&key[..], value].concat()).unwrap()).collect();
+            (text.join(" "), may_have_more)
+        };
+        assert_eq!(last(b"n", 3), ("m7old m8new m9old".to_owned(), true));
+        assert_eq!(last(b"m7", 3), ("m2old m3old m5new".to_owned(), true));
+        assert_eq!(last(b"m2", 3), ("m1old".to_owned(), false));
     }
 
     #[test]

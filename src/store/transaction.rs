@@ -15,7 +15,7 @@ use super::{
     card::{DeliveryCard, MessageCard, ReferralCard},
     codec::{self, Packed},
     frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position},
-    index::{Applied, Changes, Index, is_record},
+    index::{Applied, Changes, Index},
     journal::{JournalReader, Place},
     keys,
     mark::{self, Mark},
@@ -116,7 +116,7 @@ impl<'a> View<'a> {
     }
 
     fn put_record(&mut self, key: Vec<u8>, value: Vec<u8>, is_new: bool) {
-        debug_assert!(is_record(&key), "only records are counted");
+        debug_assert!(keys::is_record(&key), "only records are counted");
         self.records_pending += u64::from(is_new);
         self.put(key, value);
     }

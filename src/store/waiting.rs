@@ -98,6 +98,10 @@ impl Waiting {
             let more = |state: &mut State| state.growing.len() < LAYER_KEYS && !state.closed;
             let waited = self.work.wait_timeout_while(state, LINGER, more).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
+            if state.growing.is_empty() {
+                // It was closed meanwhile, and what waited was of no use any more: sled must not be told that it has it.
+                return;
+            }
             let layer = Arc::new(std::mem::take(&mut state.growing));
             state.written = Arc::clone(&layer);
             let applied = state.applied;
@@ -185,6 +189,25 @@ mod tests {
         let written = written.lock().unwrap();
         assert_eq!(written.iter().map(|(keys, _)| keys).sum::<usize>(), 3_000);
         assert!(written.iter().map(|(_, records)| records).is_sorted() && written.last().unwrap().1 == 3_000);
+    }
+
+    #[test]
+    fn what_is_of_no_use_any_more_is_not_called_applied() {
+        for _ in 0..5 {
+            let waiting = Arc::new(Waiting::default());
+            let worker = Arc::clone(&waiting);
+            waiting.add(changes(&[("k", Some("v"))]), Applied::default()).unwrap();
+            let thread = std::thread::spawn(move || {
+                worker.work(|layer, _| {
+                    assert!(!layer.is_empty());
+                    Ok(())
+                });
+            });
+            // While it waits for more.
+            std::thread::sleep(LINGER / 5);
+            waiting.close(false);
+            thread.join().unwrap();
+        }
     }
 
     #[test]

@@ -10,4 +10,7 @@ with MLLPClient(host, int(port)) as client:
     for file in files:
         with open(file, "rb") as message:
             answer = client.send_message(message.read())
+        # It gives what one recv does; the rest is still in its socket.
+        while not answer.endswith(b"\x1c\r"):
+            answer += client.socket.recv(4096)
         print(json.dumps({"answer": answer.decode().strip("\x0b\x1c\r") + "\r"}), flush=True)

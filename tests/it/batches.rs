@@ -1,6 +1,6 @@
 //! Faxes of several documents, and the same fax sent once more: through the folder and the real reader process.
 
-use std::{fs, path::Path, sync::Mutex};
+use std::{fs, path::Path, process::Command, sync::Mutex};
 
 use loopline::reader::{Progress, ReaderOptions, ReaderPool};
 use serde_json::Value;
@@ -116,6 +116,39 @@ fn a_fax_sent_once_more_is_held_and_told_of_as_the_first_until_a_person_says() {
     said(&site, &["referrals", "settle", again["id"].as_str().unwrap(), "merge", reference]);
     let stands = site.referrals().into_iter().find(|one| one["id"] == first["id"]).unwrap();
     assert_eq!((pages(&stands).len(), stands["sources"].as_array().unwrap().len()), (5, 2), "its pages do not go out twice");
+}
+
+#[test]
+fn a_referral_of_whose_fax_not_all_pages_were_read_waits_for_a_person() {
+    let site = Site::new();
+    fs::write(site.path("loopline.toml"), "[limits]\nreader_pages_max = 1\n").unwrap();
+    let _running = site.start();
+    fax(&site, "two-pages-g4.tif");
+    assert!(wait_for(|| site.referrals().len() == 1), "{}", site.log());
+    let held = &site.referrals()[0];
+    assert!(held["held"].to_string().contains("not-all-read"), "{held:#}");
+    assert!(held["problems"].to_string().contains("more than 1 pages"), "{held:#}");
+}
+
+#[test]
+fn how_far_a_long_fax_is_read_is_seen_meanwhile() {
+    const COPIES: usize = 4;
+    let site = Site::new();
+    let _running = site.start();
+    let one = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fax/batch-unsure.tif");
+    let long = site.path("long.tif");
+    let copied = Command::new("tiffcp").args(vec![one; COPIES]).arg(&long).output().unwrap();
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    site.drop_file("fax-in/long.tif", &fs::read(&long).unwrap());
+    let mut seen = String::new();
+    let is_told = || {
+        seen = said(&site, &["messages", "list"]);
+        seen.contains("it is being read: ") && seen.contains(" of 12 pages are done")
+    };
+    assert!(wait_for(is_told), "{}", site.log());
+    rested(&site, "long.tif", "held");
+    assert!(site.log().contains("reading a long document"), "{}", site.log());
+    assert!(!said(&site, &["messages", "list"]).contains("it is being read"));
 }
 
 #[tokio::test]

@@ -95,6 +95,81 @@ fn a_referral_that_a_scanner_sent_is_read() {
 }
 
 #[test]
+fn a_scan_of_two_patients_in_a_mail_is_taken_apart_as_a_person_says() {
+    let site = Site::new();
+    let _running = site.start();
+    let scan = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fax/batch-unsure.tif")).unwrap();
+    let attached = Attached { media_type: "image/tiff", content: &scan };
+    site.drop_mail("m1", &mail("office@family.example", "Subject: two referrals\n", "see attached", &[attached]));
+    let held = || site.messages().into_iter().find(|one| one["state"] == "held");
+    assert!(wait_for(|| held().is_some()), "{}", site.log());
+    let held = held().unwrap();
+    let documents: Vec<&Value> = held["pages"].as_array().unwrap().iter().map(|page| &page["document"]).collect();
+    assert_eq!(documents, [1, 1, 2]);
+    assert!(site.referrals().is_empty(), "nothing is made of what is not plain");
+    let split = site.command().args(["messages", "split", held["id"].as_str().unwrap(), "1", "3"]).output().unwrap();
+    assert!(split.status.success(), "{}", String::from_utf8_lossy(&split.stderr));
+    assert!(wait_for(|| site.referrals().len() == 2), "{:#?}\n{}", site.messages(), site.log());
+
+    let attached = || Attached { media_type: "image/tiff", content: &scan };
+    let two = mail("office@family.example", "Subject: more\n", "see attached", &[attached(), attached()]);
+    site.drop_mail("m2", &two);
+    let held = || site.messages().into_iter().find(|one| one["state"] == "held");
+    assert!(wait_for(|| held().is_some()), "{}", site.log());
+    let split = site.command().args(["messages", "split", held().unwrap()["id"].as_str().unwrap(), "1"]).output().unwrap();
+    let told = String::from_utf8_lossy(&split.stderr).into_owned();
+    assert!(!split.status.success() && told.contains("without one document attached alone"), "{told}");
+}
+
+#[test]
+fn what_asks_for_something_else_than_a_new_referral_waits_for_a_person() {
+    let site = Site::new();
+    let _running = site.start();
+    let words = |asks: &str| {
+        format!(
+            "{asks}\n\nPatient: Ada Quillfeather\nDOB: 03/14/1956\nReferred to: Northside Heart Center\nSpecialty: Cardiology\nPriority: routine\nReason: chest pain"
+        )
+    };
+    site.drop_mail(
+        "m1",
+        &mail("office@family.example", "Subject: referral\n", &words("Please cancel the referral for this patient."), &[]),
+    );
+    assert!(wait_for(|| site.referrals().len() == 1), "{}", site.log());
+    let held = &site.referrals()[0];
+    assert!(held["held"].to_string().contains("other-matter"), "{held:#}");
+    let asked = || site.deliveries().iter().any(|one| one["purpose"] == "confirmation-request");
+    assert!(!asked(), "nobody is asked about it");
+    settle(&site, &[held["reference"].as_str().unwrap(), "confirm"]);
+    assert!(!site.referrals()[0]["held"].to_string().contains("other-matter"));
+}
+
+#[test]
+fn yes_below_a_quoted_line_and_words_that_were_struck_out_are_for_a_person() {
+    let site = Site::new();
+    let _running = site.start();
+    let (reference, request) = asked_by_mail(&site);
+    let from = header(&request, "To").trim_matches(['<', '>']).to_owned();
+    let answer = |name: &str, kind: &str, body: &str| {
+        let id = header(&request, "Message-ID");
+        let token = header(&request, "Reply-To");
+        site.drop_mail(
+            name,
+            &format!("From: {from}\nTo: {token}\nSubject: Re: {reference}\nIn-Reply-To: {id}\nMessage-ID: <{name}@desk.example>\nDate: Sat, 21 Nov 2026 10:00:00 -0800\nMIME-Version: 1.0\nContent-Type: text/{kind}; charset=utf-8\n\n{body}\n"),
+        );
+        let unclear = || {
+            let shown = site.referrals().into_iter().find(|one| one["reference"] == *reference).unwrap();
+            let pending = shown["pending_replies"].as_array().map_or(0, Vec::len);
+            (shown["status"].clone(), pending)
+        };
+        let before = unclear().1;
+        assert!(wait_for(|| unclear().1 == before + 1), "{name}: {:#?}\n{}", site.referrals(), site.log());
+        assert_eq!(unclear().0, "requested", "{name}");
+    };
+    answer("r1", "plain", "> Wrong clinic.\nYes");
+    answer("r2", "html", "<p><s>Booked for 12/14/2027 at 10:30 am.</s> Received.</p>");
+}
+
+#[test]
 fn a_bad_attachment_is_shown_to_a_person_and_the_others_are_taken() {
     let site = Site::new();
     let _running = site.start();

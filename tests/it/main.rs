@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary is reached by nobody")]
 
 mod acts;
+mod answers;
 mod batches;
 mod certificates;
 mod channel_test;

@@ -7,6 +7,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -14,9 +15,11 @@ use serde_json::Value;
 use crate::harness::{Peer, Running, Site, field, framed, referral_message, wait_for};
 
 /// What the EHR does when a message has come.
-enum Act {
+pub enum Act {
     /// Writes these bytes.
     Write(Vec<u8>),
+    /// Does nothing for so many milliseconds.
+    Rest(u64),
     /// Closes the connection.
     Close,
 }
@@ -24,14 +27,14 @@ enum Act {
 type Behaviour = Box<dyn FnMut(&str) -> Vec<Act> + Send>;
 
 /// An EHR's MLLP door.
-struct Ehr {
-    port: u16,
+pub struct Ehr {
+    pub port: u16,
     received: Arc<Mutex<Vec<(usize, String)>>>,
     behaviour: Arc<Mutex<Behaviour>>,
 }
 
 impl Ehr {
-    fn start(behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) -> Self {
+    pub fn start(behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) -> Self {
         Self::listening(TcpListener::bind("127.0.0.1:0").unwrap(), behaviour)
     }
 
@@ -51,22 +54,22 @@ impl Ehr {
         ehr
     }
 
-    fn behave(&self, behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) {
+    pub fn behave(&self, behaviour: impl FnMut(&str) -> Vec<Act> + Send + 'static) {
         *self.behaviour.lock().unwrap() = Box::new(behaviour);
     }
 
     /// What came, in order.
-    fn received(&self) -> Vec<String> {
+    pub fn received(&self) -> Vec<String> {
         self.received.lock().unwrap().iter().map(|(_, message)| message.clone()).collect()
     }
 
     /// On which connection each message came.
-    fn connections(&self) -> Vec<usize> {
+    pub fn connections(&self) -> Vec<usize> {
         self.received.lock().unwrap().iter().map(|(connection, _)| *connection).collect()
     }
 
     /// Waits until so many messages came.
-    fn wait_for(&self, count: usize, site: &Site) -> Vec<String> {
+    pub fn wait_for(&self, count: usize, site: &Site) -> Vec<String> {
         let came = wait_for(|| self.received().len() >= count);
         assert!(came, "{} of {count} came\n{:#?}\n{}", self.received().len(), site.deliveries(), site.log());
         self.received()
@@ -87,6 +90,7 @@ fn serve(number: usize, mut stream: TcpStream, received: &Mutex<Vec<(usize, Stri
             for act in acts {
                 match act {
                     Act::Write(answer) => stream.write_all(&answer).unwrap(),
+                    Act::Rest(milliseconds) => thread::sleep(Duration::from_millis(milliseconds)),
                     Act::Close => {
                         stream.shutdown(Shutdown::Both).ok();
                         return;
@@ -97,39 +101,39 @@ fn serve(number: usize, mut stream: TcpStream, received: &Mutex<Vec<(usize, Stri
     }
 }
 
-fn ack(code: &str, control_id: &str, rest: &str) -> Vec<u8> {
+pub fn ack(code: &str, control_id: &str, rest: &str) -> Vec<u8> {
     framed(&format!(
         "MSH|^~\\&|EHR|HEART|LOOPLINE||20261121||ACK^I12^ACK|E-{control_id}|P|2.5.1\rMSA|{code}|{control_id}{rest}\r"
     ))
 }
 
-fn good(message: &str) -> Vec<Act> {
+pub fn good(message: &str) -> Vec<Act> {
     vec![Act::Write(ack("AA", field(message, "MSH", 10), ""))]
 }
 
-const QUICK: [(&str, &str); 2] =
+pub const QUICK: [(&str, &str); 2] =
     [("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS", "1"), ("LOOPLINE_LIMITS_DELIVERY_BACKOFF_SECONDS_MAX", "1")];
 
 /// A site whose HL7 referrals are handed on to this port, and to nobody else.
-fn site(port: u16) -> Site {
+pub fn site(port: u16) -> Site {
     let site = Site::new();
     site.channel("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[[forward]]\nthrough = \"ehr-mllp\"\n");
     ehr_channel(&site, port, "");
     site
 }
 
-fn ehr_channel(site: &Site, port: u16, more: &str) {
+pub fn ehr_channel(site: &Site, port: u16, more: &str) {
     site.channel(
         "ehr-mllp",
         &format!("[outbound.mllp]\nhost = \"127.0.0.1\"\nport = {port}\nanswer_seconds_max = 2\nreconnect_seconds = 1\n{more}"),
     );
 }
 
-fn start(site: &Site) -> Running {
+pub fn start(site: &Site) -> Running {
     site.start_with(&QUICK)
 }
 
-fn refer(site: &Site, number: u32, family: &str) {
+pub fn refer(site: &Site, number: u32, family: &str) {
     let answer =
         Peer::connect(&site.mllp()).send(&referral_message(&format!("M{number}"), &format!("P{number}"), family)).unwrap();
     assert_eq!(field(&answer, "MSA", 1), "AA", "{answer}");
@@ -149,7 +153,7 @@ fn forward(site: &Site, n: usize, state: &str) -> Value {
     found().unwrap()
 }
 
-fn loopline(site: &Site, arguments: &[&str]) -> Result<String, String> {
+pub fn loopline(site: &Site, arguments: &[&str]) -> Result<String, String> {
     let output = site.command().args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
@@ -503,14 +507,21 @@ fn the_application_acknowledgement_follows_on_a_connection_of_our_own() {
     assert_eq!(field(&accept, "MSA", 2), "M4", "{accept}");
     assert_eq!(field(&ehr.wait_for(3, &site)[2], "MSA", 2), "M4");
 
+    // Asked for alone, it goes the same way: nothing is said here.
+    let alone = referral_message("M5", "P4", "Feather").replace("|P|2.5.1", "|P|2.5.1|||NE|AL");
+    peer.write(&framed(&alone)).unwrap();
+    assert_eq!(field(&ehr.wait_for(4, &site)[3], "MSA", 2), "M5");
+    let status = referral_message("M6", "P4", "Feather").replace("REF^I12", "REF^I15");
+    assert_eq!(field(&peer.send(&status).unwrap(), "MSA", 2), "M6");
+
     let reference = site.referrals().into_iter().find(|one| one["identifiers"]["placer"]["value"] == "P4").unwrap();
     let reference = reference["reference"].as_str().unwrap().to_owned();
     loopline(&site, &["referrals", "settle", &reference, "reply", "scheduled", "--at", "2026-12-14T10:30"]).unwrap();
-    let status = ehr.wait_for(4, &site).remove(3);
+    let status = ehr.wait_for(5, &site).remove(4);
     assert_eq!((field(&status, "MSH", 9), field(&status, "RF1", 1)), ("RRI^I12^RRI_I12", "A^Accepted^HL70283"), "{status}");
     assert_eq!((field(&status, "RF1", 6), field(&status, "MSH", 6)), ("P4^STMARY", "STMARY"), "{status}");
     assert!(!status.contains("\rMSA|") && status.contains("2026-12-14 10:30"), "{status}");
     let told = |one: &Value| one["purpose"] != "acknowledgement" || one["state"] == "sent";
     assert!(wait_for(|| site.deliveries().iter().all(told)), "{:#?}", site.deliveries());
-    assert_eq!(ehr.received().len(), 4);
+    assert_eq!(ehr.received().len(), 5);
 }

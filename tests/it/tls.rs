@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     certificates::{Authority, fingerprint, self_signed},
     harness::{PATIENCE, Peer, Running, Site, field, framed, referral_message, wait_for},
+    interop,
 };
 
 /// A site whose HL7 door speaks TLS, and the folder of its certificates.
@@ -51,27 +52,41 @@ impl TlsSite {
 
     /// Sends a message by `openssl s_client` and gives the answer; none where there was no connection, or it was closed.
     fn send(&self, control_id: &str, arguments: &[&str]) -> Option<String> {
+        self.converse(&self.site.mllp(), &[control_id], arguments).pop()
+    }
+
+    /// Sends messages by one `openssl s_client`, each once the one before it is answered, and gives the answers there were.
+    fn converse(&self, address: &str, control_ids: &[&str], arguments: &[&str]) -> Vec<String> {
         let mut command = Command::new("openssl");
-        command.args(["s_client", "-quiet", "-verify_return_error", "-CAfile", "ours.pem", "-connect", &self.site.mllp()]);
+        command.args(["s_client", "-quiet", "-verify_return_error", "-CAfile", "ours.pem", "-connect", address]);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut client = command.spawn().unwrap();
         let mut stdin = client.stdin.take().unwrap();
-        // A peer that was refused may be gone before it is written to.
-        stdin.write_all(&framed(&referral_message(control_id, control_id, "Zebrano"))).ok();
-        stdin.flush().ok();
         let mut stdout = client.stdout.take().unwrap();
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let (mut bytes, mut byte) = (Vec::new(), [0]);
-            while !bytes.ends_with(b"\x1c\r") && stdout.read(&mut byte).is_ok_and(|read| read > 0) {
+            while stdout.read(&mut byte).is_ok_and(|read| read > 0) {
                 bytes.push(byte[0]);
+                if bytes.ends_with(b"\x1c\r") {
+                    sender.send(String::from_utf8(std::mem::take(&mut bytes)).unwrap()).ok();
+                }
             }
-            sender.send(bytes).ok();
         });
-        let bytes = receiver.recv_timeout(PATIENCE).expect("openssl ends or the engine answers");
+        let mut answers = Vec::new();
+        for control_id in control_ids {
+            // A peer that was refused may be gone before it is written to.
+            stdin.write_all(&framed(&referral_message(control_id, control_id, "Zebrano"))).ok();
+            stdin.flush().ok();
+            match receiver.recv_timeout(PATIENCE) {
+                Ok(answer) => answers.push(answer),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("openssl ends or the engine answers"),
+            }
+        }
         client.kill().ok();
         client.wait().unwrap();
-        bytes.ends_with(b"\x1c\r").then(|| String::from_utf8(bytes).unwrap())
+        answers
     }
 
     fn is_served(&self, control_id: &str, arguments: &[&str]) -> bool {
@@ -110,6 +125,21 @@ fn without_a_client_authority_every_client_is_served_by_tls_1_2_and_1_3() {
     assert!(tls.is_served("T2", &["-tls1_3"]));
     assert!(tls.send("T3", &["-tls1_1"]).is_none(), "older versions are not spoken");
     assert_eq!(tls.site.messages().len(), 2);
+}
+
+#[test]
+fn several_messages_on_one_connection_come_whole_however_it_cuts_them() {
+    let (tls, _) = TlsSite::new();
+    let _engine = tls.start("");
+    let ids = ["C1", "C2", "C3", "C4"];
+    let address = interop::proxy(&tls.site.mllp());
+    for version in ["-tls1_2", "-tls1_3"] {
+        let answers = tls.converse(&address, &ids, &[version]);
+        let answered: Vec<(&str, &str)> =
+            answers.iter().map(|answer| (field(answer, "MSA", 1), field(answer, "MSA", 2))).collect();
+        assert_eq!(answered, ids.map(|id| ("AA", id)), "{version}");
+    }
+    assert_eq!(tls.site.referrals().len(), ids.len(), "the second time they are repeats");
 }
 
 #[test]

@@ -89,15 +89,19 @@ fn a_change_reaches_a_desk_that_has_the_pages_while_its_mail_waits() {
     assert_eq!(count(&site, "update", "email-out", "queued"), 0, "the request that waits says it all");
 }
 
+/// The message, to a specialist whom no route leads to.
+fn unrouted(message: &str) -> String {
+    message.replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere")
+}
+
 #[test]
 fn a_cancel_of_what_nobody_has_says_so() {
     let site = Site::new();
     let _running = site.start();
     let mut peer = Peer::connect(&site.mllp());
-    let unrouted = |message: String| message.replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
-    peer.send(&unrouted(referral_message("M1", "P1", "Quill"))).unwrap();
+    peer.send(&unrouted(&referral_message("M1", "P1", "Quill"))).unwrap();
     assert_eq!(site.referrals()[0]["held"], serde_json::json!(["no-route"]), "{:#?}", site.referrals());
-    let answer = peer.send(&unrouted(again("I14", "M2"))).unwrap();
+    let answer = peer.send(&unrouted(&again("I14", "M2"))).unwrap();
     assert!(field(&answer, "NTE", 3).contains("no specialist has the referral yet"), "{answer}");
     let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     let settled = settle(&site, &[&reference, "reply", "cancelled"]);
@@ -158,9 +162,7 @@ fn what_is_completed_is_sent_nowhere_and_what_is_declined_has_no_appointment() {
 fn an_answer_by_telephone_ends_the_search_for_a_route() {
     let site = Site::new();
     let _running = site.start();
-    let unrouted =
-        referral_message("M1", "P1", "Quill").replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
-    Peer::connect(&site.mllp()).send(&unrouted).unwrap();
+    Peer::connect(&site.mllp()).send(&unrouted(&referral_message("M1", "P1", "Quill"))).unwrap();
     let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     let settled = settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);
     assert_eq!((settled["status"].as_str(), settled.get("held")), (Some("scheduled"), None));
@@ -296,7 +298,7 @@ fn what_is_opened_again_has_no_appointment() {
 fn a_change_that_names_a_specialist_whom_no_route_leads_to_is_for_a_person() {
     let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
     assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
-    let elsewhere = again("I13", "M2").replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
+    let elsewhere = unrouted(&again("I13", "M2"));
     Peer::connect(&site.mllp()).send(&elsewhere).unwrap();
     let shown = show(&site, &reference);
     assert_eq!((shown["status"].as_str(), &shown["held"]), (Some("new"), &serde_json::json!(["no-route"])), "{shown:#}");
@@ -336,9 +338,7 @@ fn a_desk_that_books_after_all_is_no_wrong_one() {
 fn a_wrong_desk_that_was_never_asked_is_for_a_person_too() {
     let site = Site::new();
     let _running = site.start();
-    let unrouted =
-        referral_message("M1", "P1", "Quill").replace("Cardiology", "Phlebotomy").replace("Northside Heart Center", "Nowhere");
-    Peer::connect(&site.mllp()).send(&unrouted).unwrap();
+    Peer::connect(&site.mllp()).send(&unrouted(&referral_message("M1", "P1", "Quill"))).unwrap();
     let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     let settled = settle(&site, &[&reference, "reply", "wrong-recipient"]);
     assert!(settled["held"].to_string().contains("wrong-recipient"), "{settled:#}");

@@ -199,3 +199,28 @@ fn a_status_says_how_it_stands_without_an_answer_to_anything() {
     let read = read(text.as_bytes());
     assert_eq!(read.outcome.reply.unwrap().outcome, crate::referral::ReplyOutcome::Accepted);
 }
+
+#[test]
+fn a_status_says_why_and_that_an_appointment_is_off() {
+    use crate::{ids::MessageId, referral::HistoryEntry};
+    let mut referral = referral_of(full_record());
+    let say = |referral: &mut Referral, outcome: ReplyOutcome, reason: Option<&str>| {
+        let event = HistoryEvent::Replied { outcome, reason: reason.map(str::to_owned) };
+        let message = Some(MessageId::generate());
+        referral.record_event(HistoryEntry { at: now(), event, by: "channel a".to_owned(), message, delivery: None });
+        standing(referral)
+    };
+    let scheduled = say(&mut referral, ReplyOutcome::Scheduled, None);
+    assert!(scheduled[0].starts_with("An appointment is made."), "{scheduled:?}");
+    let off = say(&mut referral, ReplyOutcome::AppointmentCancelled, Some("Dr Ames is away"));
+    assert!(off[0].starts_with("The appointment is cancelled; the specialist still takes the referral."), "{off:?}");
+    assert_eq!(off[1], "Reason: Dr Ames is away");
+    assert_eq!(say(&mut referral, ReplyOutcome::Received, None), off, "that they have it is no news");
+    let declined = say(&mut referral, ReplyOutcome::Declined, Some("no new patients\nbefore spring"));
+    assert!(declined[0].starts_with("The specialist declines the referral."), "{declined:?}");
+    assert_eq!(say(&mut referral, ReplyOutcome::Declined, None), declined, "what was said stands");
+    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral)).unwrap();
+    assert!(text.contains("\rNTE|2||Reason: no new patients\\.br\\before spring\r"), "{text}");
+    let other = say(&mut referral, ReplyOutcome::NeedsInformation, None);
+    assert_eq!(other.len(), 1, "the reason was of the refusal");
+}

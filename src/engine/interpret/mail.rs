@@ -42,6 +42,8 @@ pub(crate) struct MailReading<'a> {
     pub(crate) now: Timestamp,
     /// Whether the mail comes from an address that the site has configured: only then is attached HL7 known by its numbers.
     pub(crate) trusted_sender: bool,
+    /// How a person took the one attached document apart.
+    pub(crate) split: Option<Vec<Vec<u32>>>,
     /// Whether a part at which the reading breaks off is given up, so that the others are taken.
     pub(crate) last_attempt: bool,
 }
@@ -59,8 +61,15 @@ impl MailReading<'_> {
         for part in &mail.hl7 {
             found.extend(self.hl7(part)?);
         }
-        for part in &mail.documents {
-            found.extend(self.document(part).await?);
+        match mail.documents.as_slice() {
+            [part] => found.extend(self.document(part, self.split.clone()).await?),
+            parts => {
+                for part in parts {
+                    found.extend(self.document(part, None).await?);
+                }
+                // Those of several documents would be counted from one several times.
+                found.iter_mut().for_each(|one| one.outcome.pages.clear());
+            }
         }
         let mut found = arranged(with_own_words(found, mail));
         found.iter_mut().for_each(|one| one.is_answered = begins);
@@ -111,13 +120,13 @@ impl MailReading<'_> {
         Found { keys, doubt, ..Found::of(placed(outcome, part)) }
     }
 
-    async fn document(&self, part: &Part) -> Result<Vec<Found>, Unread> {
+    async fn document(&self, part: &Part, split: Option<Vec<Vec<u32>>>) -> Result<Vec<Found>, Unread> {
         let reading = match self.reader.read(part.content.clone()).await {
             Ok(reading) => reading,
             Err(ReadError::Refused { code, message }) => return Ok(vec![unknown(part, &code, &message)]),
             Err(error) => return self.given_up(part, error.into()).map(|found| vec![found]),
         };
-        let outcome = match read_fax(&Arc::new(reading), self.documents.clone()).await {
+        let outcome = match read_fax(&Arc::new(reading), FaxRules { documents: split, ..self.documents.clone() }).await {
             Ok(outcome) => outcome,
             Err(unread) => return self.given_up(part, unread).map(|found| vec![found]),
         };

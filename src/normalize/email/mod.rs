@@ -25,7 +25,10 @@ pub use self::{
     bounce::Report,
     read::{Mail, MailLimits, Part, read},
 };
-use super::{Bounce, DateOrder, Kind, Outcome, reply::read_reply};
+use super::{
+    Bounce, DateOrder, Kind, Outcome,
+    reply::{read_reply, says_yes_alone},
+};
 use crate::{
     ids::DeliveryId,
     referral::{Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
@@ -242,7 +245,10 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
     let why = if found.several {
         Some(Doubt::SeveralReferrals.as_str())
     } else {
-        passed_on.then_some("the mail passes on another one")
+        let to_a_line = mail.below_quotes && says_yes_alone(&reply);
+        passed_on
+            .then_some("the mail passes on another one")
+            .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
     };
     if let Some(why) = why.filter(|_| reply.outcome != ReplyOutcome::Unclear) {
         let reading =

@@ -96,6 +96,8 @@ pub struct Mail {
     pub answers: Vec<String>,
     /// The sender's own words.
     pub words: String,
+    /// Whether any of them stand below quoted text.
+    pub below_quotes: bool,
     /// All its text, quoted text included, and the headers of a returned mail: where a token may stand.
     pub all_text: String,
     /// Whether it passes on somebody else's mail.
@@ -257,6 +259,7 @@ impl Reader<'_> {
                     let html = &*self.in_its_letters(message, part, html);
                     if !has_plain {
                         let own = words::html_to_text(html);
+                        self.mail.below_quotes |= depth == 0 && words::stands_below_quotes(html);
                         self.body(&own, depth);
                     }
                     let whole = words::whole_html_to_text(html);
@@ -329,6 +332,7 @@ impl Reader<'_> {
         let bounded: String = text.chars().take(self.limits.text_characters_max).collect();
         let own = words::own_words(&bounded);
         self.mail.forwarded |= own.forwarded;
+        self.mail.below_quotes |= own.below_quotes;
         if !self.mail.words.is_empty() && !own.words.is_empty() {
             self.mail.words.push('\n');
         }
@@ -421,14 +425,18 @@ fn is_hl7(content: &[u8]) -> bool {
 /// Subjects that only machines write.
 static AUTOMATIC_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)^\s*(?:re:\s*)?(?:automatic reply|auto(?:matic)?[ -]?(?:reply|response|responder|antwort)\b|autoreply|out of (?:the )?office|ooo:|auto:|abwesenheit|automatische antwort|réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|vacation (?:reply|message))",
+        r"(?i)^\s*(?:re:\s*)?(?:automatic reply|auto(?:matic)?[ -]?(?:reply|response|responder|antwort)\b|autoreply|out of (?:the )?office|ooo:|auto:|abwesenheit|automatische antwort|réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|vacation\b|away from (?:the|my) office|thank you for (?:your (?:e-?mail|message|inquiry|enquiry)|contacting))",
     )
     .expect("the pattern is fixed and compiles")
+});
+/// Addresses that no person writes from.
+static NOBODY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:no|do[-._]?not)[-._]?reply\b|^(?:mailer-daemon|bounces?)@").expect("the pattern is fixed and compiles")
 });
 /// What a ticket robot says of itself.
 static TICKET: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:\b(?:ticket|case|request) (?:number |id |no\.? ?)?#?\s?\[?[A-Z-]{0,5}\d{2,}\b.{0,80}\b(?:has been|was) (?:created|opened|received|logged|assigned)|\bthis is an automat(?:ed|ic) (?:reply|response|message|e-?mail|acknowledg))",
+        r"(?i)(?:\b(?:ticket|case|request) (?:number |id |no\.? ?)?#?\s?\[?[A-Z-]{0,5}\d{2,}\b.{0,80}\b(?:has been|was) (?:created|opened|received|logged|assigned)|\byour (?:request|ticket|inquiry|enquiry|e-?mail|message) (?:has been|was) (?:created|opened|received|logged|assigned)\b|\bthis is an automat(?:ed|ic) (?:reply|response|message|e-?mail|acknowledg))",
     )
     .expect("the pattern is fixed and compiles")
 });
@@ -457,6 +465,9 @@ fn automatic(message: &Message<'_>, mail: &Mail, null_sender: bool) -> Option<&'
     }
     if null_sender {
         return Some("null sender");
+    }
+    if mail.from.as_deref().is_some_and(|from| NOBODY.is_match(from)) {
+        return Some("an address that takes no mail");
     }
     if AUTOMATIC_SUBJECT.is_match(&mail.subject) {
         return Some("subject");

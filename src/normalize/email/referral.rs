@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use regex::Regex;
 
 use crate::{
-    normalize::DateOrder,
+    normalize::{DateOrder, matter},
     referral::{Code, Coverage, Evidence, HeldReason, IsoDate, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex},
 };
 
@@ -73,6 +73,10 @@ pub(super) fn read(words: &str, subject: &str, order: DateOrder, today: Date, re
     }
     record.notes = words.split("\n\n").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).take(100).collect();
     check(&mut record);
+    if let Some(matter) = matter::another(words.lines().chain([subject])) {
+        record.hold(HeldReason::OtherMatter);
+        record.problems.push(Problem::new("other-matter", format!("{matter}: read it before anything is sent on")));
+    }
     Some(record)
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Own {
     pub(super) words: String,
     /// Whether the mail passes on somebody else's.
     pub(super) forwarded: bool,
+    /// Whether any of them stand below quoted text: then they may answer a line of it.
+    pub(super) below_quotes: bool,
 }
 
 fn fixed(pattern: &str) -> Regex {
@@ -50,7 +52,14 @@ static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|hipaa (?:notice|disclaimer)|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
+        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
+    )
+});
+
+/// What a gateway writes above a mail that comes from outside.
+static BANNER: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^\W*(?:external(?: e-?mail| sender| message)?\W*$|(?:\W*(?:caution|warning|external(?: e-?mail| sender)?)\W{1,4}).{0,40}\b(?:originated|outside|external sender|do not click)\b.*$)",
     )
 });
 
@@ -60,11 +69,15 @@ pub(super) fn own_words(text: &str) -> Own {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut own = Own::default();
     let mut kept: Vec<&str> = Vec::new();
-    let mut at = 0;
+    let (mut at, mut quoted) = (0, false);
     while let Some(line) = lines.get(at).map(|line| line.trim()) {
         if FORWARDED.is_match(line) {
             own.forwarded = true;
             break;
+        }
+        if BANNER.is_match(line) && kept.iter().all(|line| line.is_empty()) {
+            at += 1;
+            continue;
         }
         // `-- ` (RFC 3676 section 4.3) begins the signature, and nothing of one's own stands below it.
         if line == "--" || DISCLAIMER.is_match(line) {
@@ -80,7 +93,9 @@ pub(super) fn own_words(text: &str) -> Own {
             at = after;
             continue;
         }
+        quoted |= line.starts_with('>');
         if !line.starts_with('>') && !SENT_FROM.is_match(line) && !is_rule(line) {
+            own.below_quotes |= quoted && !line.is_empty();
             kept.push(line);
         }
         at += 1;
@@ -131,8 +146,27 @@ pub(super) fn html_to_text(html: &str) -> String {
     let lower = html.to_ascii_lowercase();
     let cut = QUOTED_FROM.iter().filter_map(|mark| lower.find(mark)).min().and_then(|at| lower.get(..at)?.rfind('<'));
     let own = cut.and_then(|at| html.get(..at)).unwrap_or(html);
-    whole_html_to_text(&without_blockquotes(own))
+    let own = without_blockquotes(own);
+    whole_html_to_text(&UNSEEN.replace_all(&STRUCK.replace_all(&own, STRUCK_OUT), " "))
 }
+
+/// Whether own words stand below what an HTML mail quotes.
+pub(super) fn stands_below_quotes(html: &str) -> bool {
+    let below = html.to_ascii_lowercase().rfind("</blockquote>").and_then(|at| html.get(at..));
+    below.is_some_and(|below| !whole_html_to_text(below).trim().is_empty())
+}
+
+/// What stands for words that were struck out. They are not said any more; that they were, is for a person to see.
+const STRUCK_OUT: &str = " [struck out] ";
+static STRUCK: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(r"(?is)<s\b[^>]*>.*?</s>|<strike\b[^>]*>.*?</strike>|<del\b[^>]*>.*?</del>|<span\b[^>]*line-through[^>]*>.*?</span>")
+});
+/// Words that nobody sees who reads the mail.
+static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
+    let hidden = ["div", "span", "p", "td", "font", "center"]
+        .map(|name| format!(r"<{name}\b[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden)[^>]*>.*?</{name}>"));
+    fixed(&format!("(?is){}", hidden.join("|")))
+});
 
 /// What ends a line on the screen, and what stands apart on it. The library breaks at `<p>` and `<br>` alone, and most mail programs write
 /// each line as a `<div>`.
@@ -192,14 +226,42 @@ mod tests {
             "Received, thanks.\n\nCONFIDENTIALITY NOTICE: if you are not the intended recipient, delete it.",
             "Received, thanks.\r\n\r\nOn Nov 20, 2026, at 9:12, Loopline <r@clinic.example> wrote:\r\n\r\nThe request without marks: booked\r\n",
         ] {
-            assert_eq!(own_words(mail), Own { words: "Received, thanks.".into(), forwarded: false }, "{mail}");
+            let own = own_words(mail);
+            assert_eq!((own.words.as_str(), own.forwarded), ("Received, thanks.", false), "{mail}");
         }
     }
 
     #[test]
     fn a_forwarded_mail_is_said_to_be_one() {
         let own = own_words("FYI\n\n---------- Forwarded message ---------\nFrom: Desk\nDate: today\n\nbooked for 12/14/2026");
-        assert_eq!(own, Own { words: "FYI".into(), forwarded: true });
+        assert_eq!(own, Own { words: "FYI".into(), forwarded: true, below_quotes: false });
+    }
+
+    #[test]
+    fn what_a_gateway_or_a_lawyer_adds_is_no_word_of_the_desk() {
+        for mail in [
+            "[EXTERNAL EMAIL]\n\nReceived, thanks.",
+            "CAUTION: This email originated from outside of the organization. Do not click links.\n\nReceived, thanks.",
+            "External Sender - do not click links\nReceived, thanks.",
+            "Received, thanks.\n\nIf you received this email in error, delete it.",
+            "Received, thanks.\n\nIf you are not the intended recipient, tell us.",
+        ] {
+            assert_eq!(own_words(mail).words, "Received, thanks.", "{mail}");
+        }
+    }
+
+    #[test]
+    fn words_below_quoted_ones_are_told() {
+        assert!(own_words("> We decline.\nYes").below_quotes);
+        assert!(!own_words("Yes\n> We decline.").below_quotes);
+        assert!(stands_below_quotes("<blockquote>We decline.</blockquote><p>Yes</p>"));
+        assert!(!stands_below_quotes("<p>Yes</p><blockquote>We decline.</blockquote><p> </p>"));
+    }
+
+    #[test]
+    fn what_is_struck_out_is_seen_as_that_and_what_nobody_sees_is_not() {
+        let html = "<p><s>Booked for 12/14/2026.</s> Received.</p><div style=\"display: none\">We decline.</div>";
+        assert_eq!(html_to_text(html).split_whitespace().collect::<Vec<_>>().join(" "), "[struck out] Received.");
     }
 
     #[test]

@@ -59,10 +59,10 @@ use documents::Leaf;
 
 use std::sync::Arc;
 
-use super::{DateOrder, Kind, Outcome};
+use super::{DateOrder, Kind, Outcome, matter};
 use crate::{
-    reader::Reading,
-    referral::{Problem, TokenKey},
+    reader::{PAGES_MAX, PageReading, Reading},
+    referral::{Attachment, HeldReason, PageKind, Problem, Record, TokenKey},
 };
 
 /// Nobody who is referred is older.
@@ -132,8 +132,36 @@ pub fn normalize(reading: &Reading, rules: &FaxRules) -> Outcome {
     } else {
         documents::outcome(reading, rules)
     };
+    let Outcome { record, items, .. } = &mut outcome;
+    for record in record.iter_mut().chain(items.iter_mut().filter_map(|item| item.record.as_mut())) {
+        look_at_the_rest(reading, record);
+    }
     outcome.problems.extend(reading.problems.iter().cloned());
     outcome
+}
+
+/// Holds what reads like a referral and asks for something else, or goes on where nobody has read.
+fn look_at_the_rest(reading: &Reading, record: &mut Record) {
+    let asks = |page: &&PageReading| {
+        let of_page = |attachment: &Attachment| attachment.page == Some(page.number);
+        let kind = record.attachments.iter().find(|attachment| of_page(attachment)).and_then(|attachment| attachment.kind);
+        matches!(kind, Some(PageKind::Cover | PageKind::Referral))
+    };
+    let lines: Vec<String> = reading
+        .pages
+        .iter()
+        .filter(asks)
+        .flat_map(|page| page.words.chunk_by(|one, next| one.line == next.line))
+        .map(|line| line.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "))
+        .collect();
+    if let Some(matter) = matter::another(lines.iter().map(String::as_str)) {
+        record.hold(HeldReason::OtherMatter);
+        record.problems.push(Problem::new("other-matter", format!("{matter}: read it before anything is sent on")));
+    }
+    if let Some(unread) = reading.problems.iter().find(|problem| problem.code == PAGES_MAX) {
+        record.hold(HeldReason::NotAllRead);
+        record.problems.push(unread.clone());
+    }
 }
 
 fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {

@@ -44,7 +44,11 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
 
 fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purpose) -> Reply {
     let outcome = match purpose {
-        Purpose::Respond => responded(event, message),
+        Purpose::Respond => match responded(event, message) {
+            // Some say in the same message when the visit is.
+            ReplyOutcome::Accepted if books(message) => ReplyOutcome::Scheduled,
+            outcome => outcome,
+        },
         Purpose::Order(Progress::Outcome(outcome)) => outcome,
         // Done, and no note with it: the visit has happened, the report is owed.
         Purpose::Order(Progress::Done) => ReplyOutcome::Completed,
@@ -132,6 +136,11 @@ fn appointment(message: &Message<'_>) -> Option<Appointment> {
     };
     let with = [("AIP", 3), ("SCH", 16), ("SCH", 12)].into_iter().find_map(|(name, field)| person(message.first(name)?, field));
     Some(Appointment { at, with })
+}
+
+/// Whether an answer says when the visit is. A timing of its own (TQ1) may be what was asked for.
+fn books(message: &Message<'_>) -> bool {
+    ["SCH", "AIS", "AIG", "AIL", "AIP"].into_iter().any(|name| message.first(name).is_some()) && appointment(message).is_some()
 }
 
 fn valued(message: &Message<'_>) -> bool {

@@ -13,7 +13,7 @@ mod dates;
 mod statements;
 mod text;
 
-use jiff::civil::Date;
+use jiff::{ToSpan, civil::Date};
 
 use self::{
     dates::Day,
@@ -26,6 +26,12 @@ use crate::referral::{Appointment, IsoDate, Reply, ReplyOutcome};
 const WORDS_CHARACTERS_MAX: usize = 4_000;
 /// The same for the number of sentences.
 const SENTENCES_MAX: usize = 12;
+/// A visit longer ago than this may be one before the referral.
+const DAYS_GONE_MAX: i32 = 60;
+/// How sure a reply is that says yes and nothing else.
+const YES_CONFIDENCE: f32 = 0.9;
+/// Hours of the day in which a visit begins: 10:30 pm is a slip.
+const OFFICE_HOURS: std::ops::Range<i8> = 6..21;
 /// How much of the words is kept as the quote.
 const QUOTE_CHARACTERS_MAX: usize = 400;
 
@@ -47,6 +53,11 @@ pub fn read_reply(words: &str, sent_on: Date, order: DateOrder) -> Reply {
         said.hear(sentence, sent_on, order);
     }
     said.conclude(words)
+}
+
+/// Whether a reply says yes and nothing else: what to, is told by the words that it stands below.
+pub(super) fn says_yes_alone(reply: &Reply) -> bool {
+    reply.outcome == ReplyOutcome::Received && reply.confidence <= YES_CONFIDENCE
 }
 
 /// A reply that a person must read, with the best reading beside it.
@@ -135,7 +146,7 @@ impl Said {
                 self.doubt("part of it was not understood");
             }
             after_thanks = courtesy;
-            self.place_days(&read, &clause, &marked);
+            self.place_days(&read, &clause, &marked, sent_on);
             self.take(&read.meanings);
             if self.with.is_none() {
                 self.with = with_whom(&sentence.original);
@@ -162,7 +173,7 @@ impl Said {
     }
 
     /// A day belongs to what its clause says: an appointment to come, or something past that it dates.
-    fn place_days(&mut self, read: &Clause, clause: &str, marked: &dates::Marked) {
+    fn place_days(&mut self, read: &Clause, clause: &str, marked: &dates::Marked, sent_on: Date) {
         let days: Vec<&Day> = indices(clause, "@d").filter_map(|at| marked.days.get(at)).collect();
         let clocks: Vec<&dates::Clock> = indices(clause, "@t").filter_map(|at| marked.clocks.get(at)).collect();
         let says = |outcome| read.meanings.contains(&Meaning::Says(outcome));
@@ -172,6 +183,10 @@ impl Said {
         } else if says(ReplyOutcome::Received) || says(ReplyOutcome::Completed) || says(ReplyOutcome::NoShow) {
             if days.iter().any(|day| day.gone.is_none()) {
                 self.doubt("something that happened has a date to come or no plain date");
+            }
+            let earliest = sent_on.saturating_sub(DAYS_GONE_MAX.days());
+            if days.iter().any(|day| day.gone.is_some_and(|gone| gone < earliest)) {
+                self.doubt("it tells of something long ago");
             }
         } else if !days.is_empty() || !clocks.is_empty() {
             self.doubt("it names a date without saying what is on it");
@@ -212,7 +227,7 @@ impl Said {
             appointment,
             reason: quote.clone().filter(|_| reason),
             quote,
-            confidence: if self.outcomes.is_empty() { 0.9 } else { 0.97 },
+            confidence: if self.outcomes.is_empty() { YES_CONFIDENCE } else { 0.97 },
             page: None,
         }
     }
@@ -269,6 +284,9 @@ impl Said {
         }
         if days.is_empty() && !times.is_empty() {
             self.doubt("it names a time without a date");
+        }
+        if times.iter().any(|time| !OFFICE_HOURS.contains(&time.hour())) {
+            self.doubt("it names a time of day at which no office sees anybody");
         }
         let day = *days.first()?;
         let at = match times.first() {

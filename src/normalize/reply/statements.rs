@@ -1,9 +1,10 @@
 //! What front desks say, as patterns over evened-out text.
 //!
 //! # Design notes
-//! A pattern alone is never believed: what it leaves over in its clause must hold no word that can turn the meaning round
-//! (`RISKY`), and a clause without a pattern must be a known courtesy. So an unknown sentence makes a reply unclear, and a new
-//! way to say something costs a person a look, never a wrong status.
+//! A pattern alone is never believed: every word that it leaves over in its clause must be one of those that change nothing
+//! (`NEUTRAL`), and a clause without a pattern must be a known courtesy. So an unknown word makes a reply unclear, and a new
+//! way to say something costs a person a look, never a wrong status. A list of words that are to be feared (`RISKY`) was not enough:
+//! "her appointment on 12/14 fell through" has none of them.
 
 use std::sync::LazyLock;
 
@@ -63,6 +64,8 @@ const COURTESIES: &[&str] = &[
     r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$|^(?:please )?(?:call|contact|email) us$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
+    r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)(?: of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?)?$",
+    r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
     r"^(?:no problem|you are welcome|sure|sure thing|ok|okay|great|perfect|all good|will do|sounds good|of course|absolutely|happy to help|our pleasure)$",
 ];
 
@@ -71,9 +74,14 @@ const STATEMENTS: &[(Meaning, &str)] = {
     use Meaning::{Appointment, No, Pending, Says, Yes};
     use ReplyOutcome as O;
     &[
+        // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
         (
             Says(O::WrongRecipient),
-            r"\bwrong (?:fax number|phone number|number|fax|clinic|office|practice|department|provider|dr|recipient|address|email)\b",
+            r"^(?:sorry )?(?:(?:this|it|that) is |you (?:have |got |have got |reached |have reached |(?:have )?(?:sent|faxed|emailed) (?:{R}|this) to ))?(?:the |a )?wrong (?:fax number|number|fax|clinic|office|practice|department|recipient|email address)$",
+        ),
+        (
+            Says(O::WrongRecipient),
+            r"^{R} (?:was |has been |were |is )?(?:sent|faxed|emailed|addressed|came|went) to (?:the|a) wrong (?:fax number|number|fax|clinic|office|practice|department|recipient|email address)$",
         ),
         (
             Says(O::WrongRecipient),
@@ -147,11 +155,11 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Redirected),
-            r"^(?:please |kindly )(?:re-?direct|re-?route|forward|send|refer|direct)(?: (?:it|this one|this|the patient|patient|her|him|them|{R}))? to (?P<whom>[a-z].*)",
+            r"^(?:please |kindly )(?:(?:re-?direct|re-?route|refer)(?: (?:{R}|{P}))?|(?:forward|send) {R}) to (?P<whom>[a-z].*)",
         ),
         (
             Says(O::Redirected),
-            r"^(?:{R}|{P}) (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)",
+            r"^{R} (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)",
         ),
         (
             Says(O::NeedsInformation),
@@ -168,7 +176,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::Declined), r"\b(?:unable to accommodate|can not accommodate)(?: (?:{P}|{R}))?"),
         (
             Says(O::Declined),
-            r"\b(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? ?(?:patients?|referrals)(?: at this time)?",
+            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? ?(?:patients?|referrals)(?: at this time)?",
         ),
         (
             Says(O::Declined),
@@ -176,7 +184,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Declined),
-            r"^(?:we )?do not (?P<why>(?:treat|perform|offer) [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
+            r"^(?:we )?do not (?P<why>treat [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
         ),
         (
             Says(O::Declined),
@@ -186,6 +194,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Declined),
             r"^(?:{R} )(?:is |was |has been |have been )?(?:being )?(?:declined|rejected|denied)(?: by (?:our (?:office|clinic)|dr [a-z'-]+|us))?(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$",
         ),
+        (Says(O::Declined), r"^appointment *[:=-]? *declined(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$"),
         (
             Pending,
             r"\b(?:but )?(?:we |{P} |it |appointment )?(?:have |has |is |are )?not (?:yet )?(?:been )?(?:scheduled|booked|made)(?: yet)?(?: an appointment)?(?: (?:for )?{P})?\b|\bnot yet (?:scheduled|booked)\b",
@@ -196,7 +205,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?{P})?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{P}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly))*$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?{P})?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{P}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
         ),
         (
             Pending,
@@ -276,10 +285,17 @@ const SAYING: &str = "\
     accept accepted accepting accepts received receive receipt scheduled schedule scheduling booked book seen show \
     showed decline reject appointment confirm confirmed completed send sent redirect refer";
 
-/// What may be left over beside a statement about what the patient did.
+/// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 const NEUTRAL: &str = "\
-    and so the a an for on at we this that visit today time also has have is was here patient her his of our yes \
-    yesterday";
+    and so the a an for on at in to we this that it its visit consult consultation appointment referral time date also \
+    now just has have had is was are been be here patient patient's she he they her his him them our your us yes \
+    today yesterday tomorrow successfully safely new yet currently as of";
+
+/// What is missing stands among such words.
+const ASKED_FOR: &str = "\
+    most recent latest last office clinic progress consult visit or any all copy copies complete completed full updated \
+    recent signed front back relevant pertinent clinical prior supporting additional more medical imaging insurance lab \
+    us over me referring";
 
 /// With whom a visit with us can be.
 const WITH_US: &str = r"\bwith (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))\b";
@@ -311,16 +327,17 @@ pub(super) fn read(clause: &str) -> Clause {
     for (meaning, pattern) in STATEMENT.iter().chain(STATEMENT.iter()) {
         let rest = read.rest.trim().to_owned();
         let Some(found) = pattern.captures(&rest) else { continue };
-        let theirs = found.name("whom").is_some_and(|whom| names_ourselves(whom.as_str()));
-        if theirs || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
+        let nobody = found.name("whom").is_some_and(|whom| names_ourselves(whom.as_str()) || !names_somebody(whom.as_str()));
+        let whole = found.get(0).expect("a match has a whole");
+        let before = rest.get(..whole.start()).unwrap_or_default();
+        let full = *meaning == Meaning::Says(ReplyOutcome::Scheduled) && is_their_calendar(before);
+        if nobody || full || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
             continue;
         }
         // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
         let kept =
             if *meaning == Meaning::Says(ReplyOutcome::Declined) { found.name("why").map(|why| why.as_str()) } else { None };
         let kept = kept.filter(|why| why.contains("until") || why.contains("unless") || why.contains(" if ")).unwrap_or_default();
-        let whole = found.get(0).expect("a match has a whole");
-        let before = rest.get(..whole.start()).unwrap_or_default();
         let after = rest.get(whole.end()..).unwrap_or_default();
         read.rest = format!("{before} {kept} {after}");
         if !read.meanings.contains(meaning) {
@@ -331,21 +348,21 @@ pub(super) fn read(clause: &str) -> Clause {
     read
 }
 
-/// `the labs`, but not `to cancel the order` or `the report to her family doctor`.
+/// `the labs`, but not `to cancel the order`, `the report to her family doctor` or `the insurance card with the patient`.
 fn is_owed_to_them(what: &str) -> bool {
+    static ITEM: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b{I}\b"));
     let to_us = what.replace(" to us", "").replace(" to our", "").replace(" to me", "");
-    !to_us.contains(" to ") && !what.starts_with("to ")
+    let besides = ITEM.replace_all(&to_us, " ");
+    !to_us.contains(" to ")
+        && !what.starts_with("to ")
+        && words(&besides).all(|word| word.starts_with('@') || listed(NEUTRAL, word) || listed(ASKED_FOR, word))
 }
 
-/// Whether something is left over beside a statement about what the patient did that may be about something else
-/// (`seen at Northside`, `not interested in surgery`).
+/// Whether a word is left over beside a statement that may change what it says (`seen at Northside`, `booked through March`,
+/// `not interested in surgery`).
 pub(super) fn strays(clause: &Clause) -> bool {
-    use ReplyOutcome::{Completed, NoShow, PatientDeclined, PatientUnreachable};
-    let about_the_patient = clause
-        .meanings
-        .iter()
-        .any(|meaning| matches!(meaning, Meaning::Says(Completed | NoShow | PatientDeclined | PatientUnreachable)));
-    about_the_patient && words(&clause.rest).any(|word| !word.starts_with('@') && !listed(NEUTRAL, word))
+    let states = clause.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
+    states && words(&clause.rest).any(|word| !word.starts_with('@') && !listed(NEUTRAL, word))
 }
 
 /// `to our scheduling team` sends nobody elsewhere.
@@ -373,6 +390,21 @@ fn names_ourselves(whom: &str) -> bool {
     ]
     .contains(&first)
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
+}
+
+/// `dr okafor`, `westfield neurology`: a name, and nothing more. `the lab for a blood draw` or `rehab before that` is another thing to do.
+fn names_somebody(whom: &str) -> bool {
+    const WORDS_MAX: usize = 5;
+    words(whom).count() <= WORDS_MAX
+        && words(whom).all(|word| {
+            !listed(RISKY, word) && !listed("the a an for her his him them their directly someone somebody anyone", word)
+        })
+}
+
+/// `we are booked`: what is full is their own calendar.
+fn is_their_calendar(before: &str) -> bool {
+    static THEIRS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bwe (?:are|were|have been)(?: (?:also|now|currently|just))?$"));
+    THEIRS.is_match(before.trim_end())
 }
 
 /// Whether a text states anything.

@@ -82,7 +82,13 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
         }
     }
     // Without a closing word: a name and a desk, no more, and never the whole mail.
-    lines.iter().skip(1).rev().take(4).take_while(|line| like(line)).count()
+    lines.iter().skip(1).rev().take(4).take_while(|line| like(line) && !may_be_done(line)).count()
+}
+
+/// `Scrapped`, `Pending`: one word that tells of something done, rather than a name. Who is called Fred is looked at by a person.
+fn may_be_done(line: &str) -> bool {
+    let line = line.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
+    !line.contains(char::is_whitespace) && (line.ends_with("ed") || line.ends_with("ing"))
 }
 
 /// Words that stand in the lines below a name.

@@ -1,4 +1,4 @@
-//! An answer to a message of ours: MSA and ERR, in the shapes of all versions.
+//! An answer to a message of ours: MSA and ERR, in the shapes of all versions, and whether it says more than these.
 
 use super::{Message, ReadLimits, Text, Unreadable};
 
@@ -55,9 +55,11 @@ pub struct Answer {
     pub code: Option<AnswerCode>,
     /// MSA-2: the MSH-10 it answers; empty: it answers none.
     pub control_id: String,
+    /// MSH-9.1 in upper case.
+    pub message_type: String,
     /// The codes of HL7 table 0357 in ERR and MSA-6, without those that say that all is well.
     pub error_codes: Vec<u16>,
-    /// MSA-3 and what ERR says in words, as one line; empty: nothing.
+    /// MSA-3, what ERR says in words and the notes, as one line; empty: nothing.
     pub words: String,
 }
 
@@ -72,6 +74,7 @@ impl Answer {
         let mut answer = Self {
             code: AnswerCode::read(&message.value("MSA", 1)),
             control_id: message.value("MSA", 2).into_owned(),
+            message_type: message.value("MSH", 9).to_ascii_uppercase(),
             error_codes: Vec::new(),
             words: String::new(),
         };
@@ -94,11 +97,18 @@ impl Answer {
             }
             said.extend([8, 7].map(|field| err.field(field).text()));
         }
+        said.extend(message.all("NTE").map(|note| note.field(3).text()));
         said.retain(|text| !text.is_empty());
         said.dedup();
         let line = said.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
         answer.words = line.chars().filter(|symbol| !symbol.is_control()).take(WORDS_CHARS_MAX).collect();
         Ok(answer)
+    }
+
+    /// Whether it is an acknowledgement and nothing more. Others are messages of their own: an RRI says what becomes of a referral.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        matches!(self.message_type.as_str(), "" | "ACK" | "MCF" | "NAK")
     }
 }
 
@@ -125,6 +135,7 @@ mod tests {
             ("MSA|AE|C1\rERR||PID^1^5|101|E||||no\\.br\\name\r", vec![101], "no name"),
             ("MSA|AE|C1|try 200 times\r", vec![], "try 200 times"),
             ("MSA|AA|C1\rERR||PID|0^Message accepted^HL70357|I\r", vec![], ""),
+            ("MSA|AE|C1|no\rNTE|1||call us\r", vec![], "no; call us"),
         ] {
             let answer = read(lines);
             assert_eq!((answer.error_codes, answer.words.as_str(), answer.control_id.as_str()), (codes, words, "C1"), "{lines}");
@@ -137,6 +148,16 @@ mod tests {
         assert_eq!(read("MSA|OK|C1\r").code, None);
         assert_eq!(read("MSA|aa|C1\r").code, Some(AnswerCode::AA));
         assert!(Answer::read(b"hello").is_err());
+    }
+
+    #[test]
+    fn only_an_acknowledgement_says_no_more_than_its_codes() {
+        for (kind, is_bare) in
+            [("ACK", true), ("ACK^I12", true), ("ack^I12^ACK", true), ("", true), ("RRI^I12", false), ("OSU^O51^OSU_O51", false)]
+        {
+            let answer = Answer::read(format!("MSH|^~\\&|EHR|H|L||20261121||{kind}|9|P|2.5.1\rMSA|AA|C1\r").as_bytes()).unwrap();
+            assert_eq!(answer.is_bare(), is_bare, "{kind}");
+        }
     }
 
     #[test]

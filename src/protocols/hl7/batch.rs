@@ -39,7 +39,7 @@ impl<'a> Envelope<'a> {
             let separated = line.get(3).is_some_and(u8::is_ascii_punctuation);
             let name = line.get(..3).filter(|_| separated);
             if !matches!(name, Some(b"MSH" | b"FHS" | b"BHS" | b"BTS" | b"FTS")) {
-                other_lines |= !strip_junk(line).is_empty();
+                other_lines = other_lines || !strip_junk(line).is_empty();
                 continue;
             }
             if let Some(from) = open.take() {

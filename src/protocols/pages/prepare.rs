@@ -241,14 +241,17 @@ fn sampled(page: &PageImage, scale: (f32, f32), degrees: f32, (width, height): (
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (center_x, center_y) = (width as f32 / 2.0, height as f32 / 2.0);
     let mut gray = Vec::with_capacity((right.saturating_sub(left) as usize) * (bottom.saturating_sub(top) as usize));
+    // One pixel to the right on the prepared page, on the page as it came.
+    let (step_x, step_y) = (cos / scale.0, sin / scale.1);
+    let first_dx = left as f32 + 0.5 - center_x;
     for y in top..bottom {
         let dy = y as f32 + 0.5 - center_y;
-        for x in left..right {
-            let dx = x as f32 + 0.5 - center_x;
-            let source_x = (center_x + dx * cos - dy * sin) / scale.0 - 0.5;
-            let source_y = (center_y + dx * sin + dy * cos) / scale.1 - 0.5;
-            gray.push(bilinear(page, source_x, source_y));
-        }
+        let first_x = (center_x + first_dx * cos - dy * sin) / scale.0 - 0.5;
+        let first_y = (center_y + first_dx * sin + dy * cos) / scale.1 - 0.5;
+        gray.extend((0..right.saturating_sub(left)).map(|index| {
+            let along = index as f32;
+            bilinear(page, first_x + along * step_x, first_y + along * step_y)
+        }));
     }
     gray
 }

@@ -80,8 +80,8 @@ async fn an_index_of_an_older_form_is_built_again() {
     let folder = tempfile::tempdir().unwrap();
     let ids = filled(folder.path(), 12).await;
     let index = sled::open(folder.path().join("index")).unwrap();
-    let applied = index.remove("#applied-4").unwrap().unwrap();
-    index.insert("#applied-3", applied).unwrap();
+    let applied = index.remove("#applied-5").unwrap().unwrap();
+    index.insert("#applied-4", applied).unwrap();
     index.flush().unwrap();
     drop(index);
     check(folder.path(), &ids).await;

@@ -147,6 +147,29 @@ async fn a_delivery_goes_its_way_and_a_late_result_is_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_is_stored_with_the_settling_of_its_delivery_or_not_at_all() {
+    let (_folder, store) = opened();
+    let one = delivery(b"page");
+    store.settle(Decision { deliveries: vec![one.clone()], bodies: vec!["page".into()], ..Decision::default() }).await.unwrap();
+    let claimed = store.claim_delivery(one.id).await.unwrap();
+    let answered = |text: &'static str| {
+        let arrived = Some(new_message("answer", text));
+        Decision { arrived, bodies: vec!["something else".into()], ..Decision::default() }
+    };
+    let late = Delivery { attempts: 7, state: DeliveryState::Sent, ..claimed.clone() };
+    assert!(matches!(store.settle_delivery(late, answered("no")).await, Err(StoreError::Stale)));
+    assert!(store.messages(&MessageFilter::default()).unwrap().is_empty());
+    let sent = Delivery { state: DeliveryState::Sent, ..claimed };
+    store.settle_delivery(sent.clone(), answered("yes")).await.unwrap();
+    let message = store.message_by_key("repeat answer").unwrap().unwrap();
+    assert_eq!(message.state, State::Received);
+    assert_eq!(store.body(&message.body).await.unwrap().unwrap(), "yes");
+    assert_eq!(store.due_messages(Timestamp::now(), 10).unwrap().0, [message.id]);
+    assert!(matches!(store.settle_delivery(sent, answered("again")).await, Err(StoreError::Refused { .. })));
+    assert_eq!(store.messages(&MessageFilter::default()).unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_taken_back_on_the_way_is_withdrawn_once_its_attempt_fails() {
     let (_folder, store) = opened();
     let (fails, leaves) = (delivery(b"page"), delivery(b"page"));

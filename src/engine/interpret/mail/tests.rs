@@ -31,6 +31,7 @@ async fn read_with(reader: ReaderPool, mail: &str, trusted_sender: bool, last_at
         hl7: Hl7Rules::default(),
         now: "2026-11-21T18:00:00Z".parse().unwrap(),
         trusted_sender,
+        split: None,
         last_attempt,
     };
     let mail = mail.replace("TOKEN", token().as_str()).replace('\n', "\r\n");

@@ -123,3 +123,13 @@ fn responses_to_a_change_a_cancel_and_a_status_request_are_told_apart() {
         assert_eq!(response(event, "R"), ReplyOutcome::Unclear, "the request or the referral");
     }
 }
+
+#[test]
+fn an_acceptance_that_says_when_the_visit_is_is_an_appointment() {
+    let accepted = |more: &[&str]| read(&[&[&head("RRI^I12^RRI_I12"), "MSA|AA|X1", "RF1|A|||||889", RT, PID], more].concat());
+    assert_eq!(outcome(&accepted(&["TQ1|1|||||||20261218235959+0000|A"])), ReplyOutcome::Accepted, "that is what was asked for");
+    let booked = accepted(&["SCH|1|F7|||||||||^^30^20261214103000", "AIP|1||9^Ames^Dora^^^Dr"]);
+    assert_eq!(outcome(&booked), ReplyOutcome::Scheduled);
+    let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
+    assert_eq!(appointment.at.as_str(), "2026-12-14T10:30:00");
+}

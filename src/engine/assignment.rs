@@ -85,11 +85,11 @@ fn file(message: &Message, body: &[u8]) -> Attachment {
 async fn read(context: &Context, message: &Message) -> Result<Outcome, String> {
     let id = message.id;
     let config = context.config();
-    let Some(channel) = config.inbound.get(&message.channel) else {
+    let Some(channel) = config.channel_of(&message.channel) else {
         return Err(format!("channel {} is not configured any more: put it back first", message.channel));
     };
     let body = body(context, message).await?;
-    match interpret::interpret(context, &config, channel, message, &body).await {
+    match interpret::interpret(context, &config, &channel, message, &body).await {
         Ok(mut found) if found.len() == 1 => Ok(found.remove(0).outcome),
         Ok(_) | Err(_) => Err(format!("message {id} cannot be read: see why by `loopline messages show {id}`")),
     }

@@ -196,7 +196,9 @@ fn an_answer_is_matched_by_the_control_id_of_our_message_alone() {
     let msa = format!("MSA|AA|{}", desk.control_id(&first));
     // RF1 and PID are optional.
     desk.answer("RRI^I12^RRI_I12", &[&msa]);
-    assert_eq!((desk.status(&first).as_str(), desk.status(&second).as_str()), ("confirmed", "requested"), "{:?}", desk.latest());
+    let about = desk.site.messages()[0]["referrals"].clone();
+    assert_eq!(about, Value::from(vec![show(&desk.site, &first)["id"].clone()]), "{:?}", desk.latest());
+    assert_eq!(desk.status(&first), "requested", "it says no more than that the message was taken");
     desk.answer("RRI^I12^RRI_I12", &[&msa, "RF1|A|||||77^ELSEWHERE", PID]);
     assert_eq!(desk.status(&first), "accepted", "{:?}", desk.latest());
     // What names two referrals, or another patient, names none.

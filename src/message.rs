@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{BodyId, ChannelName, DeliveryId, MessageId, ReferralId},
     normalize::{Event, Kind},
-    referral::{FaxPage, Problem, Reference, ReturnedPage, Split},
+    referral::{Attachment, FaxPage, Problem, Reference, ReturnedPage, Split},
 };
 
 /// How the bytes of a message are to be read.
@@ -207,6 +207,9 @@ pub struct Assignment {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// A fax of which nothing is known but what it looks like: the file itself, which is put with the referral.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Attachment>,
 }
 
 impl Message {

@@ -273,7 +273,8 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
 fn next_steps(message: &Value) -> Vec<String> {
     let kind = serde_json::from_value::<Kind>(message["kind"].clone()).ok();
     let may_belong = matches!(kind, Some(Kind::Reply | Kind::Report | Kind::Document | Kind::Unknown));
-    if message["state"] != "held" || !may_belong || message["pages"].is_array() {
+    let is_several = message["pages"].as_array().into_iter().flatten().any(|page| page["document"].as_u64() > Some(1));
+    if message["state"] != "held" || !may_belong || is_several {
         return Vec::new();
     }
     let id = print::text(message, "/id");

@@ -122,10 +122,11 @@ fn means(
         (Purpose::Withdrawal, _) if referral.status != Status::CancelRequested => {
             Means::Nothing("it answers the letter that took the referral back: nothing follows from it")
         }
+        (_, Received) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Forward, Received) => {
             Means::Nothing("a system has it that it was handed on to: the specialist has said nothing")
         }
-        (_, Unclear) if reply.quote.is_none() => Means::Nothing("it says no more than that our message was taken"),
+        (_, Unclear) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Update, Declined) | (Purpose::Withdrawal, Accepted | Declined | Scheduled) => {
             Means::Unclear("it may mean the letter that it answers as well as the referral")
         }

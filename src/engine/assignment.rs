@@ -5,14 +5,18 @@
 //! named would, a report closes it, a document is put with it. A later replay decides it in the same way. Whoever assigns a message
 //! vouches for it, so who sent it is no matter; what it says must be plain all the same, or it waits with the referral.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{Context, decide::Found, interpret, sameness::same_patient};
 use crate::{
     ids::MessageId,
     message::{Assignment, Message, Protocol, State},
-    normalize::{Event, Kind, Outcome, hl7::ReferralKey},
-    referral::{Problem, Referral},
+    normalize::{
+        Event, Kind, Outcome,
+        hl7::{ReferralKey, sniff},
+    },
+    referral::{Attachment, Problem, Referral},
     store::Decision,
 };
 
@@ -42,7 +46,12 @@ pub(super) async fn assign(context: &Context, id: MessageId, referral: &Referral
     } else {
         fits(id, message.kind.unwrap_or(Kind::Unknown), message.event)?;
     }
-    message.assigned = Some(Assignment { reference: referral.reference.clone(), by: by.to_owned(), at: Timestamp::now() });
+    let document = match (message.protocol, message.kind) {
+        (Protocol::Document, Some(Kind::Unknown) | None) => Some(file(&message, &body(context, &message).await?)),
+        _ => None,
+    };
+    message.assigned =
+        Some(Assignment { reference: referral.reference.clone(), by: by.to_owned(), at: Timestamp::now(), document });
     message.state = State::Received;
     message.attempts = 0;
     message.due_at = None;
@@ -53,16 +62,34 @@ pub(super) async fn assign(context: &Context, id: MessageId, referral: &Referral
     Ok(message)
 }
 
+async fn body(context: &Context, message: &Message) -> Result<Bytes, String> {
+    let body = context.store.body(&message.body).await.map_err(|error| error.to_string())?;
+    body.ok_or_else(|| format!("the content of message {} is missing in the store: restore it from the backup", message.id))
+}
+
+/// A fax as it came. Its name as dropped may name a patient, and goes nowhere.
+fn file(message: &Message, body: &[u8]) -> Attachment {
+    let media_type = sniff(body).map_or("application/octet-stream", |(media_type, _)| media_type);
+    Attachment {
+        id: message.body.clone(),
+        name: None,
+        media_type: media_type.to_owned(),
+        bytes: message.bytes,
+        page: None,
+        kind: None,
+        look: None,
+    }
+}
+
 /// What an HL7 message says, by the configuration as it is now.
 async fn read(context: &Context, message: &Message) -> Result<Outcome, String> {
     let id = message.id;
     let config = context.config();
-    let Some(channel) = config.inbound.get(&message.channel) else {
+    let Some(channel) = config.channel_of(&message.channel) else {
         return Err(format!("channel {} is not configured any more: put it back first", message.channel));
     };
-    let body = context.store.body(&message.body).await.map_err(|error| error.to_string())?;
-    let body = body.ok_or_else(|| format!("the content of message {id} is missing in the store: restore it from the backup"))?;
-    match interpret::interpret(context, &config, channel, message, &body).await {
+    let body = body(context, message).await?;
+    match interpret::interpret(context, &config, &channel, message, &body).await {
         Ok(mut found) if found.len() == 1 => Ok(found.remove(0).outcome),
         Ok(_) | Err(_) => Err(format!("message {id} cannot be read: see why by `loopline messages show {id}`")),
     }

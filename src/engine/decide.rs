@@ -143,11 +143,14 @@ impl Desk<'_> {
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
         self.message.pages.extend(pages);
-        if let Some(delivery) = self.message.answers {
+        // What a person assigned is about what they say.
+        let is_assigned = self.message.assigned.is_some();
+        if let Some(delivery) = self.message.answers.filter(|_| !is_assigned) {
             return answers::take(self, delivery, kind, reply, record, &keys);
         }
         let event = event.unwrap_or(Event::New);
-        if self.channel.inbound == InboundConfig::Answers && !matches!(kind, Kind::Reply | Kind::Report | Kind::Acknowledgement) {
+        let is_answer = is_assigned || matches!(kind, Kind::Reply | Kind::Report | Kind::Acknowledgement);
+        if self.channel.inbound == InboundConfig::Answers && !is_answer {
             return self.hold_message("it came on a connection that we opened, and is no answer to a referral: read it");
         }
         let moves_a_known_one = kind == Kind::Report || (kind == Kind::Referral && event != Event::New);

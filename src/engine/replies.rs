@@ -40,8 +40,20 @@ pub(super) fn take(
     let Some(referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_ref())? else {
         return Ok(());
     };
+    if desk.message().protocol == Protocol::Hl7 && reply.outcome == ReplyOutcome::Received && reply.quote.is_none() {
+        desk.explain(TAKEN);
+        if unvouched(desk).is_none() {
+            // The number that the other side gave it all the same.
+            return desk.write_known_as(referral, keys);
+        }
+        desk.link(&referral);
+        return Ok(());
+    }
     take_of(desk, referral, reply, brought, keys, doubt)
 }
+
+/// Why nothing follows from an answer without a word of the referral, such as an RRI of MSA alone.
+pub(super) const TAKEN: &str = "it says no more than that our message was taken";
 
 /// Takes a reply that is about this referral.
 pub(super) fn take_of(
@@ -397,9 +409,9 @@ pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &
         desk.link(&known);
         return Ok(());
     }
-    if let Some(record) = record {
-        enclose(&mut known, record);
-    }
+    let file = desk.message().assigned.as_ref().and_then(|assigned| assigned.document.clone());
+    let brought = record.unwrap_or_else(|| Record { attachments: file.into_iter().collect(), ..Record::default() });
+    enclose(&mut known, brought);
     let event = desk.entry(HistoryEvent::Enclosed);
     known.record_event(event);
     desk.write(*known);

@@ -286,10 +286,8 @@ impl<'a> Settlement<'a> {
         let twin = twin(&self.context.store, &key)?;
         if let Some(open) = twin.open.filter(|open| open.id != self.referral.id) {
             hold_as_twin(record, open.reference.as_str());
-            let second = second_key(&key);
-            if self.context.store.referral_by_key(&second)?.is_none() {
-                self.keys.push(second);
-            }
+            let is_free = self.context.store.referral_by_key(second_key(&key).as_str())?.is_none();
+            self.keys.extend(is_free.then(|| second_key(&key)));
         }
         self.keys.extend(twin.free);
         Ok(())

@@ -32,9 +32,14 @@ pub(super) fn is_kept(key: &[u8]) -> bool {
     is_record(key) || matches!(key.first(), Some(b'b' | b'c' | b'f' | b'k' | b'n' | b'v'))
 }
 
-/// What stands behind all keys with a prefix, which is a letter.
+/// What stands behind all keys with a prefix, which begins with a letter.
 pub(super) fn behind(prefix: &[u8]) -> Vec<u8> {
-    prefix.iter().map(|letter| letter + 1).collect()
+    let mut behind = prefix.to_vec();
+    while behind.pop_if(|last| *last == u8::MAX).is_some() {}
+    if let Some(last) = behind.last_mut() {
+        *last += 1;
+    }
+    behind
 }
 
 /// How much of a SHA-256 a key has.
@@ -137,6 +142,16 @@ pub(super) fn split_due(key: &[u8]) -> Option<(Timestamp, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_with_a_prefix_stands_behind_it() {
+        for (prefix, expected) in
+            [("d".as_bytes(), "e".as_bytes()), (&[1, 1], &[1, 2]), (&[1, 254, 255, 255], &[1, 255]), (&[1, 255], &[2])]
+        {
+            assert_eq!(behind(prefix), expected);
+            assert!([prefix, &[u8::MAX; 20][..]].concat() < behind(prefix));
+        }
+    }
 
     #[test]
     fn due_keys_sort_by_time_and_read_back() {

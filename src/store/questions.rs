@@ -213,22 +213,11 @@ impl Store {
     /// [`StoreError::Unreadable`].
     pub fn delivery_of_control_id(&self, control_id: &str) -> Result<Option<Delivery>, StoreError> {
         let Some((first, last)) = delivery::of_control_id(control_id) else { return Ok(None) };
-        let (first, last) = (keys::delivery(first), keys::delivery(last));
-        let common: Vec<u8> = first.iter().zip(&last).take_while(|(one, other)| one == other).map(|(byte, _)| *byte).collect();
-        let mut ids = Vec::new();
-        self.read(|index| {
-            index.scan(&common, false, |key, _| {
-                if (first.as_slice()..=last.as_slice()).contains(&key) {
-                    ids.extend(key.strip_prefix(keys::DELIVERIES).map(<[u8]>::to_vec));
-                }
-                ControlFlow::Continue(())
-            })?;
-            Ok(())
-        })?;
-        match ids.as_slice() {
-            [only] => self.delivery(parse_id(only)?),
-            _ => Ok(None),
-        }
+        let (from, to) = (keys::delivery(first), keys::delivery(last));
+        let common: Vec<u8> = from.iter().zip(&to).take_while(|(one, other)| one == other).map(|(byte, _)| *byte).collect();
+        let mut found = self.list(&common, 2, |_| true, |delivery: &Delivery| (first..=last).contains(&delivery.id))?;
+        let only = found.pop().filter(|_| found.is_empty());
+        Ok(only)
     }
 
     /// Deliveries, newest first.

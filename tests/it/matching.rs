@@ -196,7 +196,9 @@ fn an_answer_is_matched_by_the_control_id_of_our_message_alone() {
     let msa = format!("MSA|AA|{}", desk.control_id(&first));
     // RF1 and PID are optional.
     desk.answer("RRI^I12^RRI_I12", &[&msa]);
-    assert_eq!((desk.status(&first).as_str(), desk.status(&second).as_str()), ("confirmed", "requested"), "{:?}", desk.latest());
+    let about = desk.site.messages()[0]["referrals"].clone();
+    assert_eq!(about, Value::from(vec![show(&desk.site, &first)["id"].clone()]), "{:?}", desk.latest());
+    assert_eq!(desk.status(&first), "requested", "it says no more than that the message was taken");
     desk.answer("RRI^I12^RRI_I12", &[&msa, "RF1|A|||||77^ELSEWHERE", PID]);
     assert_eq!(desk.status(&first), "accepted", "{:?}", desk.latest());
     // What names two referrals, or another patient, names none.
@@ -320,4 +322,22 @@ fn a_person_assigns_a_held_message_to_its_referral() {
     let state = || desk.site.json(&["messages", "show", &report, "--json"]).unwrap()["message"]["state"].clone();
     assert!(wait_for(|| state() == "processed"));
     assert_eq!(entries(), before, "decided again, it does nothing twice");
+}
+
+#[test]
+fn a_faxed_letter_that_refers_nobody_is_put_with_the_referral_that_a_person_names() {
+    let mut desk = Desk::new();
+    let reference = desk.refer("R1");
+    let letter = std::fs::read(format!("{}/tests/fixtures/fax/no-referral.pdf", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    desk.site.drop_file("fax-in/letter.pdf", &letter);
+    let held = || desk.site.messages().into_iter().find(|one| one["channel"] == "fax-in" && one["state"] == "held");
+    assert!(wait_for(|| held().is_some()), "{}", desk.site.log());
+    let fax = held().unwrap()["id"].as_str().unwrap().to_owned();
+    desk.assign(&fax, &reference).unwrap();
+    let attachments = || show(&desk.site, &reference)["attachments"].clone();
+    assert!(wait_for(|| attachments().is_array()), "{:?}\n{}", desk.latest(), desk.site.log());
+    assert_eq!((&attachments()[0]["media_type"], &attachments()[0]["bytes"]), (&"application/pdf".into(), &letter.len().into()));
+    assert_eq!(desk.status(&reference), "requested");
+    let last = show(&desk.site, &reference)["history"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((last["event"].as_str(), last["by"].as_str()), (Some("enclosed"), Some("channel fax-in, assigned by mira")));
 }

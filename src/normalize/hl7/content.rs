@@ -128,7 +128,7 @@ pub(super) fn base64_text(text: &str) -> Option<String> {
 }
 
 /// What the first bytes tell: media type and file extension.
-pub(super) fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(crate) fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
     let starts: [(&[u8], &str, &str); 10] = [
         (b"%PDF", "application/pdf", "pdf"),
         (b"{\\rtf", "application/rtf", "rtf"),

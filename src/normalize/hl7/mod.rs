@@ -40,11 +40,11 @@ use jiff::Timestamp;
 
 pub(crate) use clinical::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS};
 pub use keys::ReferralKey;
-pub(crate) use keys::differ;
 pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;
 pub use paths::{Path, PathError};
 pub use profile::{Filter, Profile, Profiles, SenderPattern, Strict, UnknownReferral};
+pub(crate) use {content::sniff, keys::differ};
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
 

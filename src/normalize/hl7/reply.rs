@@ -105,7 +105,7 @@ fn responded(event: &str, message: &Message<'_>) -> ReplyOutcome {
         ("I13" | "I14", "R") => ReplyOutcome::Unclear,
         (_, "A") => ReplyOutcome::Accepted,
         (_, "R") => ReplyOutcome::Declined,
-        // RF1 is optional. Without it, and without a word, the answer says no more than that they have the message and take it.
+        // RF1 is optional. Without it, and without a word, the answer says no more than that they have the message: it quotes nothing.
         ("I12" | "I13", "")
             if message.value("MSA", 1).eq_ignore_ascii_case("AA") && !valued(message) && said(message).is_empty() =>
         {

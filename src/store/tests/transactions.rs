@@ -236,3 +236,24 @@ async fn a_commit_goes_on_when_its_caller_has_gone() {
     store.insert(new_message("last", "b")).await.unwrap();
     assert_eq!(store.messages(&MessageFilter::default()).unwrap().len(), 51);
 }
+
+#[tokio::test]
+async fn a_delivery_is_found_by_the_control_id_of_its_message_wherever_it_stands() {
+    let (folder, store) = opened();
+    let mut control_ids = Vec::new();
+    for _ in 0..300 {
+        let channel = ChannelName::new("ehr");
+        let delivery = Delivery::queued(Purpose::Forward, channel.clone(), channel.as_str(), Timestamp::now());
+        control_ids.push((delivery.control_id(false), delivery.id));
+        store.settle(Decision { deliveries: vec![delivery], ..Decision::default() }).await.unwrap();
+    }
+    store.close().await;
+    drop(store);
+    // Opened again, nothing waits for sled any more.
+    let store = Store::open(&options(folder.path())).unwrap();
+    for (control_id, id) in &control_ids {
+        assert_eq!(store.delivery_of_control_id(control_id).unwrap().map(|found| found.id), Some(*id));
+    }
+    assert!(store.delivery_of_control_id("01KAVM6Q2C9Y2R0N4N5S").unwrap().is_none());
+    store.close().await;
+}

@@ -232,17 +232,7 @@ impl<'a> Settlement<'a> {
         if fields.is_empty() {
             // Without these it goes nowhere, so they stay marked.
             record.review.retain(|path| missing.contains(path));
-            for reason in [
-                HeldReason::PossibleDuplicate,
-                HeldReason::SecondPatient,
-                HeldReason::Deceased,
-                HeldReason::DeadDelivery,
-                HeldReason::WrongRecipient,
-                HeldReason::NotReceived,
-                HeldReason::Rejected,
-                HeldReason::OtherMatter,
-                HeldReason::NotAllRead,
-            ] {
+            for reason in HeldReason::ENDED_BY_CONFIRM {
                 record.release(reason);
             }
         } else {

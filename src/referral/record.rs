@@ -94,6 +94,19 @@ pub enum HeldReason {
 }
 
 impl HeldReason {
+    /// What a person ends who confirms the whole; the others end with what they wait for.
+    pub const ENDED_BY_CONFIRM: [Self; 9] = [
+        Self::PossibleDuplicate,
+        Self::SecondPatient,
+        Self::Deceased,
+        Self::DeadDelivery,
+        Self::WrongRecipient,
+        Self::NotReceived,
+        Self::Rejected,
+        Self::OtherMatter,
+        Self::NotAllRead,
+    ];
+
     /// Whether nothing may be sent to a specialist meanwhile: it is not plain who the patient is, how urgent it is, or who shall have it.
     #[must_use]
     pub fn stops_letters(self) -> bool {

@@ -288,7 +288,7 @@ const SAYING: &str = "\
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 const NEUTRAL: &str = "\
     and so the a an for on at in to we this that it its visit consult consultation appointment referral time date also \
-    now just has have had is was are been be here patient patient's she he they her his him them our your us yes \
+    now just has have is was are been be here patient patient's she he they her his him them our your us yes \
     today yesterday tomorrow successfully safely new yet currently as of";
 
 /// What is missing stands among such words.
@@ -331,7 +331,8 @@ pub(super) fn read(clause: &str) -> Clause {
         let whole = found.get(0).expect("a match has a whole");
         let before = rest.get(..whole.start()).unwrap_or_default();
         let full = *meaning == Meaning::Says(ReplyOutcome::Scheduled) && is_their_calendar(before);
-        if nobody || full || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
+        let vague = found.name("why").is_some_and(|why| VAGUE.iter().any(|words| why.as_str().starts_with(words)));
+        if nobody || full || vague || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
             continue;
         }
         // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
@@ -392,12 +393,16 @@ fn names_ourselves(whom: &str) -> bool {
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
 }
 
+/// `we do not treat patients like this` refuses nobody.
+const VAGUE: [&str; 7] = ["treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
+
 /// `dr okafor`, `westfield neurology`: a name, and nothing more. `the lab for a blood draw` or `rehab before that` is another thing to do.
 fn names_somebody(whom: &str) -> bool {
     const WORDS_MAX: usize = 5;
     words(whom).count() <= WORDS_MAX
         && words(whom).all(|word| {
-            !listed(RISKY, word) && !listed("the a an for her his him them their directly someone somebody anyone", word)
+            !listed(RISKY, word)
+                && !listed("the a an in for her his him them their directly someone somebody anyone scheduling billing", word)
         })
 }
 

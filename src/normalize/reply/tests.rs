@@ -252,6 +252,9 @@ const UNCLEAR: &[&str] = &[
     "Patient's wrong address on file",
     "The form has the wrong provider name",
     "Yeah right",
+    "Received, had been booked for 12/14/2026 10:30.",
+    "Please send the referral to Maria in scheduling.",
+    "We do not treat patients like this.",
 ];
 
 #[test]

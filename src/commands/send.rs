@@ -208,7 +208,7 @@ fn read_files(files: &[PathBuf]) -> anyhow::Result<Vec<Bytes>> {
 }
 
 /// The content of the MLLP frames of a file, or the file itself where it has none.
-fn unframed(bytes: &Bytes) -> anyhow::Result<Vec<Bytes>> {
+pub(super) fn unframed(bytes: &Bytes) -> anyhow::Result<Vec<Bytes>> {
     if !bytes.starts_with(&[crate::protocols::mllp::START]) {
         return Ok(vec![bytes.clone()]);
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::print;
+use super::{print, send::unframed};
 use crate::{
     compose::{
         acknowledgement::fields_to_confirm,
@@ -155,8 +155,9 @@ impl Rules {
         self.channel.as_ref().map_or_else(AnswerSettings::default, interpret::answer_settings)
     }
 
-    fn hl7_file(&self, bytes: &[u8]) -> anyhow::Result<Outcome> {
-        let (messages, _) = split_messages(bytes);
+    fn hl7_file(&self, bytes: &Bytes) -> anyhow::Result<Outcome> {
+        let parts = unframed(bytes)?;
+        let messages: Vec<&[u8]> = parts.iter().flat_map(|part| split_messages(part).0).collect();
         match messages.as_slice() {
             [only] => self.hl7(only),
             several => batch(several.iter().map(|message| self.hl7(message)).collect::<anyhow::Result<_>>()?),
@@ -266,5 +267,16 @@ mod tests {
         assert_eq!(sniff(b"Note: call back\n\nFrom: somebody\n"), None, "below the empty line there are no headers");
         assert_eq!(sniff(b"hello"), None);
         assert_eq!(sniff(b""), None);
+    }
+
+    #[tokio::test]
+    async fn what_a_capture_of_the_wire_holds_is_read_frame_by_frame() {
+        let message = "MSH|^~\\&|A|B|C|D|20261120||REF^I12^REF_I12|1|P|2.5.1\rPID|1||1^^^B^MR||Quill^Ada||19560314|F\r";
+        let rules = Rules::load(None, &SettingsSources::default()).unwrap();
+        let bare = rules.read(Bytes::from(message)).await.unwrap();
+        let framed = rules.read(Bytes::from(format!("\x0b{message}\x1c\r"))).await.unwrap();
+        assert_eq!((bare.kind, framed.kind), (Kind::Referral, Kind::Referral));
+        let both = rules.read(Bytes::from(format!("\x0b{message}\x1c\r\x0b{message}\x1c\r"))).await.unwrap();
+        assert_eq!(both.items.len(), 2);
     }
 }

@@ -238,8 +238,8 @@ fn letter_answered<'l>(desk: &Desk<'_>, reply: &Reply, letters: &'l Letters) -> 
 /// Why a person must see a reply to a referral that is over, or is to be cancelled: the desk goes on with it, or may.
 fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'static str> {
     use ReplyOutcome::{
-        Accepted, Cancelled, Completed, NeedsInformation, NoShow, NotReceived, PatientUnreachable, Received, Redirected,
-        Scheduled, WrongRecipient,
+        Accepted, Cancelled, Completed, Declined, NeedsInformation, NoShow, NotReceived, PatientDeclined, PatientUnreachable,
+        Received, Redirected, Scheduled, WrongRecipient,
     };
     match (status, reply.outcome) {
         (Status::Cancelled, Accepted | Scheduled | Completed | NeedsInformation | NoShow) => Some(
@@ -248,6 +248,9 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
         (Status::Closed, Scheduled | NeedsInformation) => {
             Some("the report is back, and the desk goes on with it: read the reply, then put it aside, or reopen the referral")
         }
+        (Status::Completed | Status::Closed, Declined | PatientDeclined) => Some(
+            "the visit took place, as was said before, and now it is declined: ask the desk, then put the reply aside, or say what it means",
+        ),
         (Status::Cancelled | Status::Closed, WrongRecipient) => Some(
             "the referral is over, and its desk says that it was not for it: correct the directory, then put the reply aside",
         ),

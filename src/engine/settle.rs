@@ -349,6 +349,10 @@ impl<'a> Settlement<'a> {
             return Err(SettleError::Refused("say what the reply means: received, scheduled, declined, …".to_owned()));
         }
         let appointment = match at {
+            Some(_) if outcome != ReplyOutcome::Scheduled => {
+                let why = "an appointment belongs to `scheduled` alone: leave --at out, or say that it is scheduled";
+                return Err(SettleError::Refused(why.to_owned()));
+            }
             Some(text) => {
                 let at = IsoDate::parse(text).ok_or_else(|| {
                     SettleError::Refused("the appointment is written 2026-12-14T10:30, or 2026-12-14".to_owned())

@@ -141,6 +141,7 @@ fn a_waiting_reply_is_not_lost_by_a_confirmation_and_two_are_settled_one_by_one(
     assert!(quotes.contains("who can tell"), "its words are shown: {quotes}");
     assert!(refused(&site, &[&reference, "confirm"]).contains("set-aside"));
     assert!(refused(&site, &[&reference, "reply", "scheduled", "--at", "2020-01-01"]).contains("before"));
+    assert!(refused(&site, &[&reference, "reply", "received", "--at", "2027-12-14"]).contains("leave --at out"));
     settle(&site, &[&reference, "set-aside"]);
     assert_eq!(waiting(), 1);
     let settled = settle(&site, &[&reference, "reply", "scheduled", "--at", "2027-12-14T10:30"]);

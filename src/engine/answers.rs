@@ -84,7 +84,7 @@ pub(super) fn take(
     let mut reply = match reply {
         Some(reply) if is_reply => reply,
         Some(reply) => Reply { outcome: ReplyOutcome::Unclear, ..reply },
-        None => unread(),
+        None => Reply::unread(),
     };
     reply.reason = reply.reason.and_then(|reason| without_ours(&reason, &referral));
     match means(desk, &delivery, &referral, &reply, &brought, is_reply, keys)? {
@@ -161,22 +161,6 @@ fn names_another(
         }
     }
     Ok(false)
-}
-
-/// The reading of what cannot be read.
-fn unread() -> Reply {
-    Reply {
-        reference: None,
-        matched_by: None,
-        answers: None,
-        received: None,
-        outcome: ReplyOutcome::Unclear,
-        appointment: None,
-        reason: None,
-        quote: None,
-        confidence: 0.0,
-        page: None,
-    }
 }
 
 /// A reason without the notes of ours that the answer repeats.

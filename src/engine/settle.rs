@@ -376,18 +376,7 @@ impl<'a> Settlement<'a> {
         // What the engine read of it, where the person reads it likewise.
         let read_alike = pending.as_ref().filter(|pending| pending.reading.outcome == outcome);
         let reason = read_alike.and_then(|pending| pending.reading.reason.clone());
-        let reply = Reply {
-            reference: None,
-            matched_by: None,
-            answers: None,
-            received: None,
-            outcome,
-            appointment,
-            reason,
-            quote: None,
-            confidence: 1.0,
-            page: None,
-        };
+        let reply = Reply { outcome, appointment, reason, confidence: 1.0, ..Reply::unread() };
         let entry =
             HistoryEntry { event: reply.happened(), message: pending.map(|pending| pending.message), ..self.entry.clone() };
         let config = self.context.config();

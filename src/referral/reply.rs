@@ -78,6 +78,23 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// One of which nothing is read yet.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self {
+            reference: None,
+            matched_by: None,
+            answers: None,
+            received: None,
+            outcome: ReplyOutcome::Unclear,
+            appointment: None,
+            reason: None,
+            quote: None,
+            confidence: 0.0,
+            page: None,
+        }
+    }
+
     /// What it comes to, as the history keeps it.
     #[must_use]
     pub fn happened(&self) -> HistoryEvent {

@@ -66,18 +66,8 @@ fn unclear(reading: Option<ReplyOutcome>, why: &str, quotes: &[String]) -> Reply
         Some(reading) => format!("best reading: {}; but {why}", word(reading)),
         None => format!("no reading; {why}"),
     };
-    Reply {
-        reference: None,
-        matched_by: None,
-        answers: None,
-        received: None,
-        outcome: ReplyOutcome::Unclear,
-        appointment: None,
-        reason: Some(reason),
-        quote: quote(quotes),
-        confidence: if reading.is_some() { 0.5 } else { 0.2 },
-        page: None,
-    }
+    let confidence = if reading.is_some() { 0.5 } else { 0.2 };
+    Reply { reason: Some(reason), quote: quote(quotes), confidence, ..Reply::unread() }
 }
 
 fn quote(quotes: &[String]) -> Option<String> {

@@ -32,10 +32,7 @@ use crate::{
     ids::BodyId,
     normalize::{Kind, Outcome},
     reader::{PageReading, Reading},
-    referral::{
-        Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReplyOutcome, ReturnedBox, ReturnedPage, Tick,
-        TokenKey,
-    },
+    referral::{Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReturnedBox, ReturnedPage, Tick, TokenKey},
 };
 
 /// Pages of one document whose boxes are looked for: a desk that answers many referrals by one fax is read as far as this.
@@ -250,14 +247,9 @@ fn reply(one: &Ours<'_>, page: ReturnedPage) -> Reply {
     Reply {
         reference: Some(one.reference.as_str().to_owned()),
         matched_by: Some(one.proof.as_str().to_owned()),
-        answers: None,
-        received: None,
-        outcome: ReplyOutcome::Unclear,
-        appointment: None,
-        reason: None,
-        quote: None,
         confidence: one.proof.confidence(),
         page: Some(Box::new(page)),
+        ..Reply::unread()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ticks come to. That they are seen is tested with real pages, in the integration tests.
 
 use super::*;
+use crate::referral::ReplyOutcome;
 
 const NAMES: [&str; 6] =
     ["received-yes", "received-no", "appointment-yes", "appointment-not-yet", "appointment-declined", "wrong-recipient"];
@@ -24,18 +25,7 @@ fn read(form: PageForm, ticked: &[&str], unclear: &[&str], written: &[&str]) -> 
         to_read: None,
         asked: None,
     };
-    let mut reply = Reply {
-        reference: None,
-        matched_by: None,
-        answers: None,
-        received: None,
-        outcome: ReplyOutcome::Unclear,
-        appointment: None,
-        reason: None,
-        quote: None,
-        confidence: 0.99,
-        page: Some(Box::new(page)),
-    };
+    let mut reply = Reply { confidence: 0.99, page: Some(Box::new(page)), ..Reply::unread() };
     meaning::conclude(&mut reply);
     reply
 }

@@ -125,19 +125,23 @@ impl ReaderPool {
     pub async fn read_telling(&self, document: Bytes, tell: &(dyn Fn(Progress) + Sync)) -> Result<Reading, ReadError> {
         let shared = &self.shared;
         let _place = shared.places.acquire().await.expect("the semaphore is never closed");
-        let mut worker = match self.take_idle() {
-            Some(worker) => worker,
-            None => {
-                let (worker, missing) = Worker::start(&shared.options).await?;
-                self.warn_once(&missing);
-                worker
-            }
-        };
         let limit = Duration::from_secs(shared.options.wall_seconds_max);
-        let answer = match timeout(limit, worker.read(&document, shared.options.pages_max, tell)).await {
-            Err(_) => return Err(ReadError::Timeout),
-            Ok(Err(error)) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
-            Ok(Ok(answer)) => answer,
+        let (worker, answer) = loop {
+            let mut worker = match self.take_idle() {
+                Some(worker) => worker,
+                None => {
+                    let (worker, missing) = Worker::start(&shared.options).await?;
+                    self.warn_once(&missing);
+                    worker
+                }
+            };
+            match timeout(limit, worker.read(&document, shared.options.pages_max, tell)).await {
+                Err(_) => return Err(ReadError::Timeout),
+                Ok(Ok(answer)) => break (worker, answer),
+                // It died of something else while it waited, and nobody had seen it yet; at the end there is a new one.
+                Ok(Err(_)) if worker.documents > 1 && !worker.has_taken => {}
+                Ok(Err(error)) => return Err(worker.failure(&error, shared.options.memory_bytes_max).await),
+            }
         };
         match answer {
             Answer::Reading(reading) => {
@@ -148,7 +152,7 @@ impl ReaderPool {
                 self.give_back(worker);
                 Err(ReadError::Refused { code, message })
             }
-            Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Progress(_) => {
+            Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Taken | Answer::Progress(_) => {
                 Err(ReadError::Crashed("it gave an answer that is none".to_owned()))
             }
         }
@@ -189,6 +193,8 @@ struct Worker {
     output: ChildStdout,
     last_words: LastWords,
     documents: u32,
+    /// Whether it has said that it has the document which it was given last.
+    has_taken: bool,
 }
 
 impl Worker {
@@ -200,11 +206,11 @@ impl Worker {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(ReadError::Unavailable("it has no pipes".to_owned()));
         };
-        let mut worker = Self { child, input, output, last_words, documents: 0 };
+        let mut worker = Self { child, input, output, last_words, documents: 0, has_taken: false };
         match timeout(START_SECONDS_MAX, receive_answer(&mut worker.output)).await {
             Ok(Ok(Answer::Ready { missing })) => Ok((worker, missing)),
             Ok(Ok(Answer::Unavailable { message })) => Err(ReadError::Unavailable(message)),
-            Ok(Ok(Answer::Reading(_) | Answer::Refused { .. } | Answer::Progress(_))) => {
+            Ok(Ok(Answer::Reading(_) | Answer::Refused { .. } | Answer::Taken | Answer::Progress(_))) => {
                 Err(ReadError::Unavailable("it is not a reader process".to_owned()))
             }
             Ok(Err(_)) => match worker.end().await {
@@ -218,9 +224,11 @@ impl Worker {
     /// Has the worker read a document. It may tell of as many pages as are read of one, and no more.
     async fn read(&mut self, document: &[u8], pages_max: u32, tell: &(dyn Fn(Progress) + Sync)) -> io::Result<Answer> {
         self.documents += 1;
+        self.has_taken = false;
         send_document(&mut self.input, document).await?;
-        for _ in 0..=pages_max {
+        for _ in 0..=pages_max.saturating_add(1) {
             match receive_answer(&mut self.output).await? {
+                Answer::Taken => self.has_taken = true,
                 Answer::Progress(progress) => tell(progress),
                 answer @ (Answer::Ready { .. } | Answer::Unavailable { .. } | Answer::Reading(_) | Answer::Refused { .. }) => {
                     return Ok(answer);

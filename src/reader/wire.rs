@@ -1,8 +1,8 @@
 //! What the engine and a worker process say to each other over the worker's standard input and output.
 //!
 //! To the worker: the length of a document (8 bytes, least significant first), then the document. From the worker, once when it is
-//! ready, after each page of a document of several, and then once a document: the lengths of a header and of the images (8 bytes each), the header as JSON, the images one after the
-//! other. The engine believes none of it: a worker that was taken over can say what it likes, and gets no further than these limits.
+//! ready, once it has taken a document in, after each page of a document of several, and then once a document: the lengths of a header
+//! and of the images (8 bytes each), the header as JSON, the images one after the other. The engine believes none of it: a worker that was taken over can say what it likes, and gets no further than these limits.
 
 use std::io::{self, Read, Write};
 
@@ -31,6 +31,8 @@ pub(super) enum Answer {
         /// Why, for the person who can mend it.
         message: String,
     },
+    /// It has the whole document, and begins with it: from here on the document may be what a worker dies of.
+    Taken,
     /// The document is being read; the answer follows.
     Progress(Progress),
     /// The document was read.
@@ -59,7 +61,7 @@ impl Answer {
                 missing.truncate(PROBLEMS_MAX);
                 missing.iter_mut().for_each(bound);
             }
-            Self::Progress(_) => {}
+            Self::Taken | Self::Progress(_) => {}
             Self::Unavailable { message } => bound(message),
             Self::Refused { code, message } => [code, message].into_iter().for_each(bound),
             Self::Reading(reading) => {

@@ -58,6 +58,7 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     let page_limits = Limits { pages_max: limits.pages_max, ..Limits::default() };
     while let Some(document) = receive_document(&mut input, page_limits.bytes_max)? {
         arm_cpu_limit(limits.cpu_seconds_max)?;
+        send_answer(&mut output, Answer::Taken)?;
         // What is told on the way may be lost; that the pipe is broken shows at the answer.
         let mut tell = |progress| drop(send_answer(&mut output, Answer::Progress(progress)));
         let answer = match read(&document, page_limits, &mut recognizer, &mut tell) {

@@ -238,16 +238,29 @@ async fn a_worker_is_used_again_and_a_dead_one_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_worker_that_died_unnoticed_while_it_waited_costs_no_document() {
+    let logged = Logged::new();
+    let pool = ReaderPool::new(logged.options());
+    pool.read(fixture("blank-g4.tif")).await.unwrap();
+    let [worker] = logged.workers()[..] else { panic!("there is one worker") };
+    // To whoever looks it lives until it has been given the document.
+    signal(worker, Signal::STOP);
+    let (reading, ()) = tokio::join!(pool.read(fixture("scan-g4.pdf")), async {
+        tokio::task::yield_now().await;
+        signal(worker, Signal::KILL);
+    });
+    assert!(text(&reading.unwrap().pages[0]).contains("Sampleton"));
+    assert_eq!(logged.workers().len(), 2);
+}
+
+#[tokio::test]
 async fn a_worker_that_dies_over_a_document_costs_that_document_only() {
     let logged = Logged::new();
     let pool = ReaderPool::new(logged.options());
     pool.read(fixture("blank-g4.tif")).await.unwrap();
     let [worker] = logged.workers()[..] else { panic!("there is one worker") };
-    signal(worker, Signal::STOP);
-    let (poison, ()) = tokio::join!(pool.read(fixture("scan-g4.pdf")), async {
-        tokio::task::yield_now().await;
-        signal(worker, Signal::KILL);
-    });
+    // The first page is told of while the worker goes on with the second.
+    let poison = pool.read_telling(fixture("two-pages-g4.tif"), &|_| signal(worker, Signal::KILL)).await;
     assert!(matches!(poison, Err(ReadError::Crashed(how)) if how.contains("signal 9")));
     assert_eq!(pool.read(fixture("scan-g4.pdf")).await.unwrap().pages.len(), 1);
 }

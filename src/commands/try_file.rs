@@ -32,7 +32,10 @@ use crate::{
         fax::{self, FaxRules},
         hl7::{self, Hl7Rules},
     },
-    protocols::{hl7::split_messages, pages::is_document},
+    protocols::{
+        hl7::{narrowed_file, split_messages},
+        pages::is_document,
+    },
     reader::{Progress, ReaderPool},
 };
 
@@ -114,6 +117,7 @@ impl Rules {
     /// # Errors
     /// It is not a format that is read, or cannot be opened.
     pub(super) async fn read(&self, bytes: Bytes) -> anyhow::Result<Outcome> {
+        let bytes = narrowed_file(&bytes).map_or(bytes, Bytes::from);
         match sniff(&bytes) {
             Some(Protocol::Hl7) => self.hl7_file(&bytes),
             Some(Protocol::Document) => self.document(bytes).await,
@@ -278,5 +282,19 @@ mod tests {
         assert_eq!((bare.kind, framed.kind), (Kind::Referral, Kind::Referral));
         let both = rules.read(Bytes::from(format!("\x0b{message}\x1c\r\x0b{message}\x1c\r"))).await.unwrap();
         assert_eq!(both.items.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn quirk_1_4_a_file_may_be_in_utf_16() {
+        let message = "MSH|^~\\&|A|B|C|D|20261120||REF^I12^REF_I12|1|P|2.5.1||||||UNICODE UTF-16\rPID|1||1^^^B^MR||Müller^Ada||19560314|F\r";
+        let rules = Rules::load(None, &SettingsSources::default()).unwrap();
+        let units: Vec<u16> = message.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for file in [[&b"\xFF\xFE"[..], &little].concat(), [&b"\xFE\xFF"[..], &big].concat(), little, big] {
+            let read = rules.read(Bytes::from(file)).await.unwrap();
+            assert_eq!(read.record.unwrap().patient.name.family.as_deref(), Some("Müller"));
+        }
+        assert!(rules.read(Bytes::from_static(b"\xFF\xFEP\0I\0D\0")).await.is_err());
     }
 }

@@ -207,21 +207,31 @@ pub(super) struct Frame<'a> {
     pub(super) bytes: usize,
 }
 
-/// Reads the frame at the front of the bytes, if there is a whole one of this segment.
-pub(super) fn read_frame(bytes: &[u8], segment: u64) -> Option<Frame<'_>> {
-    let (header, rest) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
-    let number = |at: usize| header.get(at..)?.first_chunk().copied().map(u64::from_le_bytes);
-    let word = |at: usize| header.get(at..)?.first_chunk().copied().map(u32::from_le_bytes);
-    let checked = header.starts_with(&MAGIC) && word(28)? == crc32c::crc32c(header.get(..28)?) && number(4)? == segment;
+/// How long the frame is that begins with this header, if it is one of this segment.
+pub(super) fn frame_bytes(header: &[u8; FRAME_HEADER_BYTES], segment: u64) -> Option<usize> {
+    let checked =
+        header.starts_with(&MAGIC) && word(header, 28)? == crc32c::crc32c(header.get(..28)?) && number(header, 4)? == segment;
     if !checked {
         return None;
     }
-    let payload = rest.get(..usize::try_from(word(20)?).ok()?)?;
-    (word(24)? == crc32c::crc32c(payload)).then_some(Frame {
-        sequence: number(12)?,
-        payload,
-        bytes: FRAME_HEADER_BYTES + payload.len(),
-    })
+    usize::try_from(word(header, 20)?).ok()?.checked_add(FRAME_HEADER_BYTES)
+}
+
+/// Reads the frame at the front of the bytes, if there is a whole one of this segment.
+pub(super) fn read_frame(bytes: &[u8], segment: u64) -> Option<Frame<'_>> {
+    let header = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
+    let length = frame_bytes(header, segment)?;
+    let payload = bytes.get(FRAME_HEADER_BYTES..length)?;
+    let whole = word(header, 24)? == crc32c::crc32c(payload);
+    whole.then_some(Frame { sequence: number(header, 12)?, payload, bytes: length })
+}
+
+fn number(header: &[u8], at: usize) -> Option<u64> {
+    header.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
+}
+
+fn word(header: &[u8], at: usize) -> Option<u32> {
+    header.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
 /// Whether a whole frame of this segment, later than `sequence`, begins anywhere in these bytes.

@@ -4,6 +4,10 @@
 //! After a failed write or `fdatasync` nothing is known of the bytes behind the last durable frame (the kernel may have thrown
 //! the dirty pages away and call them clean). So they are cut off, the cut is synced, and writing goes on in a new segment.
 //! A segment that never held a durable frame is removed by that, so that a disk that stays full does not fill with empty ones.
+//!
+//! The start reads the whole journal, and refuses where a frame before others is damaged, while that is quick. Of a long one it reads
+//! what was written last, and the segments before are read through while the store is open already: a start must not take longer with
+//! each year of referrals, and damage in what was sealed long ago is no reason to take no new ones.
 
 use std::{
     collections::HashMap,
@@ -22,8 +26,12 @@ use super::{
 /// A segment that has reached this is full; the next batch goes to a new one.
 /// (Small in tests, so that they meet several.)
 const SEGMENT_BYTES_MAX: u64 = if cfg!(test) { 128 * 1024 } else { 64 * 1024 * 1024 };
+/// A journal of at most so many bytes is read whole at each start.
+pub(super) const READ_AT_START_BYTES_MAX: u64 = 4 * SEGMENT_BYTES_MAX;
 /// Segments kept open for reading.
 const SEGMENTS_OPEN_MAX: usize = 64;
+/// Bytes of a sealed segment that are checked at once behind the back of the store, before a rest.
+const CHECKED_AT_ONCE_BYTES: u64 = SEGMENT_BYTES_MAX / 64;
 const SUFFIX: &str = ".journal";
 
 /// How far the journal goes, or how far the index has applied it: the end of the frame with that sequence.
@@ -54,6 +62,8 @@ pub(super) struct Journal {
     /// The end of the last durable frame.
     end: Place,
     damaged: bool,
+    /// The segments that the start did not read.
+    unread: Vec<u64>,
 }
 
 fn segment_path(folder: &Path, number: u64) -> PathBuf {
@@ -83,21 +93,24 @@ fn before_gap(numbers: &[u64]) -> u64 {
 }
 
 impl Journal {
-    /// Syncs what may be only in the page cache, reads and checks the journal (unless the machine stopped, from the segment of `applied` on), cuts a torn tail off, and stands ready to append.
+    /// Syncs what may be only in the page cache, reads and checks the journal (a long one, unless the machine stopped, from the
+    /// segment of `applied` on), cuts a torn tail off, and stands ready to append.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: PathBuf, applied: Place, trust: Trust) -> Result<Self, OpenError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| OpenError::Io { path, source }
         };
         let numbers = segment_numbers(&*disk, &folder).map_err(at(&folder))?;
+        let mut bytes: u64 = 0;
         for number in &numbers {
             let path = segment_path(&folder, *number);
-            disk.open(&path, Open::Write).and_then(|file| file.sync()).map_err(at(&path))?;
+            bytes += disk.open(&path, Open::Write).and_then(|file| file.sync().and_then(|()| file.len())).map_err(at(&path))?;
         }
         disk.sync_dir(&folder).map_err(at(&folder))?;
         // Segments before were whole when their successor was begun; each entry of them is checked when it is read.
-        let from = if trust == Trust::PowerCut { 0 } else { applied.segment.min(before_gap(&numbers)) };
-        let read: Vec<u64> = numbers.iter().copied().filter(|number| *number >= from).collect();
+        let whole = trust == Trust::PowerCut || bytes <= READ_AT_START_BYTES_MAX;
+        let from = if whole { 0 } else { applied.segment.min(before_gap(&numbers)) };
+        let (read, unread): (Vec<u64>, Vec<u64>) = numbers.iter().copied().partition(|number| *number >= from);
         let scan = scan(&*disk, &folder, &read, from > 0, applied)?;
         if applied.sequence > 0 && !scan.saw_applied {
             return Err(OpenError::Damaged {
@@ -127,12 +140,17 @@ impl Journal {
         };
         let file = file.map_err(at(&path))?;
         disk.sync_dir(&folder).map_err(at(&folder))?;
-        Ok(Self { disk, folder, file, end, damaged: false })
+        Ok(Self { disk, folder, file, end, damaged: false, unread })
     }
 
     /// The end of the last durable frame.
     pub(super) fn end(&self) -> Place {
         self.end
+    }
+
+    /// Segments that the start did not read, because the journal is long; [`JournalReader::check`] reads them.
+    pub(super) fn unread(&self) -> &[u64] {
+        &self.unread
     }
 
     /// Makes room: mends what a failure left, and begins a new segment where this one is full.
@@ -266,6 +284,17 @@ fn scan_segment(bytes: &[u8], number: u64, any_sequence: bool, applied: Place, s
     offset
 }
 
+/// Reads the frame at an offset, and gives its length if it is whole.
+fn read_whole(file: &dyn DiskFile, offset: u64, segment: u64, bytes: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    let mut header = [0; frame::FRAME_HEADER_BYTES];
+    file.read_exact_at(&mut header, offset)?;
+    let left = file.len()? - offset;
+    let Some(length) = frame::frame_bytes(&header, segment).filter(|length| *length as u64 <= left) else { return Ok(None) };
+    bytes.resize(length, 0);
+    file.read_exact_at(bytes, offset)?;
+    Ok(frame::read_frame(bytes, segment).map(|frame| frame.bytes as u64))
+}
+
 /// Reads single entries and frames; shared by the writer and every reader.
 pub(super) struct JournalReader {
     disk: Arc<dyn Disk>,
@@ -289,6 +318,32 @@ impl JournalReader {
         let file: Arc<dyn DiskFile> = self.disk.open(&segment_path(&self.folder, number), Open::Read)?.into();
         open.insert(number, file.clone());
         Ok(file)
+    }
+
+    /// Reads a sealed segment through, frame by frame, with a rest after each piece.
+    ///
+    /// # Errors
+    /// The file, and the byte at which a frame is not whole.
+    pub(super) fn check(&self, number: u64, mut rest: impl FnMut() -> bool) -> Result<(), (PathBuf, u64)> {
+        let path = segment_path(&self.folder, number);
+        let mut offset = 0;
+        // Not among those kept open: it is read once.
+        let whole = self.disk.open(&path, Open::Read).and_then(|file| {
+            let (length, mut piece, mut bytes) = (file.len()?, 0, Vec::new());
+            while offset < length {
+                let Some(frame) = read_whole(&*file, offset, number, &mut bytes)? else { return Ok(false) };
+                offset += frame;
+                piece += frame;
+                if piece >= CHECKED_AT_ONCE_BYTES {
+                    piece = 0;
+                    if !rest() {
+                        return Ok(true);
+                    }
+                }
+            }
+            Ok(true)
+        });
+        if whole.unwrap_or(false) { Ok(()) } else { Err((path, offset)) }
     }
 
     /// The data of one entry, checked.

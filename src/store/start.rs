@@ -135,6 +135,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         (false, true) => Trust::Killed,
         (false, false) => Trust::PowerCut,
     };
+    let sealed = JournalReader::new(disk.clone(), journal_folder.clone());
     let journal = Journal::open(disk, journal_folder, applied, trust)?;
     clean_stop.write("running").map_err(io_error(&clean_stop.path))?;
     let (index, records) = caught_up(&shared, opened, journal.end())
@@ -147,6 +148,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     *shared.interrupted.lock().expect("nobody else has it yet") = interrupted.into_iter().collect();
     *shared.index.write().expect("nobody else has it yet") = Some(index);
     let checks_later = clean && records > CHECKED_AT_START_MAX;
+    let unread = journal.unread().to_vec();
     let shared = Arc::new(shared);
     let writer = Writer { shared: shared.clone(), journal, records, lock, clean_stop };
     let (commands, waiting) = mpsc::channel();
@@ -155,14 +157,40 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         .spawn(move || writer.run(&waiting))
         .map_err(io_error(&options.folder))?;
     let store = Store::new(Engine::new(shared, commands, thread));
-    if checks_later {
+    if checks_later || !unread.is_empty() {
         let engine = store.engine();
-        std::thread::Builder::new()
-            .name("store-check".to_owned())
-            .spawn(move || check_behind(&engine))
-            .map_err(io_error(&options.folder))?;
+        let check = move || {
+            if checks_later {
+                check_behind(&engine);
+            }
+            check_sealed(&engine, &sealed, &unread);
+        };
+        std::thread::Builder::new().name("store-check".to_owned()).spawn(check).map_err(io_error(&options.folder))?;
     }
     Ok(store)
+}
+
+/// Reads the segments through that the start left out, while the engine is there. What is damaged is said, with where it begins; what is
+/// whole goes on being found.
+pub(super) fn check_sealed(engine: &Weak<Engine>, journal: &JournalReader, segments: &[u64]) -> Vec<(PathBuf, u64)> {
+    let rest = || {
+        std::thread::sleep(REST_BETWEEN_CHECKS);
+        engine.strong_count() > 0
+    };
+    let damaged: Vec<(PathBuf, u64)> = segments
+        .iter()
+        .take_while(|_| engine.strong_count() > 0)
+        .filter_map(|segment| journal.check(*segment, rest).err())
+        .collect();
+    for (file, offset) in &damaged {
+        tracing::error!(
+            file = %file.display(),
+            offset,
+            "a sealed segment of the journal is damaged: entries from this byte on may not be readable. Stop the engine and put the file back \
+             from a backup; new messages are stored all the same"
+        );
+    }
+    damaged
 }
 
 /// Reads the index through, piece by piece, while the store is open. What is damaged has it opened again, and built again.

@@ -14,7 +14,11 @@ use super::{
     bounce::{self, Report},
     words,
 };
-use crate::{ids::BodyId, protocols::pages::picture_size, referral::Problem};
+use crate::{
+    ids::BodyId,
+    protocols::{hl7::narrowed_file, pages::picture_size},
+    referral::Problem,
+};
 
 /// The code of the problem that a mail has whose letters are guessed.
 pub(super) const WRONG_LETTERS: &str = "mail-character-set";
@@ -253,7 +257,13 @@ impl Reader<'_> {
                 PartType::Text(text) if media_type == "text/rfc822-headers" => self.text(text),
                 PartType::Text(text) if is_text(id) && !attached(part) => {
                     let text = self.in_its_letters(message, part, text);
-                    self.body(&text, depth);
+                    let says = |name, value: &str| {
+                        part.content_type()
+                            .and_then(|declared| declared.attribute(name))
+                            .is_some_and(|said| said.eq_ignore_ascii_case(value))
+                    };
+                    let whole = says("format", "flowed").then(|| words::unflowed(&text, says("delsp", "yes")));
+                    self.body(whole.as_deref().unwrap_or(&text), depth);
                 }
                 PartType::Html(html) if is_text(id) && !attached(part) => {
                     let html = &*self.in_its_letters(message, part, html);
@@ -340,7 +350,8 @@ impl Reader<'_> {
     }
 
     fn attachment(&mut self, part: &MessagePart<'_>, declared: &str, depth: u32) {
-        let content = part.contents();
+        let narrow = narrowed_file(part.contents());
+        let content = narrow.as_deref().map_or(part.contents(), str::as_bytes);
         let name = part.attachment_name().map(str::to_owned);
         if self.returned || content.is_empty() {
             return;

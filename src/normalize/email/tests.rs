@@ -34,6 +34,29 @@ fn a_plain_reply_is_matched_by_its_token_and_read() {
 }
 
 #[test]
+fn an_appointment_is_read_where_the_mail_program_broke_its_line() {
+    let flowed = PLAIN_REPLY
+        .replace("\n\nyes", "\nContent-Type: text/plain; charset=utf-8; format=flowed\n\nyes")
+        .replace("12/14/2026 10:30", "12/14/2026 \n10:30");
+    let reply = outcome_of(&flowed).outcome.reply.unwrap();
+    assert_eq!(reply.appointment.unwrap().at.as_str(), "2026-12-14T10:30");
+}
+
+#[test]
+fn a_message_in_utf_16_is_read_from_an_attachment() {
+    let message = "MSH|^~\\&|A|B|C|D|20261120||REF^I12^REF_I12|1|P|2.5.1\r";
+    let wide: Vec<u8> = message.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let hex: String = wide.iter().map(|byte| format!("={byte:02X}")).collect();
+    let raw = format!(
+        "From: a@b.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=\"r.hl7\"\r\n\
+         Content-Disposition: attachment; filename=\"r.hl7\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{hex}\r\n"
+    );
+    let mail = read(raw.as_bytes(), MailLimits::default());
+    assert!(mail.parts[0].is_hl7());
+    assert!(mail.parts[0].content.starts_with(message.as_bytes()));
+}
+
+#[test]
 fn the_token_is_found_in_subject_message_id_and_quoted_text_and_in_any_case() {
     let plain = "From: desk@cardio.example\nTo: referrals@clinic.example\nSubject: Re: x\n\nreceived, thanks\n";
     for mail in [

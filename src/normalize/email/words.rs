@@ -105,6 +105,33 @@ pub(super) fn own_words(text: &str) -> Own {
 }
 
 /// A line of dashes or underscores.
+/// A `format=flowed` text with the lines whole that the mail program broke (RFC 3676): a blank before a line's end says that it goes on.
+/// `delsp`: that blank is no part of the text.
+pub(super) fn unflowed(text: &str, delsp: bool) -> String {
+    const SIGNATURE: &str = "-- ";
+    let mut lines: Vec<String> = Vec::new();
+    let mut goes_on = None;
+    for line in text.lines() {
+        let content = line.trim_start_matches('>');
+        let depth = line.len() - content.len();
+        // A blank in front keeps a line from being taken for something else.
+        let content = content.strip_prefix(' ').unwrap_or(content);
+        let before = if goes_on == Some(depth) && content != SIGNATURE { lines.last_mut() } else { None };
+        match before {
+            Some(before) => before.push_str(content),
+            None => lines.push(format!("{}{}{content}", ">".repeat(depth), if depth > 0 { " " } else { "" })),
+        }
+        goes_on = (content.ends_with(' ') && content != SIGNATURE).then_some(depth);
+        if goes_on.is_some()
+            && delsp
+            && let Some(line) = lines.last_mut()
+        {
+            line.pop();
+        }
+    }
+    lines.join("\n")
+}
+
 fn is_rule(line: &str) -> bool {
     line.len() >= 5 && line.chars().all(|c| "_-=*".contains(c))
 }
@@ -229,6 +256,15 @@ mod tests {
             let own = own_words(mail);
             assert_eq!((own.words.as_str(), own.forwarded), ("Received, thanks.", false), "{mail}");
         }
+    }
+
+    #[test]
+    fn lines_that_a_mail_program_broke_are_whole_again() {
+        let flowed =
+            "Received, booked for 12/14/2026 at \n10:30 am.\nThank you\n\n> did you \n> get it?\n>> no \n> yes\n-- \nMaria";
+        let whole = "Received, booked for 12/14/2026 at 10:30 am.\nThank you\n\n> did you get it?\n>> no \n> yes\n-- \nMaria";
+        assert_eq!(unflowed(flowed, false), whole);
+        assert_eq!(unflowed("10:3 \n0 am\n From us", true), "10:30 am\nFrom us");
     }
 
     #[test]

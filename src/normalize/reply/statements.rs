@@ -44,6 +44,9 @@ const P: &str = "(?:(?:the |this |your |our |that |said )?(?:patient|family|pare
 /// How what we sent is called.
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
+/// What can be accepted: a fax that was accepted has only come.
+const A: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+                 (?:referral|request|case)|it|this one|this|that)";
 /// What can be missing.
 const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
@@ -51,7 +54,7 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
                  cover ?sheet)";
 
 fn fixed(pattern: &str) -> Regex {
-    let pattern = pattern.replace("{P}", P).replace("{R}", R).replace("{I}", I);
+    let pattern = pattern.replace("{P}", P).replace("{R}", R).replace("{A}", A).replace("{I}", I);
     Regex::new(&pattern).expect("the pattern is fixed and compiles")
 }
 
@@ -112,7 +115,11 @@ const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::NotReceived),
             r"^(?:we )?(?:have )?no (?:record|sign|trace) of (?:{R}|receiving {R}|having received {R})(?: in our system)?$|^no referral (?:was )?received$",
         ),
-        (Says(O::NotReceived), r"^(?:we )?(?:can not|are unable to) (?:find|locate|see) {R}(?: in our system| on our end)*$"),
+        // Who cannot see `this` may mean the patient.
+        (
+            Says(O::NotReceived),
+            r"^(?:we )?(?:can not|are unable to) (?:(?:find|locate) {R}(?: in our system| on our end)*|see {R}(?: in our system| on our end)+|see (?:the |your |a |any )?(?:fax|referral fax|email|mail|paperwork))$",
+        ),
         (
             Says(O::Cancelled),
             r"^(?:yes |ok |okay )?(?:and )?(?:we |our office )?(?:have |has )?cancel(?:l)?ed(?: (?:it|this|{R}|(?:the |her |his )?appointment|the order|everything))?(?: (?:for {P}|on our (?:end|side)|as requested|in our system))*$",
@@ -171,7 +178,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Declined),
-            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:accept|take(?: on)?|see|accommodate|treat)(?: (?:{P}|{R}|new patients|any new patients|new referrals))(?P<why>(?: (?:because|due to|since|as|at this time|with) ?.*)?)",
+            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|see|accommodate|treat) (?:{P}|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?P<why>(?: (?:because|due to|since|as|at this time|with) ?.*)?)",
         ),
         (Says(O::Declined), r"\b(?:unable to accommodate|can not accommodate)(?: (?:{P}|{R}))?"),
         (
@@ -229,11 +236,11 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Accepted),
-            r"\b(?:we |we have |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)?(?: {P}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?| {R})$",
+            r"\b(?:we |we have |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)?(?: {P}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?| {A})$",
         ),
         (
             Says(O::Accepted),
-            r"^(?:and )?(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:have |has |will |do |does |are |is )*accept(?:s|ed|ing)?$|\b{R} (?:is |was |has been |have been )?accepted\b|\b{P} (?:is|was|has been|have been) accepted\b",
+            r"^(?:and )?(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:have |has |will |do |does |are |is )*accept(?:s|ed|ing)?$|\b{A} (?:is |was |has been |have been )?accepted\b|\b{P} (?:is|was|has been|have been) accepted\b",
         ),
         (
             Says(O::Accepted),

@@ -272,6 +272,19 @@ fn is_wide(body: &[u8]) -> bool {
     starts.iter().any(|start| body.starts_with(start))
 }
 
+/// A file with HL7 in UTF-16, as UTF-8; none: it is something else. A file has an end of its own, so what MLLP cannot carry it can.
+#[must_use]
+pub fn narrowed_file(bytes: &[u8]) -> Option<String> {
+    let encoding = match bytes {
+        [0xFF, 0xFE, ..] | [_, 0, _, 0, ..] => encoding_rs::UTF_16LE,
+        [0xFE, 0xFF, ..] | [0, _, 0, _, ..] => encoding_rs::UTF_16BE,
+        _ => return None,
+    };
+    let (text, _) = encoding.decode_with_bom_removal(bytes);
+    let starts = |text: &str| [r"MSH", "FHS", "BHS"].iter().any(|segment| text.trim_start().starts_with(segment));
+    starts(&text).then(|| text.into_owned())
+}
+
 pub(super) fn strip_junk(body: &[u8]) -> &[u8] {
     let mut body = body;
     loop {

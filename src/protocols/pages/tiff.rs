@@ -243,18 +243,24 @@ impl RowSink for Rows<'_> {
 /// Pages in any other compression, as the `tiff` crate decodes them, brought to gray.
 fn other_rows(decoder: &mut Decoder<Cursor<Vec<u8>>>, width: u32, height: u32, dpi: (f32, f32)) -> Result<PageImage, PagesError> {
     const DAMAGED: PagesError = PagesError::Unreadable("a TIFF page cannot be decoded");
-    let color = decoder.colortype().map_err(|_| DAMAGED)?;
+    const COLOURS: &str = "a TIFF page is in colours that are not read; scan it in black and white, in gray or in RGB";
+    let color = decoder.colortype().map_err(|_| PagesError::Unreadable(COLOURS))?;
     let photometric = unsigned(decoder, Tag::PhotometricInterpretation);
-    let DecodingResult::U8(data) = decoder.read_image().map_err(|_| DAMAGED)? else { return Err(DAMAGED) };
+    let data = match (decoder.read_image().map_err(|_| DAMAGED)?, color) {
+        (DecodingResult::U8(data), _) => data,
+        // Of sixteen bits the eye has no use for more than eight.
+        (DecodingResult::U16(data), ColorType::Gray(16)) => data.iter().map(|level| (level >> 8) as u8).collect(),
+        _ => return Err(PagesError::Unreadable(COLOURS)),
+    };
     let pixels = width as usize * height as usize;
     let gray = match color {
         // The crate turns WhiteIsZero round for whole bytes only.
         ColorType::Gray(1) => unpack_bits(&data, width as usize, height as usize, photometric == Some(0)),
-        ColorType::Gray(8) => data,
+        ColorType::Gray(8 | 16) => data,
         ColorType::GrayA(8) => data.chunks_exact(2).map(|pixel| on_white(pixel[0], pixel[1])).collect(),
         ColorType::RGB(8) => data.chunks_exact(3).map(|pixel| luma(pixel[0], pixel[1], pixel[2])).collect(),
         ColorType::RGBA(8) => data.chunks_exact(4).map(|pixel| on_white(luma(pixel[0], pixel[1], pixel[2]), pixel[3])).collect(),
-        _ => return Err(PagesError::Unreadable("a TIFF page is in colours that are not read")),
+        _ => return Err(PagesError::Unreadable(COLOURS)),
     };
     if gray.len() < pixels {
         return Err(DAMAGED);
@@ -308,6 +314,18 @@ mod tests {
         assert_eq!(scanned(850, 1100, 100).dpi, (100.0, 100.0));
         assert_eq!(scanned(2550, 3300, 300).dpi, (300.0, 300.0));
         assert_eq!(scanned(1728, 2156, 72).dpi, (204.0, 196.0), "nobody faxes pages of two feet");
+    }
+
+    #[test]
+    fn a_gray_page_may_have_sixteen_bits() {
+        let mut file = Vec::new();
+        let mut encoder = TiffEncoder::new(Cursor::new(&mut file)).unwrap();
+        let level = |at: usize| if at.is_multiple_of(2) { 0xffff } else { 0x1234 };
+        let image = encoder.new_image::<colortype::Gray16>(850, 1100).unwrap();
+        image.write_data(&(0..850 * 1100).map(level).collect::<Vec<u16>>()).unwrap();
+        let limits = Limits::default();
+        let page = TiffPages::open(&file, &limits).unwrap().page(0, &limits).unwrap();
+        assert_eq!((page.gray[0], page.gray[1]), (255, 0x12));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::*;
+use crate::store::{disk::RealDisk, journal::JournalReader, start::check_sealed};
 
 async fn filled(folder: &Path, count: usize) -> Vec<MessageId> {
     let store = Store::open(&options(folder)).unwrap();
@@ -73,6 +74,46 @@ async fn content_that_stands_in_one_entry_comes_back_piece_by_piece_and_when_the
         }
         store.close().await;
     }
+}
+
+/// Spoils a byte in the middle of the first frame's payload.
+fn spoil(path: &Path) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 64).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], 64).unwrap();
+}
+
+#[tokio::test]
+async fn a_sealed_segment_that_was_damaged_stops_even_a_start_after_a_clean_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 150).await;
+    assert!(folder.path().join("journal/0000000000000002.journal").exists());
+    spoil(&segment(folder.path()));
+    let Err(OpenError::Damaged { file, offset, advice }) = Store::open(&options(folder.path())) else { panic!("it was opened") };
+    assert_eq!((file, offset), (segment(folder.path()), 0));
+    assert!(advice.contains("Restore the data folder from a backup"));
+}
+
+#[tokio::test]
+async fn of_a_long_journal_the_damage_of_a_sealed_segment_is_found_while_the_store_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(folder.path())).unwrap();
+    let noise =
+        |number: u64| (0_u64..1_500).flat_map(move |at| (at * 31 + number).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    for number in 0..70 {
+        store.insert(new_message(&format!("M{number}"), noise(number).collect::<Vec<u8>>())).await.unwrap();
+    }
+    store.close().await;
+    drop(store);
+    spoil(&segment(folder.path()));
+    let store = Store::open(&options(folder.path())).unwrap();
+    let sealed = JournalReader::new(std::sync::Arc::new(RealDisk), folder.path().join("journal"));
+    assert_eq!(check_sealed(&store.engine(), &sealed, &[1, 2, 3]), [(segment(folder.path()), 0)]);
+    let engine = store.engine();
+    store.close().await;
+    drop(store);
+    assert_eq!(check_sealed(&engine, &sealed, &[1]), [], "it ends with the engine");
 }
 
 #[tokio::test]

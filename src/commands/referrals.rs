@@ -105,6 +105,9 @@ enum SettleCommand {
     Merge {
         /// The reference or id of the one that stays.
         into: String,
+        /// Merge even where name, birth date or number say that they are two patients.
+        #[arg(long)]
+        patients_differ: bool,
     },
     /// It is no referral, or not ours; nothing further is sent.
     Reject {
@@ -283,7 +286,7 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         SettleCommand::Route { to } => Act::Route { to },
         SettleCommand::Reply { outcome, at } => Act::Reply { outcome, at },
         SettleCommand::SetAside => Act::SetAside,
-        SettleCommand::Merge { into } => Act::Merge { into },
+        SettleCommand::Merge { into, patients_differ } => Act::Merge { into, patients_differ },
         SettleCommand::Reject { reason } => Act::Reject { reason },
         SettleCommand::Reopen => Act::Reopen,
     };

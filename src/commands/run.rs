@@ -27,11 +27,13 @@ pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
     let data = config.settings.data.display().to_string();
     let mut engine = Engine::start(config).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data, "ready");
+    let mut all_open = true;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&mut engine, sources).await,
+            _ = hang_up.recv() => all_open = reload(&mut engine, sources, all_open).await,
+            () = tokio::time::sleep(Engine::OPEN_AGAIN), if !all_open => all_open = engine.open_rest().await,
         }
     }
     tracing::info!("stopping: finishing what is at hand");
@@ -40,7 +42,8 @@ pub async fn run(sources: &SettingsSources) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn reload(engine: &mut Engine, sources: &SettingsSources) {
+/// Reads the channels again, and says whether all are open then.
+async fn reload(engine: &mut Engine, sources: &SettingsSources, all_open: bool) -> bool {
     match Config::load(sources) {
         Ok(config) => {
             let waiting = engine.config().settings.waiting_for_a_restart(&config.settings);
@@ -49,15 +52,23 @@ async fn reload(engine: &mut Engine, sources: &SettingsSources) {
                 tracing::warn!(keys, "these settings changed too; they take effect when the engine is started anew");
             }
             match engine.reload(config).await {
-                Ok(()) => tracing::info!("channels read again; the new configuration is in force"),
-                Err(error) => tracing::error!(
-                    error = format!("{error:#}"),
-                    "the new configuration is in force, but not every channel could be opened"
-                ),
+                Ok(()) => {
+                    tracing::info!("channels read again; the new configuration is in force");
+                    true
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "the new configuration is in force, but not every channel could be opened: it is tried again every {} s",
+                        Engine::OPEN_AGAIN.as_secs()
+                    );
+                    false
+                }
             }
         }
         Err(mistakes) => {
-            tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`")
+            tracing::error!(%mistakes, "the configuration has mistakes; everything stays as it was: see `loopline check`");
+            all_open
         }
     }
 }

@@ -33,6 +33,8 @@ const REQUEST_BYTES_MAX: u64 = 67_108_864;
 const REQUEST_SECONDS_MAX: u64 = 10;
 /// How long an answer is waited for. A searchable copy of many pages takes minutes.
 const ANSWER_SECONDS_MAX: u64 = 900;
+/// How often it is looked whether the socket is still there, while nobody asks.
+const SOCKET_LOOK: Duration = Duration::from_secs(5);
 /// The longest path of a Unix socket, in bytes.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
@@ -232,12 +234,19 @@ pub fn listen(data: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers until told to stop.
-pub async fn serve(listener: UnixListener, context: Context, shutdown: CancellationToken) {
+/// Answers until told to stop. A socket that somebody removed is made anew.
+pub async fn serve(listener: UnixListener, data: PathBuf, context: Context, shutdown: CancellationToken) {
+    let mut listener = listener;
     loop {
         let stream = tokio::select! {
             () = shutdown.cancelled() => return,
             accepted = listener.accept() => accepted,
+            () = tokio::time::sleep(SOCKET_LOOK) => {
+                if let Some(anew) = made_anew(&data) {
+                    listener = anew;
+                }
+                continue;
+            }
         };
         match stream {
             Ok((stream, _)) => {
@@ -254,6 +263,15 @@ pub async fn serve(listener: UnixListener, context: Context, shutdown: Cancellat
             }
         }
     }
+}
+
+/// The socket once more, if its file is gone.
+fn made_anew(data: &Path) -> Option<UnixListener> {
+    let path = socket_path(data);
+    let gone = std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let listener = gone.then(|| listen(data))?.ok()?;
+    tracing::warn!(socket = %path.display(), "the admin socket was gone, and was made anew");
+    Some(listener)
 }
 
 async fn converse(mut stream: UnixStream, context: &Context) -> io::Result<()> {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long a folder that could not be used is left alone.
-const OPEN_AGAIN_SECONDS: u64 = 5;
+pub(super) const OPEN_AGAIN_SECONDS: u64 = 5;
 
 pub(super) struct Doors {
     context: Context,
@@ -94,7 +94,8 @@ impl Doors {
             }
         }
         for channel in config.inbound.values() {
-            if !self.open.contains_key(&channel.name)
+            if !matches!(channel.inbound, InboundConfig::Answers)
+                && !self.open.contains_key(&channel.name)
                 && let Err(error) = self.open(channel)
             {
                 failures.push(format!("{error:#}"));
@@ -102,6 +103,33 @@ impl Doors {
         }
         anyhow::ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())
+    }
+
+    /// Tries again what the configuration in force says and could not be opened, and says whether all is open now. A door that stayed as it
+    /// was goes on until the new one is there.
+    pub(super) async fn open_rest(&mut self) -> bool {
+        let config = self.context.config();
+        let mut all = true;
+        for channel in config.inbound.values().filter(|channel| !matches!(channel.inbound, InboundConfig::Answers)) {
+            match self.open.remove(&channel.name) {
+                Some(door) if door.config == channel.inbound => drop(self.open.insert(channel.name.clone(), door)),
+                // Two doors at one folder would take the same files: only a listener opens beside the old one.
+                Some(old) if matches!(channel.inbound, InboundConfig::Mllp(_)) => {
+                    if self.open(channel).is_ok() {
+                        old.close(Duration::from_secs(super::DOORS_DRAIN_SECONDS_MAX)).await;
+                    } else {
+                        self.open.insert(channel.name.clone(), old);
+                        all = false;
+                    }
+                }
+                Some(old) => {
+                    self.open.insert(channel.name.clone(), old);
+                    all = false;
+                }
+                None => all &= self.open(channel).is_ok(),
+            }
+        }
+        all
     }
 
     /// Opens a door anew. Where the new one cannot be opened, the old one stays: a wrong port must not leave senders before a closed door.

@@ -171,7 +171,7 @@ impl Engine {
         let stations = vec![
             tokio::spawn(process::run(context.clone(), stop_stations.clone())),
             tokio::spawn(deliver::run(context.clone(), stop_stations.clone())),
-            tokio::spawn(admin::serve(listener, context.clone(), stop_stations.clone())),
+            tokio::spawn(admin::serve(listener, data.clone(), context.clone(), stop_stations.clone())),
         ];
         let mut doors = doors::Doors::new(context.clone());
         if let Err(error) = doors.open_all() {
@@ -203,6 +203,14 @@ impl Engine {
         make_pick_up_folders(&config)?;
         self.context.set_config(config);
         self.doors.renew().await
+    }
+
+    /// How long to wait before what could not be opened is tried again.
+    pub const OPEN_AGAIN: Duration = Duration::from_secs(doors::OPEN_AGAIN_SECONDS);
+
+    /// Tries again to open what a reload could not, and says whether all is open now.
+    pub async fn open_rest(&mut self) -> bool {
+        self.doors.open_rest().await
     }
 
     /// The configuration in force.

@@ -16,7 +16,7 @@ use super::{
     forward,
     interpret::today,
     replies, resent, route,
-    sameness::{hold_as_twin, likeness_key, second_key, twin},
+    sameness::{hold_as_twin, likeness_key, same_patient, second_key, twin},
     told::{Letters, Updates},
 };
 use crate::{
@@ -67,6 +67,9 @@ pub enum Act {
     Merge {
         /// The reference of the one that stays.
         into: String,
+        /// Whether it is merged although the two seem to be about different patients.
+        #[serde(default)]
+        patients_differ: bool,
     },
     /// It is none, or not ours.
     Reject {
@@ -158,7 +161,7 @@ impl<'a> Settlement<'a> {
             Act::Route { to } => self.route(to)?,
             Act::Reply { outcome, at } => self.reply(*outcome, at.as_deref())?,
             Act::SetAside => self.set_aside()?,
-            Act::Merge { into } => self.merge(into)?,
+            Act::Merge { into, patients_differ } => self.merge(into, *patients_differ)?,
             Act::Reject { reason } if reason.trim().is_empty() => {
                 return Err(SettleError::Refused("say why: --reason \"seen elsewhere\"".to_owned()));
             }
@@ -418,7 +421,7 @@ impl<'a> Settlement<'a> {
         pending
     }
 
-    fn merge(&mut self, into: &str) -> Result<(), SettleError> {
+    fn merge(&mut self, into: &str, patients_differ: bool) -> Result<(), SettleError> {
         let found = match (into.parse::<ReferralId>(), into.parse::<Reference>()) {
             (Ok(id), _) => self.context.store.referral(id)?,
             (Err(_), Ok(reference)) => self.context.store.referral_by_reference(&reference)?,
@@ -434,6 +437,12 @@ impl<'a> Settlement<'a> {
         if matches!(stays.status, Status::Cancelled) {
             return Err(SettleError::Refused(format!(
                 "{reference} is cancelled: merge into one that is open, or reopen it first"
+            )));
+        }
+        if !patients_differ && !same_patient(&self.referral.record, &stays.record) {
+            return Err(SettleError::Refused(format!(
+                "by name, birth date or number, {reference} is about another patient: look at both with `loopline referrals show`; if they are \
+                 one patient all the same, correct what was misread, or add --patients-differ"
             )));
         }
         let read_version = Some(stays.version);

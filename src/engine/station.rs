@@ -69,6 +69,9 @@ pub(super) async fn run<W: Work>(work: Arc<W>, shutdown: CancellationToken) {
 fn start_due<W: Work>(work: &Arc<W>, begun: &Arc<Mutex<HashSet<W::Id>>>, attempts: &mut JoinSet<()>) -> Duration {
     let now = Timestamp::now();
     let at_once_max = work.at_once_max();
+    // What ends while the store is asked may be among what it says is due, and is not any more: it is left for the next round, which its
+    // end brings on.
+    let before = begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (due, next) = match work.due(now, at_once_max.saturating_mul(16)) {
         Ok(found) => found,
         Err(error) => {
@@ -81,7 +84,7 @@ fn start_due<W: Work>(work: &Arc<W>, begun: &Arc<Mutex<HashSet<W::Id>>>, attempt
         if working.len() >= at_once_max {
             break;
         }
-        if !working.insert(id) {
+        if before.contains(&id) || !working.insert(id) {
             continue;
         }
         let guard = Begun { begun: Arc::clone(begun), id };
@@ -116,5 +119,49 @@ fn report_panic<W: Work>(ended: Result<(), tokio::task::JoinError>) {
         && error.is_panic()
     {
         tracing::error!(what = W::WHAT, "a defect of loopline: an attempt broke off; it is tried again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its only piece of work is being worked on when it is asked what is due, and done when it answers.
+    struct Ending {
+        begun: Arc<Mutex<HashSet<u32>>>,
+        wake: Notify,
+    }
+
+    impl Work for Ending {
+        type Id = u32;
+        const WHAT: &'static str = "piece";
+
+        fn wake(&self) -> &Notify {
+            &self.wake
+        }
+
+        fn at_once_max(&self) -> usize {
+            4
+        }
+
+        fn due(&self, _now: Timestamp, _limit: usize) -> Result<(Vec<u32>, Option<Timestamp>), StoreError> {
+            self.begun.lock().unwrap().remove(&7);
+            Ok((vec![7], None))
+        }
+
+        async fn attempt(&self, _id: u32) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_ends_while_the_store_is_asked_is_not_begun_again_by_what_it_said_before() {
+        let begun = Arc::new(Mutex::new(HashSet::from([7])));
+        let work = Arc::new(Ending { begun: Arc::clone(&begun), wake: Notify::new() });
+        let mut attempts = JoinSet::new();
+        start_due(&work, &begun, &mut attempts);
+        assert_eq!(attempts.len(), 0);
+        start_due(&work, &begun, &mut attempts);
+        assert_eq!(attempts.len(), 1, "the next round takes it, if it is due then");
     }
 }

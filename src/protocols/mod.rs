@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod hl7;
+pub mod lz4;
 pub mod maildir;
 pub mod markup;
 pub mod mllp;

@@ -3,7 +3,7 @@
 //! # Design notes
 //! Results are taken as TSV in one call rather than through the crate's result iterator, which has no lifetime and may outlive the handle
 //! it reads from. The deadline needs two functions of Tesseract's C interface that the crate does not offer; they are called in
-//! `deadline`, the only unsafe code of this program.
+//! `deadline`, the only unsafe code of this program but for `lz4.rs`.
 //!
 //! Tesseract reads `OMP_THREAD_LIMIT` when it is loaded, so it must be in the environment when the process starts. Without
 //! `OMP_THREAD_LIMIT=1` a page takes three times as long.

@@ -8,13 +8,15 @@
 //! `dictionary-referral.txt`. They are part of the format: another one gets another number.
 //!
 //! Short content is packed by LZ4: for the four pieces of one referral message zstd took 158 µs where LZ4 took 30 on the same busy
-//! machine, and saved 1 KB of disk (the figures are in `tests/bench/speed.rs`). Longer content (documents in base64) is rare and gains
+//! machine, and saved 1 KB of disk (the figures are in `tests/bench/speed.rs`). `protocols/lz4.rs` packs, `lz4_flex` reads. Longer content (documents in base64) is rare and gains
 //! more by zstd.
 
 use std::{cell::RefCell, sync::LazyLock};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
+
+use crate::protocols::lz4::Packer;
 
 /// The format written now: one byte compression, four bytes length before packing (little endian), the bytes.
 const FORMAT: u8 = 1;
@@ -107,8 +109,7 @@ pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
     packed.unwrap_or_else(|| with_header(PLAIN, bytes))
 }
 
-/// The dictionary's part for LZ4: the shape of HL7 messages stands first in it, the records, which are JSON, follow. Each call reads all
-/// of its dictionary, so it gets no more than it needs.
+/// The dictionary's part for LZ4: the shape of HL7 messages stands first in it, the records, which are JSON, follow.
 fn lz4_dictionary(compression: u8) -> &'static [u8] {
     static PARTS: LazyLock<(&[u8], &[u8])> = LazyLock::new(|| {
         let records_at = DICTIONARY.iter().position(|byte| *byte == b'{').unwrap_or(0);
@@ -123,12 +124,20 @@ fn lz4_dictionary(compression: u8) -> &'static [u8] {
 
 /// What is made of the packed bytes, if they are fewer.
 fn pack_by_lz4<T>(bytes: &[u8], compression: u8, made: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    // Each thread has its own, by what they are for; its place holds what an incompressible piece takes.
     thread_local! {
-        static PLACE: RefCell<Vec<u8>> = RefCell::new(vec![0; lz4_flex::block::get_maximum_output_size(ZSTD_BYTES_MIN)]);
+        static PACKERS: RefCell<[Option<Packer>; 3]> = const { RefCell::new([None, None, None]) };
+        static PLACE: RefCell<Vec<u8>> = RefCell::new(vec![0; ZSTD_BYTES_MIN + ZSTD_BYTES_MIN / 255 + 16]);
     }
-    PLACE.with_borrow_mut(|place| {
-        let packed = lz4_flex::block::compress_into_with_dict(bytes, place, lz4_dictionary(compression)).ok()?;
-        place.get(..packed).filter(|packed| packed.len() < bytes.len()).map(made)
+    PACKERS.with_borrow_mut(|packers| {
+        let slot = packers.get_mut(usize::from(compression.checked_sub(LZ4_RECORD)?))?;
+        if slot.is_none() {
+            *slot = Packer::new(lz4_dictionary(compression));
+        }
+        PLACE.with_borrow_mut(|place| {
+            let packed = slot.as_mut()?.pack(bytes, place)?;
+            place.get(..packed).filter(|packed| packed.len() < bytes.len()).map(made)
+        })
     })
 }
 

@@ -112,6 +112,11 @@ impl Journal {
         let from = if whole { 0 } else { applied.segment.min(before_gap(&numbers)) };
         let (read, unread): (Vec<u64>, Vec<u64>) = numbers.iter().copied().partition(|number| *number >= from);
         let scan = scan(&*disk, &folder, &read, from > 0, applied)?;
+        let advice = "put it back from a backup, where all of the data folder must be of one moment; to go on without it, move the folder 'index' \
+                      away and tell the senders to send again";
+        if applied.sequence > 0 && !numbers.contains(&applied.segment) {
+            return Err(OpenError::Missing { file: segment_path(&folder, applied.segment), advice: advice.to_owned() });
+        }
         if applied.sequence > 0 && !scan.saw_applied {
             return Err(OpenError::Damaged {
                 file: segment_path(&folder, applied.segment),
@@ -245,6 +250,21 @@ fn scan(disk: &dyn Disk, folder: &Path, numbers: &[u64], from_within: bool, appl
             }
         }
         let rest = bytes.get(offset..).unwrap_or_default();
+        // A whole frame that does not follow is no damage of this file.
+        if broken.is_some()
+            && offset == 0
+            && frame::read_frame(rest, number).is_some_and(|frame| frame.sequence > scan.end.sequence + 1)
+            && at.checked_sub(1).and_then(|before| numbers.get(before)).copied().unwrap_or_default() + 1 < number
+        {
+            let file = segment_path(folder, number - 1);
+            return Err(OpenError::Missing {
+                file,
+                advice: format!(
+                    "the journal goes on behind it at a later entry than {}. Restore the data folder from a backup, or put the file back",
+                    scan.end.sequence + 1
+                ),
+            });
+        }
         if let Some((file, offset)) = &broken
             && frame::holds_later_frame(rest, number, scan.end.sequence)
         {

@@ -252,6 +252,14 @@ pub enum OpenError {
         /// What to do.
         advice: String,
     },
+    /// A segment of the journal is not there, and what it held was acknowledged.
+    #[error("{file} is missing: {advice}")]
+    Missing {
+        /// The segment.
+        file: PathBuf,
+        /// What to do.
+        advice: String,
+    },
     /// There is content, and no journal that says what it is.
     #[error(
         "{folder} has content and no journal: is all of it mounted, or restored from the backup? To begin with an empty store, move {bodies} away"

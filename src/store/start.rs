@@ -177,18 +177,20 @@ pub(super) fn check_sealed(engine: &Weak<Engine>, journal: &JournalReader, segme
         std::thread::sleep(REST_BETWEEN_CHECKS);
         engine.strong_count() > 0
     };
-    let damaged: Vec<(PathBuf, u64)> = segments
-        .iter()
-        .take_while(|_| engine.strong_count() > 0)
-        .filter_map(|segment| journal.check(*segment, rest).err())
-        .collect();
-    for (file, offset) in &damaged {
-        tracing::error!(
-            file = %file.display(),
-            offset,
-            "a sealed segment of the journal is damaged: entries from this byte on may not be readable. Stop the engine and put the file back \
-             from a backup; new messages are stored all the same"
-        );
+    let mut damaged = Vec::new();
+    for segment in segments {
+        if engine.strong_count() == 0 {
+            break;
+        }
+        if let Err((file, offset)) = journal.check(*segment, rest) {
+            tracing::error!(
+                file = %file.display(),
+                offset,
+                "a sealed segment of the journal is damaged: entries from this byte on may not be readable. Stop the engine and put the \
+                 file back from a backup; new messages are stored all the same"
+            );
+            damaged.push((file, offset));
+        }
     }
     damaged
 }

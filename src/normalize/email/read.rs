@@ -235,7 +235,11 @@ impl Reader<'_> {
         }
         let is_text =
             |id: usize| u32::try_from(id).is_ok_and(|id| message.text_body.contains(&id) || message.html_body.contains(&id));
-        let has_plain = message.parts.iter().enumerate().any(|(id, part)| is_text(id) && matches!(part.body, PartType::Text(_)));
+        let has_plain = message
+            .parts
+            .iter()
+            .enumerate()
+            .any(|(id, part)| is_text(id) && matches!(&part.body, PartType::Text(text) if !text.trim().is_empty()));
         for (id, part) in message.parts.iter().enumerate() {
             self.parts += 1;
             if self.parts > self.limits.parts_max {

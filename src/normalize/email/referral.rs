@@ -9,7 +9,10 @@ use regex::Regex;
 
 use crate::{
     normalize::{DateOrder, matter},
-    referral::{Code, Coverage, Evidence, HeldReason, IsoDate, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex},
+    referral::{
+        Code, Coverage, Evidence, HeldReason, IsoDate, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex,
+        checks::npi_is_sound,
+    },
 };
 
 static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
@@ -145,7 +148,7 @@ fn take(record: &mut Record, field: Field, value: &str, site: Site<'_>) {
         Field::Member => coverage(record).member_id = text,
         Field::Specialty => record.referred_to.specialty = text,
         Field::ReferredTo => record.referred_to.organization = text,
-        Field::Referring => record.referring.name = person(value).0,
+        Field::Referring => take_referring(record, value),
     }
 }
 
@@ -156,6 +159,35 @@ fn take_name(record: &mut Record, value: &str, confidence: f32) {
     if !plain {
         record.mark("patient.name.family");
         record.mark("patient.name.given");
+    }
+}
+
+/// `Dr. Ada Ames, MD (Eastside Cardiology) NPI 1234567893, fax …`: the name stands first. A number printed there is no destination, and is
+/// left to the notes.
+fn take_referring(record: &mut Record, value: &str) {
+    static BEHIND: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)[\s,;:|(-]*(?:\b(?:npi|fax|phone|tel|ph|office|email|e-mail)\b|\d).*$")
+            .expect("the pattern is fixed and compiles")
+    });
+    static NPI: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?i)\bNPI\b\D{0,5}(\d{10})\b").expect("the pattern is fixed and compiles"));
+    static PRACTICE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\(([^()\d]{3,80})\)").expect("the pattern is fixed and compiles"));
+    static TITLES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)(?:[\s,]+(?:m\.?d|d\.?o|n\.?p|p\.?a|pa-c|fnp|fnp-c|dnp|aprn|rn|ph\.?d|facc|facs|mbbs|frcp|mrcgp)\.?)+\s*$",
+        )
+        .expect("the pattern is fixed and compiles")
+    });
+    record.referring.npi = NPI.captures(value).map(|found| found[1].to_owned()).filter(|npi| npi_is_sound(npi));
+    record.referring.organization = PRACTICE.captures(value).map(|found| found[1].trim().to_owned());
+    let name = PRACTICE.replace_all(value, " ");
+    let name = BEHIND.replace(&name, "");
+    let name = TITLES.replace(name.trim(), "");
+    let (name, plain) = person(&name);
+    record.referring.name = name;
+    if !plain {
+        record.mark("referring.name.family");
     }
 }
 

@@ -43,6 +43,31 @@ fn an_appointment_is_read_where_the_mail_program_broke_its_line() {
 }
 
 #[test]
+fn who_refers_is_read_with_what_stands_behind_the_name() {
+    let read = |referring: &str| {
+        let words = format!("Patient: Ada Quill\nDOB: 03/14/1956\nReason: palpitations\nReferring: {referring}\n");
+        let today = jiff::civil::date(2026, 11, 21);
+        referral::read(&words, "Referral", crate::normalize::DateOrder::MonthFirst, today, "US").unwrap()
+    };
+    for (referring, npi, practice) in [
+        ("Dr. Jesus Phillips", None, None),
+        ("Dr. Jesus Phillips NPI 1234567893, fax 212-555-8888", Some("1234567893"), None),
+        ("Dr. Jesus Phillips (Richardside Medical)", None, Some("Richardside Medical")),
+        ("Jesus Phillips, MD, FACC", None, None),
+        ("Phillips, Jesus, M.D. - office 212-555-8888", None, None),
+    ] {
+        let record = read(referring);
+        let name = &record.referring.name;
+        assert_eq!((name.family.as_deref(), name.given.as_deref()), (Some("Phillips"), Some("Jesus")), "{referring}");
+        assert_eq!((record.referring.npi.as_deref(), record.referring.organization.as_deref()), (npi, practice), "{referring}");
+        assert!(!record.review.iter().any(|path| path.starts_with("referring")), "{referring}");
+    }
+    for doubtful in ["Dr. Jesus Phillips of Richardside", "Richardside Medical Group Practice", "Dr. Phillips"] {
+        assert!(read(doubtful).review.iter().any(|path| path == "referring.name.family"), "{doubtful}");
+    }
+}
+
+#[test]
 fn a_message_in_utf_16_is_read_from_an_attachment() {
     let message = "MSH|^~\\&|A|B|C|D|20261120||REF^I12^REF_I12|1|P|2.5.1\r";
     let wide: Vec<u8> = message.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -41,6 +41,8 @@ pub(super) struct Clause {
 /// How the patient is called.
 const P: &str = "(?:(?:the |this |your |our |that |said )?(?:patient|family|parents?|caregiver|mom|mother|father)|her|him|them|she|he|they|\
                  (?:mr|mrs|ms) [a-z'-]+)";
+/// The patient, and nobody beside.
+const S: &str = "(?:(?:the |this |your |our |that |said )?patient|her|him|she|he|(?:mr|mrs|ms) [a-z'-]+)";
 /// How what we sent is called.
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
@@ -54,7 +56,7 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
                  cover ?sheet)";
 
 fn fixed(pattern: &str) -> Regex {
-    let pattern = pattern.replace("{P}", P).replace("{R}", R).replace("{A}", A).replace("{I}", I);
+    let pattern = pattern.replace("{P}", P).replace("{S}", S).replace("{R}", R).replace("{A}", A).replace("{I}", I);
     Regex::new(&pattern).expect("the pattern is fixed and compiles")
 }
 
@@ -97,7 +99,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::WrongRecipient), r"^(?:we are|this is) not (?:an? |the )?[a-z -]{3,40}(?:clinic|office|practice|department)$"),
         (
             Says(O::NotReceived),
-            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:received?|got(?:ten)?|get|have|see|find)(?: {R}| anything| one)?(?: yet| on our end| from you| for {P}| in our system)*$",
+            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get|have|find)(?: {R}| anything| one)?(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
         ),
         (
             Says(O::NotReceived),
@@ -134,15 +136,15 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NoShow),
-            r"\b(?:was an? )?no[- ]?show(?:ed)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
+            r"(?:^|\b{S} )(?:has |was |is )*(?:an? )?no[- ]?show(?:ed)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
         ),
         (
             Says(O::NoShow),
-            r"\bdid not (?:show up|show|come in|come|attend|keep)\b(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
+            r"(?:^|\b{P} )did not (?:show up|show|come in|come|attend|keep)\b(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
         ),
         (
             Says(O::NoShow),
-            r"\b(?:{P} |^)(?:has )?(?:missed|failed to (?:show|attend|appear))(?: up)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult))*",
+            r"\b{P} (?:has )?(?:missed|failed to (?:show|attend|appear))(?: up)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult))*|^missed (?:the |her |his |their )?(?:visit|appointment|consult)",
         ),
         (
             Says(O::PatientUnreachable),
@@ -174,7 +176,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NeedsInformation),
-            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|needs|require|requires|are missing|is missing|missing|are waiting (?:on|for)|waiting (?:on|for)|awaiting) (?P<what>.*\b{I}\b.*)",
+            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|needs|require|requires|are missing|is missing|missing) (?P<what>.*\b{I}\b.*)",
         ),
         (
             Says(O::Declined),
@@ -208,7 +210,7 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^appointment *[:=-]? *(?:not yet|none yet|pending)$|^to be scheduled$",
+            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^(?:appointment *[:=-]? *)?(?:not yet|none yet|pending)$|^(?:and |but )?(?:{P} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
         ),
         (
             Pending,
@@ -220,19 +222,19 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Completed),
-            r"\b(?:{P} )?(?:was|has been|have been|were) seen(?: (?:(?:on )?@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*",
+            r"(?:^|\b{S} )(?:was|has been|were) seen(?: (?:(?:on )?@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*",
         ),
         (
             Says(O::Completed),
-            r"\b(?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation) (?:is |was |has been )?(?:completed?|done)\b|\bcompleted (?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation)\b",
+            r"\b(?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation) (?:is |was |has been )?completed?\b|\bcompleted (?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation)\b",
         ),
         (
             Says(O::Scheduled),
-            r"\b(?:re-?)?(?:scheduled|booked)\b(?: (?:an? |the )?(?:new patient )?(?:appointment|visit|consult(?:ation)?))?|\bon (?:the|our) schedule\b",
+            r"\b(?:re-?)?(?:scheduled|booked)\b(?: (?:an? |the )?(?:new patient )?(?:appointment|visit|consult(?:ation)?))?(?: to @d\d+)?|\bon (?:the|our) schedule\b",
         ),
         (
             Appointment,
-            r"\b(?:has |have |with |got |made |set up |set )?(?:an? |the |her |his )?(?:new patient )?(?:first )?(?:appointment|visit|consult|consultation)(?: (?:is|set|made|date))*(?: (?:for|on))?\b|\b(?:will|is going to) be seen\b|\bis coming in\b|\bwe will see {P}\b|\bset up\b|\bgot {P} in\b",
+            r"^appointment *[:=-] *yes\b|\b(?:has |have |with |got |made |set up |set )?(?:an? |the |her |his )?(?:new patient )?(?:first )?(?:appointment|visit|consult|consultation)(?: (?:is|set|made|date))*(?: (?:for|on))?\b|\b(?:will|is going to) be seen\b|\bis coming in\b|\bwe will see {P}\b|\bset up\b|\bgot {P} in\b",
         ),
         (
             Says(O::Accepted),
@@ -248,16 +250,16 @@ const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"\bconfirm(?:ing|ed|s)?(?: (?:the |our )?(?:receipt|receiving)(?: of)?(?: {R})?)|\breceipt (?:is )?(?:confirmed|acknowledged)|\backnowledg(?:e|es|ing|ed) receipt(?: of {R})?|^confirmed$|^(?:confirming|confirm)$",
+            r"\bconfirm(?:ing|ed|s)?(?: (?:the |our )?(?:receipt|receiving)(?: of)?(?: {R})?)|\breceipt (?:is )?(?:confirmed|acknowledged)|\backnowledg(?:e|es|ing|ed) receipt(?: of {R})?|^(?:just )?confirmed$|^(?:confirming|confirm)$",
         ),
-        (Says(O::Received), r"^(?:{R} )?received *[:=-]? *yes$|^\[x\] *received$"),
+        (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *[:=-]? *yes$|^\[x\] *(?:{R} )?received$"),
         (
             Says(O::Received),
             r"\b(?:{R} )?(?:we |our office )?(?:has |have |was |is |were )?(?:been )?(?:successfully |safely |just )?received(?: {R}(?: (?:for|on) {P})?| (?:today|here|by (?:fax|email|us)|successfully|safely|and\b|for {P}|on @d\d+|@d\d+)|$)",
         ),
         (
             Says(O::Received),
-            r"^(?:yes )?(?:we )?(?:have |do have |did get |got |have got )+{R}$|\b(?:we )?got {R}$|\b(?:{R}|{P}) (?:is |are )(?:in our (?:system|queue)|on file|in hand)$",
+            r"^(?:yes )?(?:we )?(?:have |do have |did get |did receive |got |have got )+{R}$|\b(?:we )?got {R}$|\b(?:{R}|{P}) (?:is |are )(?:in our (?:system|queue)|on file|in hand)$",
         ),
         (Yes, r"^(?:yes|yep|yeah|yup|affirmative|correct)\b"),
         (No, r"^(?:no|nope)\b"),
@@ -285,7 +287,9 @@ const RISKY: &str = "\
     reschedule rescheduling between from around about approximately week weeks month months year years doubt confused \
     unclear unknown test ignore disregard void withdrawn retired left closed closing leave vacation transferred \
     transfer records labs insurance authorization auth sister brother son daughter wife husband twin both two three \
-    patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves";
+    patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves \
+    correction correct corrected typo actually instead revised updated cx cxl cxd canx cancelled dna dnka ns rs oon rts \
+    reject rejection deny denial refuse refusal dup";
 
 /// Words of statements: left over, they show that something was said that no pattern took.
 const SAYING: &str = "\
@@ -294,9 +298,9 @@ const SAYING: &str = "\
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 const NEUTRAL: &str = "\
-    and so the a an for on at in to we this that it its visit consult consultation appointment referral time date also \
-    now just has have is was are been be here patient patient's she he they her his him them our your us yes \
-    today yesterday tomorrow successfully safely new yet currently as of";
+    and so the a an for on at in we this that it its visit consult consultation appointment referral time date also \
+    now just has have is was are been here patient patient's she he they her his him them our your us yes \
+    today yesterday tomorrow successfully safely new currently as of";
 
 /// What is missing stands among such words.
 const ASKED_FOR: &str = "\
@@ -338,14 +342,20 @@ pub(super) fn read(clause: &str) -> Clause {
         let whole = found.get(0).expect("a match has a whole");
         let before = rest.get(..whole.start()).unwrap_or_default();
         let full = *meaning == Meaning::Says(ReplyOutcome::Scheduled) && is_their_calendar(before);
+        // The day that was known is off, and none is named.
+        let moved =
+            *meaning == Meaning::Says(ReplyOutcome::Scheduled) && whole.as_str().starts_with("re") && !clause.contains("@d");
+        // Seen before, or once, is no answer; what was done has its day.
+        let undated =
+            *meaning == Meaning::Says(ReplyOutcome::Completed) && whole.as_str().contains(" seen") && !clause.contains("@d");
         let vague = found.name("why").is_some_and(|why| VAGUE.iter().any(|words| why.as_str().starts_with(words)));
-        if nobody || full || vague || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
+        if nobody || full || vague || moved || undated || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
             continue;
         }
         // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
         let kept =
             if *meaning == Meaning::Says(ReplyOutcome::Declined) { found.name("why").map(|why| why.as_str()) } else { None };
-        let kept = kept.filter(|why| why.contains("until") || why.contains("unless") || why.contains(" if ")).unwrap_or_default();
+        let kept = kept.filter(|why| CONDITIONS.iter().any(|word| why.contains(word))).unwrap_or_default();
         let after = rest.get(whole.end()..).unwrap_or_default();
         read.rest = format!("{before} {kept} {after}");
         if !read.meanings.contains(meaning) {
@@ -400,17 +410,27 @@ fn names_ourselves(whom: &str) -> bool {
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
 }
 
+/// What makes a refusal a condition.
+const CONDITIONS: [&str; 6] = ["until", "unless", " if ", "without", "before ", "except"];
+
 /// `we do not treat patients like this` refuses nobody.
 const VAGUE: [&str; 7] = ["treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
 
-/// `dr okafor`, `westfield neurology`: a name, and nothing more. `the lab for a blood draw` or `rehab before that` is another thing to do.
+/// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. `the lab for a blood draw`, `rehab before that`, `denise` and
+/// `attached form` are another thing to do.
 fn names_somebody(whom: &str) -> bool {
     const WORDS_MAX: usize = 5;
-    words(whom).count() <= WORDS_MAX
-        && words(whom).all(|word| {
-            !listed(RISKY, word)
-                && !listed("the a an in for her his him them their directly someone somebody anyone scheduling billing", word)
-        })
+    const PLACES: &str = "\
+        dr clinic office practice department dept center centre hospital group associates specialist specialists surgery \
+        surgeons medicine orthopedics orthopaedics pediatrics paediatrics psychiatry obstetrics obgyn ent oncology";
+    let place = |word: &str| listed(PLACES, word) || word.ends_with("ology") || word.ends_with("ologist");
+    words(whom).count() <= WORDS_MAX && words(whom).any(place) && words(whom).all(|word| {
+        !listed(RISKY, word)
+            && !listed(
+                "the a an in for her his him them their directly someone somebody anyone scheduling billing attached form portal",
+                word,
+            )
+    })
 }
 
 /// `we are booked`: what is full is their own calendar.

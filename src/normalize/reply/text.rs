@@ -31,6 +31,31 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A line that can go on with what the one before is about.
+static BEGINS_WITH_DATE: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:\d{1,4}[/.-]\d{1,2}\b|(?:mon|tues?|wed(?:nes)?|thurs?|fri|satur|sun)(?:day)?,? \S*\d|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d)",
+    )
+});
+/// A day or a time of day: no name and no address has one.
+static NAMES_DATE: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)\b\d{1,4}[/.-]\d{1,2}(?:[/.-]\d{1,4})?\b|\b\d{1,2}:\d{2}\b|\b\d{1,4} ?(?:am|pm|a\.m|p\.m|o'clock)\b|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d|\b\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
+    )
+});
+/// Numbers of telephones, which have the form of dates in places.
+static TELEPHONE: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"(?:\+?1[ .-]?)?\(?\b\d{3}\)?[ .-]{0,2}\d{3}[ .-]\d{4}\b|\b\d{3}-\d{4}\b|\b\d{5}-\d{4}\b"));
+
+/// `appointment: yes` begins anew, in whatever case.
+static LABELLED: LazyLock<Regex> = LazyLock::new(|| fixed(r"^[A-Za-z][A-Za-z ]{2,30}:"));
+/// How a question begins, with or without its mark.
+static ASKS: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:(?:is|was|are|were|did|does|do|will) (?:this|that|it|she|he|they|we|you|the|her|his|your|patient|pt|referral|dr)\b|(?:has|have) (?:this|she|he|they|we|you|anyone|somebody|someone|anybody|her|his|your|pt|patient)\b|(?:has|have) (?:the|it|that|this) (?:\S+ ){0,2}been\b|(?:can|could|would|should) (?:this|that|it|she|he|they|we|the|her|his|pt|patient)\b)",
+    )
+});
+
 /// The most lines a signature has.
 const SIGNATURE_LINES_MAX: usize = 8;
 
@@ -41,8 +66,10 @@ pub(super) fn sentences(words: &str, says: impl Fn(&str) -> bool) -> Vec<Sentenc
     let own = lines.len() - signature_lines(&lines, says);
     let mut text: Vec<String> = Vec::new();
     for line in lines.iter().take(own) {
-        let wrapped = line.chars().next().is_some_and(char::is_lowercase)
-            && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']));
+        let begins =
+            (line.chars().next().is_some_and(char::is_lowercase) && !LABELLED.is_match(line)) || BEGINS_WITH_DATE.is_match(line);
+        let wrapped = begins
+            && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']) && !NAMES_DATE.is_match(before));
         match text.last_mut().filter(|_| wrapped) {
             Some(before) => *before = format!("{before} {line}"),
             None => text.push((*line).to_owned()),
@@ -68,7 +95,10 @@ fn split(line: &str) -> Vec<Sentence> {
 fn push(sentences: &mut Vec<Sentence>, text: &str, ends_as_question: bool) {
     let text = text.trim().trim_start_matches(['-', '*', '•', '–']).trim();
     if !text.is_empty() {
-        sentences.push(Sentence { original: text.to_owned(), question: ends_as_question || text.contains('?') });
+        sentences.push(Sentence {
+            original: text.to_owned(),
+            question: ends_as_question || text.contains('?') || ASKS.is_match(text),
+        });
     }
 }
 
@@ -95,9 +125,17 @@ fn may_be_done(line: &str) -> bool {
 const DESK_WORDS: &str = "\
     of and the at desk front office scheduling scheduler coordinator referral referrals department dept tel phone fax \
     ext cell mobile direct main p f t o md rn ma np pa for clinic group center medical assistant manager reception \
-    receptionist nurse suite street floor";
+    receptionist nurse suite street floor ste st ave avenue road rd blvd drive building bldg box specialist representative \
+    services access care team cma lpn lvn aprn dnp ii iii intake clinic practice associates";
 
 fn looks_like_signature(line: &str) -> bool {
+    // `Patient Access Specialist`, `Portland, OR 97209`.
+    static OF_A_DESK: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\b[A-Z]{2} \d{5}\b"));
+    if NAMES_DATE.is_match(&TELEPHONE.replace_all(line, " ")) {
+        return false;
+    }
+    let line = &*OF_A_DESK.replace_all(line, " ");
     line.chars().count() <= 70
         && line.split(|c: char| c.is_whitespace() || "|,/:;()-–—~.+".contains(c)).filter(|word| !word.is_empty()).all(|word| {
             let lower = word.to_lowercase();
@@ -137,11 +175,16 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bi\b", "we"),
         (r"\bmy\b", "our"),
         (r"\bpts?\b", "patient"),
-        (r"\bapp?ts?\b|\bappointments\b", "appointment"),
+        (r"\bappointments\b|\bapp?ts\b", "openings"),
+        (r"\bapp?t\b", "appointment"),
+        (r"\breferal\b", "referral"),
         (r"\brec'?d\b|\brcv'?d\b|\brecv'?d\b|\brecieved\b|\breceieved\b", "received"),
         (r"\bsched(?:'d|uld)?\b|\bschedualed\b|\bsceduled\b", "scheduled"),
         (r"\bpl[sz]\b", "please"),
-        (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b", "thanks"),
+        (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b|\bty\b|\bthank u\b", "thanks"),
+        (r"(\S) (?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
+        // Another day than the one that was asked for, or none that lasts.
+        (r"\b(?:at|on|for|by) (?:that|those|these|the) (?:times?|dates?|days?|slots?)\b|\bfor now\b", " tentatively "),
         (r"\bw/", "with "),
         (r"&", " and "),
         (r"\b(referr?al)s? (?:request|form)\b", "referral"),

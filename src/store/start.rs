@@ -158,16 +158,20 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         .map_err(io_error(&options.folder))?;
     let store = Store::new(Engine::new(shared, commands, thread));
     if checks_later || !unread.is_empty() {
-        let engine = store.engine();
-        let check = move || {
-            if checks_later {
-                check_behind(&engine);
-            }
-            check_sealed(&engine, &sealed, &unread);
-        };
-        std::thread::Builder::new().name("store-check".to_owned()).spawn(check).map_err(io_error(&options.folder))?;
+        check_later(store.engine(), checks_later, sealed, unread).map_err(io_error(&options.folder))?;
     }
     Ok(store)
+}
+
+/// Reads through behind the store's back what the start did not: the index, and sealed segments.
+fn check_later(engine: Weak<Engine>, index: bool, sealed: JournalReader, unread: Vec<u64>) -> io::Result<()> {
+    let check = move || {
+        if index {
+            check_behind(&engine);
+        }
+        check_sealed(&engine, &sealed, &unread);
+    };
+    std::thread::Builder::new().name("store-check".to_owned()).spawn(check).map(drop)
 }
 
 /// Reads the segments through that the start left out, while the engine is there. What is damaged is said, with where it begins; what is

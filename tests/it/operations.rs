@@ -310,10 +310,21 @@ fn a_door_that_cannot_be_opened_anew_stays_as_it_was() {
     assert!(wait_for(|| site.log().contains("it stays open as it was before")), "{}", site.log());
     assert!(wait_for(|| is_taken(&site, "M1")), "{}", site.log());
 
+    // It opens by itself as soon as it can.
+    let address = taken.local_addr().unwrap().to_string();
     drop(taken);
-    running.signal(Signal::HUP);
-    assert!(wait_for(|| site.log().contains("the new configuration is in force")), "{}", site.log());
+    assert!(wait_for(|| site.mllp() == address), "{}", site.log());
     assert!(wait_for(|| is_taken(&site, "M2")), "{}", site.log());
+}
+
+#[test]
+fn an_admin_socket_that_somebody_removed_is_made_anew() {
+    let site = Site::new();
+    let _running = site.start();
+    std::fs::remove_file(site.path("data/engine.sock")).unwrap();
+    assert!(site.json(&["messages", "list", "--json"]).is_none());
+    assert!(wait_for(|| site.json(&["messages", "list", "--json"]).is_some()), "{}", site.log());
+    assert!(site.log().contains("the admin socket was gone"), "{}", site.log());
 }
 
 #[test]

@@ -91,6 +91,17 @@ fn the_same_patient_by_fax_and_by_hl7_is_held_as_a_possible_duplicate_and_merged
 }
 
 #[test]
+fn two_patients_are_merged_only_where_a_person_says_so_twice() {
+    let (site, _running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
+    send(&site, &referral_message("M2", "P2", "Marsh").replace("Ottoline", "Tobias").replace("19620214", "19481102"));
+    let second = site.referrals().into_iter().find(|one| one["reference"] != first.as_str()).unwrap();
+    let second = second["reference"].as_str().unwrap();
+    let said = refused(&site, &[second, "merge", &first]);
+    assert!(said.contains("another patient") && said.contains("--patients-differ") && !said.contains("Quill"), "{said}");
+    assert_eq!(settle(&site, &[second, "merge", &first, "--patients-differ"])["status"], "cancelled");
+}
+
+#[test]
 fn replaying_a_message_makes_no_second_referral_and_asks_nobody_twice() {
     let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
     assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));

@@ -27,7 +27,7 @@ pub use self::{
 };
 use super::{
     Bounce, DateOrder, Kind, Outcome,
-    reply::{read_reply, says_yes_alone},
+    reply::{read_reply, says_yes_alone, subject_warns},
 };
 use crate::{
     ids::DeliveryId,
@@ -248,6 +248,9 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
         let to_a_line = mail.below_quotes && says_yes_alone(&reply);
         passed_on
             .then_some("the mail passes on another one")
+            .or_else(|| {
+                subject_differs(&mail.subject, reply.outcome, sent_on, order).then_some("its subject says something else")
+            })
             .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
     };
     if let Some(why) = why.filter(|_| reply.outcome != ReplyOutcome::Unclear) {
@@ -258,6 +261,19 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
         reply.confidence = 0.5;
     }
     reply
+}
+
+/// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.
+fn subject_differs(subject: &str, outcome: ReplyOutcome, sent_on: Date, order: DateOrder) -> bool {
+    static OURS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\bReferral LL-[0-9A-Z]{4}-[0-9A-Z]{4}\b:?[^\[]*\[[^\]]*\]|\b(?:re|aw|sv|antw|external|ext)\s*:|\[(?:external|ext)[^\]]*\]")
+            .expect("the pattern is fixed and compiles")
+    });
+    let own = OURS.replace_all(subject, " ");
+    let own = REFERENCE.replace_all(&own, " ");
+    let own = own.trim_matches(|c: char| !c.is_alphanumeric());
+    let said = read_reply(own, sent_on, order).outcome;
+    (said != ReplyOutcome::Unclear && said != outcome && said != ReplyOutcome::Received) || subject_warns(own)
 }
 
 fn is_forward(subject: &str) -> bool {

@@ -43,6 +43,24 @@ fn an_appointment_is_read_where_the_mail_program_broke_its_line() {
 }
 
 #[test]
+fn a_subject_that_says_something_else_makes_the_reply_unclear() {
+    let outcome = |subject: &str, words: &str| {
+        let mail = PLAIN_REPLY.replace("Re: Referral", subject).replace("yes, received, booked for 12/14/2026 10:30", words);
+        outcome_of(&mail).outcome.reply.unwrap().outcome
+    };
+    let ours = "Re: Referral LL-0000-0000: please confirm receipt [TOKEN]";
+    for subject in [ours, "RE: [EXTERNAL] Referral LL-0000-0000: please confirm receipt [TOKEN]", "received", "your referral", ""]
+    {
+        assert_eq!(outcome(subject, "Received"), ReplyOutcome::Received, "{subject}");
+    }
+    for subject in ["DECLINED - {}", "{} - WRONG PATIENT", "Scheduled {}", "{} cancelled"] {
+        let subject = subject.replace("{}", ours);
+        assert_eq!(outcome(&subject, "Received"), ReplyOutcome::Unclear, "{subject}");
+    }
+    assert_eq!(outcome("Scheduled", "Booked for 12/14/2026 10:30"), ReplyOutcome::Scheduled);
+}
+
+#[test]
 fn who_refers_is_read_with_what_stands_behind_the_name() {
     let read = |referring: &str| {
         let words = format!("Patient: Ada Quill\nDOB: 03/14/1956\nReason: palpitations\nReferring: {referring}\n");

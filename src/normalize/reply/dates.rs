@@ -132,6 +132,11 @@ fn day(captures: &Captures<'_>, sent_on: Date, order: DateOrder) -> Day {
         return Day { doubt: Some("an impossible date"), ..Day::default() };
     };
     let mut day = resolve(&written, sent_on);
+    // With points the day stands first where that is the custom, and anything stands first where it is not.
+    let either = captures.name("dd").is_some() && written.day <= 12 && written.day != written.month;
+    if order == DateOrder::MonthFirst && either {
+        day.doubt = Some("a day and a month that may be the other way round");
+    }
     if let Some(weekday) = captures.name("weekday").and_then(|name| weekday(name.as_str())) {
         let fits = |date: Option<Date>| date.is_none_or(|date| date.weekday() == weekday);
         if !fits(day.coming) {

@@ -96,6 +96,12 @@ fn word(outcome: ReplyOutcome) -> &'static str {
     }
 }
 
+/// Whether the words of a subject, what we wrote into it left out, may turn round what the mail says.
+#[must_use]
+pub fn subject_warns(subject: &str) -> bool {
+    statements::warns(&text::plain(subject))
+}
+
 /// All that was heard.
 #[derive(Default)]
 struct Said {

@@ -345,11 +345,20 @@ pub(super) fn read(clause: &str) -> Clause {
         // The day that was known is off, and none is named.
         let moved =
             *meaning == Meaning::Says(ReplyOutcome::Scheduled) && whole.as_str().starts_with("re") && !clause.contains("@d");
+        // `We have an appointment on the 14th` offers one as well as it tells of one.
+        let offer = *meaning == Meaning::Appointment && before.trim_end().ends_with("we") && OFFER.is_match(whole.as_str());
         // Seen before, or once, is no answer; what was done has its day.
         let undated =
             *meaning == Meaning::Says(ReplyOutcome::Completed) && whole.as_str().contains(" seen") && !clause.contains("@d");
         let vague = found.name("why").is_some_and(|why| VAGUE.iter().any(|words| why.as_str().starts_with(words)));
-        if nobody || full || vague || moved || undated || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str())) {
+        if nobody
+            || full
+            || vague
+            || moved
+            || offer
+            || undated
+            || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str()))
+        {
             continue;
         }
         // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
@@ -410,6 +419,9 @@ fn names_ourselves(whom: &str) -> bool {
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
 }
 
+static OFFER: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"^have (?:an? )?(?:new patient )?(?:first )?(?:appointment|visit|consult)"));
+
 /// What makes a refusal a condition.
 const CONDITIONS: [&str; 6] = ["until", "unless", " if ", "without", "before ", "except"];
 
@@ -437,6 +449,14 @@ fn names_somebody(whom: &str) -> bool {
 fn is_their_calendar(before: &str) -> bool {
     static THEIRS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bwe (?:are|were|have been)(?: (?:also|now|currently|just))?$"));
     THEIRS.is_match(before.trim_end())
+}
+
+/// Words that stand in subjects without saying anything of the referral.
+const OF_SUBJECTS: &str = "re external urgent referrals message fax page pages records please confirm receipt referral";
+
+/// Whether the words of a subject may turn round what the mail says.
+pub(super) fn warns(subject: &str) -> bool {
+    words(subject).any(|word| !listed(OF_SUBJECTS, word) && listed(RISKY, word))
 }
 
 /// Whether a text states anything.

@@ -47,6 +47,8 @@ static NAMES_DATE: LazyLock<Regex> = LazyLock::new(|| {
 static TELEPHONE: LazyLock<Regex> =
     LazyLock::new(|| fixed(r"(?:\+?1[ .-]?)?\(?\b\d{3}\)?[ .-]{0,2}\d{3}[ .-]\d{4}\b|\b\d{3}-\d{4}\b|\b\d{5}-\d{4}\b"));
 
+/// `N/S`, `R/S`: no show, rescheduled.
+static ABBREVIATED: LazyLock<Regex> = LazyLock::new(|| fixed(r"^[A-Za-z]/[A-Za-z]\.?$"));
 /// `appointment: yes` begins anew, in whatever case.
 static LABELLED: LazyLock<Regex> = LazyLock::new(|| fixed(r"^[A-Za-z][A-Za-z ]{2,30}:"));
 /// How a question begins, with or without its mark.
@@ -132,7 +134,7 @@ fn looks_like_signature(line: &str) -> bool {
     // `Patient Access Specialist`, `Portland, OR 97209`.
     static OF_A_DESK: LazyLock<Regex> =
         LazyLock::new(|| fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\b[A-Z]{2} \d{5}\b"));
-    if NAMES_DATE.is_match(&TELEPHONE.replace_all(line, " ")) {
+    if NAMES_DATE.is_match(&TELEPHONE.replace_all(line, " ")) || ABBREVIATED.is_match(line) {
         return false;
     }
     let line = &*OF_A_DESK.replace_all(line, " ");

@@ -174,7 +174,9 @@ pub(super) fn html_to_text(html: &str) -> String {
     let cut = QUOTED_FROM.iter().filter_map(|mark| lower.find(mark)).min().and_then(|at| lower.get(..at)?.rfind('<'));
     let own = cut.and_then(|at| html.get(..at)).unwrap_or(html);
     let own = without_blockquotes(own);
-    whole_html_to_text(&UNSEEN.replace_all(&STRUCK.replace_all(&own, STRUCK_OUT), " "))
+    let text = whole_html_to_text(&UNSEEN.replace_all(&STRUCK.replace_all(&own, STRUCK_OUT), " "));
+    // By a class: which words have it is not looked up.
+    if STRIKING_STYLE.is_match(html) { format!("{text}{STRUCK_OUT}") } else { text }
 }
 
 /// Whether own words stand below what an HTML mail quotes.
@@ -186,8 +188,11 @@ pub(super) fn stands_below_quotes(html: &str) -> bool {
 /// What stands for words that were struck out. They are not said any more; that they were, is for a person to see.
 const STRUCK_OUT: &str = " [struck out] ";
 static STRUCK: LazyLock<Regex> = LazyLock::new(|| {
-    fixed(r"(?is)<s\b[^>]*>.*?</s>|<strike\b[^>]*>.*?</strike>|<del\b[^>]*>.*?</del>|<span\b[^>]*line-through[^>]*>.*?</span>")
+    let styled = ["div", "span", "p", "td", "font", "b", "i", "u", "em", "strong"]
+        .map(|name| format!(r"<{name}\b[^>]*line-through[^>]*>.*?</{name}>"));
+    fixed(&format!(r"(?is)<s\b[^>]*>.*?</s>|<strike\b[^>]*>.*?</strike>|<del\b[^>]*>.*?</del>|{}", styled.join("|")))
 });
+static STRIKING_STYLE: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?is)<style\b[^>]*>[^<]*line-through"));
 /// Words that nobody sees who reads the mail.
 static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
     let hidden = ["div", "span", "p", "td", "font", "center"]
@@ -298,6 +303,13 @@ mod tests {
     fn what_is_struck_out_is_seen_as_that_and_what_nobody_sees_is_not() {
         let html = "<p><s>Booked for 12/14/2026.</s> Received.</p><div style=\"display: none\">We decline.</div>";
         assert_eq!(html_to_text(html).split_whitespace().collect::<Vec<_>>().join(" "), "[struck out] Received.");
+        for html in [
+            "<div style=\"text-decoration:line-through\">Booked for 12/14/2026.</div><div>Received.</div>",
+            "<html><head><style>.x { text-decoration: line-through }</style></head><p>Received.</p></html>",
+        ] {
+            let text = html_to_text(html);
+            assert!(text.contains("[struck out]") && text.contains("Received") && !text.contains("Booked"), "{text}");
+        }
     }
 
     #[test]

@@ -123,8 +123,17 @@ impl Doors {
                     }
                 }
                 Some(old) => {
-                    self.open.insert(channel.name.clone(), old);
-                    all = false;
+                    let ready = match &channel.inbound {
+                        InboundConfig::Folder(config) => FolderInbound::open(channel.name.clone(), config.clone()).is_ok(),
+                        InboundConfig::Mllp(_) | InboundConfig::Mailbox(_) | InboundConfig::Answers => true,
+                    };
+                    if ready {
+                        old.close(Duration::from_secs(super::DOORS_DRAIN_SECONDS_MAX)).await;
+                        all &= self.open(channel).is_ok();
+                    } else {
+                        self.open.insert(channel.name.clone(), old);
+                        all = false;
+                    }
                 }
                 None => all &= self.open(channel).is_ok(),
             }

@@ -71,7 +71,9 @@ pub(super) struct Applied {
 }
 
 /// What a batch does to the index: values put, `None` for keys taken away.
-pub(super) type Changes = HashMap<Vec<u8>, Option<Vec<u8>>>;
+pub(super) type Changes = KeyMap<Option<Vec<u8>>>;
+/// By keys of the index, which hold what senders choose: the hash is seeded anew in each process.
+pub(super) type KeyMap<V> = HashMap<Vec<u8>, V, foldhash::quality::RandomState>;
 
 /// The index.
 pub(super) struct Index {
@@ -531,7 +533,7 @@ mod tests {
         let index = Index::open(folder.path(), 1 << 20).unwrap();
         let record = |key: &str| (key.as_bytes().to_vec(), Some(vec![0; Position::BYTES]));
         let applied = Applied { place: Place { segment: 1, offset: 9, sequence: 1 }, records: 2 };
-        index.apply([record("m1"), record("m2")].into(), applied).unwrap();
+        index.apply([record("m1"), record("m2")].into_iter().collect(), applied).unwrap();
         index.inner.waiting.drain();
         assert_eq!(index.check().unwrap(), applied);
         let (block, _) = index.inner.db.scan_prefix(b"B").next().unwrap().unwrap();
@@ -564,7 +566,7 @@ mod tests {
         for batch in 0..90_u32 {
             let new = (0..5).map(|number| batch * 5 + number).chain([batch * 3, batch, 2]);
             let key = |prefix: &[u8], number: u32| [prefix, &number.to_be_bytes()].concat();
-            let mut changes = Changes::new();
+            let mut changes = Changes::default();
             for number in new {
                 let value = [number.to_be_bytes(), batch.to_be_bytes()].concat();
                 known.insert(key(b"r", number), value.clone());

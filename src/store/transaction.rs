@@ -4,7 +4,7 @@
 //! refused, its own layer and its part of the frame are dropped and nothing of it remains. The replay at start goes the same
 //! way, so that the index is made by one piece of code, [`View::record`].
 
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ use super::{
     card::{DeliveryCard, MessageCard, ReferralCard},
     codec::{self, Packed},
     frame::{self, Change, Digest, FRAME_HEADER_BYTES, Kind, MessageEntry, Position},
-    index::{Applied, Changes, Index},
+    index::{Applied, Changes, Index, KeyMap},
     journal::{JournalReader, Place},
     keys,
     mark::{self, Mark},
@@ -40,7 +40,7 @@ pub(super) struct View<'a> {
     /// Written by the transaction at hand.
     pending: Changes,
     /// What the index answered; forgotten when something is applied to it.
-    asked: RefCell<HashMap<Vec<u8>, Option<Vec<u8>>>>,
+    asked: RefCell<KeyMap<Option<Vec<u8>>>>,
     records: u64,
     records_pending: u64,
     /// The batch's frame as it grows: what stands in it is read from it, as the journal does not have it yet.
@@ -54,8 +54,8 @@ impl<'a> View<'a> {
         Self {
             index,
             journal,
-            decided: Changes::new(),
-            pending: Changes::new(),
+            decided: Changes::default(),
+            pending: Changes::default(),
             asked: RefCell::default(),
             records,
             records_pending: 0,

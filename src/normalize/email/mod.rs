@@ -26,7 +26,7 @@ pub use self::{
     read::{Mail, MailLimits, Part, read},
 };
 use super::{
-    Bounce, DateOrder, Kind, Outcome, death,
+    Bounce, DateOrder, Kind, Outcome,
     reply::{read_reply, says_yes_alone},
 };
 use crate::{
@@ -218,7 +218,7 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
             if mail.problems.iter().any(|problem| problem.code == read::WRONG_LETTERS) {
                 mark_names(&mut record);
             }
-            if mail.words.lines().any(death::is_stated) {
+            if mail.words.lines().any(super::death::is_stated) {
                 hold_as_deceased(&mut record);
             }
             Outcome::referral(record)

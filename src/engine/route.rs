@@ -25,6 +25,54 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
         .or_else(|| channel.route.default.clone())
 }
 
+/// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would go elsewhere,
+/// or nowhere. None where the same desk follows from something that is not in doubt.
+#[must_use]
+pub(super) fn rests_on_doubt<'r>(
+    config: &Config,
+    channel: &InboundChannel,
+    record: &'r Record,
+    target: &RouteTarget,
+) -> Option<&'r str> {
+    // What a message of HL7 says in an odd place was said all the same.
+    let was_read = |path: &str| {
+        record
+            .evidence
+            .get(path)
+            .is_some_and(|it| it.page.is_some() || it.location.as_deref().is_some_and(|at| !at.contains('^')))
+    };
+    let doubtful: Vec<&str> = record.review.iter().map(String::as_str).filter(|path| was_read(path)).collect();
+    let without = |paths: &[&str]| {
+        let mut sure = record.clone();
+        paths.iter().for_each(|path| forget(&mut sure.referred_to, path));
+        destination(config, channel, &sure)
+    };
+    if without(&doubtful).as_ref() == Some(target) {
+        return None;
+    }
+    let decides = |path: &&str| without(&[path]).as_ref() != Some(target);
+    let to_whom = |path: &&str| path.starts_with(REFERRED_TO);
+    doubtful.iter().copied().find(decides).or_else(|| doubtful.iter().copied().find(to_whom))
+}
+
+const REFERRED_TO: &str = "referred_to.";
+
+/// Takes away what a field says of who is referred to.
+fn forget(provider: &mut Provider, path: &str) {
+    match path.strip_prefix(REFERRED_TO) {
+        Some("npi") => provider.npi = None,
+        Some("organization") => provider.organization = None,
+        Some("specialty") => provider.specialty = None,
+        Some(other) => {
+            let at = other.strip_prefix("phones.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+            if let Some(phone) = at.and_then(|at| provider.phones.get_mut(at)) {
+                phone.number.clear();
+            }
+        }
+        None => {}
+    }
+}
+
 /// Where a person said that it goes, unless an answer or the sender said since that it goes elsewhere.
 #[must_use]
 pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget> {
@@ -167,4 +215,87 @@ fn digits(number: &str) -> String {
 fn fold(text: &str) -> String {
     let lower = text.to_lowercase();
     lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::SettingsSources,
+        referral::{Evidence, Phone},
+    };
+
+    const DIRECTORY: &str = "[heart-desk]\nname = \"Harbor Heart Group\"\nfax = \"+15035550142\"\nnpi = [\"1245319599\"]\nthrough = \"fax-out\"\n\n\
+        [brain-desk]\nname = \"Harbor Brain Group\"\nfax = \"+15035550143\"\nthrough = \"fax-out\"\n";
+
+    fn config(route: &str) -> (Config, InboundChannel) {
+        let folder = tempfile::tempdir().unwrap();
+        let channels = folder.path().join("channels");
+        std::fs::create_dir_all(channels.join("site")).unwrap();
+        std::fs::write(channels.join("site/directory.toml"), DIRECTORY).unwrap();
+        std::fs::write(channels.join("fax-out.toml"), "[outbound.fax]\npath = \"fax-out\"\nreturn_number = \"+15035550100\"\n")
+            .unwrap();
+        let inbound = format!("[inbound.folder]\npath = \"fax-in\"\n\n[route]\n{route}");
+        std::fs::write(channels.join("fax-in.toml"), inbound).unwrap();
+        let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
+        let config = Config::load(&sources).unwrap();
+        let channel = config.inbound[&ChannelName::new("fax-in")].clone();
+        (config, channel)
+    }
+
+    const BY_SPECIALTY: &str = "specialty.Cardiology = { through = \"fax-out\", to = \"heart-desk\" }\n";
+
+    /// A referral whose specialty was read off a page, with doubt or without.
+    fn faxed(specialty: &str, doubtful: bool) -> Record {
+        let mut record = Record::default();
+        record.referred_to.specialty = Some(specialty.to_owned());
+        read(&mut record, "referred_to.specialty", doubtful);
+        record
+    }
+
+    fn read(record: &mut Record, path: &str, doubtful: bool) {
+        let evidence = Evidence { page: Some(1), confidence: if doubtful { 0.8 } else { 0.99 }, ..Evidence::default() };
+        record.evidence.insert(path.to_owned(), evidence);
+        if doubtful {
+            record.mark(path);
+        }
+    }
+
+    fn doubt(route: &str, record: &Record) -> Option<String> {
+        let (config, channel) = config(route);
+        let target = destination(&config, &channel, record).unwrap();
+        rests_on_doubt(&config, &channel, record, &target).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_desk_that_a_doubtful_specialty_alone_chose_rests_on_doubt() {
+        assert_eq!(doubt(BY_SPECIALTY, &faxed("Cardiology", true)).as_deref(), Some("referred_to.specialty"));
+        assert_eq!(doubt(BY_SPECIALTY, &faxed("Cardiology", false)), None);
+    }
+
+    #[test]
+    fn a_desk_that_follows_from_something_else_too_does_not() {
+        let mut record = faxed("Cardiology", true);
+        record.referred_to.npi = Some("1245319599".to_owned());
+        assert_eq!(doubt(BY_SPECIALTY, &record), None, "by its NPI");
+        let by_default = "default = { through = \"fax-out\", to = \"heart-desk\" }\n";
+        assert_eq!(doubt(by_default, &faxed("Cardiology", true)), None, "everything goes there");
+        let both = format!("{by_default}{BY_SPECIALTY}");
+        assert_eq!(doubt(&both, &faxed("Cardiology", true)), None, "it goes there in any case");
+        let other = format!("default = {{ through = \"fax-out\", to = \"brain-desk\" }}\n{BY_SPECIALTY}");
+        assert_eq!(doubt(&other, &faxed("Cardiology", true)).as_deref(), Some("referred_to.specialty"));
+    }
+
+    #[test]
+    fn a_doubtful_name_or_fax_number_of_the_desk_is_doubt_as_well_unless_one_of_two_is_sure() {
+        let mut record = faxed("Neurology", false);
+        record.referred_to.organization = Some("Harbor Heart Group".to_owned());
+        read(&mut record, "referred_to.organization", true);
+        assert_eq!(doubt(BY_SPECIALTY, &record).as_deref(), Some("referred_to.organization"));
+        record.referred_to.phones.push(Phone { number: "+15035550142".to_owned(), usage: Some(PhoneUse::Fax) });
+        read(&mut record, "referred_to.phones.0.number", false);
+        assert_eq!(doubt(BY_SPECIALTY, &record), None, "its fax number is sure");
+        read(&mut record, "referred_to.phones.0.number", true);
+        assert!(doubt(BY_SPECIALTY, &record).is_some(), "both are in doubt");
+    }
 }

@@ -8,6 +8,7 @@ pub mod hl7;
 pub mod reply;
 
 mod date_order;
+mod death;
 mod matter;
 
 pub use date_order::DateOrder;

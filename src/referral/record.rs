@@ -69,7 +69,7 @@ pub enum HeldReason {
     BlockingField,
     /// Priority unknown on a fax or mail.
     PriorityUnknown,
-    /// No configured destination fits.
+    /// No configured destination fits, or only by what was read with doubt.
     NoRoute,
     /// It may be a referral that is known already.
     PossibleDuplicate,
@@ -133,7 +133,9 @@ impl HeldReason {
                 "compare name and birth date with the original: `confirm` what is right, `correct` what is missing or wrong"
             }
             Self::PriorityUnknown => "find out how urgent it is: `correct priority=routine`, or urgent, or stat",
-            Self::NoRoute => "say to whom it goes: `route ENTRY`, an entry of channels/site/directory.toml",
+            Self::NoRoute => {
+                "say to whom it goes: `route ENTRY`, an entry of channels/site/directory.toml, or `confirm` a specialty read with doubt"
+            }
             Self::PossibleDuplicate => "compare the two: `merge` it into the other, or `confirm` that it is another one",
             Self::SecondPatient => "check whose it is: `confirm`, or `reject`, and tell the sender",
             Self::Deceased => "call the referring practice: `confirm` that it goes on, or `reject`",

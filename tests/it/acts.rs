@@ -117,6 +117,31 @@ fn what_a_person_corrects_may_give_it_a_destination() {
 }
 
 #[test]
+fn a_desk_that_only_a_doubtful_reading_chose_gets_nothing_until_a_person_has_looked() {
+    let site = Site::new();
+    let route = "specialty.Cardiology = { through = \"email-out\", to = \"cardiology-desk\" }";
+    site.channel(
+        "mail-in",
+        &format!("[inbound.mailbox]\nmaildir = \"mail-in\"\nstable_after_seconds = 0.1\npoll_seconds = 0.3\n[route]\n{route}\n"),
+    );
+    let _running = site.start();
+    let words =
+        "Patient: Ottoline Quill\nDOB: 02/14/1962\nPriority: routine\nReason for referral: palpitations\nReferring: Jill Ames";
+    site.drop_mail(
+        "twofold",
+        &format!("From: office@elm-street.example\nSubject: Referral\nMessage-ID: <two@elm-street.example>\n\n{words}\nSpecialty: Cardiology\nDepartment: Dermatology\n"),
+    );
+    assert!(wait_for(|| site.referrals().len() == 1), "{}", site.log());
+    let reference = newest(&site);
+    assert_eq!(held(&site, &reference), "[\"no-route\"]", "{:#}", show(&site, &reference));
+    assert!(show(&site, &reference)["problems"].to_string().contains("cardiology-desk by referred_to.specialty alone"));
+    assert!(site.deliveries().is_empty(), "{:#?}", site.deliveries());
+    settle(&site, &[&reference, "confirm", "referred_to.specialty"]);
+    assert!(wait_for(|| status(&site, &reference) == "requested"), "{}", site.log());
+    assert!(!show(&site, &reference)["problems"].to_string().contains("no-route"));
+}
+
+#[test]
 fn who_was_asked_first_is_told_when_it_goes_elsewhere_and_their_late_answer_is_a_persons_to_read() {
     let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
     assert!(wait_for(|| status(&site, &reference) == "requested"));

@@ -54,7 +54,10 @@ impl Settlement<'_> {
             return Some(chosen);
         }
         let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
-        route::destination(&config, channel, &self.referral.record)
+        let record = &self.referral.record;
+        // What a person has not looked at chooses no desk.
+        route::destination(&config, channel, record)
+            .filter(|target| route::rests_on_doubt(&config, channel, record, target).is_none())
     }
 
     /// Whether the specialist has a letter that says less than the record does now.

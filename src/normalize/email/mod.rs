@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     ids::DeliveryId,
-    referral::{Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
+    referral::{HeldReason, Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
 };
 
 /// What the reading of a mail depends on beside the mail.
@@ -218,10 +218,21 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
             if mail.problems.iter().any(|problem| problem.code == read::WRONG_LETTERS) {
                 mark_names(&mut record);
             }
+            if mail.words.lines().any(super::death::is_stated) {
+                hold_as_deceased(&mut record);
+            }
             Outcome::referral(record)
         }
         None => Outcome::of(Kind::Unknown),
     }
+}
+
+/// Nobody writes to a patient of whom a mail says that they are dead.
+fn hold_as_deceased(record: &mut Record) {
+    record.patient.deceased = Some(true);
+    let text = "the mail says that the patient is dead: a person must look";
+    record.problems.push(Problem::at("patient-deceased", "patient.deceased", text));
+    record.hold(HeldReason::Deceased);
 }
 
 /// A name with letters that were guessed is for a person to look at.

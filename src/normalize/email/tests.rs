@@ -268,6 +268,23 @@ fn a_referral_in_labelled_lines_becomes_a_record_and_what_is_missing_holds_it() 
 }
 
 #[test]
+fn a_referral_by_mail_of_a_patient_who_has_died_is_held() {
+    let held = |line: &str| {
+        let raw = format!(
+            "From: a@b.example\nSubject: referral\n\nPatient: Ada Quill\nDOB: 03/09/1961\nReason: palpitations\nPriority: urgent\n{line}\n"
+        );
+        let record = outcome_of(&raw).outcome.record.unwrap();
+        (record.patient.deceased, record.held)
+    };
+    for line in ["Deceased: yes", "Date of death: 11/01/2026", "The patient has passed away."] {
+        assert_eq!(held(line), (Some(true), vec![crate::referral::HeldReason::Deceased]), "{line}");
+    }
+    for line in ["Deceased: no", "Her father died at 60."] {
+        assert_eq!(held(line), (None, Vec::new()), "{line}");
+    }
+}
+
+#[test]
 fn a_mail_that_came_by_two_ways_is_the_same_mail() {
     let relayed = format!("Received: from relay.example by mx.example\n{PLAIN_REPLY}");
     assert_eq!(outcome_of(PLAIN_REPLY).repeat_key, outcome_of(&relayed).repeat_key);

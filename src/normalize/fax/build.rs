@@ -99,6 +99,12 @@ impl Builder<'_> {
         self.record.patient.name.suffix = self.take(Field::Suffix, "patient.name.suffix");
         let birth = self.take(Field::BirthDate, "patient.birth_date");
         self.record.patient.birth_date = birth.and_then(|text| IsoDate::parse(&text));
+        self.age();
+        if self.take(Field::Deceased, "patient.deceased").is_some() {
+            self.record.patient.deceased = Some(true);
+            let text = "the page says that the patient is dead: a person must look";
+            self.record.problems.push(Problem::at("patient-deceased", "patient.deceased", text));
+        }
         self.record.patient.sex = match self.take(Field::Sex, "patient.sex").as_deref() {
             Some("F") => Some(Sex::F),
             Some("M") => Some(Sex::M),
@@ -122,6 +128,28 @@ impl Builder<'_> {
         self.record.patient.address.city = self.take(Field::City, "patient.address.city");
         self.record.patient.address.state = self.take(Field::State, "patient.address.state");
         self.record.patient.address.postal_code = self.take(Field::PostalCode, "patient.address.postal_code");
+    }
+
+    /// An age printed beside the birth date that it does not fit: one of the two is wrong.
+    fn age(&mut self) {
+        const PATH: &str = "patient.birth_date";
+        const SURE_MIN: f32 = 0.7;
+        const CONTRADICTED_MAX: f32 = 0.8;
+        let date = self.record.patient.birth_date.as_ref().and_then(|date| date.as_str().parse::<jiff::civil::Date>().ok());
+        let Some(born) = date else { return };
+        let today = self.rules.today;
+        let before = (today.month(), today.day()) < (born.month(), born.day());
+        let years = today.year() - born.year() - i16::from(before);
+        let other = |candidate: &Candidate| candidate.value.parse::<i16>().is_ok_and(|printed| (printed - years).abs() > 1);
+        let sure = |candidate: &Candidate| candidate.field == Field::Age && candidate.confidence > SURE_MIN;
+        if self.all.iter().any(|candidate| sure(candidate) && other(candidate)) {
+            let text = "the printed age does not fit the birth date: check both on the page";
+            self.record.problems.push(Problem::at("age-contradicts", PATH, text));
+            self.record.mark(PATH);
+            if let Some(evidence) = self.record.evidence.get_mut(PATH) {
+                evidence.confidence = evidence.confidence.min(CONTRADICTED_MAX);
+            }
+        }
     }
 
     fn insurance(&mut self) {
@@ -233,6 +261,9 @@ impl Builder<'_> {
         }
         if self.record.priority == Priority::Unknown {
             self.record.hold(HeldReason::PriorityUnknown);
+        }
+        if self.record.patient.deceased == Some(true) {
+            self.record.hold(HeldReason::Deceased);
         }
         if self.second_patient() {
             self.record.hold(HeldReason::SecondPatient);

@@ -11,6 +11,10 @@ pub(super) enum Field {
     Middle,
     Suffix,
     BirthDate,
+    /// In whole years.
+    Age,
+    /// That the patient is dead: the words that say so.
+    Deceased,
     Sex,
     PatientPhone(PhoneUse),
     PatientEmail,

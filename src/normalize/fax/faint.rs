@@ -137,6 +137,8 @@ fn fits(meaning: Meaning, words: &[Word]) -> Option<bool> {
         | Meaning::CoverFrom
         | Meaning::Pages
         | Meaning::OtherPerson
+        | Meaning::Age
+        | Meaning::Deceased
         | Meaning::Ignore => return None,
     })
 }

@@ -65,6 +65,9 @@ pub(super) enum Meaning {
     CoverFrom,
     Pages,
     OtherPerson,
+    Age,
+    /// Whether, or when, the patient died.
+    Deceased,
     Ignore,
 }
 
@@ -139,6 +142,8 @@ pub const MEANINGS: &[&str] = &[
     "cover-from",
     "pages",
     "other-person",
+    "age",
+    "deceased",
     "ignore",
 ];
 /// Whom a section is about, as tables of labels write it.

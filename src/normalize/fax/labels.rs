@@ -198,8 +198,13 @@ fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
     while from < segment.words.len() {
         match longest(&segment.words, from, table) {
             Some((meaning, to, colon, exact)) => {
-                let area = Area::around(segment.words.get(from..to).unwrap_or_default());
-                found.push(Label { meaning, segment: at, from, to, below: None, area, colon, exact, faint: false });
+                let before =
+                    from.checked_sub(1).filter(|at| !found.iter().any(|label: &Label| (label.from..label.to).contains(at)));
+                let other = before.and_then(|at| anothers(meaning, &segment.words.get(at)?.text));
+                let start = if other.is_some() { from - 1 } else { from };
+                let area = Area::around(segment.words.get(start..to).unwrap_or_default());
+                let meaning = other.unwrap_or(meaning);
+                found.push(Label { meaning, segment: at, from: start, to, below: None, area, colon, exact, faint: false });
                 from = to;
             }
             None => from += 1,
@@ -210,6 +215,25 @@ fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
     let ends: Vec<usize> = found.iter().filter(|label| !label.colon).map(|label: &Label| label.to).collect();
     found.retain(|label| label.colon || !in_running_text(&segment.words, label, &starts, &ends));
     found
+}
+
+/// What a label of the specialist means behind a word that says that it is another one: "Previous *specialist*", "Sending *department*".
+fn anothers(meaning: Meaning, before: &str) -> Option<Meaning> {
+    const OTHERS: [&str; 11] =
+        ["previous", "previously", "prior", "former", "past", "current", "present", "existing", "old", "earlier", "other"];
+    let before = before.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    match meaning {
+        Meaning::ReferredName | Meaning::ReferredTo | Meaning::ReferredOrganization if OTHERS.contains(&before.as_str()) => {
+            Some(Meaning::OtherPerson)
+        }
+        // "Other specialty" is one that is asked for and stands on no list.
+        Meaning::Specialty
+            if before != "other" && (OTHERS.contains(&before.as_str()) || ["from", "sending"].contains(&before.as_str())) =>
+        {
+            Some(Meaning::Ignore)
+        }
+        _ => None,
+    }
 }
 
 /// Whether the words of a label without a colon are only words of a phrase: "Briar *Street* Pediatrics", "*Allergy* testing requested".

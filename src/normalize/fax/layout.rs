@@ -77,6 +77,8 @@ pub(super) struct Sheet {
     pub(super) height: f32,
     /// Pixels an inch.
     pub(super) dpi: f32,
+    /// What was taken for no word: signs of little confidence. A grid's lines are not among them.
+    pub(super) specks: Vec<Word>,
     /// In reading order: by row, then from the left.
     pub(super) segments: Vec<Segment>,
     /// Height of ordinary text.
@@ -95,7 +97,7 @@ pub(super) fn text_of(words: &[Word]) -> String {
 
 impl Sheet {
     pub(super) fn of(reading: &PageReading) -> Self {
-        let words = clean(&reading.words);
+        let (words, specks) = clean(&reading.words);
         let text_height = median(words.iter().map(|word| Area::of(word).height())).max(6.0);
         let mut rows = rows(lines(words));
         let header = take_header(&mut rows, reading.height as f32);
@@ -103,7 +105,17 @@ impl Sheet {
             rows.into_iter().enumerate().flat_map(|(row, words)| split(words, row, text_height)).collect();
         let left = segments.iter().map(|segment| segment.area.left).fold(f32::MAX, f32::min);
         let right = segments.iter().map(|segment| segment.area.right).fold(0.0, f32::max);
-        Self { page: reading.number, height: reading.height as f32, dpi: reading.dpi, segments, text_height, left, right, header }
+        Self {
+            page: reading.number,
+            height: reading.height as f32,
+            dpi: reading.dpi,
+            specks,
+            segments,
+            text_height,
+            left,
+            right,
+            header,
+        }
     }
 
     /// The segments of one row.
@@ -118,10 +130,11 @@ fn median(values: impl Iterator<Item = f32>) -> f32 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// Drops specks, strips the grid lines glued to words, and parts a label from a value glued to it (`DOB:11/01/1934`).
-fn clean(words: &[Word]) -> Vec<Word> {
+/// Sets specks apart, strips the grid lines glued to words, and parts a label from a value glued to it (`DOB:11/01/1934`).
+fn clean(words: &[Word]) -> (Vec<Word>, Vec<Word>) {
     let height = median(words.iter().map(|word| Area::of(word).height()));
     let mut kept = Vec::with_capacity(words.len());
+    let mut specks = Vec::new();
     for word in words {
         let text = word.text.trim_matches(|c: char| matches!(c, '|' | '_' | '~' | '\u{2014}' | '\u{a6}' | '\u{201c}' | '`'));
         let solid = text.chars().any(char::is_alphanumeric);
@@ -132,9 +145,11 @@ fn clean(words: &[Word]) -> Vec<Word> {
             || (tall > 4.0 * height && text.chars().count() < 3);
         if !speck {
             part(Word { text: text.to_owned(), ..word.clone() }, &mut kept);
+        } else if !text.is_empty() {
+            specks.push(word.clone());
         }
     }
-    brackets(kept)
+    (brackets(kept), specks)
 }
 
 /// Makes one word of the brackets of a printed tick box, and of the cross between them: `[`, `X`, `]`.

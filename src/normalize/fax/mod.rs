@@ -5,6 +5,7 @@
 //!     ─ subjects, regions ─▶ whose a label is, and where its value stands
 //!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
 //!     ─ templates ─▶ what stands in the regions of a known sender's form, which agrees with them, or is a candidate more
+//!     ─ deaths ─▶ words that say that the patient is dead
 //!     ─ elsewhere ─▶ names checked against the rest of the fax
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
@@ -24,6 +25,7 @@ mod candidates;
 mod choose;
 mod codes;
 mod dates;
+mod deaths;
 mod documents;
 mod elsewhere;
 mod faint;
@@ -185,5 +187,6 @@ fn read_page(Leaf { sheet, marks, shape, forms }: &Leaf, rules: &FaxRules, first
         }
     }
     places::read(sheet, marks, shape, rules, first, found);
+    deaths::read(sheet, marks, found);
     forms.iter().for_each(|form| templates::read(sheet, marks, form, rules, found));
 }

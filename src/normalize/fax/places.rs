@@ -132,7 +132,8 @@ fn letterhead(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules, fou
         .labels
         .iter()
         .filter(|label| {
-            !matches!(label.meaning, Meaning::Phone | Meaning::Fax | Meaning::Address | Meaning::Ignore | Meaning::Email)
+            let aside = matches!(label.meaning, Meaning::Ignore | Meaning::Age | Meaning::Deceased);
+            !(aside || matches!(label.meaning, Meaning::Phone | Meaning::Fax | Meaning::Address | Meaning::Email))
         })
         .filter(|label| label.colon || !lists::looks_like_title(&sheet.segments[label.segment].text()))
         .map(|label| label.segment)
@@ -222,6 +223,10 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
         }
         if names_referral {
             for (from, to, listed) in lists::specialties_in(&words) {
+                // "Referral from Cardiology to Neurology", "already sees Cardiology": who is left or seen is not who is asked.
+                if from.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| is_elsewhere(before)) {
+                    continue;
+                }
                 let taken = segment.words.get(from..to).unwrap_or_default();
                 let candidate = found.add(Field::Specialty, listed.name, taken, sheet.page, Rank::Place, 1.0);
                 candidate.confidence = listed_confidence(listed.likeness) * 0.98;
@@ -245,6 +250,11 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
             }
         }
     }
+}
+
+/// Whether the word before a specialty says that it is another one than the one asked for.
+fn is_elsewhere(before: &str) -> bool {
+    matches!(before.to_lowercase().as_str(), "from" | "sees" | "saw" | "by" | "previous" | "prior" | "former" | "current")
 }
 
 /// The addressee's block: name, department, practice.
@@ -313,7 +323,16 @@ fn body(sheet: &Sheet, marks: &Marks, shape: &Shape, found: &mut Candidates) {
 }
 
 fn ends_body(label: &Label) -> bool {
-    matches!(label.meaning, Meaning::Diagnoses | Meaning::Medications | Meaning::Allergies | Meaning::Priority | Meaning::Ignore)
+    matches!(
+        label.meaning,
+        Meaning::Diagnoses
+            | Meaning::Medications
+            | Meaning::Allergies
+            | Meaning::Priority
+            | Meaning::Age
+            | Meaning::Deceased
+            | Meaning::Ignore
+    )
 }
 
 const ASKING: [&str; 14] = [

@@ -83,6 +83,8 @@ fn sets(meaning: Meaning) -> Option<Subject> {
         | Meaning::Phone
         | Meaning::Fax
         | Meaning::Pages
+        | Meaning::Age
+        | Meaning::Deceased
         | Meaning::Ignore => None,
     }
 }

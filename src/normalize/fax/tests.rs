@@ -1,6 +1,7 @@
 //! Small pages, drawn as text: a character is 12 pixels wide, a line 40 pixels high.
 
 mod documents;
+mod doubts;
 mod printed;
 mod templates;
 

@@ -75,6 +75,11 @@ pub enum PagesError {
     /// A page larger than is read.
     #[error("a page is larger than the limit")]
     PageTooLarge,
+    /// A fax of which each page is stored in tiles.
+    #[error(
+        "the pages of this TIFF are stored in tiles, which are not read in this compression: ask the sender for one in strips, or a PDF"
+    )]
+    InTiles,
     /// Broken in some other way.
     #[error("the document is damaged: {0}")]
     Unreadable(&'static str),
@@ -91,6 +96,7 @@ impl PagesError {
             Self::Truncated => "truncated",
             Self::TooLarge => "document-too-large",
             Self::PageTooLarge => "page-too-large",
+            Self::InTiles => "in-tiles",
             Self::Unreadable(_) => "unreadable",
         }
     }

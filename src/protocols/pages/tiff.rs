@@ -143,6 +143,9 @@ struct Strips {
 
 impl Strips {
     fn of(decoder: &mut Decoder<Cursor<Vec<u8>>>, height: u32, compression: u32) -> Result<Self, PagesError> {
+        if matches!(decoder.find_tag(Tag::TileOffsets), Ok(Some(_))) {
+            return Err(PagesError::InTiles);
+        }
         let missing = |_| PagesError::Unreadable("a TIFF page has no strips");
         let offsets = decoder.get_tag_u64_vec(Tag::StripOffsets).map_err(missing)?;
         let lengths = decoder.get_tag_u64_vec(Tag::StripByteCounts).map_err(missing)?;
@@ -314,6 +317,23 @@ mod tests {
         assert_eq!(scanned(850, 1100, 100).dpi, (100.0, 100.0));
         assert_eq!(scanned(2550, 3300, 300).dpi, (300.0, 300.0));
         assert_eq!(scanned(1728, 2156, 72).dpi, (204.0, 196.0), "nobody faxes pages of two feet");
+    }
+
+    #[test]
+    fn a_fax_in_tiles_is_refused_in_true_words() {
+        // Width, height, one bit, Group 4, white is 0, and one tile.
+        let entries: [(u16, u32); 9] =
+            [(256, 256), (257, 256), (258, 1), (259, 4), (262, 0), (322, 256), (323, 256), (324, 8), (325, 4)];
+        let mut file = b"II*\0\x0c\0\0\0\0\0\0\0".to_vec();
+        file.extend(u16::try_from(entries.len()).unwrap().to_le_bytes());
+        for (tag, value) in entries {
+            file.extend([tag.to_le_bytes(), 4_u16.to_le_bytes()].concat());
+            file.extend([1_u32.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        file.extend([0; 4]);
+        let limits = Limits::default();
+        let refused = TiffPages::open(&file, &limits).unwrap().page(0, &limits).err().unwrap();
+        assert!(refused.to_string().contains("in tiles, which are not read"), "{refused}");
     }
 
     #[test]

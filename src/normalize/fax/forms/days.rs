@@ -1,14 +1,15 @@
-//! The birth date, and the day the referral was written.
+//! The birth date and the age, whether the patient died, and the day the referral was written.
 
 use super::{
     super::{
         AGE_YEARS_MAX,
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
-        dates,
+        dates, deaths,
         labels::{Label, Subject},
     },
-    Context, texts,
+    Context, texts, ticks,
 };
+use crate::reader::Word;
 
 pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let (rank, trust) = match context.subject {
@@ -28,6 +29,70 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
         candidate.failed =
             Some(("birth-date-implausible", "the birth date lies in the future or too far back: check it on the page"));
     }
+    let rest = context.rest(label, &words, read.words);
+    if let Some(years) = years(&texts(&rest), true) {
+        found.add(Field::Age, years.to_string(), rest.get(..1).unwrap_or_default(), context.page(), Rank::Label, 1.0);
+    }
+    // Two dates behind one label, "07/19/1985 or 07/19/1958": which of them is meant is for a person.
+    let mut at = 0;
+    while at < rest.len() {
+        let tail = rest.get(at..).unwrap_or_default();
+        let other = dates::read(&texts(tail), rules.date_order, rules.today);
+        at += other.map_or(1, |other| other.words);
+        if let Some(other) =
+            other.filter(|other| other.date <= rules.today && other.date.year() >= oldest && other.date != read.date)
+        {
+            let taken = tail.get(..other.words).unwrap_or_default();
+            found.add(Field::BirthDate, other.date.to_string(), taken, context.page(), rank, trust * DIGITS_TRUST * other.trust);
+        }
+    }
+}
+
+/// The age that stands beside the birth date.
+pub(super) fn age(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if !matches!(context.subject, None | Some(Subject::Patient)) {
+        return;
+    }
+    if let Some((years, words)) = context.parsed(label, |words| years(&texts(words), false)) {
+        found.add(Field::Age, years.to_string(), words.get(..1).unwrap_or_default(), context.page(), Rank::Label, 1.0);
+    }
+}
+
+/// The whole years that the words begin with: `68`, `68 y`, `(68yo)`, `8 months`. `named`: only where a word says that they are years.
+fn years(words: &[&str], named: bool) -> Option<i16> {
+    let first = words.first()?.trim_matches(|c: char| !c.is_alphanumeric());
+    let unit = first.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: i16 = first.strip_suffix(unit)?.parse().ok()?;
+    let behind = words.get(1).map_or("", |word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+    let unit = if unit.is_empty() { behind } else { unit }.to_lowercase();
+    match unit.as_str() {
+        "y" | "yo" | "yr" | "yrs" | "year" | "years" | "y/o" => Some(number),
+        "m" | "mo" | "mos" | "month" | "months" => Some(number / 12),
+        "w" | "wk" | "wks" | "week" | "weeks" | "d" | "day" | "days" => Some(0),
+        _ if named || (first.len() != number.to_string().len()) => None,
+        _ => Some(number),
+    }
+    .filter(|years| *years <= AGE_YEARS_MAX)
+}
+
+/// `Deceased: Yes`, `Date of death: 11/01/2026`.
+pub(super) fn death(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if matches!(context.subject, Some(Subject::Other | Subject::SecondaryInsurance)) {
+        return;
+    }
+    let rules = context.rules;
+    let dated = context.parsed(label, |words| {
+        dates::read(&texts(words), rules.date_order, rules.today).map(|read| read.words).or_else(|| is_year(words).then_some(1))
+    });
+    let dated = dated.map(|(count, words)| words.into_iter().take(count).collect::<Vec<Word>>());
+    if let Some(words) = dated.or_else(|| ticks::yes(context, label).map(|word| vec![word])) {
+        found.add(Field::Deceased, deaths::SAID.to_owned(), &words, context.page(), Rank::OwnLabel, 1.0);
+    }
+}
+
+fn is_year(words: &[Word]) -> bool {
+    let first = words.first().map_or("", |word| word.text.trim_matches(|c: char| !c.is_alphanumeric()));
+    first.len() == 4 && ["19", "20"].iter().any(|century| first.starts_with(century)) && first.chars().all(|c| c.is_ascii_digit())
 }
 
 /// A date that says when the referral was written.

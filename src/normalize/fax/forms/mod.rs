@@ -17,7 +17,7 @@ pub(super) use request::{add_codes, prose};
 pub(super) use ticks::{LIKELY_TRUST, Ticked, priority_word, ticked_boxes, unlabelled_priority};
 
 use addresses::{address, email};
-use days::{authored_at, birth_date};
+use days::{age, authored_at, birth_date, death};
 use listed::{payer, specialty};
 use numbers::{by_subject_fax, by_subject_npi, by_subject_phone, npi, number, phone};
 use people::{
@@ -83,6 +83,21 @@ impl Context<'_> {
             Relation::Behind if !label.colon => Some((region.words, if label.from == 0 { 0.975 } else { 0.93 })),
             Relation::Behind | Relation::RightOf | Relation::Below => Some((region.words, 1.0)),
         }
+    }
+
+    /// What follows the first words of a label's value: the rest of it, and what stands behind that on the row with no label between.
+    fn rest(&self, label: &Label, words: &[Word], taken: usize) -> Vec<Word> {
+        const GAP_HEIGHTS_MAX: f32 = 6.0;
+        let mut rest = words.get(taken..).unwrap_or_default().to_vec();
+        let row = if self.given.is_none() { regions::options(self.sheet, self.marks, label) } else { Vec::new() };
+        let Some(from) = words.last().and_then(|last| row.iter().position(|word| word == last)) else { return rest };
+        let gap_max = GAP_HEIGHTS_MAX * self.sheet.text_height;
+        let near = row.windows(2).skip(from).take_while(|pair| match pair {
+            [one, next] => (0.0..gap_max).contains(&(next.bounds[0] as f32 - one.bounds[2] as f32)),
+            _ => false,
+        });
+        rest.extend(near.filter_map(|pair| pair.last().cloned()));
+        rest
     }
 
     /// The first region of so many lines that a test admits.
@@ -153,6 +168,8 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::Fax => by_subject_fax(context, label, found),
         Meaning::CoverTo => provider(context, label, Who::ReferredTo, Rank::Label, found),
         Meaning::CoverFrom => provider(context, label, Who::Referring, Rank::Label, found),
+        Meaning::Age => age(context, label, found),
+        Meaning::Deceased => death(context, label, found),
         Meaning::MiddleName
         | Meaning::MemberId
         | Meaning::Group

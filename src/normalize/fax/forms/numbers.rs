@@ -5,26 +5,79 @@ use super::{
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         codes,
         labels::{Label, Meaning, Subject},
+        layout::text_of,
         phones,
     },
     Context, texts,
 };
-use crate::{reader::Word, referral::PhoneUse};
+use crate::{normalize::death, reader::Word, referral::PhoneUse};
 
 pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
     let Some((read, words)) = context.parsed(label, |words| phones::read(&texts(words), &context.rules.region)) else { return };
     let taken = words.get(..read.words).unwrap_or_default();
     let trust = if read.repaired { 0.93 } else { DIGITS_TRUST };
+    let rest = words.get(read.words..).unwrap_or_default();
+    let trust = if matches!(field, Field::PatientPhone(_)) && is_of_another(rest) { OF_ANOTHER_TRUST * trust } else { trust };
+    let first = read.number.clone();
     let candidate = found.add(field, read.number, taken, context.page(), rank, trust);
     if !read.sound {
         candidate.confidence *= 0.3;
         candidate.failed = Some(("phone-shape", "it is not a phone number of the region: check it on the page"));
     }
+    // Two numbers behind one label: which of them is meant is for a person.
+    let mut at = 0;
+    while at < rest.len() {
+        let tail = rest.get(at..).unwrap_or_default();
+        let other = phones::read(&texts(tail), &context.rules.region).filter(|other| other.sound);
+        at += other.as_ref().map_or(1, |other| other.words);
+        if let Some(other) = other.filter(|other| other.number != first) {
+            let taken = tail.get(..other.words).unwrap_or_default();
+            found.add(field, other.number, taken, context.page(), rank, trust);
+        }
+    }
+}
+
+/// How far a patient's number is trusted behind which somebody else stands: a person must see it.
+const OF_ANOTHER_TRUST: f32 = 0.9;
+
+/// `(son Peter)`, `(Peter)`: whose number it is, where that is hardly the patient.
+fn is_of_another(rest: &[Word]) -> bool {
+    const KINDS: [&str; 20] = [
+        "home",
+        "cell",
+        "cellular",
+        "mobile",
+        "work",
+        "office",
+        "day",
+        "daytime",
+        "evening",
+        "primary",
+        "preferred",
+        "best",
+        "voice",
+        "landline",
+        "text",
+        "ok",
+        "message",
+        "voicemail",
+        "main",
+        "patient",
+    ];
+    let bracketed = rest.first().is_some_and(|word| word.text.starts_with('('));
+    let named = rest.iter().any(|word| {
+        let plain = word.text.trim_matches(|c: char| !c.is_alphabetic());
+        plain.chars().count() > 2 && plain.starts_with(char::is_uppercase) && !KINDS.contains(&plain.to_lowercase().as_str())
+    });
+    bracketed && (named || death::is_of_another(&text_of(rest)))
 }
 
 pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: PhoneUse, rank: Rank, found: &mut Candidates) {
     match context.subject {
         Some(Subject::Patient) => phone(context, label, Field::PatientPhone(usage), rank, found),
+        Some(Subject::Referring | Subject::ReferredTo) if rank == Rank::OwnLabel && beside_the_patients(context, label) => {
+            phone(context, label, Field::PatientPhone(usage), Rank::Label, found);
+        }
         Some(Subject::Referring) => phone(context, label, Field::ReferringPhone, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredPhone, Rank::Label, found),
         None if rank == Rank::OwnLabel => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
@@ -33,6 +86,12 @@ pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: Phon
         None if label.meaning == Meaning::Phone => phone(context, label, Field::ReferringPhone, Rank::Text, found),
         None | Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
     }
+}
+
+/// Whether another label of the row says that the row is the patient's: "Home phone", "Cell", "Work phone".
+fn beside_the_patients(context: &Context<'_>, label: &Label) -> bool {
+    let row = |label: &Label| context.sheet.segments.get(label.segment).map(|segment| segment.row);
+    context.marks.labels.iter().any(|other| row(other) == row(label) && other.meaning == Meaning::PatientPhone)
 }
 
 pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut Candidates) {
@@ -82,6 +141,7 @@ fn has_digit(word: &Word) -> bool {
 pub(super) fn npi(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {
     let Some(((read, count), words)) = context.parsed(label, |words| codes::npi(&texts(words))) else { return };
     let taken = words.get(..count).unwrap_or_default();
+    let first = read.digits.clone();
     let candidate = found.add(Field::ReferringNpi, read.digits, taken, context.page(), rank, 1.0);
     if read.check {
         // One wrong digit cannot pass the check digit.
@@ -89,6 +149,13 @@ pub(super) fn npi(context: &Context<'_>, label: &Label, rank: Rank, found: &mut 
     } else {
         candidate.confidence *= 0.4;
         candidate.failed = Some(("npi-check-digit", "the NPI fails its check digit: check it on the page"));
+    }
+    // Two of them behind one label: which is meant is for a person.
+    for word in words.get(count..).unwrap_or_default() {
+        let other = codes::npi(&[word.text.as_str()]).map(|(other, _)| other);
+        if let Some(other) = other.filter(|other| other.check && other.digits != first) {
+            found.add(Field::ReferringNpi, other.digits, std::slice::from_ref(word), context.page(), rank, 1.0);
+        }
     }
 }
 

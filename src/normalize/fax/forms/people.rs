@@ -3,7 +3,7 @@
 use super::{
     super::{
         candidates::{Candidates, Field, Rank},
-        dates,
+        dates, deaths,
         labels::{Label, Meaning, Subject},
         layout::text_of,
         lists, names,
@@ -20,8 +20,23 @@ pub(in crate::normalize::fax) enum Who {
 }
 
 pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {
-    let Some((name, words)) = context.parsed(label, |words| names::read(&texts(words))) else { return };
+    let read = context.parsed(label, |words| names::read(&texts(words.get(late(words)..).unwrap_or_default())));
+    let Some((name, mut words)) = read else { return };
+    let late = words.drain(..late(&words)).count() > 0;
+    let before = found.all.len();
     add_name(found, context.page(), &name, &words, rank, (Field::Family, Field::Given), 1.0);
+    let second = words.get(name.words..).filter(|rest| rest.first().is_some_and(is_or)).and_then(|rest| rest.get(1..));
+    if let Some(second) = second {
+        if let Some(other) = names::read(&texts(second)) {
+            add_name(found, context.page(), &other, second, rank, (Field::Family, Field::Given), 1.0);
+        }
+        found.doubt_from(before);
+    } else if !words.iter().take(name.words).any(|word| word.text.ends_with(',')) && is_last_first(context, label) {
+        found.doubt_from(before);
+    }
+    if late || words.iter().any(deaths::is_word) {
+        found.add(Field::Deceased, deaths::SAID.to_owned(), &words, context.page(), Rank::Label, 1.0);
+    }
     // A birth date that follows the name in a letter's subject line needs no label.
     let rest = words.get(name.words..).unwrap_or_default();
     let date = (0..rest.len().min(3)).find_map(|at| {
@@ -32,6 +47,24 @@ pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, fou
         let taken = tail.get(..read.words).unwrap_or_default();
         found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), Rank::Place, 0.93 * read.trust);
     }
+}
+
+/// How many words before a name say that its bearer is dead: "the late Ada Example".
+fn late(words: &[Word]) -> usize {
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.text.eq_ignore_ascii_case(text));
+    if is(0, "the") && is(1, "late") { 2 } else { 0 }
+}
+
+/// Whether a word puts a second name beside the first.
+fn is_or(word: &Word) -> bool {
+    matches!(word.text.to_lowercase().as_str(), "or" | "/" | "and" | "&")
+}
+
+/// Whether a label asks for the family name first: without a comma it is not plain whether whoever filled it in did so.
+fn is_last_first(context: &Context<'_>, label: &Label) -> bool {
+    let words = context.sheet.segments.get(label.segment).and_then(|segment| segment.words.get(label.from..label.to));
+    let text = text_of(words.unwrap_or_default()).to_lowercase();
+    text.find("last").zip(text.find("first")).is_some_and(|(last, first)| last < first)
 }
 
 /// Adds the parts of one name as candidates of one mention.
@@ -99,7 +132,13 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
     }
     let is_practice = lists::looks_like_organization(&text);
     match names::read(&texts(&words)) {
-        Some(name) if !is_practice => add_name(found, page, &name, &words, rank, (family, given), trust),
+        Some(name) if !is_practice => {
+            let before = found.all.len();
+            add_name(found, page, &name, &words, rank, (family, given), trust);
+            if words.get(name.words).is_some_and(is_or) {
+                found.doubt_from(before);
+            }
+        }
         _ if is_practice || label.meaning == Meaning::CoverFrom => {
             practice(context, label, words, (organization, rank, trust), found);
         }

@@ -177,6 +177,96 @@ fn is_one_of_several<T: PartialEq>(
     others.filter_map(|other| read(&other.text)).any(|other| other != value)
 }
 
+/// Whether a word that was chosen for want of another, with no mark beside it, is hardly the only thing printed there: another option stands on
+/// its row, or something that could not be read. A circle drawn by pen leaves no more of the option in it.
+fn is_what_is_left<T: PartialEq + Copy>(
+    context: &Context<'_>,
+    label: &Label,
+    words: &[Word],
+    at: usize,
+    read: impl Fn(&str) -> Option<T>,
+) -> bool {
+    let Some(word) = words.get(at) else { return false };
+    if words.iter().any(|word| !matches!(mark(&word.text), Mark::Nothing | Mark::Letter)) {
+        return false;
+    }
+    let row = context.options(label);
+    let same_row = row.contains(word);
+    let beside = if same_row { row.as_slice() } else { words };
+    let value = read(&word.text);
+    let gap_max = GAP_HEIGHTS_MAX * context.sheet.text_height;
+    let near = |other: &&Word| {
+        let gap = other.bounds[0].saturating_sub(word.bounds[2]).max(word.bounds[0].saturating_sub(other.bounds[2]));
+        (gap as f32) < gap_max
+    };
+    let others = || beside.iter().filter(|other| *other != word);
+    let specks = context.sheet.specks.iter().filter(|speck| {
+        let level = speck.bounds[1] < word.bounds[3] && speck.bounds[3] > word.bounds[1];
+        let tall = speck.bounds[3].saturating_sub(speck.bounds[1]) as f32 > 0.8 * context.sheet.text_height;
+        level && tall && (!same_row || speck.bounds[0] as f32 > label.area.right)
+    });
+    // "FX", an F and an X, is a label elsewhere.
+    let row = context.sheet.segments.get(label.segment).map(|segment| segment.row).filter(|_| same_row);
+    let mut whole_row = row.into_iter().flat_map(|row| context.sheet.row(row)).flat_map(|(_, segment)| &segment.words);
+    others().any(|other| read(&other.text).is_some_and(|other| Some(other) != value))
+        || others().filter(near).any(is_unread)
+        || whole_row.any(|other| near(&other) && is_run_together(&other.text))
+        || specks.into_iter().any(|speck| near(&speck))
+}
+
+/// The options that stand behind something that could not be read, where the value would be: which of them is meant, if any, cannot be told.
+fn left_behind<T>(
+    context: &Context<'_>,
+    label: &Label,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<(Result<(T, usize, bool), ()>, Vec<Word>)> {
+    let row = context.options(label);
+    let unread = row.first().is_some_and(is_unread);
+    (unread && row.iter().any(|word| read(&word.text).is_some())).then_some((Err(()), row))
+}
+
+/// How far from an option what is left of another one may stand, in heights of text.
+const GAP_HEIGHTS_MAX: f32 = 8.0;
+
+/// Whether something is no word that was read: signs, a misread one, options that ran together.
+fn is_unread(word: &Word) -> bool {
+    const CONFIDENCE_MIN: f32 = 0.5;
+    const SIGNS: &str = ".,;:-\u{2013}\u{2014}/\\'\"*+&=_|#";
+    let text = word.text.as_str();
+    let solid = text.chars().any(char::is_alphanumeric);
+    let bracketed = solid
+        && text.chars().count() <= 3
+        && text.contains(['(', ')', '@', '\u{a9}', '\u{ae}'])
+        && text.chars().filter(char::is_ascii_digit).count() < 2;
+    (!solid && text.chars().any(|c| !SIGNS.contains(c)))
+        || (solid && word.confidence < CONFIDENCE_MIN)
+        || is_run_together(text)
+        || bracketed
+}
+
+/// Whether a text is single letters that can be chosen, without a gap between them.
+fn is_run_together(text: &str) -> bool {
+    (2..=4).contains(&text.len()) && text.chars().all(|c| matches!(c, 'M' | 'F' | 'X' | 'U' | 'O'))
+}
+
+/// The "yes" behind a question: ticked, or printed alone; or the ticked box that alone stands for it.
+pub(super) fn yes(context: &Context<'_>, label: &Label) -> Option<Word> {
+    let answer = |text: &str| match text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str() {
+        "yes" | "y" | "true" => Some(true),
+        "no" | "n" | "none" | "false" => Some(false),
+        _ => None,
+    };
+    let row = boxed(context, label);
+    if let Some([only]) = row.as_deref() {
+        return (mark(&only.text) == Mark::Ticked).then(|| only.clone());
+    }
+    let boxed = row.and_then(|words| Some((chosen(&words, answer)?, words)));
+    let plain = || context.parsed(label, |words| chosen(words.get(..words.len().min(8)).unwrap_or_default(), answer));
+    let (read, words) = boxed.or_else(plain)?;
+    let (said, at, _) = read.ok()?;
+    words.get(at).filter(|_| said).cloned()
+}
+
 /// The row of boxes behind a label, drawn or printed, where there is one.
 pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
     let words = context.options(label);
@@ -189,7 +279,8 @@ pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) 
     }
     let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::sex)?, words)));
     let plain = || context.parsed(label, |words| chosen(words.get(..words.len().min(8)).unwrap_or_default(), lists::sex));
-    let Some((read, words)) = boxed.or_else(plain) else { return };
+    let Some((read, words)) = boxed.or_else(plain).or_else(|| left_behind(context, label, lists::sex)) else { return };
+    let read = read.and_then(|read| if is_what_is_left(context, label, &words, read.1, lists::sex) { Err(()) } else { Ok(read) });
     match read {
         Ok((sex, at, sure)) => {
             let word = words.get(at..=at).unwrap_or_default();
@@ -230,7 +321,9 @@ pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candida
     let boxed = boxed(context, label).and_then(|words| Some((chosen(&words, lists::priority)?, words)));
     let read =
         boxed.or_else(|| regions.into_iter().find_map(|region| Some((chosen(&region.words, lists::priority)?, region.words))));
-    let Some((choice, words)) = read else { return };
+    let Some((choice, words)) = read.or_else(|| left_behind(context, label, lists::priority)) else { return };
+    let choice = choice
+        .and_then(|choice| if is_what_is_left(context, label, &words, choice.1, lists::priority) { Err(()) } else { Ok(choice) });
     let word = choice.ok().and_then(|(_, at, _)| words.get(at..=at)).unwrap_or_default();
     let several = is_one_of_several(context, &words, word, lists::priority);
     let choice = choice.map(|(priority, at, sure)| (priority, at, sure && !several));

@@ -1,0 +1,260 @@
+//! What a page says of others, says twice, or says of a patient who has died: it is marked or held, and never taken in silence.
+
+use super::*;
+
+const REST: &str = "\
+Referring provider: Jesus Phillips, MD
+NPI: 1783266160
+Specialty: Neurology
+Reason for referral: Migraine with aura, please evaluate
+Priority: Routine";
+
+/// A form that begins with these lines and goes on as others do.
+fn form(lines: &str) -> Record {
+    record(&format!("Referral Form\n\nPatient: Leslie Lee\nDOB: 11/01/1934\n{lines}\n{REST}"))
+}
+
+fn marks(record: &Record, path: &str) -> bool {
+    record.review.iter().any(|marked| marked == path)
+}
+
+#[test]
+fn the_specialty_of_whoever_refers_is_not_the_one_referred_to() {
+    for labels in [
+        ["From department", "To department"],
+        ["Referring specialty", "Referred specialty"],
+        ["Requesting department", "Department requested"],
+        ["Sending department", "Department"],
+    ] {
+        let record = record(&format!(
+            "Referral Form\n\n{}: Cardiology\n{}: Neurology\nPatient: Leslie Lee\nDOB: 11/01/1934\nPriority: Routine",
+            labels[0], labels[1]
+        ));
+        assert_eq!(record.referred_to.specialty.as_deref(), Some("Neurology"), "{labels:?}");
+        assert!(!marks(&record, "referred_to.specialty"), "{labels:?}");
+    }
+}
+
+#[test]
+fn a_title_that_says_from_where_asks_for_the_other_specialty() {
+    let record = record("Referral from Cardiology to Neurology\n\nPatient: Leslie Lee\nDOB: 11/01/1934\nPriority: Routine");
+    assert_eq!(record.referred_to.specialty.as_deref(), Some("Neurology"));
+}
+
+#[test]
+fn the_title_of_a_form_is_no_label_of_a_specialty() {
+    let record = record(
+        "Specialty Referral Request\nForbesshire Medical Associates   Tel (571) 341-7378\n\nPatient: Leslie Lee\nDOB: 11/01/1934\nSpecialty: Neurology\nPriority: Routine",
+    );
+    assert_eq!(record.referred_to.specialty.as_deref(), Some("Neurology"));
+    assert!(!marks(&record, "referred_to.specialty"));
+}
+
+#[test]
+fn specialists_who_are_only_named_are_not_asked() {
+    for label in [
+        "Previous specialist",
+        "Former specialist",
+        "Prior specialist",
+        "Past specialist",
+        "Current specialist",
+        "Earlier specialist",
+        "Other providers",
+        "Previously seen by",
+        "Seen by",
+        "Also sees",
+    ] {
+        for name in ["Harbor Heart Center", "Dr. Priya Raman", "Cardiology - Dr. Priya Raman"] {
+            let record = form(&format!("{label}: {name}"));
+            assert_eq!(record.referred_to.organization, None, "{label}");
+            assert_eq!(record.referred_to.name.family, None, "{label}");
+            assert_eq!(record.referred_to.specialty.as_deref(), Some("Neurology"), "{label}: {name}");
+            assert_eq!(record.referring.name.family.as_deref(), Some("Phillips"), "{label}");
+        }
+    }
+    assert_eq!(form("Specialist: Harbor Heart Center").referred_to.organization.as_deref(), Some("Harbor Heart Center"));
+}
+
+#[test]
+fn a_patient_who_has_died_is_held() {
+    for line in [
+        "Note: Patient deceased 11/01/2026",
+        "Deceased: Yes",
+        "Deceased: [X] Yes [ ] No",
+        "Deceased:   \u{2612} Yes   \u{2610} No",
+        "Status:   \u{2610} Active   \u{2612} Deceased",
+        "Date of death: 11/01/2026",
+        "DECEASED",
+        "Sex: F            Date of death            Language\n                  11/01/2026               English",
+    ] {
+        let record = form(line);
+        assert_eq!(record.patient.deceased, Some(true), "{line}");
+        assert_eq!(record.held, [HeldReason::Deceased], "{line}");
+        assert!(record.problems.iter().any(|problem| problem.code == "patient-deceased"), "{line}");
+        assert!(record.evidence.contains_key("patient.deceased"), "{line}");
+    }
+    for name in ["Leslie Lee (deceased 11/01/2026)", "Lee, Leslie (DECEASED)", "The late Leslie Lee"] {
+        let record = record(&format!("Referral Form\n\nPatient Name: {name}\nDOB: 11/01/1934\n{REST}"));
+        assert_eq!(self::name(&record), ("Lee", "Leslie"), "{name}");
+        assert_eq!((record.patient.deceased, record.held), (Some(true), vec![HeldReason::Deceased]), "{name}");
+    }
+}
+
+#[test]
+fn a_relative_who_has_died_and_a_question_that_is_denied_hold_nothing() {
+    for line in [
+        "Deceased: No",
+        "Deceased: [ ] Yes [X] No",
+        "Deceased:   \u{2610} Yes   \u{2610} No",
+        "Date of death:",
+        "Family history: Father deceased, mother with migraine",
+        "Emergency contact: Robin Lee\nSpouse: Robin Lee (deceased)",
+        "Notes: Deceased donor kidney transplant in 2019",
+        "Status:   \u{2612} Active   \u{2610} Deceased",
+    ] {
+        let record = form(line);
+        assert_eq!((record.patient.deceased, record.held), (None, Vec::new()), "{line}");
+    }
+}
+
+#[test]
+fn two_birth_dates_behind_one_label_are_rivals() {
+    for dates in [
+        "07/19/1985 or 07/19/1958",
+        "07/19/1985  07/19/1958 (corrected)",
+        "07/19/1985 (07/19/1958 per insurance)",
+        "07/19/1985 / 07/19/1958",
+        "July 19, 1985 or July 19, 1958",
+    ] {
+        let record = record(&format!("Patient: Leslie Lee\nDOB: {dates}\n{REST}"));
+        assert!(marks(&record, "patient.birth_date"), "{dates}");
+        assert!(record.held.contains(&HeldReason::BlockingField), "{dates}");
+        assert_eq!(record.evidence["patient.birth_date"].rivals.len(), 1, "{dates}");
+    }
+    let once = record(&format!("Patient: Leslie Lee\nDOB: 07/19/1985 (07/19/1985)     Date: 11/20/2026\n{REST}"));
+    assert!(!marks(&once, "patient.birth_date"));
+}
+
+#[test]
+fn an_age_that_does_not_fit_marks_the_birth_date() {
+    let aged = |line: &str| form(line).review.contains(&"patient.birth_date".to_owned());
+    for line in ["Age: 68", "Age: 68 years", "Sex: F     Age: 68 y", "Age: 6 mo"] {
+        assert!(aged(line), "{line}");
+    }
+    for line in ["Age: 92", "Age: 91", "Age: 92 y", "Age:", "Emergency contact: Robin Lee\nAge: 68", "Age of onset 12"] {
+        assert!(!aged(line), "{line}");
+    }
+    let beside = |text: &str| record(&format!("Patient: Leslie Lee\nDOB: {text}\n{REST}"));
+    assert!(marks(&beside("11/01/1934 (68 y)"), "patient.birth_date"));
+    assert!(!marks(&beside("11/01/1934 (92 y)"), "patient.birth_date"));
+}
+
+#[test]
+fn two_numbers_or_names_behind_one_label_are_marked() {
+    let of = |lines: &str| record(&format!("{lines}\nDOB: 11/01/1934\nSpecialty: Neurology\nPriority: Routine"));
+    let named = "Patient: Leslie Lee";
+    for (lines, path) in [
+        (format!("{named}\nReferring provider: Jesus Phillips, MD\nNPI: 1783266160 or 2272887797"), "referring.npi"),
+        (format!("{named}\nPatient phone: (415) 253-7700 or (415) 253-7711"), "patient.phones.0.number"),
+        (format!("{named}\nPatient phone: (415) 253-7700 (son Peter)"), "patient.phones.0.number"),
+        (format!("{named}\nPatient phone: (415) 253-7700 (Peter)"), "patient.phones.0.number"),
+        ("Patient: Leslie Lee or Lester Lee".to_owned(), "patient.name.given"),
+        ("Patient: Leslie Lee / Leslie Howard".to_owned(), "patient.name.family"),
+        ("Patient name (last, first): LEE LESLIE".to_owned(), "patient.name.family"),
+    ] {
+        let record = of(&lines);
+        assert!(marks(&record, path), "{lines}: {:?}", record.review);
+    }
+    for (lines, path) in [
+        (format!("{named}\nPatient phone: (415) 253-7700 (Cell)"), "patient.phones.0.number"),
+        (format!("{named}\nPatient phone: (415) 253-7700"), "patient.phones.0.number"),
+        ("Patient name (last, first): LEE, LESLIE".to_owned(), "patient.name.family"),
+        ("Patient: LESLIE LEE".to_owned(), "patient.name.family"),
+    ] {
+        let record = of(&lines);
+        assert!(!marks(&record, path), "{lines}: {:?}", record.review);
+    }
+}
+
+#[test]
+fn what_a_pen_left_of_the_options_of_a_row_is_not_chosen() {
+    for row in ["M    @)", "@)    F", "M   FX", "M F X", "Male      Female", "M       F"] {
+        let record = form(&format!("Sex: {row}"));
+        assert_eq!(record.patient.sex, None, "{row}");
+        assert!(marks(&record, "patient.sex"), "{row}");
+    }
+    for row in ["Routine                    STAT", "Routine   Urgent   STAT", "Routine  (@    STAT", "@)    Urgent"] {
+        let record = record(&format!("Patient: Leslie Lee\nDOB: 11/01/1934\nSpecialty: Neurology\nPriority: {row}"));
+        assert_eq!((record.priority, record.held), (Priority::Unknown, vec![HeldReason::PriorityUnknown]), "{row}");
+    }
+}
+
+#[test]
+fn a_sex_or_priority_that_is_printed_alone_is_taken() {
+    use crate::referral::Sex;
+    for row in ["F", "Female", "F     Age: 92", "Female     MRN: 5202708", "F, 92 y"] {
+        let record = form(&format!("Sex: {row}"));
+        assert_eq!(record.patient.sex, Some(Sex::F), "{row}");
+        assert!(!marks(&record, "patient.sex"), "{row}");
+    }
+    for row in ["Urgent", "Urgent (within 2 weeks)", "Urgent - ASAP", "URGENT    Date: 11/20/2026"] {
+        let record = record(&format!("Patient: Leslie Lee\nDOB: 11/01/1934\nSpecialty: Neurology\nPriority: {row}"));
+        assert_eq!((record.priority, record.held), (Priority::Urgent, Vec::new()), "{row}");
+        assert!(!record.review.contains(&"priority".to_owned()), "{row}");
+    }
+}
+
+#[test]
+fn a_blot_beside_the_only_option_that_was_read_is_doubt() {
+    let mut page = page(1, &format!("Patient: Leslie Lee\nDOB: 11/01/1934\nSex: M   \u{a9}\n{REST}"));
+    for word in page.words.iter_mut().filter(|word| word.text == "\u{a9}") {
+        word.confidence = 0.2;
+        word.bounds = [word.bounds[0], word.bounds[1] - 20, word.bounds[2] + 20, word.bounds[3] + 20];
+    }
+    let record = normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap();
+    assert_eq!(record.patient.sex, None);
+    assert!(marks(&record, "patient.sex"));
+}
+
+#[test]
+fn the_patients_work_phone_in_a_grid_is_the_patients() {
+    let record = record(
+        "\
+Referral to Specialist
+
+SUBSCRIBER NAME          SUBSCRIBER DOB     RELATION TO PATIENT
+Gerald Whitcombe         02/11/1949         Spouse
+
+PATIENT NAME (LAST, FIRST)     PATIENT DOB     GENDER
+Whitcombe, Rosalind            12/03/1951      Female
+
+HOME PHONE             CELL               WORK PHONE
+503-555-0144           503-555-0145       503-555-0146
+
+PCP                    PCP NPI            PCP FAX
+Dr. Alan Pruitt        1192847568         503-555-0177
+
+REFERRING PROVIDER     NPI                FAX
+Yolanda Baptiste NP    1783266160         503-555-0188
+
+REFER TO               SPECIALTY          PRIORITY
+Lakeview Digestive     Gastroenterology   Routine",
+    );
+    let numbers: Vec<_> = record.patient.phones.iter().map(|phone| phone.number.as_str()).collect();
+    assert_eq!(numbers, ["+15035550144", "+15035550145", "+15035550146"]);
+    let referrers: Vec<_> = record.referring.phones.iter().map(|phone| phone.number.as_str()).collect();
+    assert_eq!(referrers, ["+15035550188"]);
+}
+
+#[test]
+fn a_status_request_and_a_correction_are_held() {
+    for line in [
+        "STATUS REQUEST: has this referral been scheduled?",
+        "CORRECTED REFERRAL - please disregard the fax of 11/01/2026",
+        "UPDATED REFERRAL - replaces fax of 11/01/2026",
+        "DUPLICATE COPY - referral already sent 11/01/2026",
+    ] {
+        let record = record(&format!("Referral Form\n{line}\nPatient: Leslie Lee\nDOB: 11/01/1934\n{REST}"));
+        assert_eq!(record.held, [HeldReason::OtherMatter], "{line}");
+    }
+}

@@ -96,6 +96,17 @@ pub struct Envelope<'a> {
     pub now: Timestamp,
 }
 
+/// What our subjects say behind the reference, in small letters; an answer brings it back, whole or cut off behind it.
+pub const IN_SUBJECTS: [&str; 7] = [
+    "please confirm receipt",
+    "it has changed",
+    "the sender asks to cancel it",
+    "it was sent twice",
+    "it is withdrawn",
+    "it goes to another practice",
+    "received, please check some fields",
+];
+
 /// Writes to a specialist: asks them to confirm, tells them what changed, or that the sender asks to cancel.
 ///
 /// `document` is the cover page, with the referral's pages behind it where they are enclosed.

@@ -30,6 +30,7 @@ use super::{
     reply::{read_reply, says_yes_alone, subject_warns},
 };
 use crate::{
+    compose::confirmation::IN_SUBJECTS,
     ids::DeliveryId,
     referral::{HeldReason, Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
 };
@@ -276,12 +277,18 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
 
 /// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.
 fn subject_differs(subject: &str, outcome: ReplyOutcome, sent_on: Date, order: DateOrder) -> bool {
-    static OURS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\bReferral LL-[0-9A-Z]{4}-[0-9A-Z]{4}\b:?[^\[]*\[[^\]]*\]|\b(?:re|aw|sv|antw|external|ext)\s*:|\[(?:external|ext)[^\]]*\]")
-            .expect("the pattern is fixed and compiles")
+    static AROUND: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"\breferral ll-[0-9a-z]{4}-[0-9a-z]{4}\b:?|\[(?:ll-|external|ext)[^\]]*\]?|\b(?:re|aw|sv|antw|external|ext)\s*:",
+        )
+        .expect("the pattern is fixed and compiles")
     });
-    let own = OURS.replace_all(subject, " ");
-    let own = REFERENCE.replace_all(&own, " ");
+    let lower = subject.to_lowercase();
+    let own = AROUND.replace_all(&lower, " ");
+    let mut own = REFERENCE.replace_all(&own, " ").into_owned();
+    for ours in IN_SUBJECTS {
+        own = own.replacen(ours, " ", 1);
+    }
     let own = own.trim_matches(|c: char| !c.is_alphanumeric());
     let said = read_reply(own, sent_on, order).outcome;
     (said != ReplyOutcome::Unclear && said != outcome && said != ReplyOutcome::Received) || subject_warns(own)

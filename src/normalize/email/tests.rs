@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::compose::cover_page::Withdrawn;
 
 fn key() -> TokenKey {
     TokenKey::new([7; 32])
@@ -52,6 +53,11 @@ fn a_subject_that_says_something_else_makes_the_reply_unclear() {
     for subject in [ours, "RE: [EXTERNAL] Referral LL-0000-0000: please confirm receipt [TOKEN]", "received", "your referral", ""]
     {
         assert_eq!(outcome(subject, "Received"), ReplyOutcome::Received, "{subject}");
+    }
+    for withdrawn in [Withdrawn::BySender, Withdrawn::Merged, Withdrawn::Rejected, Withdrawn::SentElsewhere] {
+        // Some mail programs cut a long subject off.
+        let subject = format!("Re: Referral LL-0000-0000: {}", withdrawn.in_short());
+        assert_eq!(outcome(&subject, "Confirmed"), ReplyOutcome::Received, "{subject}");
     }
     for subject in ["DECLINED - {}", "{} - WRONG PATIENT", "Scheduled {}", "{} cancelled"] {
         let subject = subject.replace("{}", ours);

@@ -132,8 +132,11 @@ fn stand_behind(words: &[Word], options: &[(usize, usize)]) -> (bool, bool) {
     (behind.iter().map(gap).sum::<u32>() < before.iter().map(gap).sum::<u32>(), false)
 }
 
+/// What was chosen, at which word, and whether by a tick; an error: it cannot be told.
+type Choice<T> = Result<(T, usize, bool), ()>;
+
 /// The ticked one of several printed words, or the only one: its value, its place, and whether that is sure. `Err` when it cannot be told.
-fn chosen<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Result<(T, usize, bool), ()>> {
+fn chosen<T: PartialEq + Copy>(words: &[Word], read: impl Fn(&str) -> Option<T>) -> Option<Choice<T>> {
     let named = |word: &Word| read(&word.text).filter(|_| !regions::is_box_or_brackets(word));
     // A cross in brackets marks a word; where there is another one to choose, a lone X does so too.
     let is_word = |word: &Word| named(word).is_some() && mark(&word.text) != Mark::Letter;
@@ -215,11 +218,7 @@ fn is_what_is_left<T: PartialEq + Copy>(
 }
 
 /// The options that stand behind something that could not be read, where the value would be: which of them is meant, if any, cannot be told.
-fn left_behind<T>(
-    context: &Context<'_>,
-    label: &Label,
-    read: impl Fn(&str) -> Option<T>,
-) -> Option<(Result<(T, usize, bool), ()>, Vec<Word>)> {
+fn left_behind<T>(context: &Context<'_>, label: &Label, read: impl Fn(&str) -> Option<T>) -> Option<(Choice<T>, Vec<Word>)> {
     let row = context.options(label);
     let unread = row.first().is_some_and(is_unread);
     (unread && row.iter().any(|word| read(&word.text).is_some())).then_some((Err(()), row))

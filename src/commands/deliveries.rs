@@ -151,8 +151,10 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 pub(super) fn row(delivery: &Value) -> Vec<String> {
+    // A mail that left and came back has both.
+    let is_sent = print::text(delivery, "/state") == "sent";
     let when = match (print::time(delivery, "/sent_at"), print::text(delivery, "/reason")) {
-        (sent, _) if !sent.is_empty() => sent,
+        (sent, reason) if !sent.is_empty() && (is_sent || reason.is_empty()) => sent,
         (_, reason) if !reason.is_empty() => reason,
         _ => format!("due {}", print::time(delivery, "/due_at")),
     };
@@ -165,4 +167,23 @@ pub(super) fn row(delivery: &Value) -> Vec<String> {
         print::text(delivery, "/attempts"),
         when,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_delivery_that_came_back_is_listed_with_why() {
+        let why = |state: &str| {
+            let delivery = json!({
+                "state": state, "due_at": "2026-11-20T10:00:00Z", "sent_at": "2026-11-20T10:00:00Z", "reason": "the mail came back"
+            });
+            row(&delivery).pop().unwrap()
+        };
+        assert_eq!(why("dead"), "the mail came back");
+        assert!(why("sent").starts_with("2026-11-20"));
+    }
 }

@@ -1,6 +1,9 @@
 //! How the commands print: aligned columns for people, JSON for programs, and quiet when nobody reads any more.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use serde_json::Value;
 
@@ -38,6 +41,8 @@ fn shown(text: &str, with_lines: bool) -> String {
         let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         turns || (c.is_control() && !(with_lines && matches!(c, '\n' | '\t')))
     };
+    // In a cell, lines stand one behind the other.
+    let text = &*if with_lines { Cow::Borrowed(text) } else { Cow::Owned(text.lines().collect::<Vec<_>>().join(" / ")) };
     if !text.contains(steers) {
         return text.to_owned();
     }
@@ -114,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_would_steer_a_terminal_is_written_out() {
-        assert_eq!(shown("Esc\u{1b}[2J Quag\u{202e}mirez\n", false), "Esc\\u{1b}[2J Quag\\u{202e}mirez\\u{a}");
+        assert_eq!(shown("Esc\u{1b}[2J Quag\u{202e}mirez\n", false), "Esc\\u{1b}[2J Quag\\u{202e}mirez");
+        assert_eq!(shown("one\ntwo\rthree", false), "one / two\\u{d}three");
         assert_eq!(shown("two\nlines, José", true), "two\nlines, José");
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
         .or_else(|| channel.route.default.clone())
 }
 
-/// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would go elsewhere,
-/// or nowhere. None where the same desk follows from something that is not in doubt.
+/// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would
+/// go elsewhere, or nowhere. None where the same desk follows from something that is not in doubt.
 #[must_use]
 pub(super) fn rests_on_doubt<'r>(
     config: &Config,
@@ -42,6 +42,10 @@ pub(super) fn rests_on_doubt<'r>(
             .is_some_and(|it| it.page.is_some() || it.location.as_deref().is_some_and(|at| !at.contains('^')))
     };
     let doubtful: Vec<&str> = record.review.iter().map(String::as_str).filter(|path| was_read(path)).collect();
+    // As in most messages: nothing is asked again.
+    if doubtful.is_empty() {
+        return None;
+    }
     let without = |paths: &[&str]| {
         let mut sure = record.clone();
         paths.iter().for_each(|path| forget(&mut sure.referred_to, path));

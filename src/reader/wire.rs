@@ -2,7 +2,8 @@
 //!
 //! To the worker: the length of a document (8 bytes, least significant first), then the document. From the worker, once when it is
 //! ready, once it has taken a document in, after each page of a document of several, and then once a document: the lengths of a header
-//! and of the images (8 bytes each), the header as JSON, the images one after the other. The engine believes none of it: a worker that was taken over can say what it likes, and gets no further than these limits.
+//! and of the images (8 bytes each), the header as JSON, the images one after the other. The engine believes
+//! none of it: a worker that was taken over can say what it likes, and gets no further than these limits.
 
 use std::io::{self, Read, Write};
 

@@ -347,6 +347,8 @@ pub(super) fn read(clause: &str) -> Clause {
             *meaning == Meaning::Says(ReplyOutcome::Scheduled) && whole.as_str().starts_with("re") && !clause.contains("@d");
         // `We have an appointment on the 14th` offers one as well as it tells of one.
         let offer = *meaning == Meaning::Appointment && before.trim_end().ends_with("we") && OFFER.is_match(whole.as_str());
+        // `They will see her`: who is not said.
+        let others = *meaning == Meaning::Says(ReplyOutcome::Accepted) && before.split_whitespace().any(|word| word == "they");
         // Seen before, or once, is no answer; what was done has its day.
         let undated =
             *meaning == Meaning::Says(ReplyOutcome::Completed) && whole.as_str().contains(" seen") && !clause.contains("@d");
@@ -356,6 +358,7 @@ pub(super) fn read(clause: &str) -> Clause {
             || vague
             || moved
             || offer
+            || others
             || undated
             || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str()))
         {

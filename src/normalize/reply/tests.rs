@@ -231,6 +231,7 @@ const UNCLEAR: &[&str] = &[
     "Scheduled 12/14/2026 10:30\nN/S",
     "Scheduled 1.2.2027 9:00",
     "We have an appointment on 12/14/2026 at 10:30",
+    "They will see her",
     "Patient to be scheduled.",
     "Received, yet to be scheduled on 12/14/2026",
     "Pt has yet to be scheduled",

@@ -281,7 +281,7 @@ pub fn narrowed_file(bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     let (text, _) = encoding.decode_with_bom_removal(bytes);
-    let starts = |text: &str| [r"MSH", "FHS", "BHS"].iter().any(|segment| text.trim_start().starts_with(segment));
+    let starts = |text: &str| ["MSH", "FHS", "BHS"].iter().any(|segment| text.trim_start().starts_with(segment));
     starts(&text).then(|| text.into_owned())
 }
 

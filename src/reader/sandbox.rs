@@ -8,7 +8,7 @@
 //!
 //! Nothing need be opened any more: language data is loaded before, so no path is left open for reading.
 
-use std::{io, sync::mpsc, thread};
+use std::{io, os::fd::AsFd, sync::mpsc, thread};
 
 use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::{
@@ -121,24 +121,60 @@ fn end_with_the_engine() {
     let wait = move || {
         // A thread that is just being made calls what the filter no longer allows.
         begun.send(()).ok();
-        let input = io::stdin();
-        // Asked for nothing, the kernel tells of the other end's closing alone.
-        let mut pipe = [PollFd::new(&input, PollFlags::empty())];
-        loop {
-            match poll(&mut pipe, None) {
-                Ok(_) if pipe[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
-                    // At once: an orderly exit would take the recognition's memory away while it runs.
-                    kill_process(getpid(), Signal::KILL).ok();
-                    return;
-                }
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
+        end_when_closed(None);
     };
     // Without it the CPU limit ends the worker, a little later.
-    if thread::Builder::new().name("engine-gone".to_owned()).spawn(wait).is_ok() {
+    if named_thread(wait).is_ok() {
         wait_for_it.recv().ok();
+    }
+}
+
+/// While it lives, the process ends with the engine. For the time before [`enter`], whose locks a thread made earlier would not have.
+pub(super) struct EndsWithTheEngine {
+    /// None once it is to stop.
+    over: Option<io::PipeWriter>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl EndsWithTheEngine {
+    pub(super) fn begin() -> io::Result<Self> {
+        let (is_over, over) = io::pipe()?;
+        let thread = named_thread(move || end_when_closed(Some(is_over)))?;
+        Ok(Self { over: Some(over), thread: Some(thread) })
+    }
+}
+
+impl Drop for EndsWithTheEngine {
+    fn drop(&mut self) {
+        drop(self.over.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+fn named_thread(body: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("engine-gone".to_owned()).spawn(body)
+}
+
+/// Kills this process when standard input is closed at its other end; returns when `is_over` is.
+fn end_when_closed(is_over: Option<io::PipeReader>) {
+    let input = io::stdin();
+    // Asked for nothing, the kernel tells of the other end's closing alone.
+    let watched = [Some(input.as_fd()), is_over.as_ref().map(AsFd::as_fd)].into_iter().flatten();
+    let mut pipes: Vec<PollFd<'_>> = watched.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::empty())).collect();
+    let closed = |pipe: &PollFd<'_>| pipe.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+    loop {
+        match poll(&mut pipes, None) {
+            Ok(_) if pipes.first().is_some_and(closed) => {
+                // At once: an orderly exit would take the recognition's memory away while it runs.
+                kill_process(getpid(), Signal::KILL).ok();
+                return;
+            }
+            Ok(_) if pipes.iter().any(closed) => return,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
     }
 }
 

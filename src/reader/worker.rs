@@ -48,11 +48,14 @@ pub fn serve(limits: WorkerLimits) -> io::Result<()> {
     set_limits(&limits)?;
     let mut input = io::stdin().lock();
     let mut output = io::BufWriter::new(io::stdout().lock());
+    // A library that runs out of memory while it loads may wait for ever.
+    let until_loaded = sandbox::EndsWithTheEngine::begin()?;
     let loaded = Recognizer::new().and_then(|mut recognizer| recognizer.load_the_rest().map(|()| recognizer));
     let mut recognizer = match loaded {
         Ok(recognizer) => recognizer,
         Err(error) => return send_answer(&mut output, Answer::Unavailable { message: error.to_string() }),
     };
+    drop(until_loaded);
     // Everything that must be opened is open.
     send_answer(&mut output, Answer::Ready { missing: sandbox::enter() })?;
     let page_limits = Limits { pages_max: limits.pages_max, ..Limits::default() };

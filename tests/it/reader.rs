@@ -1,6 +1,12 @@
 //! Reading documents through the pool: the real worker processes on real files, and on files that mean harm.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    io::BufRead,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use loopline::reader::{PageReading, ReadError, ReaderOptions, ReaderPool, Reading};
@@ -77,6 +83,50 @@ async fn is_gone(worker: i32) -> bool {
         }
     }
     false
+}
+
+/// Holds a lease on a file, so that whoever opens it waits; says so when somebody does.
+const LEASE: &str = "
+import fcntl, signal, sys, time
+signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))
+held = open(sys.argv[1], 'rb+')
+fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+while True:
+    time.sleep(60)
+";
+
+#[test]
+fn a_worker_that_hangs_while_it_loads_ends_with_the_engine() {
+    let data = tempfile::tempdir().unwrap();
+    for language in ["eng", "osd"] {
+        std::fs::write(data.path().join(format!("{language}.traineddata")), "nothing that is ever read").unwrap();
+    }
+    let mut lease = std::process::Command::new("python3")
+        .args(["-c", LEASE])
+        .arg(data.path().join("eng.traineddata"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(lease.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "held");
+    let mut worker = std::process::Command::new(env!("CARGO_BIN_EXE_loopline"))
+        .args(["reader-worker", "--memory-bytes-max", "4000000000", "--cpu-seconds-max", "600", "--pages-max", "1"])
+        .env("TESSDATA_PREFIX", data.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(said.next().unwrap().unwrap(), "asked", "the worker waits for the data");
+    drop(worker.stdin.take());
+    let ended = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        worker.try_wait().unwrap()
+    });
+    worker.kill().ok();
+    lease.kill().unwrap();
+    lease.wait().unwrap();
+    assert_eq!(ended.and_then(|status| status.signal()), Some(9), "it killed itself");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a replier's own words say: plain rules, no guessing.
 //!
-//! The words are split into sentences and clauses. Each clause must be read whole: a statement of `statements.rs` with nothing risky
+//! The words are split into sentences and clauses. Each clause must be read whole: a statement of `phrases.rs` with nothing risky
 //! left over, or a courtesy. All statements together must come to one outcome; the days and times named must leave one
 //! appointment to come. Whatever falls short is [`ReplyOutcome::Unclear`], with the best reading as the reason, for the person who
 //! decides.
@@ -10,6 +10,7 @@
 //! scores or weighs: one word that is not understood in a place where it could matter is enough for `unclear`.
 
 mod dates;
+mod phrases;
 mod statements;
 mod text;
 

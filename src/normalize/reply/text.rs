@@ -184,6 +184,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bsched(?:'d|uld)?\b|\bschedualed\b|\bsceduled\b", "scheduled"),
         (r"\bpl[sz]\b", "please"),
         (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b|\bty\b|\bthank u\b", "thanks"),
+        (r"\bwith (?:many )?(?:thanks|thank you)$", " "),
         (r"(\S) (?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
         // Another day than the one that was asked for, or none that lasts.
         (r"\b(?:at|on|for|by) (?:that|those|these|the) (?:times?|dates?|days?|slots?)\b|\bfor now\b", " tentatively "),

@@ -6,8 +6,9 @@
 //! # Design notes
 //! - *Whole*: size and time have not changed for a while, or it was moved into place by a rename. A document that looks unfinished is
 //!   waited for longer, since a scanner pauses between pages.
-//! - *Which files*: `.pdf`, `.tif`, `.tiff`, `.png`, `.jpg` and `.jpeg` whatever they hold (the engine says in words why one is
-//!   unreadable), and others whose first bytes are those of one. What else lies in the folder stays there, and is counted in the log once.
+//! - *Which files*: `.pdf`, `.tif`, `.tiff`, `.png`, `.jpg` and `.jpeg` whatever they hold, others whose first bytes are those of one, and
+//!   what people take for one (`.docx`, `.heic`): the engine keeps it, and says in words why it is unreadable. What else lies in the folder
+//!   (a fax server's notes beside its faxes) stays there, and is counted in the log once.
 //! - *Too large*: such a file cannot be stored, so it is moved to `failed/` with a note; it is the one case where a file that is in no store
 //!   leaves the inbox, and it is all there.
 //! - *Not movable*: it is remembered by inode, time and size, and not read again; after a restart the intake knows it by the same three.

@@ -91,9 +91,17 @@ fn is_leaving(name: &OsStr) -> bool {
         || endings.iter().any(|end| name.ends_with(end))
 }
 
+/// Endings of other programs' documents. Not those that fax servers give to what they write beside a fax (`.txt`, `.xml`, `.json`).
+const UNREADABLE: [&str; 21] = [
+    "doc", "docx", "docm", "odt", "rtf", "pages", "wpd", "xls", "xlsx", "ppt", "pptx", "htm", "html", "eml", "msg", "zip", "heic", "webp",
+    "gif", "bmp", "hl7",
+];
+
+/// Documents, and what people take for one: a letter from a word processor or a photograph that lay here for ever would be a lost referral.
 fn is_named_document(name: &OsStr) -> bool {
     let ending = Path::new(name).extension().map(|ending| ending.as_bytes().to_ascii_lowercase());
-    matches!(ending.as_deref(), Some(b"pdf" | b"tif" | b"tiff" | b"png" | b"jpg" | b"jpeg"))
+    let Some(ending) = ending.as_deref().and_then(|ending| std::str::from_utf8(ending).ok()) else { return false };
+    ["pdf", "tif", "tiff", "png", "jpg", "jpeg"].contains(&ending) || UNREADABLE.contains(&ending)
 }
 
 /// What is to be done about a file next.

@@ -222,7 +222,7 @@ async fn a_file_that_was_taken_before_a_crash_goes_to_done() {
 #[tokio::test]
 async fn other_files_are_left_alone() {
     let leavings =
-        [".DS_Store", "._a.pdf", "Thumbs.db", "a.pdf.part", "b.pdf.filepart", "c.pdf.tmp", "~$d.pdf", "notes.txt", "report.docx"];
+        [".DS_Store", "._a.pdf", "Thumbs.db", "a.pdf.part", "b.pdf.filepart", "c.pdf.tmp", "~$d.pdf", "~$report.docx", "notes.txt", "fax.xml"];
     let running = Running::start(|inbox| {
         for name in leavings {
             fs::write(inbox.join(name), "whatever").unwrap();
@@ -237,6 +237,17 @@ async fn other_files_are_left_alone() {
     assert_eq!(running.taken.count(), 1);
     assert!(leavings.iter().all(|name| running.has(name)));
     assert!(running.has("@eaDir/a.pdf") && running.has("link.pdf"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_people_take_for_a_document_does_not_lie_there_for_ever() {
+    let running = Running::start(|_| {});
+    for name in ["report.docx", "letter.RTF", "photo.heic"] {
+        running.drop_file(name, name);
+    }
+    running.until("all are taken, to be refused in words", |running| running.taken.count() == 3).await;
+    running.until("they are done", |running| running.has("done/report.docx") && running.has("done/photo.heic")).await;
     running.stop().await;
 }
 

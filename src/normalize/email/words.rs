@@ -93,8 +93,8 @@ pub(super) fn own_words(text: &str) -> Own {
             at = after;
             continue;
         }
-        quoted |= line.starts_with('>');
-        if !line.starts_with('>') && !SENT_FROM.is_match(line) && !is_rule(line) {
+        quoted |= is_quoted(line);
+        if !is_quoted(line) && !SENT_FROM.is_match(line) && !is_rule(line) {
             own.below_quotes |= quoted && !line.is_empty();
             kept.push(line);
         }
@@ -104,7 +104,6 @@ pub(super) fn own_words(text: &str) -> Own {
     own
 }
 
-/// A line of dashes or underscores.
 /// A `format=flowed` text with the lines whole that the mail program broke (RFC 3676): a blank before a line's end says that it goes on.
 /// `delsp`: that blank is no part of the text.
 pub(super) fn unflowed(text: &str, delsp: bool) -> String {
@@ -132,6 +131,12 @@ pub(super) fn unflowed(text: &str, delsp: bool) -> String {
     lines.join("\n")
 }
 
+/// What is answered: marked with `>`, or with `|` as some programs do.
+fn is_quoted(line: &str) -> bool {
+    line.starts_with(['>', '|'])
+}
+
+/// A line of dashes or underscores.
 fn is_rule(line: &str) -> bool {
     line.len() >= 5 && line.chars().all(|c| "_-=*".contains(c))
 }
@@ -162,7 +167,7 @@ fn attribution(lines: &[&str], at: usize) -> Option<usize> {
 
 /// Whether the quoted text below is marked line by line.
 fn quotes_by_mark(lines: &[&str], at: usize) -> bool {
-    lines.iter().skip(at).map(|line| line.trim()).find(|line| !line.is_empty()).is_some_and(|line| line.starts_with('>'))
+    lines.iter().skip(at).map(|line| line.trim()).find(|line| !line.is_empty()).is_some_and(is_quoted)
 }
 
 /// Makes text of HTML, without what mail programs mark as quoted.
@@ -252,6 +257,7 @@ mod tests {
             "Received, thanks.\n\n________________________________\nVon: Loopline\nGesendet: Freitag\nAn: Desk\n\nbooked",
             "Received, thanks.\n\n-----Original Message-----\nbooked",
             "> did you receive it?\n\nReceived, thanks.",
+            "| did you receive it?\n| booked\n\nReceived, thanks.",
             "On Fri, Nov 20, 2026 Loopline <r@clinic.example> wrote:\n> did you receive it?\nReceived, thanks.\n> booked?",
             "Received, thanks.\n-- \nMaria Gomez\nbooked solid",
             "Received, thanks.\n\nSent from my iPhone",

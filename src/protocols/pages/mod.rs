@@ -61,7 +61,7 @@ pub enum PagesError {
     #[error("the document is empty (0 bytes)")]
     Empty,
     /// Not a format that is read here.
-    #[error("the document is not a PDF, TIFF, PNG or JPEG")]
+    #[error("the document is not a PDF, TIFF, PNG or JPEG: print it to a PDF, or ask the sender to")]
     NotADocument,
     /// It needs a password.
     #[error("the document is protected by a password: ask the sender for one without")]

@@ -4,6 +4,7 @@ pub(super) use super::label_table::{LABEL_WORDS_MAX, Labels, Meaning, Subject};
 use super::{
     faint,
     layout::{Area, Segment, Sheet, text_of},
+    regions,
 };
 
 /// Letters and digits alone, in one case, with the characters that OCR confuses made one.
@@ -72,6 +73,8 @@ pub(super) struct Marks {
     pub(super) headings: Vec<Heading>,
     /// Segments that begin with a label of which nothing is known.
     strange: Vec<usize>,
+    /// Whether what is filled in stands above its label, on a line that is labelled from below.
+    pub(super) under_values: bool,
 }
 
 impl Marks {
@@ -86,15 +89,20 @@ impl Marks {
         }
         join_broken(sheet, table, &mut labels);
         labels.extend(faint::labels(sheet, table, &labels, &headings));
+        let strange = strange(sheet, &labels);
+        let mut marks = Self { labels, headings, strange, under_values: false };
+        marks.under_values = regions::stand_under_values(sheet, &marks);
+        let Self { labels, headings, under_values, .. } = &mut marks;
         labels.retain(|label| {
             // "Insurance" alone above labelled lines is a heading, not a label with a value below.
             label.colon
+                || *under_values
                 || !headings
                     .iter()
                     .any(|heading| heading.segment == label.segment && announces(sheet, table, &labels_at(sheet, heading)))
         });
-        let strange = strange(sheet, &labels);
-        Self { labels, headings, strange }
+        marks.strange = self::strange(sheet, &marks.labels);
+        marks
     }
 
     /// The label that holds this word, if any.

@@ -15,6 +15,8 @@ pub(super) enum Relation {
     RightOf,
     /// Under it.
     Below,
+    /// Over it, on the line that it names from below.
+    Above,
 }
 
 /// The words that may be a label's value.
@@ -31,6 +33,12 @@ pub(super) fn regions(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize)
             found.push(Region { words, relation });
         }
     };
+    if marks.under_values && is_in_caption(sheet, marks, label) {
+        if label.from == 0 {
+            push(above(sheet, marks, label, lines), Relation::Above);
+        }
+        return found;
+    }
     push(behind(sheet, marks, label, lines), Relation::Behind);
     let right = right_of(sheet, marks, label, lines);
     let below = below(sheet, marks, label, lines);
@@ -44,6 +52,42 @@ pub(super) fn regions(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize)
         push(below, Relation::Below);
     }
     found
+}
+
+/// Whether a label is all that its segment says, without a colon: what it names may stand anywhere around it.
+fn is_caption(sheet: &Sheet, label: &Label) -> bool {
+    !label.colon
+        && label.below.is_none()
+        && label.from == 0
+        && sheet.segments.get(label.segment).is_some_and(|segment| ends_as_caption(&segment.words, label.to))
+}
+
+/// Whether a label is a caption, or a further word of one ("Emergency contact / *phone*").
+fn is_in_caption(sheet: &Sheet, marks: &Marks, label: &Label) -> bool {
+    marks.at(label.segment, 0).is_some_and(|first| is_caption(sheet, first)) && !label.colon
+}
+
+/// Behind a caption there may be a remark in brackets, or what else is filled in there ("Emergency contact / phone").
+fn ends_as_caption(words: &[Word], to: usize) -> bool {
+    words.get(to).is_none_or(|next| next.text.starts_with(['(', '/', '&']))
+}
+
+/// Whether the labels of a page stand under what is filled in, as they do where a form has lines to write on: all but a few of its captions are
+/// nearer to what is printed above them, and that is larger.
+pub(super) fn stand_under_values(sheet: &Sheet, marks: &Marks) -> bool {
+    const CAPTIONS_MIN: usize = 3;
+    const SHARE_MIN: f32 = 0.7;
+    let captions: Vec<&Label> = marks.labels.iter().filter(|label| is_caption(sheet, label)).collect();
+    let under = captions.iter().filter(|label| {
+        let value = above(sheet, marks, label, 1);
+        let next = below(sheet, marks, label, 1);
+        let over = label.area.top - Area::around(&value).bottom;
+        let to_next = if next.is_empty() { f32::MAX } else { Area::around(&next).top - label.area.bottom };
+        let larger = value.first().is_some_and(|word| word_height(word) > 1.1 * label.area.height());
+        larger && over < to_next
+    });
+    let under = under.count();
+    under >= CAPTIONS_MIN && under as f32 >= SHARE_MIN * captions.len() as f32
 }
 
 fn word_height(word: &Word) -> f32 {
@@ -104,6 +148,9 @@ fn rest_of_row(sheet: &Sheet, marks: &Marks, from: usize) -> Vec<Word> {
 /// Everything behind a label on its row, up to the next label, and the rows of tick boxes under it that go on with them.
 pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> {
     const ROWS_MAX: usize = 4;
+    if marks.under_values && is_caption(sheet, label) {
+        return above(sheet, marks, label, 1);
+    }
     let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
     let mut words = until_label(marks, own, label.segment, label.to);
     if label.to + words.len() < own.words.len() {
@@ -264,6 +311,50 @@ fn extend_cell<'a>(sheet: &'a Sheet, marks: &Marks, label: &Label, column: f32, 
     }
 }
 
+/// The words over a label, as far right as the next thing on the label's row; several lines from the top.
+fn above(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
+    let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
+    let height = sheet.text_height;
+    let limit = sheet.row(own.row).map(|(_, segment)| segment.area.left).find(|left| *left > label.area.right);
+    let limit = limit.map_or(f32::MAX, |limit| limit - 0.3 * height);
+    let left = label.area.left - height;
+    let (mut last, mut row) = (label.area, own.row);
+    let mut found: Vec<Vec<Word>> = Vec::new();
+    while let Some(upper) = row.checked_sub(1).filter(|_| found.len() < lines) {
+        let mine = |segment: &Segment| segment.area.right > left && segment.area.left < limit;
+        if sheet.row(upper).any(|(at, segment)| mine(segment) && (marks.begins(at) || marks.heads(at))) {
+            break;
+        }
+        let words = sheet.row(upper).filter(|(_, segment)| mine(segment)).flat_map(|(_, segment)| &segment.words);
+        let taken: Vec<Word> =
+            words.filter(|word| (left..limit).contains(&(word.bounds[0] as f32))).cloned().collect();
+        row = upper;
+        // The row may be another column's.
+        if taken.is_empty() {
+            continue;
+        }
+        let area = Area::around(&taken);
+        if last.top - area.bottom > 1.6 * height {
+            break;
+        }
+        last = area;
+        found.push(taken);
+    }
+    found.into_iter().rev().flatten().collect()
+}
+
+/// How far under a table's head its first row may stand, in heights of text.
+const TABLE_GAP_HEIGHTS_MAX: f32 = 3.0;
+
+/// Whether one row stands under another as a table's row under its head: each thing in it begins where one of the head does.
+fn is_columned(sheet: &Sheet, head: usize, row: usize) -> bool {
+    const COLUMNS_MIN: usize = 2;
+    let begins = |segment: &Segment| {
+        sheet.row(head).any(|(_, above)| (above.area.left - segment.area.left).abs() < 0.7 * sheet.text_height)
+    };
+    sheet.row(row).count() >= COLUMNS_MIN && sheet.row(row).all(|(_, segment)| begins(segment))
+}
+
 /// The words under a label, as far right as the next thing on the label's row.
 fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
     let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
@@ -295,7 +386,14 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
         }
         let area = Area::around(&taken);
         let gap = area.top - last.bottom;
-        let near = gap < if line == 0 { 1.6 } else { 1.1 } * height;
+        let reach = if line > 0 {
+            1.1
+        } else if is_columned(sheet, own.row, next_row) {
+            TABLE_GAP_HEIGHTS_MAX
+        } else {
+            1.6
+        };
+        let near = gap < reach * height;
         let aligned = line > 0 || area.left - label.area.left < 2.5 * height;
         if taken.is_empty() || !near || !aligned || (line > 0 && labelled) {
             break;

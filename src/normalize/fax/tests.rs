@@ -2,6 +2,7 @@
 
 mod documents;
 mod doubts;
+mod layouts;
 mod printed;
 mod templates;
 

@@ -81,7 +81,7 @@ impl Context<'_> {
             Relation::Behind if !label.colon && !label.exact => None,
             // A label that begins its segment is hardly a word of a phrase.
             Relation::Behind if !label.colon => Some((region.words, if label.from == 0 { 0.975 } else { 0.93 })),
-            Relation::Behind | Relation::RightOf | Relation::Below => Some((region.words, 1.0)),
+            Relation::Behind | Relation::RightOf | Relation::Below | Relation::Above => Some((region.words, 1.0)),
         }
     }
 

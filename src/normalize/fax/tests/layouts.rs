@@ -1,0 +1,77 @@
+//! Where a value stands to its label: over it, under it, in a table's row, a letter a box.
+
+use super::*;
+use crate::referral::Sex;
+
+/// A page whose captions, every other line from the fourth on, are in small print and close under the line above.
+fn captioned(drawn: &str) -> Record {
+    let mut page = page(1, drawn);
+    for word in page.words.iter_mut().filter(|word| word.line > 2 && word.line % 2 == 1) {
+        word.bounds[1] -= 10;
+        word.bounds[3] = word.bounds[1] + 16;
+    }
+    normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.expect("it is a referral")
+}
+
+#[test]
+fn what_stands_above_its_caption_is_its_value() {
+    let record = captioned(
+        "\
+WILLOW CREEK FAMILY PRACTICE
+Specialist Referral Form
+Delphine Okafor          07/19/1958      F
+Patient name             Date of birth   Sex
+(541) 555-0183           Marcus Okafor   (541) 555-0199
+Patient phone            Emergency contact / phone
+Regence BlueShield       ZKW884120937
+Insurance company        Member ID
+Hannah Lindqvist, MD     1649203852
+Referring provider       NPI
+(541) 555-0111           (541) 555-0112  11/12/2026
+Office phone             Office fax      Referral date
+Neurology                Urgent
+Specialty requested      Priority
+Recurrent syncope with witnessed jerking, please evaluate
+Reason for referral
+R55
+Diagnosis (ICD-10)",
+    );
+    assert_eq!(name(&record), ("Okafor", "Delphine"));
+    assert_eq!(record.patient.birth_date.as_ref().unwrap().as_str(), "1958-07-19");
+    assert_eq!(record.patient.sex, Some(Sex::F));
+    assert_eq!(record.patient.phones.iter().map(|phone| phone.number.as_str()).collect::<Vec<_>>(), ["+15415550183"]);
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("Regence BlueShield"));
+    assert_eq!(record.insurance[0].member_id.as_deref(), Some("ZKW884120937"));
+    assert_eq!(record.referring.name.family.as_deref(), Some("Lindqvist"));
+    assert_eq!(record.referred_to.specialty.as_deref(), Some("Neurology"));
+    assert_eq!(record.priority, Priority::Urgent);
+    assert!(record.request.reason.as_deref().unwrap().starts_with("Recurrent syncope"));
+    assert_eq!(record.request.diagnoses[0].code.as_deref(), Some("R55"));
+}
+
+#[test]
+fn a_table_with_a_head_is_read_by_its_columns() {
+    let record = record(
+        "\
+Referral Request
+
+Patient Name         DOB          Sex    Phone          MRN
+
+Bartholomew Quist    09/05/1966   M      360-555-0139   55-20418
+
+Provider             NPI                 Practice       Fax
+
+Ingrid Solheim MD    1332211444          Fjord Clinic   360-555-0140
+
+Referred to: Dermatology
+Urgency: Urgent
+Reason for referral: Changing mole left calf",
+    );
+    assert_eq!(name(&record), ("Quist", "Bartholomew"));
+    assert_eq!(record.patient.birth_date.as_ref().unwrap().as_str(), "1966-09-05");
+    assert_eq!(record.patient.sex, Some(Sex::M));
+    assert_eq!(record.patient.phones.iter().map(|phone| phone.number.as_str()).collect::<Vec<_>>(), ["+13605550139"]);
+    assert_eq!(record.patient.identifiers[0].value, "55-20418");
+    assert_eq!(record.referring.name.family.as_deref(), Some("Solheim"));
+    assert!(!record.review.iter().any(|path| path.starts_with("patient.")), "{:?}", record.review);
+}

@@ -75,25 +75,30 @@ impl TickBox {
     }
 }
 
-struct Ink<'a> {
+/// The ink of a page.
+pub(super) struct Ink<'a> {
     page: &'a Prepared,
-    width: usize,
-    height: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
 }
 
-impl Ink<'_> {
-    fn dark(&self, x: usize, y: usize) -> bool {
+impl<'a> Ink<'a> {
+    pub(super) fn of(page: &'a Prepared) -> Self {
+        Self { page, width: page.width as usize, height: page.height as usize }
+    }
+
+    pub(super) fn dark(&self, x: usize, y: usize) -> bool {
         x < self.width && y < self.height && self.page.gray.get(y * self.width + x).is_some_and(|pixel| *pixel < DARK)
     }
 
     /// How much of a level line is ink, where it may be off by a little.
-    fn level(&self, y: usize, from: usize, to: usize) -> f32 {
+    pub(super) fn level(&self, y: usize, from: usize, to: usize) -> f32 {
         let inked = (from..to).filter(|x| (y.saturating_sub(OFF_PIXELS)..=y + OFF_PIXELS).any(|y| self.dark(*x, y))).count();
         inked as f32 / to.saturating_sub(from).max(1) as f32
     }
 
     /// The same for an upright line.
-    fn upright(&self, x: usize, from: usize, to: usize) -> f32 {
+    pub(super) fn upright(&self, x: usize, from: usize, to: usize) -> f32 {
         let inked = (from..to).filter(|y| (x.saturating_sub(OFF_PIXELS)..=x + OFF_PIXELS).any(|x| self.dark(x, *y))).count();
         inked as f32 / to.saturating_sub(from).max(1) as f32
     }
@@ -107,7 +112,7 @@ impl Ink<'_> {
 
 /// The tick boxes of a page, from the top.
 pub(super) fn find(page: &Prepared) -> Vec<TickBox> {
-    let ink = Ink { page, width: page.width as usize, height: page.height as usize };
+    let ink = Ink::of(page);
     let (least, most) = ((SIDE_INCHES.start * page.dpi) as usize, (SIDE_INCHES.end * page.dpi) as usize);
     let mut found: Vec<TickBox> = Vec::new();
     for y in 1..ink.height.saturating_sub(least) {
@@ -279,8 +284,16 @@ pub(super) fn insert(words: &mut Vec<OcrWord>, boxes: &[TickBox]) {
     for tick_box in boxes {
         let region = tick_box.region;
         let side = region.right - region.left;
-        // What pens leave outside of a box is no word.
+        // What pens leave outside of a box is no word; further away only what has no letter in it.
+        let reach = if tick_box.text() == EMPTY { 0 } else { side * 3 / 5 };
         words.retain(|word| {
+            let near = word.region.left + reach > region.left
+                && word.region.right < region.right + reach
+                && word.region.top + reach > region.top
+                && word.region.bottom < region.bottom + reach;
+            if near && !word.text.contains(char::is_alphanumeric) {
+                return false;
+            }
             let inside = word.region.left + 4 > region.left && word.region.right < region.right + 5;
             !(inside && word.region.top + 6 > region.top && word.region.bottom < region.bottom + 7)
         });

@@ -7,9 +7,11 @@
 mod again;
 mod born_digital;
 mod boxes;
+mod combs;
 mod last_words;
 mod pool;
 mod read;
+mod rings;
 mod sandbox;
 mod second_look;
 mod wire;

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, second_look::second_look,
+    MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, combs, rings, second_look::second_look,
 };
 use crate::{
     protocols::{
@@ -222,7 +222,9 @@ fn recognized(page: &PageImage, recognizer: &mut Recognizer) -> (Prepared, Resul
         .and_then(|words| {
             let sparse = || recognizer.words(way_up.bare(), Layout::Sparse, PAGE_OCR_SECONDS_MAX);
             let mut words = second_look(words, way_up.prepared.height, sparse)?;
+            combs::read(&way_up.prepared, &way_up.combs, recognizer, &mut words)?;
             boxes::insert(&mut words, &way_up.boxes);
+            rings::insert(&way_up.prepared, &mut words);
             Ok(words)
         });
     (way_up.prepared, words)
@@ -233,7 +235,8 @@ struct WayUp<'a> {
     page: Cow<'a, PageImage>,
     prepared: Prepared,
     boxes: Vec<boxes::TickBox>,
-    /// None: there are no boxes to take out.
+    combs: Vec<combs::Comb>,
+    /// None: there are no boxes and combs to take out.
     boxless: Option<Vec<u8>>,
 }
 
@@ -241,8 +244,13 @@ impl<'a> WayUp<'a> {
     fn of(page: Cow<'a, PageImage>) -> Self {
         let prepared = prepare(&page);
         let boxes = boxes::find(&prepared);
-        let boxless = (!boxes.is_empty()).then(|| boxes::without(&prepared, &boxes));
-        Self { page, prepared, boxes, boxless }
+        let combs = combs::find(&prepared);
+        let boxless = (!boxes.is_empty() || !combs.is_empty()).then(|| {
+            let mut gray = boxes::without(&prepared, &boxes);
+            combs::take_out(&mut gray, &prepared, &combs);
+            gray
+        });
+        Self { page, prepared, boxes, combs, boxless }
     }
 
     /// The page as it is recognized.

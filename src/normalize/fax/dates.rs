@@ -31,6 +31,26 @@ pub(super) fn read(words: &[&str], order: DateOrder, today: Date) -> Option<Read
     })
 }
 
+/// A date of eight digits without separators, in one word or in three, as forms have it that give each digit a box: `08151972`, `19720815`.
+pub(super) fn unseparated(words: &[&str], order: DateOrder, today: Date) -> Option<ReadDate> {
+    const DIGITS: usize = 8;
+    (1..=words.len().min(3)).find_map(|count| {
+        let text = words.get(..count)?.concat();
+        if text.len() != DIGITS || !text.chars().all(|c| c.is_ascii_digit()) {
+            return None;
+        }
+        let (head, tail) = text.split_at(4);
+        let first = |year: &str, rest: &str, order| {
+            let (one, other) = rest.split_at(2);
+            let parts = if order == DateOrder::DayFirst { (other, one) } else { (one, other) };
+            Date::new(year.parse().ok()?, parts.0.parse().ok()?, parts.1.parse().ok()?).ok()
+        };
+        let near = |date: &Date| (today.year() - 150..=today.year()).contains(&date.year());
+        let date = first(tail, head, order).filter(near).or_else(|| first(head, tail, DateOrder::MonthFirst).filter(near))?;
+        Some(ReadDate { date, trust: 1.0, words: count })
+    })
+}
+
 /// `November 1, 1934`, `1 Nov 1934`, `01-Nov-1934`.
 fn written(parts: &[&str], today: Date) -> Option<(Date, f32)> {
     let joined = parts.join(" ");
@@ -177,6 +197,23 @@ mod tests {
         ] {
             assert_eq!(us(text), Some(("1934-11-01".to_owned(), 1.0)), "{text}");
         }
+    }
+
+    #[test]
+    fn eight_digits_are_a_date_where_one_is_asked_for() {
+        let read = |text: &str, order| {
+            let words: Vec<&str> = text.split(' ').collect();
+            unseparated(&words, order, jiff::civil::date(2026, 11, 21)).map(|read| (read.date.to_string(), read.words))
+        };
+        let american = DateOrder::MonthFirst;
+        assert_eq!(read("08151972", american), Some(("1972-08-15".to_owned(), 1)));
+        assert_eq!(read("08 15 1972 M", american), Some(("1972-08-15".to_owned(), 3)));
+        assert_eq!(read("15081972", DateOrder::DayFirst), Some(("1972-08-15".to_owned(), 1)));
+        assert_eq!(read("19720815", american), Some(("1972-08-15".to_owned(), 1)));
+        for text in ["15081972", "08152972", "0815197", "081519722", "O8151972"] {
+            assert_eq!(read(text, american), None, "{text}");
+        }
+        assert_eq!(us("08151972"), None, "elsewhere it is a number");
     }
 
     #[test]

@@ -81,6 +81,7 @@ pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: Phon
         Some(Subject::Referring) => phone(context, label, Field::ReferringPhone, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredPhone, Rank::Label, found),
         None if rank == Rank::OwnLabel => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
+        None if below_the_patients(context, label) => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
         None if !context.cover => phone(context, label, Field::ReferringPhone, Rank::Place, found),
         // A cover page's letterhead may be anybody's: it confirms or contests, no more.
         None if label.meaning == Meaning::Phone => phone(context, label, Field::ReferringPhone, Rank::Text, found),
@@ -92,6 +93,13 @@ pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: Phon
 fn beside_the_patients(context: &Context<'_>, label: &Label) -> bool {
     let row = |label: &Label| context.sheet.segments.get(label.segment).map(|segment| segment.row);
     context.marks.labels.iter().any(|other| row(other) == row(label) && other.meaning == Meaning::PatientPhone)
+}
+
+/// Whether it stands among or under labels of a person who can only be the patient, since nobody else was named: "Last name", "Birth date".
+fn below_the_patients(context: &Context<'_>, label: &Label) -> bool {
+    let row = |label: &Label| context.sheet.segments.get(label.segment).map(|segment| segment.row);
+    let of_a_person = |meaning: Meaning| matches!(meaning, Meaning::FamilyName | Meaning::GivenName | Meaning::BirthDate);
+    context.marks.labels.iter().any(|other| of_a_person(other.meaning) && row(other) <= row(label))
 }
 
 pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut Candidates) {

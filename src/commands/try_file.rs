@@ -61,6 +61,9 @@ pub struct TryArgs {
     /// Print a table instead: each field of the record, where it was read, and which path of the channel's mapping gave it.
     #[arg(long)]
     fields: bool,
+    /// Print JSON, as it does anyway.
+    #[arg(long, conflicts_with = "fields")]
+    json: bool,
 }
 
 /// Prints one JSON object.

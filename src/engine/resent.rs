@@ -17,7 +17,7 @@ use crate::{
     ids::ReferralId,
     message::Protocol,
     referral::{HeldReason, Look, PageKind, Problem, Record, Referral, Status},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 /// The code of the problem that such a referral has.
@@ -180,17 +180,26 @@ fn says_the_same(known: &Record, new: &Record) -> bool {
 }
 
 /// The acknowledgement that is owed once a person confirms that it is another referral: its sender was told of the earlier one only.
-pub(super) fn owed_acknowledgement(config: &Config, referral: &Referral, now: jiff::Timestamp) -> Option<Delivery> {
+pub(super) fn owed_acknowledgement(
+    config: &Config,
+    store: &Store,
+    referral: &Referral,
+    now: jiff::Timestamp,
+) -> Result<Option<Delivery>, StoreError> {
     if !referral.record.problems.iter().any(|problem| problem.code == SENT_AGAIN) {
-        return None;
+        return Ok(None);
     }
-    let source = referral.sources.first()?;
-    let acknowledge = &config.inbound.get(&source.channel)?.acknowledge;
-    let to = acknowledge.to.as_deref().or_else(|| route::entry_by_fax(config, &referral.record.referring))?;
-    let mut delivery = Delivery::queued(Purpose::Acknowledgement, acknowledge.through.clone()?, to.to_owned(), now);
-    delivery.referral = Some(referral.id);
-    delivery.message = Some(source.message);
-    Some(delivery)
+    let source = referral.sources.first();
+    let Some(message) = source.map(|source| store.message(source.message)).transpose()?.flatten() else { return Ok(None) };
+    let owed = || {
+        let acknowledge = &config.inbound.get(&source?.channel)?.acknowledge;
+        let to = route::way_back(config, acknowledge, &message, Some(&referral.record.referring))?;
+        let mut delivery = Delivery::queued(Purpose::Acknowledgement, acknowledge.through.clone()?, to, now);
+        delivery.referral = Some(referral.id);
+        delivery.message = Some(message.id);
+        Some(delivery)
+    };
+    Ok(owed())
 }
 
 /// Takes the mark away once a person has decided.

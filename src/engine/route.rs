@@ -5,10 +5,12 @@
 
 use jiff::Timestamp;
 
+use super::decide::SENDER;
 use crate::{
-    config::{Config, DirectoryEntry, InboundChannel, RouteBy, RouteTarget},
+    config::{Acknowledge, Config, DirectoryEntry, InboundChannel, RouteBy, RouteTarget},
     delivery::{Delivery, Purpose},
     ids::{ChannelName, ReferralId},
+    message::{Message, Protocol},
     outbound::OutboundConfig,
     referral::{HistoryEntry, HistoryEvent, PhoneUse, Provider, Record, Referral, ReplyOutcome},
 };
@@ -148,6 +150,29 @@ pub(super) fn entry_by_email<'a>(config: &'a Config, address: &str) -> Option<&'
             .filter(|(_, entry)| entry.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(address)))
             .map(|(name, _)| name.as_str()),
     )
+}
+
+/// The configured destination that a message's sender is answered at, as `Delivery::to` names it.
+#[must_use]
+pub(super) fn way_back(
+    config: &Config,
+    acknowledge: &Acknowledge,
+    message: &Message,
+    referring: Option<&Provider>,
+) -> Option<String> {
+    if let Some(to) = &acknowledge.to {
+        return Some(to.clone());
+    }
+    match message.protocol {
+        Protocol::Hl7 => None,
+        Protocol::Document => entry_by_fax(config, referring?).map(str::to_owned),
+        Protocol::Mail => {
+            let sender = message.sender.as_deref()?;
+            let listed = acknowledge.senders.iter().any(|known| known.eq_ignore_ascii_case(sender));
+            let entry = entry_by_email(config, sender).map(str::to_owned);
+            entry.or_else(|| listed.then(|| SENDER.to_owned()))
+        }
+    }
 }
 
 /// The outbound channel an entry is reached through when a person chooses it: its own, else the first that can reach it.

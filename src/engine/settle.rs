@@ -222,7 +222,8 @@ impl<'a> Settlement<'a> {
             }
         }
         if fields.is_empty() {
-            self.decision.deliveries.extend(resent::owed_acknowledgement(&self.context.config(), &self.referral, self.entry.at));
+            let (config, store) = (self.context.config(), &self.context.store);
+            self.decision.deliveries.extend(resent::owed_acknowledgement(&config, store, &self.referral, self.entry.at)?);
             resent::settled(&mut self.referral.record);
         }
         let record = &mut self.referral.record;

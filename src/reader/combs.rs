@@ -119,10 +119,19 @@ fn comb_under(ink: &Ink<'_>, left: usize, right: usize, top: usize, dpi: f32) ->
     let sized = CELL_INCHES.contains(&(mean / dpi)) && mean < 1.6 * (bottom - top) as f32;
     let [left, top, right, bottom] = [left, top, right, bottom + 2].map(|edge| edge as u32);
     let comb = Comb { region: Region { left, top, right, bottom }, cells };
-    let one_each = || comb.signs(ink).iter().flatten().all(|[left, top, right, bottom]| {
-        ((right - left) as f32) <= SIGN_WIDE_MAX * ((bottom - top) as f32).max(dpi * 0.05)
-    });
-    (comb.cells.len() >= CELLS_MIN && even && sized && one_each()).then_some(comb)
+    let one_each = || {
+        comb.signs(ink)
+            .iter()
+            .flatten()
+            .all(|[left, top, right, bottom]| ((right - left) as f32) <= SIGN_WIDE_MAX * ((bottom - top) as f32).max(dpi * 0.05))
+    };
+    // Where it goes on and its line could not be followed, a part of it would read as all of it.
+    let beyond = |x: f32| {
+        let x = x.max(0.0) as usize;
+        (x.saturating_sub(3)..=x + 3).any(|x| ink.upright(x, top as usize, bottom as usize - 2) >= LINE_INK_MIN)
+    };
+    let whole = !beyond(left as f32 - mean) && !beyond(right as f32 + mean - 1.0);
+    (comb.cells.len() >= CELLS_MIN && even && sized && whole && one_each()).then_some(comb)
 }
 
 impl Comb {
@@ -159,7 +168,12 @@ pub(super) fn take_out(gray: &mut [u8], page: &Prepared, combs: &[Comb]) {
 }
 
 /// What is in the combs, as words.
-pub(super) fn read(page: &Prepared, combs: &[Comb], recognizer: &mut Recognizer, words: &mut Vec<OcrWord>) -> Result<(), OcrError> {
+pub(super) fn read(
+    page: &Prepared,
+    combs: &[Comb],
+    recognizer: &mut Recognizer,
+    words: &mut Vec<OcrWord>,
+) -> Result<(), OcrError> {
     let ink = Ink::of(page);
     for comb in combs {
         let signs = comb.signs(&ink);
@@ -234,7 +248,14 @@ mod tests {
     const WIDE: u32 = 700;
 
     fn page() -> Prepared {
-        Prepared { width: WIDE, height: 120, gray: vec![255; (WIDE * 120) as usize], dpi: 204.0, turned_degrees: 0.0, bilevel: true }
+        Prepared {
+            width: WIDE,
+            height: 120,
+            gray: vec![255; (WIDE * 120) as usize],
+            dpi: 204.0,
+            turned_degrees: 0.0,
+            bilevel: true,
+        }
     }
 
     fn fill(page: &mut Prepared, [left, top, right, bottom]: [u32; 4]) {
@@ -287,6 +308,18 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_comb_is_none() {
+        let mut page = page();
+        frame(&mut page, &lines(12, 44));
+        for x in 260..280 {
+            for y in 28..34 {
+                page.gray[(y * WIDE + x) as usize] = 255;
+            }
+        }
+        assert_eq!(find(&page), Vec::new());
+    }
+
+    #[test]
     fn runs_of_filled_boxes_are_words_and_a_miscount_is_for_a_person() {
         let mut page = page();
         frame(&mut page, &lines(9, 44));
@@ -295,7 +328,8 @@ mod tests {
         }
         let comb = &find(&page)[0];
         let signs = comb.signs(&Ink::of(&page));
-        let texts = |text| spread(comb, &signs, text, 0.9, 3).into_iter().map(|word| (word.text, word.confidence)).collect::<Vec<_>>();
+        let texts =
+            |text| spread(comb, &signs, text, 0.9, 3).into_iter().map(|word| (word.text, word.confidence)).collect::<Vec<_>>();
         assert_eq!(texts("LI A"), [("LI".to_owned(), 0.9), ("A".to_owned(), 0.9)]);
         assert_eq!(texts("LIA"), texts("LI A"));
         assert_eq!(texts("LIAM"), [("LIAM".to_owned(), MISCOUNTED)]);

@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, combs, rings, second_look::second_look,
+    MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, combs, rings,
+    second_look::second_look,
 };
 use crate::{
     protocols::{

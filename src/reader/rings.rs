@@ -43,10 +43,9 @@ pub(super) fn insert(page: &Prepared, words: &mut Vec<OcrWord>) {
     if found.len() > RINGS_MAX {
         return;
     }
-    let mut line = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
-    for region in found {
+    let first = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
+    for (line, region) in (first..).zip(found) {
         words.push(OcrWord { text: RING.to_owned(), confidence: CONFIDENCE, region, line, block: 0 });
-        line += 1;
     }
 }
 
@@ -89,6 +88,8 @@ fn find(page: &Prepared, words: &[OcrWord], height: f32) -> Vec<Region> {
 
 /// The pixels that hang together with one; none: they go further than any ring.
 fn stroke(ink: &Ink<'_>, seen: &mut [bool], from: (usize, usize), height: f32) -> Option<Vec<(usize, usize)>> {
+    /// A white row of the fax machine parts no stroke.
+    const GAP: usize = 2;
     let (wide, tall) = ((WIDE_HEIGHTS.end * height) as usize, (TALL_HEIGHTS.end * height) as usize);
     let most = ((wide * tall) as f32 * INK_MAX) as usize;
     let mut open = vec![from];
@@ -102,7 +103,7 @@ fn stroke(ink: &Ink<'_>, seen: &mut [bool], from: (usize, usize), height: f32) -
         if right - left > wide || bottom - top > tall || pixels.len() > most {
             return None;
         }
-        let around = (y.saturating_sub(1)..=y + 1).flat_map(|y| (x.saturating_sub(1)..=x + 1).map(move |x| (x, y)));
+        let around = (y.saturating_sub(GAP)..=y + GAP).flat_map(|y| (x.saturating_sub(GAP)..=x + GAP).map(move |x| (x, y)));
         open.extend(around.filter(|(x, y)| ink.dark(*x, *y)));
     }
     Some(pixels)
@@ -139,13 +140,14 @@ fn ring(stroke: &[(usize, usize)], height: f32) -> Option<Region> {
     };
     let corner = |x: f32, y: f32| {
         let (reach_x, reach_y) = (wide as f32 * 0.06, tall as f32 * 0.06);
-        (0..=4).any(|step| (0..=4).any(|down| at(x + (step as f32 - 2.0) / 2.0 * reach_x, y + (down as f32 - 2.0) / 2.0 * reach_y)))
+        (0..=4)
+            .any(|step| (0..=4).any(|down| at(x + (step as f32 - 2.0) / 2.0 * reach_x, y + (down as f32 - 2.0) / 2.0 * reach_y)))
     };
     let (far_x, far_y) = (wide as f32 * 0.94, tall as f32 * 0.94);
     let (near_x, near_y) = (wide as f32 * 0.06, tall as f32 * 0.06);
     let corners = [(near_x, near_y), (far_x, near_y), (near_x, far_y), (far_x, far_y)];
-    let round = (0..POINTS).filter(near).count() >= POINTS_INKED_MIN
-        && corners.into_iter().filter(|(x, y)| corner(*x, *y)).count() <= 1;
+    let round =
+        (0..POINTS).filter(near).count() >= POINTS_INKED_MIN && corners.into_iter().filter(|(x, y)| corner(*x, *y)).count() <= 1;
     let [left, top, right, bottom] = [left, top, right, bottom].map(|edge| edge as u32);
     round.then_some(Region { left, top, right, bottom })
 }

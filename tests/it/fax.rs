@@ -93,6 +93,24 @@ fn every_sample_fax_becomes_what_stands_beside_it() {
 }
 
 #[test]
+fn labels_under_lines_boxes_for_letters_and_tables_are_read_as_what_stands_beside_them() {
+    for name in ["captions.tif", "combs.tif", "table.tif", "ring.tif"] {
+        let expected = fs::read_to_string(fixture(name).with_extension("expected.json")).unwrap();
+        let expected: Value = serde_json::from_str(&expected).unwrap();
+        assert_holds(&expected, &tried(&fixture(name)).json(), name);
+    }
+}
+
+#[test]
+fn which_of_two_words_is_ringed_is_for_a_person() {
+    let record = &tried(&fixture("ring.tif")).json()["record"];
+    let review = record["review"].as_array().unwrap();
+    assert!(review.contains(&Value::from("patient.sex")), "{review:?}");
+    assert!(record["patient"].get("sex").is_none(), "{record}");
+    assert_eq!(record["priority"], "stat", "the box that is checked is no ring");
+}
+
+#[test]
 fn a_blank_page_is_for_a_person_and_no_error() {
     let blank = tried(&fixture("blank-g4.tif")).json();
     assert_eq!(blank["kind"], "unknown");

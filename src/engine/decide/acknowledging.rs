@@ -93,19 +93,7 @@ impl Desk<'_> {
 
     /// The configured destination that this message's sender is answered at.
     fn way_back(&self, referral: Option<&Referral>) -> Option<String> {
-        let acknowledge = &self.channel.acknowledge;
-        if let Some(to) = &acknowledge.to {
-            return Some(to.clone());
-        }
-        match self.message.protocol {
-            Protocol::Hl7 => None,
-            Protocol::Document => route::entry_by_fax(self.config, &referral?.record.referring).map(str::to_owned),
-            Protocol::Mail => {
-                let sender = self.message.sender.as_deref()?;
-                let listed = acknowledge.senders.iter().any(|known| known.eq_ignore_ascii_case(sender));
-                let entry = route::entry_by_email(self.config, sender).map(str::to_owned);
-                entry.or_else(|| listed.then(|| SENDER.to_owned()))
-            }
-        }
+        let referring = referral.map(|referral| &referral.record.referring);
+        route::way_back(self.config, &self.channel.acknowledge, &self.message, referring)
     }
 }

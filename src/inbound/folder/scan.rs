@@ -93,8 +93,8 @@ fn is_leaving(name: &OsStr) -> bool {
 
 /// Endings of other programs' documents. Not those that fax servers give to what they write beside a fax (`.txt`, `.xml`, `.json`).
 const UNREADABLE: [&str; 21] = [
-    "doc", "docx", "docm", "odt", "rtf", "pages", "wpd", "xls", "xlsx", "ppt", "pptx", "htm", "html", "eml", "msg", "zip", "heic", "webp",
-    "gif", "bmp", "hl7",
+    "doc", "docx", "docm", "odt", "rtf", "pages", "wpd", "xls", "xlsx", "ppt", "pptx", "htm", "html", "eml", "msg", "zip",
+    "heic", "webp", "gif", "bmp", "hl7",
 ];
 
 /// Documents, and what people take for one: a letter from a word processor or a photograph that lay here for ever would be a lost referral.

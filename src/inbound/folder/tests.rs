@@ -221,8 +221,18 @@ async fn a_file_that_was_taken_before_a_crash_goes_to_done() {
 
 #[tokio::test]
 async fn other_files_are_left_alone() {
-    let leavings =
-        [".DS_Store", "._a.pdf", "Thumbs.db", "a.pdf.part", "b.pdf.filepart", "c.pdf.tmp", "~$d.pdf", "~$report.docx", "notes.txt", "fax.xml"];
+    let leavings = [
+        ".DS_Store",
+        "._a.pdf",
+        "Thumbs.db",
+        "a.pdf.part",
+        "b.pdf.filepart",
+        "c.pdf.tmp",
+        "~$d.pdf",
+        "~$report.docx",
+        "notes.txt",
+        "fax.xml",
+    ];
     let running = Running::start(|inbox| {
         for name in leavings {
             fs::write(inbox.join(name), "whatever").unwrap();

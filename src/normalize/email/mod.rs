@@ -264,6 +264,7 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
                 subject_differs(&mail.subject, reply.outcome, sent_on, order).then_some("its subject says something else")
             })
             .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
+            .or_else(|| shows_otherwise(mail, &reply, sent_on, order).then_some("its text and its HTML say different things"))
     };
     if let Some(why) = why.filter(|_| reply.outcome != ReplyOutcome::Unclear) {
         let reading =
@@ -273,6 +274,14 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
         reply.confidence = 0.5;
     }
     reply
+}
+
+/// Whether the HTML, which is what people see, has words struck out or says something else than the plain text beside it, which was read.
+fn shows_otherwise(mail: &Mail, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
+    let shown = read_reply(&mail.shown, sent_on, order);
+    let other =
+        shown.outcome != ReplyOutcome::Unclear && (shown.outcome != reply.outcome || shown.appointment != reply.appointment);
+    other || words::is_struck_out(&mail.shown)
 }
 
 /// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.

@@ -100,6 +100,8 @@ pub struct Mail {
     pub answers: Vec<String>,
     /// The sender's own words.
     pub words: String,
+    /// The sender's own words as the mail's HTML has them, where it has a plain text beside it.
+    pub shown: String,
     /// Whether any of them stand below quoted text.
     pub below_quotes: bool,
     /// All its text, quoted text included, and the headers of a returned mail: where a token may stand.
@@ -275,6 +277,10 @@ impl Reader<'_> {
                         let own = words::html_to_text(html);
                         self.mail.below_quotes |= depth == 0 && words::stands_below_quotes(html);
                         self.body(&own, depth);
+                    } else if depth == 0 {
+                        let own = words::html_to_text(html);
+                        let bounded: String = own.chars().take(self.limits.text_characters_max).collect();
+                        self.mail.shown.push_str(&words::own_words(&bounded).words);
                     }
                     let whole = words::whole_html_to_text(html);
                     self.text(&whole);
@@ -446,7 +452,8 @@ static AUTOMATIC_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Addresses that no person writes from.
 static NOBODY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:no|do[-._]?not)[-._]?reply\b|^(?:mailer-daemon|bounces?)@").expect("the pattern is fixed and compiles")
+    Regex::new(r"(?i)^(?:no|do[-._]?not)[-._]?reply\b|^(?:mailer-daemon|postmaster|bounces?)@")
+        .expect("the pattern is fixed and compiles")
 });
 /// What a ticket robot says of itself.
 static TICKET: LazyLock<Regex> = LazyLock::new(|| {

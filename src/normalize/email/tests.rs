@@ -59,11 +59,38 @@ fn a_subject_that_says_something_else_makes_the_reply_unclear() {
         let subject = format!("Re: Referral LL-0000-0000: {}", withdrawn.in_short());
         assert_eq!(outcome(&subject, "Confirmed"), ReplyOutcome::Received, "{subject}");
     }
-    for subject in ["DECLINED - {}", "{} - WRONG PATIENT", "Scheduled {}", "{} cancelled"] {
+    for subject in ["DECLINED - {}", "{} - WRONG PATIENT", "Scheduled {}", "{} cancelled", "Undeliverable: {}", "Recall: {}"] {
         let subject = subject.replace("{}", ours);
         assert_eq!(outcome(&subject, "Received"), ReplyOutcome::Unclear, "{subject}");
     }
     assert_eq!(outcome("Scheduled", "Booked for 12/14/2026 10:30"), ReplyOutcome::Scheduled);
+}
+
+#[test]
+fn a_text_and_an_html_that_differ_are_for_a_person() {
+    let outcome = |html: &str| {
+        let parts = format!(
+            "\nContent-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nyes, received, booked for 12/14/2026 \
+             10:30\n--b\nContent-Type: text/html\n\n{html}\n--b--\n"
+        );
+        let mail = PLAIN_REPLY.replace("\n\nyes, received, booked for 12/14/2026 10:30", &parts);
+        outcome_of(&mail).outcome.reply.unwrap().outcome
+    };
+    assert_eq!(outcome("<p>yes, received, booked for 12/14/2026 10:30</p>"), ReplyOutcome::Scheduled);
+    assert_eq!(outcome("<p>Something that is not understood, booked for 12/14/2026 10:30</p>"), ReplyOutcome::Scheduled);
+    for html in
+        ["<p>Declined</p>", "<p>Booked for 12/15/2026 10:30</p>", "<p>yes, received, <s>booked for 12/14/2026 10:30</s></p>"]
+    {
+        assert_eq!(outcome(html), ReplyOutcome::Unclear, "{html}");
+    }
+    assert_eq!(
+        outcome_of(&PLAIN_REPLY.replace("\n\nyes,", "\nContent-Type: text/html\n\n<input type=\"checkbox\" id=\"a\"> "))
+            .outcome
+            .reply
+            .unwrap()
+            .outcome,
+        ReplyOutcome::Unclear
+    );
 }
 
 #[test]

@@ -190,6 +190,11 @@ pub(super) fn stands_below_quotes(html: &str) -> bool {
     below.is_some_and(|below| !whole_html_to_text(below).trim().is_empty())
 }
 
+/// Whether words were struck out in an HTML mail that a text was made of.
+pub(super) fn is_struck_out(text: &str) -> bool {
+    text.contains(STRUCK_OUT.trim())
+}
+
 /// What stands for words that were struck out. They are not said any more; that they were, is for a person to see.
 const STRUCK_OUT: &str = " [struck out] ";
 static STRUCK: LazyLock<Regex> = LazyLock::new(|| {
@@ -210,11 +215,14 @@ static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
 static BLOCKS: LazyLock<Regex> = LazyLock::new(|| {
     fixed(r"(?i)(?:\s*</?(?:div|tr|table|tbody|li|ul|ol|dl|dt|dd|h[1-6]|section|article|center|pre|hr|blockquote)\b[^>]*>\s*)+")
 });
+static TICK_BOXES: LazyLock<Regex> = LazyLock::new(|| fixed(r#"(?i)<input\b[^>]*\btype\s*=\s*["']?(?:checkbox|radio)\b[^>]*>"#));
 static CELLS: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)</?t[dh]\b[^>]*>"));
 
 /// Makes text of HTML.
 pub(super) fn whole_html_to_text(html: &str) -> String {
-    let lines = BLOCKS.replace_all(html, "<br>");
+    // Ticked or not: what a person ticked in a mail, a person reads.
+    let boxes = TICK_BOXES.replace_all(html, "\u{2610} ");
+    let lines = BLOCKS.replace_all(&boxes, "<br>");
     mail_parser::decoders::html::html_to_text(&CELLS.replace_all(&lines, " "))
 }
 

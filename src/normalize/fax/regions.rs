@@ -326,8 +326,7 @@ fn above(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
             break;
         }
         let words = sheet.row(upper).filter(|(_, segment)| mine(segment)).flat_map(|(_, segment)| &segment.words);
-        let taken: Vec<Word> =
-            words.filter(|word| (left..limit).contains(&(word.bounds[0] as f32))).cloned().collect();
+        let taken: Vec<Word> = words.filter(|word| (left..limit).contains(&(word.bounds[0] as f32))).cloned().collect();
         row = upper;
         // The row may be another column's.
         if taken.is_empty() {

@@ -124,27 +124,30 @@ impl Said {
     }
 
     fn hear(&mut self, sentence: &text::Sentence, sent_on: Date, order: DateOrder) {
+        if text::has_boxes(&sentence.original) {
+            self.doubt("it holds boxes, blanks or words struck out");
+        }
         let marked = dates::mark(&text::plain(&sentence.original), sent_on, order);
         let mut quoted = false;
         let mut after_thanks = false;
         for clause in clauses(&marked.text) {
             let mut read = statements::read(&clause);
             settle_appointment(&mut read, &clause);
-            let told = read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
-            quoted |= told;
+            quoted |= read.hint.is_some() || read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
             if sentence.question && !asks_for_something(&read, &clause) {
                 self.doubt("it holds a question");
-            }
-            if statements::risk(&read.rest) || statements::strays(&read) {
-                self.doubt("it holds words that can turn its meaning round");
             }
             let courtesy = read.meanings == [Meaning::Filler];
             if read.meanings.is_empty() && !(after_thanks && statements::could_be_a_name(&clause)) {
                 self.doubt("part of it was not understood");
             }
+            if sentence.original.trim_end().ends_with(':') && !courtesy {
+                self.doubt("something in it was left blank");
+            }
             after_thanks = courtesy;
             self.place_days(&read, &clause, &marked, sent_on);
             self.take(&read.meanings);
+            self.outcomes.extend(read.hint.filter(|hint| !self.outcomes.contains(hint)));
             if self.with.is_none() {
                 self.with = with_whom(&sentence.original);
             }
@@ -173,7 +176,7 @@ impl Said {
     fn place_days(&mut self, read: &Clause, clause: &str, marked: &dates::Marked, sent_on: Date) {
         let days: Vec<&Day> = indices(clause, "@d").filter_map(|at| marked.days.get(at)).collect();
         let clocks: Vec<&dates::Clock> = indices(clause, "@t").filter_map(|at| marked.clocks.get(at)).collect();
-        let says = |outcome| read.meanings.contains(&Meaning::Says(outcome));
+        let says = |outcome| read.meanings.contains(&Meaning::Says(outcome)) || read.hint == Some(outcome);
         if says(ReplyOutcome::Scheduled) {
             self.days.extend(days.into_iter().cloned());
             self.clocks.extend(clocks.into_iter().cloned());
@@ -296,19 +299,11 @@ impl Said {
 
 /// `appointment` alone says nothing; with a date it is a scheduled visit.
 fn settle_appointment(read: &mut Clause, clause: &str) {
-    let scheduled = Meaning::Says(ReplyOutcome::Scheduled);
-    let has_day = clause.contains("@d");
-    let about_something_else = read.meanings.iter().any(|meaning| {
-        matches!(meaning, Meaning::Says(outcome) if *outcome != ReplyOutcome::Scheduled && *outcome != ReplyOutcome::Received)
-            || *meaning == Meaning::Pending
-    });
-    if let Some(at) = read.meanings.iter().position(|meaning| *meaning == Meaning::Appointment) {
-        read.meanings.remove(at);
-        if has_day && !about_something_else && !read.meanings.contains(&scheduled) {
-            read.meanings.push(scheduled);
-        } else if !has_day && read.meanings.is_empty() {
-            read.rest = "unclear".to_owned();
-        }
+    let Some(at) = read.meanings.iter().position(|meaning| *meaning == Meaning::Appointment) else { return };
+    if clause.contains("@d") {
+        read.meanings[at] = Meaning::Says(ReplyOutcome::Scheduled);
+    } else {
+        read.meanings.clear();
     }
 }
 
@@ -323,10 +318,8 @@ fn asks_for_something(read: &Clause, clause: &str) -> bool {
 /// The clauses of a sentence. What is only a day, a time or a place belongs to the clause before it.
 fn clauses(sentence: &str) -> Vec<String> {
     let mut clauses: Vec<String> = Vec::new();
-    for piece in sentence.split([',', '(', ')']).flat_map(|piece| piece.split(" - ")).map(str::trim) {
-        if piece.is_empty() {
-            continue;
-        }
+    let pieces = sentence.split([',', '(', ')']).flat_map(|piece| piece.split(" - ")).map(str::trim);
+    for piece in pieces.filter(|piece| !piece.is_empty()).flat_map(sentences_of) {
         let companion = statements::words(piece)
             .all(|word| word.starts_with('@') || ["on", "at", "for", "the", "and"].contains(&word))
             || piece.starts_with("with dr ");
@@ -336,6 +329,16 @@ fn clauses(sentence: &str) -> Vec<String> {
         }
     }
     clauses
+}
+
+/// A piece as it is, where it is a known sentence; else what stands before and behind each `and`, or `but`.
+fn sentences_of(piece: &str) -> Vec<&str> {
+    if !statements::read(piece).meanings.is_empty() {
+        return vec![piece];
+    }
+    let but = piece.find(" but ").map(|at| piece.split_at(at));
+    let parts = but.map_or_else(|| vec![piece], |(before, after)| vec![before, after]);
+    parts.into_iter().flat_map(|part| part.split(" and ")).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 fn indices<'a>(clause: &'a str, mark: &'a str) -> impl Iterator<Item = usize> + 'a {

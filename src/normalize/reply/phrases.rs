@@ -1,21 +1,44 @@
 //! The phrases and words that front desks' answers are made of: lists, and nothing that reads them.
+//!
+//! # Design notes
+//! Each statement is a whole clause, from its first word to its last, with what can stand in its places: so each sentence that moves
+//! a referral can be found here, and read. A word more, a word less, another subject, and a person reads the mail.
+//!
+//! Before a clause is compared, its dates and times are marks (`@d0`, `@t0`), and the prepositions before them, colons and a leading
+//! `yes` are gone.
 
 use regex::Regex;
 
 use super::statements::Meaning;
 use crate::referral::ReplyOutcome;
 
-/// How the patient is called.
-const P: &str = "(?:(?:the |this |your |our |that |said )?(?:patient|family|parents?|caregiver|mom|mother|father)|her|him|them|she|he|they|\
-                 (?:mr|mrs|ms) [a-z'-]+)";
 /// The patient, and nobody beside.
-const S: &str = "(?:(?:the |this |your |our |that |said )?patient|her|him|she|he|(?:mr|mrs|ms) [a-z'-]+)";
-/// How what we sent is called.
+const S: &str = "(?:(?:the |this |your |our |that |said )?patient|she|he|(?:mr|mrs|ms) [a-z'-]+)";
+/// The patient, to whom something is done.
+const O: &str = "(?:(?:the |this |your |that |said )?patient|her|him|them|(?:mr|mrs|ms) [a-z'-]+)";
+/// The patient's people.
+const F: &str = "(?:(?:the |her |his |patient's )?(?:family|parents?|caregiver|mom|mother|father))";
+/// The patient, or who answers the telephone.
+const P: &str = "(?:{S}|{O}|{F}|they)";
+/// Who writes.
+const W: &str = "(?:we|our (?:office|clinic|practice|team))";
+/// Who writes, or the doctor.
+const D: &str = "(?:{W}|dr [a-z'-]+)";
+/// What we sent, however it is called.
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
+/// What we sent, as only who has it in hand calls it: robots have received an email, a message, a request.
+const C: &str = "(?:(?:the |this |your |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+                 (?:referral fax|referral|fax|packet|paperwork|case)|it|this one|this|that)";
 /// What can be accepted: a fax that was accepted has only come.
-const A: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral|request|case)|it|this one|this|that)";
+/// What is booked. "The first appointment" is one that is offered.
+const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new )?|(?:her |his )(?:new patient |new |first )?)(?:appointment|visit|consultation|consult))";
+/// When, where and with whom.
+const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| (?:in|at) (?:our|the) (?:office|clinic))*";
+/// How and when something came.
+const H: &str = "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| successfully| safely| in full| in good order| all pages)*";
 /// What can be missing.
 const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
@@ -24,13 +47,32 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
 
 /// A pattern with the names filled in.
 pub(super) fn fixed(pattern: &str) -> Regex {
-    let pattern = pattern.replace("{P}", P).replace("{S}", S).replace("{R}", R).replace("{A}", A).replace("{I}", I);
+    // Some names hold others.
+    const NAMES: [(&str, &str); 14] = [
+        ("{P}", P),
+        ("{D}", D),
+        ("{H}", H),
+        ("{S}", S),
+        ("{O}", O),
+        ("{F}", F),
+        ("{W}", W),
+        ("{R}", R),
+        ("{C}", C),
+        ("{A}", A),
+        ("{V}", V),
+        ("{T}", T),
+        ("{I}", I),
+        ("{Y}", WHY),
+    ];
+    let pattern = NAMES.iter().fold(pattern.to_owned(), |pattern, (name, is)| pattern.replace(name, is));
     Regex::new(&pattern).expect("the pattern is fixed and compiles")
 }
 
+/// Why something was declined.
+const WHY: &str = "(?P<why>(?: ?-? ?(?:because|due to|since|as|reason) ?.*)?)";
+
 /// Courtesies: whole clauses, because they hold words that are risky elsewhere.
 pub(super) const COURTESIES: &[&str] = &[
-    r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b[a-z '-]{0,40}$",
     r"^(?:(?:many|great|ok|okay|perfect) )?(?:thanks|thank you)(?: (?:you|so much|again|very much|kindly|all|team))*(?: and have a (?:great|good|nice) (?:day|week|weekend))?$",
     r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|reaching out|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
     r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
@@ -42,9 +84,9 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:no problem|you are welcome|sure|sure thing|ok|okay|great|perfect|all good|will do|sounds good|of course|absolutely|happy to help|our pleasure)$",
 ];
 
-/// Tried in this order; each takes the words it matched out of the clause, so what is negative stands before what is positive.
+/// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Appointment, No, Pending, Says, Yes};
+    use Meaning::{Appointment, Pending, Says, Yes};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -58,13 +100,16 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::WrongRecipient),
-            r"^(?:sorry )?(?:(?:{R} (?:was |were |is |has been )*)?(?:sent|received|faxed|came|emailed)|you (?:have )?(?:sent|faxed|emailed)|we (?:have )?(?:received|got))(?: (?:to us|here|it|this|{R}))* (?:in error|by mistake|by accident)$",
+            r"^(?:sorry )?(?:{C} (?:was |is |has been )*(?:(?:sent|faxed|came|emailed)(?: (?:to us|here))+|received(?: here)?)|you (?:have )?(?:sent|faxed|emailed) (?:us )?{R}(?: (?:to us|here))*|(?:{W} )?(?:have |has )?(?:received|got)(?: {R})?(?: here)*) (?:in error|by mistake|by accident)$",
         ),
         (
             Says(O::WrongRecipient),
-            r"\b(?:dr [a-z'-]+|this (?:provider|dr)) (?:does not work here|no longer works here|is no longer (?:with us|with our (?:office|practice|clinic)|here|at this (?:office|location|practice)))\b",
+            r"^(?:dr [a-z'-]+|this (?:provider|dr)) (?:does not work here|no longer works here|is no longer (?:with us|with our (?:office|practice|clinic)|here|at this (?:office|location|practice)))$",
         ),
-        (Says(O::WrongRecipient), r"^(?:we are|this is) not (?:an? |the )?[a-z -]{3,40}(?:clinic|office|practice|department)$"),
+        (
+            Says(O::WrongRecipient),
+            r"^(?:we are|this is) not an? (?:[a-z]*(?:ology|iatry|iatrics|iatric)|orthopa?edics?|surgery|surgical|dental|ent|ob ?gyn|eye|pain|vascular|cardiac|primary care|family medicine)(?: (?:clinic|office|practice|department))?$",
+        ),
         (
             Says(O::NotReceived),
             r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get|have|find)(?: {R}| anything| one)?(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
@@ -102,41 +147,36 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Cancelled),
             r"^(?:we )?(?:confirm(?:ed|ing)?|acknowledged?|noted|received) (?:the |this |your )?cancell?ation(?: (?:of {R}|for {P}|request))*$|^(?:the |this |your )?cancell?ation(?: request)? (?:is |was |has been )?(?:confirmed|noted|received|acknowledged|processed)$",
         ),
+        (Says(O::NoShow), r"^(?:{S} )?(?:has |was |is |an? )*no[- ]?show(?:ed)?(?: (?:for|to) {V})?{T}$"),
         (
             Says(O::NoShow),
-            r"(?:^|\b{S} )(?:has |was |is )*(?:an? )?no[- ]?show(?:ed)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
+            r"^(?:(?:{S}|(?:the |her |his )?family) )?did not (?:show up|show|come in|come|attend|keep)(?: (?:for |to )?{V})?{T}$",
         ),
+        (Says(O::NoShow), r"^{S} (?:has )?(?:missed|failed to (?:show|attend|appear))(?: up)? (?:for |to )?{V}{T}$"),
+        (Says(O::NoShow), r"^missed {V}{T}$"),
         (
-            Says(O::NoShow),
-            r"(?:^|\b(?:{S}|they|(?:the |her |his )?family) )did not (?:show up|show|come in|come|attend|keep)\b(?: (?:for|to|her|his|their|the|on|visit|appointment|consult|today))*",
-        ),
-        (
-            Says(O::NoShow),
-            r"\b(?:{S}|they|(?:the |her |his )?family) (?:has |have )?(?:missed|failed to (?:show|attend|appear))(?: up)?(?: (?:for|to|her|his|their|the|on|visit|appointment|consult))*|^missed (?:the |her |his |their )?(?:visit|appointment|consult)",
+            Says(O::PatientUnreachable),
+            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file))*$",
         ),
         (
             Says(O::PatientUnreachable),
-            r"\b(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) {P}(?: by phone| to schedule| at the number (?:provided|given|on file))*",
+            r"^(?:{W} )?(?:have )?left (?:several|multiple|two|three|four|\d) (?:voice ?mails?|vms?|messages)(?: for (?:{O}|{F}))?(?:,? (?:and |with )?(?:no (?:response|answer|call ?back|return call)|{P} (?:has|have) not (?:called|returned)(?: our calls| us)?(?: back)?))$",
         ),
         (
             Says(O::PatientUnreachable),
-            r"\b(?:we )?(?:have )?left (?:several|multiple|two|three|four|\d) (?:voice ?mails?|vms?|messages)(?: for {P})?(?:,? (?:and |with )?(?:no (?:response|answer|call ?back|return call)|{P} (?:has|have) not (?:called|returned)(?: our calls| us)?(?: back)?))",
-        ),
-        (
-            Says(O::PatientUnreachable),
-            r"\b{P} (?:is unreachable|is not (?:responding|answering)|(?:has|have|did) not (?:returned?|answered|responded to) our (?:calls|messages)|(?:is|are) not returning our calls)",
+            r"^(?:{S}|{F}) (?:is unreachable|are unreachable|is not (?:responding|answering)|(?:has|have|did) not (?:returned?|answered|responded to) our (?:calls|messages)|(?:is|are) not returning our calls)$",
         ),
         (
             Says(O::PatientDeclined),
-            r"\b{P} (?:has |have )?(?:declined|refused|does not want|do not want|did not want|is not interested|are not interested|no longer wants?|does not wish|chose not|opted not)(?: (?:the |an? |any |to |in |being |be |her |his |our )*(?:appointment|referral|visit|consult(?:ation)?|scheduled?|seen|see us|services?|come(?: in)?|treatment|this|it|scheduling))?(?: at this time)?",
+            r"^(?:{S}|{F}) (?:has |have )?(?:declined|refused|does not want|do not want|did not want|is not interested|are not interested|no longer wants?|does not wish|chose not|opted not)(?: (?:the |an? |any |to |in |being |be |her |his |our )*(?:appointment|referral|visit|consult(?:ation)?|scheduled?|seen|see us|services?|come(?: in)?|treatment|this|it|scheduling))?(?: at this time)?$",
         ),
         (
             Says(O::Redirected),
-            r"^(?:please |kindly )(?:(?:re-?direct|re-?route|refer)(?: (?:{R}|{P}))?|(?:forward|send) {R}) to (?P<whom>[a-z].*)",
+            r"^(?:please |kindly )(?:(?:re-?direct|re-?route|refer)(?: (?:{R}|{O}))?|(?:forward|send) {R}) to (?P<whom>[a-z].*)$",
         ),
         (
             Says(O::Redirected),
-            r"^{R} (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)",
+            r"^{R} (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)$",
         ),
         (
             Says(O::NeedsInformation),
@@ -148,104 +188,112 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Declined),
-            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|see|accommodate|treat) (?:{P}|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?P<why>(?: (?:because|due to|since|as|at this time|with) ?.*)?)",
+            r"^(?:{D} )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|see|accommodate|treat) (?:{O}|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?: at this time)?{Y}$",
         ),
-        (Says(O::Declined), r"\b(?:unable to accommodate|can not accommodate)(?: (?:{P}|{R}))?"),
+        (Says(O::Declined), r"^(?:{W} )?(?:are unable to accommodate|unable to accommodate|can not accommodate)$"),
         (
             Says(O::Declined),
-            r"\b(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? ?(?:patients?|referrals)(?: at this time)?",
-        ),
-        (
-            Says(O::Declined),
-            r"\b(?:we )?do not (?:accept|take|participate with) (?P<why>(?:this |the |her |his |their |patient's )*(?:patient's )?(?:insurance|plan|medicaid|medicare)(?: plan)?)",
+            r"^(?:{D} )?(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? (?:patients?|referrals)(?: at this time)?$",
         ),
         (
             Says(O::Declined),
-            r"^(?:we )?do not (?P<why>treat [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
+            r"^(?:{W} )?do not (?:accept|take|participate with) (?P<why>(?:this |the |her |his |their |patient's )*(?:patient's )?(?:insurance|plan|medicaid|medicare)(?: plan)?)$",
         ),
         (
             Says(O::Declined),
-            r"^(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:are |is |have |has |must |will |have to |need to |regret(?:fully)? )*(?:to )?declin(?:e|ed|ing)(?: {R}| to (?:see|accept|take) (?:{P}|{R}))?(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$",
+            r"^(?:{W} )?do not (?P<why>treat [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
         ),
         (
             Says(O::Declined),
-            r"^(?:{R} )(?:is |was |has been |have been )?(?:being )?(?:declined|rejected)(?: by (?:our (?:office|clinic)|dr [a-z'-]+|us))?(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$",
+            r"^(?:{D} )?(?:are |is |have |has |must |will |have to |need to |regret(?:fully)? )*(?:to )?declin(?:e|ed|ing)(?: {A}| to (?:see|accept|take) (?:{O}|{A}))?{Y}$",
         ),
-        (Says(O::Declined), r"^appointment *[:=-]? *declined(?P<why>(?: ?[:-]? ?(?:because|due to|since|as|reason) ?.*)?)$"),
+        (
+            Says(O::Declined),
+            r"^{A} (?:is |was |has been |have been )?(?:being )?(?:declined|rejected)(?: by (?:our (?:office|clinic)|dr [a-z'-]+|us))?{Y}$",
+        ),
+        (Says(O::Declined), r"^appointment declined{Y}$"),
         (
             Pending,
-            r"\b(?:but )?(?:we |{P} |it |appointment )?(?:have |has |is |are )?not (?:yet )?(?:been )?(?:scheduled|booked|made)(?: yet)?(?: an appointment)?(?: (?:for )?{P})?\b|\bnot yet (?:scheduled|booked)\b",
-        ),
-        (
-            Pending,
-            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^(?:appointment *[:=-]? *)?(?:not yet|none yet|pending)$|^(?:and |but )?(?:{P} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
+            r"^(?:and |but )?(?:{W} |{S} |it |appointment )?(?:have |has |is |are )?not (?:yet )?(?:been )?(?:scheduled|booked|made)(?: yet)?(?: an appointment)?(?: (?:for )?{O})?(?: yet)?$|^(?:but )?not yet (?:scheduled|booked)$",
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?{P})?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{P}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
+            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^(?:appointment )?(?:not yet|none yet|pending)$|^(?:and |but )?(?:{S} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {P})?$|^(?:we )?(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|today|soon|shortly))?$|^(?:{R} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
+        ),
+        (
+            Pending,
+            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$|^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
         ),
         (
             Says(O::Completed),
-            r"(?:^|\b{S} )(?:was|has been|were) seen(?: (?:(?:on )?@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*",
+            r"^(?:{S} )?(?:was|has been) seen(?: (?:@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*$",
         ),
         (
             Says(O::Completed),
-            r"\b(?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation) (?:is |was |has been )?completed?\b|\bcompleted (?:the |her |his )?(?:visit|consult|consultation|appointment|evaluation)\b",
+            r"^(?:the |her |his )?(?:new patient )?(?:visit|consultation|consult|appointment)(?: (?:is|was|has been))? completed?(?: @d\d+)?$|^completed (?:the |her |his )?(?:visit|consultation|consult|appointment)(?: @d\d+)?$",
         ),
         (
             Says(O::Scheduled),
-            r"\b(?:re-?)?(?:scheduled|booked)\b(?: (?:an? |the )?(?:new patient )?(?:appointment|visit|consult(?:ation)?))?(?: to @d\d+)?|\bon (?:the|our) schedule\b",
+            r"^(?:{S} )?(?:is |has been |has now been |is now )?(?:now )?(?:re-?)?(?:scheduled|booked)(?: in)?(?: (?:for )?{V})?{T}$",
+        ),
+        (Says(O::Scheduled), r"^(?:{S}|{V}) was (?:re-?)?(?:scheduled|booked)(?: in)?(?: for {V})?{T} @d\d+{T}$"),
+        (
+            Says(O::Scheduled),
+            r"^(?:{W} )?(?:have |has |just |now )*(?:re-?)?(?:scheduled|booked)(?: {O}| it| this| this one)?(?: in)?(?: (?:for )?{V})?(?: for {O})?{T}$",
+        ),
+        (
+            Says(O::Scheduled),
+            r"^dr [a-z'-]+ (?:has )?(?:scheduled|booked) {O}{T}$|^we have {O} (?:scheduled|booked|on (?:the|our) schedule){T}$",
+        ),
+        (Says(O::Scheduled), r"^{V}(?: (?:is|has been))?(?: now)? (?:re-?)?(?:scheduled|booked)(?: for {O})?{T}$"),
+        (Says(O::Scheduled), r"^(?:{S} is )?on (?:the|our) schedule{T}$"),
+        // With a day only: an appointment that is offered, or was, is said otherwise.
+        (
+            Appointment,
+            r"^(?:the |her |his |(?:the )?patient's |patient )?(?:new patient |new )?(?:appointment|visit|consultation|consult)(?: date)?(?: (?:is|will be))?(?: now)?{T}$|^{V}(?: (?:is|has been|was))?(?: now)? (?:made|set|set up|confirmed)(?: for {O})?{T}$",
+        ),
+        (Appointment, r"^appointment yes{T}$|^(?:all )?set(?: up)?{T}$|^{S} is (?:all )?set(?: up)?{T}$"),
+        (
+            Appointment,
+            r"^{S} (?:now )?(?:has|got) {V}(?: (?:set|made|set up))?{T}$|^(?:we )?(?:have |got )?made {V}(?: for {O})?{T}$|^(?:we )?(?:have )?set (?:up )?{V}(?: for {O})?{T}$|^(?:we )?(?:have )?set {O} up{T}$",
         ),
         (
             Appointment,
-            r"^appointment *[:=-] *yes\b|\b(?:has |have |with |got |made |set up |set )?(?:an? |the |her |his )?(?:new patient )?(?:first )?(?:appointment|visit|consult|consultation)(?: (?:is|set|made|date))*(?: (?:for|on))?\b|\b(?:will|is going to) be seen\b|\bis coming in\b|\bwe will see {P}\b|\bset up\b|\bgot {P} in\b",
+            r"^(?:{S} )?(?:will|is going to) be seen{T}$|^{S} is coming in{T}$|^we will see {O}{T}$|^we (?:got {O} in|have {O} (?:in|down)){T}$",
         ),
         (
             Says(O::Accepted),
-            r"\b(?:we |we have |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)?(?: {P}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?| {A})$",
+            r"^(?:and )?(?:{D} )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)? (?:{O}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?|{A})$",
         ),
         (
             Says(O::Accepted),
-            r"^(?:and )?(?:we |dr [a-z'-]+ |our (?:office|clinic|practice) )?(?:have |has |will |do |does |are |is )*accept(?:s|ed|ing)?$|\b{A} (?:is |was |has been |have been )?accepted\b|\b{P} (?:is|was|has been|have been) accepted\b",
+            r"^(?:and )?(?:{D} )?(?:have |has |will |do |does )*accept(?:s|ed|ing)?$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
         ),
         (
             Says(O::Accepted),
-            r"\b(?:we |dr [a-z'-]+ )?(?:will |can |are |is |would be |happy to |glad to |able to |pleased to )+(?:see|take(?: on)?) {P}$",
+            r"^(?:{D} )?(?:will |can |are |is |would be |happy to |glad to |able to |pleased to )+(?:see|take(?: on)?) {O}$",
         ),
         (
             Says(O::Received),
-            r"\bconfirm(?:ing|ed|s)?(?: (?:the |our )?(?:receipt|receiving)(?: of)?(?: {R})?)|\breceipt (?:is )?(?:confirmed|acknowledged)|\backnowledg(?:e|es|ing|ed) receipt(?: of {R})?|^(?:just )?confirmed$|^(?:confirming|confirm)$",
+            r"^(?:{W} |this is to |just )?(?:confirm|confirming|confirms|confirmed|acknowledge|acknowledging|acknowledges|acknowledged) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^(?:confirming|confirm)$|^(?:{W} )?confirm(?:ing)? (?:that )?we (?:have )?received {C}{H}$",
         ),
-        (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *[:=-]? *yes$|^\[x\] *(?:{R} )?received$"),
+        (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
         (
             Says(O::Received),
-            r"\b(?:{R} )?(?:we |our office )?(?:has |have |was |is |were )?(?:been )?(?:successfully |safely |just )?received(?: (?:in full|in good order|all pages)$| {R}(?: (?:for|on) {P})?| (?:today|here|by (?:fax|email|us)|successfully|safely|and\b|for {P}|on @d\d+|@d\d+)|$)",
+            r"^(?:{W} )?(?:have |has |just |now |also |safely |successfully )*received(?: {C})?{H}$|^(?:{W} )?(?:have |just |now )*got {C}{H}$|^(?:{W} )?did (?:get|receive) {C}{H}$",
         ),
+        (Says(O::Received), r"^{C} (?:has been |was |is )?(?:now |successfully |safely |just )?received{H}$"),
         (
             Says(O::Received),
-            r"^(?:yes )?(?:we )?(?:have |do have |did get |did receive |got |have got )+{R}$|\b(?:we )?got {R}$|\b{R} (?:is |are )(?:now )?(?:in our (?:system|queue)|on file|in hand)$",
+            r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} (?:is )(?:now )?(?:in our (?:system|queue)|on file|in hand)$",
         ),
-        (Yes, r"^(?:yes|yep|yeah|yup|affirmative)\b|^correct$"),
-        (No, r"^(?:no|nope)\b"),
+        (Yes, r"^(?:we (?:do|did|have)|it has been)$"),
     ]
 };
-
-/// Clauses that are not believed, whatever they hold: somebody else did it, or somebody is to do it.
-pub(super) const NOT_PLAIN: &[&str] = &[
-    r"^(?:and )?(?:{S}|they|you|your (?:office|clinic|practice)) (?:has |have |just |now |also |already )*(?:received?|got|gets?)\b",
-    r"^(?:and )?(?:{S}|they|you|your (?:office|clinic|practice)) (?:has |have |will |can |just |now |also |already )*accept(?:ed|s)? (?:{P}|{A})\b",
-    r"^(?:and )?(?:{S}|they|you|your (?:office|clinic|practice)) (?:has |have |will |can |just |now |also |already )*(?:re-?)?(?:schedule|book)(?:d|ed|s)? (?:{P}|{A})\b",
-    r"^(?:and )?(?:have|has|get|let) (?:{P}|{A}) (?:\S+ )?(?:re-?)?(?:scheduled|booked|seen|accepted|declined|cancell?ed)\b",
-    // `The appointment was on the 14th`: and now?
-    r"\b(?:appointment|visit|consult|consultation) was (?:on |for |at |made for )?@d",
-];
-
-/// What can stand beside a bare `yes`: it answers whether the referral is there, and nothing else.
-pub(super) const AFTER_YES: &str = "we have it do did was has been the referral fax today this";
 
 /// Words that can turn round what stands beside them: negation, condition, doubt, contrast, another time, another thing.
 pub(super) const RISKY: &str = "\
@@ -267,11 +315,6 @@ pub(super) const RISKY: &str = "\
     patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves \
     correction correct corrected typo actually instead revised updated cx cxl cxd canx cancelled dna dnka ns rs oon rts \
     reject rejection deny denial refuse refusal dup";
-
-/// Words of statements: left over, they show that something was said that no pattern took.
-pub(super) const SAYING: &str = "\
-    accept accepted accepting accepts received receive receipt scheduled schedule scheduling booked book seen show \
-    showed decline reject appointment confirm confirmed completed send sent redirect refer";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 pub(super) const NEUTRAL: &str = "\

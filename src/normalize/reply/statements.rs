@@ -1,16 +1,17 @@
-//! What front desks say, as patterns over evened-out text.
+//! What front desks say: each clause compared with the phrases of `phrases.rs`, as a whole.
 //!
 //! # Design notes
-//! A pattern alone is never believed: every word that it leaves over in its clause must be one of those that change nothing
-//! (`NEUTRAL`), and a clause without a pattern must be a known courtesy. So an unknown word makes a reply unclear, and a new
-//! way to say something costs a person a look, never a wrong status. A list of words that are to be feared (`RISKY`) was not enough:
-//! "her appointment on 12/14 fell through" has none of them.
+//! Earlier a phrase was looked for anywhere in a clause, and the words left over had to be harmless. Harmless words turn a sentence round all the
+//! same: "the new patient time is booked", "her referral is coming in tomorrow". So a clause is now one known sentence, from its first word to
+//! its last, or a person reads it; a new way to say something costs a look, never a wrong status.
+//!
+//! A clause that is no known sentence still gives a hint, so that the person sees what it seems to say.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use regex::Regex;
 
-use super::phrases::{AFTER_YES, ASKED_FOR, COMMON, COURTESIES, NEUTRAL, NOT_PLAIN, RISKY, SAYING, STATEMENTS, fixed};
+use super::phrases::{ASKED_FOR, COMMON, COURTESIES, NEUTRAL, RISKY, STATEMENTS, fixed};
 use crate::referral::ReplyOutcome;
 
 /// What a clause means.
@@ -33,20 +34,15 @@ pub(super) enum Meaning {
 /// One clause, read.
 #[derive(Debug, Default)]
 pub(super) struct Clause {
-    /// What it means, in the order of the patterns.
+    /// What it means; nothing, where it was not understood.
     pub(super) meanings: Vec<Meaning>,
-    /// What is left of it.
-    pub(super) rest: String,
+    /// What a clause that was not understood seems to say.
+    pub(super) hint: Option<ReplyOutcome>,
 }
 
 static COURTESY: LazyLock<Vec<Regex>> = LazyLock::new(|| COURTESIES.iter().map(|pattern| fixed(pattern)).collect());
-static DOUBTED: LazyLock<Vec<Regex>> = LazyLock::new(|| NOT_PLAIN.iter().map(|pattern| fixed(pattern)).collect());
 static STATEMENT: LazyLock<Vec<(Meaning, Regex)>> =
     LazyLock::new(|| STATEMENTS.iter().map(|(meaning, pattern)| (*meaning, fixed(pattern))).collect());
-
-/// With whom a visit with us can be.
-const WITH_US: &str = r"\bwith (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))\b";
-static WITH: LazyLock<Regex> = LazyLock::new(|| fixed(WITH_US));
 
 fn listed(list: &str, word: &str) -> bool {
     list.split_ascii_whitespace().any(|listed| listed == word)
@@ -57,59 +53,126 @@ pub(super) fn is_common(word: &str) -> bool {
     listed(RISKY, word) || listed(COMMON, word)
 }
 
-/// Takes what a clause means out of it.
+/// Whether a word (lower case) is one of the names that people in the United States are given (Census of 1990), and no word that says something.
+pub(super) fn is_given_name(word: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| include_str!("../given_names.txt").split_ascii_whitespace().collect());
+    NAMES.contains(word)
+}
+
+/// What a clause means.
 pub(super) fn read(clause: &str) -> Clause {
-    let clause = clause.trim();
-    if COURTESY.iter().any(|courtesy| courtesy.is_match(clause)) {
-        return Clause { meanings: vec![Meaning::Filler], rest: String::new() };
+    let clause = evened(clause);
+    let understood = meanings(&clause);
+    let hint = if understood.is_none() { hint(&clause) } else { None };
+    Clause { meanings: understood.unwrap_or_default(), hint }
+}
+
+/// Without what says nothing: a colon, a preposition before a date, a smile.
+fn evened(clause: &str) -> String {
+    const SMILES: &str = "*\u{1f600}\u{1f60a}\u{1f642}\u{263a}\u{fe0f}\u{1f44d}\u{1f64f}\u{2705}\u{2714}";
+    static TO_DATE: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"\b(?P<moved>re-?(?:scheduled|booked)(?: {O})?) to\s+(?P<mark>@d\d)"));
+    static BEFORE_DATE: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"(?:(?:\b(?:for|on|at|the|and|of|date|time)\b|@|-)\s*)+(?P<mark>@[dt]\d)"));
+    let clause: String =
+        clause.chars().filter(|c| !SMILES.contains(*c)).map(|c| if ":=".contains(c) { ' ' } else { c }).collect();
+    let clause = BEFORE_DATE.replace_all(&clause, " $mark");
+    let clause = TO_DATE.replace_all(&clause, "$moved $mark");
+    let words: Vec<&str> = clause.split_whitespace().collect();
+    let clause = words.join(" ");
+    clause.strip_prefix("and ").map_or_else(|| clause.clone(), str::to_owned)
+}
+
+/// What an evened clause means; none: it is no known sentence.
+fn meanings(clause: &str) -> Option<Vec<Meaning>> {
+    if clause.is_empty() || is_courtesy(clause) {
+        return Some(vec![Meaning::Filler]);
     }
-    let mut read = Clause { meanings: Vec::new(), rest: clause.to_owned() };
-    // Twice, because what one pattern takes out can leave the next one whole (`received and accepted`).
-    for (meaning, pattern) in STATEMENT.iter().chain(STATEMENT.iter()) {
-        let rest = read.rest.trim().to_owned();
-        let Some(found) = pattern.captures(&rest) else { continue };
-        let nobody = found.name("whom").is_some_and(|whom| names_ourselves(whom.as_str()) || !names_somebody(whom.as_str()));
-        let whole = found.get(0).expect("a match has a whole");
-        let before = rest.get(..whole.start()).unwrap_or_default();
-        let full = *meaning == Meaning::Says(ReplyOutcome::Scheduled) && is_their_calendar(before);
-        // The day that was known is off, and none is named.
-        let moved =
-            *meaning == Meaning::Says(ReplyOutcome::Scheduled) && whole.as_str().starts_with("re") && !clause.contains("@d");
-        // `We have an appointment on the 14th` offers one as well as it tells of one.
-        let offer = *meaning == Meaning::Appointment && before.trim_end().ends_with("we") && OFFER.is_match(whole.as_str());
-        // `They will see her`: who is not said.
-        let others = *meaning == Meaning::Says(ReplyOutcome::Accepted) && before.split_whitespace().any(|word| word == "they");
-        // Seen before, or once, is no answer; what was done has its day.
-        let undated =
-            *meaning == Meaning::Says(ReplyOutcome::Completed) && whole.as_str().contains(" seen") && !clause.contains("@d");
-        let vague = found.name("why").is_some_and(|why| VAGUE.iter().any(|words| why.as_str().starts_with(words)));
-        if nobody
-            || full
-            || vague
-            || moved
-            || offer
-            || others
-            || undated
-            || found.name("what").is_some_and(|what| !is_owed_to_them(what.as_str()))
-        {
-            continue;
+    let (first, rest) = clause.split_once(' ').unwrap_or((clause, ""));
+    let answer = match first {
+        "yes" | "yep" | "yeah" | "yup" | "affirmative" => Some(Meaning::Yes),
+        "correct" if rest.is_empty() => Some(Meaning::Yes),
+        "no" | "nope" if rest.is_empty() || !NEGATED.contains(&rest.split(' ').next().unwrap_or_default()) => Some(Meaning::No),
+        "ok" | "okay" => Some(Meaning::Filler),
+        _ => None,
+    };
+    match answer {
+        Some(answer) if rest.is_empty() => Some(vec![answer]),
+        Some(answer) => {
+            statement(rest).map(|meaning| vec![answer, meaning]).or_else(|| statement(clause).map(|whole| vec![whole]))
         }
-        // A person to send to is named in any words; what is missing and why are kept for the reason, but still read for risks.
-        let kept =
-            if *meaning == Meaning::Says(ReplyOutcome::Declined) { found.name("why").map(|why| why.as_str()) } else { None };
-        let kept = kept.filter(|why| CONDITIONS.iter().any(|word| why.contains(word))).unwrap_or_default();
-        let after = rest.get(whole.end()..).unwrap_or_default();
-        read.rest = format!("{before} {kept} {after}");
-        if !read.meanings.contains(meaning) {
-            read.meanings.push(*meaning);
-        }
+        None => statement(clause).map(|meaning| vec![meaning]),
     }
-    read.rest = WITH.replace_all(&read.rest, " ").into_owned();
-    let more_than_yes = read.meanings == [Meaning::Yes] && words(&read.rest).any(|word| !listed(AFTER_YES, word));
-    if more_than_yes || DOUBTED.iter().any(|doubted| doubted.is_match(clause)) {
-        read.rest.push_str(" unclear");
+}
+
+/// Behind these a `no` says no to nothing but them: `no appointment yet`.
+const NEGATED: [&str; 7] = ["appointment", "show", "showed", "record", "sign", "trace", "referral"];
+
+fn is_courtesy(clause: &str) -> bool {
+    /// Of a greeting: `good morning Dr Ames and team`.
+    const NAMES_MAX: usize = 4;
+    static GREETING: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b(?P<whom>[a-z '-]*)$"));
+    if let Some(greeting) = GREETING.captures(clause) {
+        let whom = || words(greeting.name("whom").map_or("", |whom| whom.as_str()));
+        return whom().count() <= NAMES_MAX && whom().all(|word| !is_common(word));
     }
-    read
+    COURTESY.iter().any(|courtesy| courtesy.is_match(clause))
+}
+
+/// The one statement that a clause is.
+fn statement(clause: &str) -> Option<Meaning> {
+    let dated = clause.contains("@d");
+    STATEMENT.iter().find_map(|(meaning, pattern)| {
+        let found = pattern.captures(clause)?;
+        let part = |name| found.name(name).map(|part| part.as_str());
+        let plain = match meaning {
+            Meaning::Says(ReplyOutcome::Redirected) => {
+                part("whom").is_none_or(|whom| !names_ourselves(whom) && names_somebody(whom))
+            }
+            Meaning::Says(ReplyOutcome::NeedsInformation) => part("what").is_none_or(is_owed_to_them),
+            Meaning::Says(ReplyOutcome::Declined) => part("why").is_none_or(|why| {
+                !VAGUE.iter().any(|words| why.starts_with(words)) && !CONDITIONS.iter().any(|word| why.contains(word))
+            }),
+            // The day that was known is off, and none is named; or what `we booked` is not said.
+            Meaning::Says(ReplyOutcome::Scheduled) => {
+                let alone = clause.ends_with(" scheduled") || clause.ends_with(" booked");
+                (dated || !clause.contains("resched") && !clause.contains("re-sched") && !clause.contains("rebook"))
+                    && !(alone && (clause.starts_with("we ") || clause.starts_with("our ")))
+            }
+            // Seen before, or once, is no answer; what was done has its day.
+            Meaning::Says(ReplyOutcome::Completed) => dated || !clause.contains(" seen"),
+            Meaning::Says(_) | Meaning::Appointment | Meaning::Yes | Meaning::No | Meaning::Pending | Meaning::Filler => true,
+        };
+        plain.then_some(*meaning)
+    })
+}
+
+/// What a clause that is no known sentence seems to say, for the person who reads it.
+fn hint(clause: &str) -> Option<ReplyOutcome> {
+    use ReplyOutcome::{Accepted, Cancelled, Completed, Declined, NoShow, Received, Redirected, Scheduled};
+    const HINTS: [(&str, ReplyOutcome); 17] = [
+        ("cancel", Cancelled),
+        ("declin", Declined),
+        ("unable to accept", Declined),
+        ("no show", NoShow),
+        ("no-show", NoShow),
+        ("did not show", NoShow),
+        ("seen", Completed),
+        ("completed", Completed),
+        ("scheduled", Scheduled),
+        ("booked", Scheduled),
+        ("appointment", Scheduled),
+        ("redirect", Redirected),
+        ("accept", Accepted),
+        ("will see", Accepted),
+        ("can see", Accepted),
+        ("receiv", Received),
+        ("got it", Received),
+    ];
+    let denied = words(clause).any(|word| ["not", "no", "never", "nobody", "without", "nothing"].contains(&word));
+    HINTS.iter().find(|(words, outcome)| clause.contains(words) && (!denied || *outcome == NoShow)).map(|(_, outcome)| *outcome)
 }
 
 /// `the labs`, but not `to cancel the order`, `the report to her family doctor` or `the insurance card with the patient`.
@@ -120,13 +183,6 @@ fn is_owed_to_them(what: &str) -> bool {
     !to_us.contains(" to ")
         && !what.starts_with("to ")
         && words(&besides).all(|word| word.starts_with('@') || listed(NEUTRAL, word) || listed(ASKED_FOR, word))
-}
-
-/// Whether a word is left over beside a statement that may change what it says (`seen at Northside`, `booked through March`,
-/// `not interested in surgery`).
-pub(super) fn strays(clause: &Clause) -> bool {
-    let states = clause.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
-    states && words(&clause.rest).any(|word| !word.starts_with('@') && !listed(NEUTRAL, word))
 }
 
 /// `to our scheduling team` sends nobody elsewhere.
@@ -156,36 +212,37 @@ fn names_ourselves(whom: &str) -> bool {
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
 }
 
-static OFFER: LazyLock<Regex> =
-    LazyLock::new(|| fixed(r"^have (?:an? )?(?:new patient )?(?:first )?(?:appointment|visit|consult)"));
-
-/// What makes a refusal a condition.
-const CONDITIONS: [&str; 6] = ["until", "unless", " if ", "without", "before ", "except"];
+/// What makes a refusal a condition, or something else than one.
+const CONDITIONS: [&str; 17] = [
+    "until", "unless", " if ", "without", "before ", "except", " but ", "however", "already", "schedul", "booked", "will see",
+    "__", "of now", "decease", "died", "passed",
+];
 
 /// `we do not treat patients like this` refuses nobody.
-const VAGUE: [&str; 7] = ["treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
+const VAGUE: [&str; 8] =
+    ["treat walk", "treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
 
-/// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. `the lab for a blood draw`, `rehab before that`, `denise` and
-/// `attached form` are another thing to do.
+/// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. `the lab for a blood draw`, `clinic notes`, `denise` and
+/// `dr okafor's letter` are another thing.
 fn names_somebody(whom: &str) -> bool {
     const WORDS_MAX: usize = 5;
-    const PLACES: &str = "\
-        dr clinic office practice department dept center centre hospital group associates specialist specialists surgery \
-        surgeons medicine orthopedics orthopaedics pediatrics paediatrics psychiatry obstetrics obgyn ent oncology";
-    let place = |word: &str| listed(PLACES, word) || word.ends_with("ology") || word.ends_with("ologist");
-    words(whom).count() <= WORDS_MAX && words(whom).any(place) && words(whom).all(|word| {
-        !listed(RISKY, word)
-            && !listed(
-                "the a an in for her his him them their directly someone somebody anyone scheduling billing attached form portal",
-                word,
-            )
-    })
-}
-
-/// `we are booked`: what is full is their own calendar.
-fn is_their_calendar(before: &str) -> bool {
-    static THEIRS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bwe (?:are|were|have been)(?: (?:also|now|currently|just))?$"));
-    THEIRS.is_match(before.trim_end())
+    // By itself "clinic" or "department" names none.
+    const PLACES: &str =
+        "clinic office practice department dept center centre hospital group associates specialist specialists surgeons";
+    const FIELDS: &str =
+        "surgery medicine orthopedics orthopaedics pediatrics paediatrics psychiatry obstetrics obgyn ent oncology";
+    const STRANGE: &str =
+        "the a an in for her him his them their directly someone somebody anyone scheduling billing attached form portal";
+    let field = |word: &str| listed(FIELDS, word) || word.ends_with("ology") || word.ends_with("ologist");
+    let all: Vec<&str> = words(whom).collect();
+    let known = match all.as_slice() {
+        ["dr", name] => !name.contains('\''),
+        ["dr", given, name] => is_given_name(given) && !name.contains('\''),
+        [only] => field(only),
+        [.., last] => all.len() <= WORDS_MAX && (field(last) || listed(PLACES, last)),
+        [] => false,
+    };
+    known && all.iter().all(|word| !listed(RISKY, word) && !listed(STRANGE, word))
 }
 
 /// Words that stand in subjects without saying anything of the referral.
@@ -193,25 +250,23 @@ const OF_SUBJECTS: &str = "re external urgent referrals message fax page pages r
 
 /// Whether the words of a subject may turn round what the mail says.
 pub(super) fn warns(subject: &str) -> bool {
-    words(subject).any(|word| !listed(OF_SUBJECTS, word) && listed(RISKY, word))
+    const OF_ROBOTS: &str =
+        "undeliverable undelivered delivery returned failure failed recall recalled retract retracted ticket fell";
+    words(subject).any(|word| !listed(OF_SUBJECTS, word) && (listed(RISKY, word) || listed(OF_ROBOTS, word)))
 }
 
 /// Whether a text states anything.
 pub(super) fn says(text: &str) -> bool {
-    read(text).meanings.iter().any(|meaning| !matches!(meaning, Meaning::Filler | Meaning::Yes | Meaning::No))
+    let read = read(text);
+    read.hint.is_some() || read.meanings.iter().any(|meaning| !matches!(meaning, Meaning::Filler | Meaning::Yes | Meaning::No))
 }
 
-/// A word of what was left over that can turn the meaning round, or a number that names no day or time.
-pub(super) fn risk(rest: &str) -> bool {
-    words(rest).any(|word| {
-        listed(RISKY, word) || listed(SAYING, word) || (!word.starts_with('@') && word.chars().any(|c| c.is_ascii_digit()))
-    })
-}
-
-/// Whether what is left over can be the name of a person: after `thanks,`, say.
-pub(super) fn could_be_a_name(rest: &str) -> bool {
-    words(rest).count() <= 4
-        && words(rest).all(|word| !is_common(word) && word.chars().all(|c| c.is_alphabetic() || "'-".contains(c)))
+/// Whether a clause can be the name of a person: after `thanks,`, say.
+pub(super) fn could_be_a_name(clause: &str) -> bool {
+    const WORDS_MAX: usize = 4;
+    words(clause).count() <= WORDS_MAX
+        && words(clause).next().is_some_and(is_given_name)
+        && words(clause).all(|word| !is_common(word) && word.chars().all(|c| c.is_alphabetic() || "'-".contains(c)))
 }
 
 /// The words, without punctuation.

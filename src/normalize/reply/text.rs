@@ -104,12 +104,27 @@ fn push(sentences: &mut Vec<Sentence>, text: &str, ends_as_question: bool) {
     }
 }
 
+/// Whether a text holds a box that nobody ticked, a blank that nobody filled in, or something struck out. `[x]` is a tick.
+pub(super) fn has_boxes(text: &str) -> bool {
+    const BOXES: [char; 16] = [
+        '\u{2610}', '\u{2611}', '\u{2612}', '\u{25a1}', '\u{25a2}', '\u{25cb}', '\u{25cf}', '\u{25ef}', '\u{2b1c}', '\u{2b1b}',
+        '\u{2715}', '\u{2716}', '\u{2717}', '\u{2718}', '\u{274c}', '\u{274e}',
+    ];
+    const DRAWN: [&str; 7] = ["[ ]", "[]", "[_]", "( )", "()", "~~", "___"];
+    text.contains(BOXES) || DRAWN.iter().any(|drawn| text.contains(drawn))
+}
+
 /// How many lines at the end are a signature.
 fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     let like = |line: &&str| looks_like_signature(line) && !says(line);
     for (at, line) in lines.iter().enumerate() {
         let below = lines.get(at + 1..).unwrap_or_default();
-        if CLOSING.is_match(line) && below.len() <= SIGNATURE_LINES_MAX && below.iter().all(like) {
+        // A name that no list has stands between the closing and what is plainly a signature.
+        let named = |at: usize, line: &str| is_titled(line) && !says(line) && below.get(at + 1).is_some_and(like);
+        if CLOSING.is_match(line)
+            && below.len() <= SIGNATURE_LINES_MAX
+            && below.iter().enumerate().all(|(at, line)| like(line) || (at == 0 && named(at, line)))
+        {
             return below.len();
         }
     }
@@ -130,6 +145,42 @@ const DESK_WORDS: &str = "\
     receptionist nurse suite street floor ste st ave avenue road rd blvd drive building bldg box specialist representative \
     services access care team cma lpn lvn aprn dnp ii iii intake clinic practice associates";
 
+/// Those of them that stand in no other line: behind `Fax` and `Referral` there may be anything.
+const SURE_DESK_WORDS: &str = "\
+    desk scheduler coordinator reception receptionist manager assistant nurse specialist representative rn md np lpn cma aprn \
+    dnp department dept center clinic group suite street ste avenue ave road rd blvd medical practice associates office";
+
+/// Two or three words that begin like names.
+fn is_titled(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    (2..=3).contains(&words.len())
+        && words.iter().all(|word| {
+            word.chars().next().is_some_and(char::is_uppercase)
+                && word.chars().all(|c| c.is_alphabetic() || "'-.,".contains(c))
+                && !super::statements::is_common(&word.to_lowercase())
+                && !may_be_done(word)
+        })
+}
+
+/// Whether a line of names and desk words is one that only a signature has: a name that people are given, a title, a desk, a number, an address.
+fn is_surely_signature(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let mut words = super::statements::words(&lower);
+    let first = words.next().unwrap_or_default();
+    let desk = |word: &str| {
+        SURE_DESK_WORDS.split_ascii_whitespace().any(|known| known == word)
+            || ["ology", "iatrics", "opedics", "opaedics", "iatry"].iter().any(|end| word.ends_with(end))
+    };
+    let named = super::statements::is_given_name(first) || ["dr", "mr", "mrs", "ms"].contains(&first);
+    named
+        || desk(first)
+        || words.any(desk)
+        || TELEPHONE.is_match(line)
+        || lower.contains('@')
+        || lower.contains("www.")
+        || line.chars().filter(char::is_ascii_digit).count() >= 5
+}
+
 fn looks_like_signature(line: &str) -> bool {
     // `Patient Access Specialist`, `Portland, OR 97209`.
     static OF_A_DESK: LazyLock<Regex> =
@@ -137,8 +188,9 @@ fn looks_like_signature(line: &str) -> bool {
     if NAMES_DATE.is_match(&TELEPHONE.replace_all(line, " ")) || ABBREVIATED.is_match(line) {
         return false;
     }
+    let sure = OF_A_DESK.is_match(line) || is_surely_signature(line);
     let line = &*OF_A_DESK.replace_all(line, " ");
-    line.chars().count() <= 70
+    sure && line.chars().count() <= 70
         && line.split(|c: char| c.is_whitespace() || "|,/:;()-–—~.+".contains(c)).filter(|word| !word.is_empty()).all(|word| {
             let lower = word.to_lowercase();
             if lower.contains('@') || lower.starts_with("www") {
@@ -148,13 +200,15 @@ fn looks_like_signature(line: &str) -> bool {
             let number = word.chars().all(|c| c.is_ascii_digit());
             number
                 || DESK_WORDS.split_ascii_whitespace().any(|known| known == lower)
-                || (titled && !super::statements::is_common(&lower))
+                || (titled && !super::statements::is_common(&lower) && !may_be_done(word))
         })
 }
 
 static MASKED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"https?://\S+|\S+@\S+\.\S+", " "),
+        // At the end it only says of which referral.
+        (r"[\s:,(\[-]*\bll-?[0-9a-z]{4}-?[0-9a-z]{4}(?:-[a-z2-7]{16})?[\])]*\s*$", " "),
         (r"\bll-?[0-9a-z]{4}-?[0-9a-z]{4}(?:-[a-z2-7]{16})?\b", "it"),
         (r"(?:\+?1[ .-]?)?\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b(?: ?(?:x|ext)\.? ?\d+)?|\b\d{3}-\d{4}\b", " "),
         (r"\b(?:dob|d o b|date of birth|born)\b\s*(?:on|is|:|-)?\s*[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4}", " "),

@@ -203,12 +203,17 @@ fn skew_degrees(page: &PageImage, scale: (f32, f32)) -> f32 {
 /// Where ink ends downwards, in target pixels; enough points for the angle, not more.
 fn lower_edges(page: &PageImage, scale: (f32, f32)) -> Vec<(f32, f32)> {
     const POINTS_MAX: usize = 150_000;
+    /// A row of this much ink is the fax machine's: level however the paper lay, and more of it than any line of print.
+    const STREAK_PERCENT_MIN: usize = 90;
     let (width, height) = (page.width as usize, page.height as usize);
     let mut edges = Vec::new();
     let half = width as f32 / 2.0;
     for y in 0..height.saturating_sub(1) {
         let row = &page.gray[y * width..(y + 1) * width];
         let below = &page.gray[(y + 1) * width..(y + 2) * width];
+        if row.iter().filter(|pixel| **pixel < DARK).count() * 100 > width * STREAK_PERCENT_MIN {
+            continue;
+        }
         for (x, (here, under)) in row.iter().zip(below).enumerate() {
             if *here < DARK && *under >= DARK {
                 edges.push(((x as f32 - half) * scale.0, y as f32 * scale.1));
@@ -329,6 +334,16 @@ mod tests {
             (1.0, 1.0),
         );
         assert!(again.abs() < 0.1, "left: {again}");
+    }
+
+    #[test]
+    fn a_streak_across_the_page_does_not_make_it_level() {
+        let mut page = lined(800, 800, (204.0, 204.0), 28.0);
+        for y in [90, 400, 401, 700] {
+            page.gray[y * 800..(y + 1) * 800].fill(0);
+        }
+        let degrees = skew_degrees(&page, (1.0, 1.0));
+        assert!((degrees - 2.0).abs() < 0.15, "{degrees}");
     }
 
     #[test]

@@ -20,8 +20,7 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
     let rules = context.rules;
     let read = context.parsed(label, |words| {
         let words = texts(words);
-        dates::read(&words, rules.date_order, rules.today)
-            .or_else(|| dates::unseparated(&words, rules.date_order, rules.today))
+        dates::read(&words, rules.date_order, rules.today).or_else(|| dates::unseparated(&words, rules.date_order, rules.today))
     });
     let Some((read, words)) = read else { return };
     let taken = words.get(..read.words).unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod reply;
 
 mod date_order;
 mod death;
+mod given_names;
 mod matter;
 
 pub use date_order::DateOrder;

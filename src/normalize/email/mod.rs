@@ -11,6 +11,7 @@
 //! Scanners and fax-to-mail services write as machines do (`Auto-Submitted`, no sender): a mail that brings a document or HL7 is no
 //! automatic answer, whatever its headers say. Only a report (`multipart/report`) brings nothing but what was ours.
 
+mod automatic;
 mod bounce;
 mod read;
 mod referral;

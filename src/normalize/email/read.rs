@@ -1,16 +1,9 @@
 //! A mail taken apart: who wrote it, in answer to what, in which own words, with which parts.
 
-use std::{borrow::Cow, fmt, sync::LazyLock};
-
-use bytes::Bytes;
-use jiff::civil::Date;
-use mail_parser::{
-    Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
-    decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
-};
-use regex::Regex;
+use std::{borrow::Cow, fmt};
 
 use super::{
+    automatic::automatic,
     bounce::{self, Report},
     words,
 };
@@ -18,6 +11,12 @@ use crate::{
     ids::BodyId,
     protocols::{hl7::narrowed_file, pages::picture_size},
     referral::Problem,
+};
+use bytes::Bytes;
+use jiff::civil::Date;
+use mail_parser::{
+    Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+    decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
 };
 
 /// The code of the problem that a mail has whose letters are guessed.
@@ -181,7 +180,7 @@ fn content_key(raw: &[u8]) -> String {
     BodyId::of(raw.get(from..).unwrap_or(raw)).hex().to_owned()
 }
 
-fn header(message: &Message<'_>, name: &str) -> Option<String> {
+pub(super) fn header(message: &Message<'_>, name: &str) -> Option<String> {
     message.headers_raw().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
 
@@ -441,60 +440,6 @@ fn is_hl7(content: &[u8]) -> bool {
     let at = content.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b).unwrap_or(content.len());
     let content = content.get(at..).unwrap_or_default();
     [b"MSH|", b"FHS|", b"BHS|"].iter().any(|start| content.starts_with(*start))
-}
-
-/// Subjects that only machines write.
-static AUTOMATIC_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)^\s*(?:re:\s*)?(?:automatic reply|auto(?:matic)?[ -]?(?:reply|response|responder|antwort)\b|autoreply|out of (?:the )?office|ooo:|auto:|abwesenheit|automatische antwort|réponse automatique|absence du bureau|respuesta automática|fuera de (?:la )?oficina|vacation\b|away from (?:the|my) office|thank you for (?:your (?:e-?mail|message|inquiry|enquiry)|contacting))",
-    )
-    .expect("the pattern is fixed and compiles")
-});
-/// Addresses that no person writes from.
-static NOBODY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:no|do[-._]?not)[-._]?reply\b|^(?:mailer-daemon|postmaster|bounces?)@")
-        .expect("the pattern is fixed and compiles")
-});
-/// What a ticket robot says of itself.
-static TICKET: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)(?:\b(?:ticket|case|request) (?:number |id |no\.? ?)?#?\s?\[?[A-Z-]{0,5}\d{2,}\b.{0,80}\b(?:has been|was) (?:created|opened|received|logged|assigned)|\byour (?:request|ticket|inquiry|enquiry|e-?mail|message) (?:has been|was) (?:created|opened|received|logged|assigned)\b|\bthis is an automat(?:ed|ic) (?:reply|response|message|e-?mail|acknowledg))",
-    )
-    .expect("the pattern is fixed and compiles")
-});
-
-/// Whether a machine wrote it (RFC 3834 section 5 and what came before it). Scanners and fax servers are machines too: it says nothing
-/// of what is attached.
-///
-/// `Precedence: list` and `X-Auto-Response-Suppress` are no sign: a shared desk's list server sets them on people's answers too.
-fn automatic(message: &Message<'_>, mail: &Mail, null_sender: bool) -> Option<&'static str> {
-    let is = |name: &str, values: &[&str]| {
-        header(message, name).is_some_and(|value| {
-            let value = value.to_ascii_lowercase();
-            values.iter().any(|known| value.split([';', ' ']).next() == Some(known))
-        })
-    };
-    if header(message, "Auto-Submitted").is_some() && !is("Auto-Submitted", &["no"]) {
-        return Some("Auto-Submitted");
-    }
-    if is("Precedence", &["bulk", "junk", "auto_reply", "auto-reply"]) {
-        return Some("Precedence");
-    }
-    for name in ["X-Autoreply", "X-Autorespond", "X-Autoresponse", "X-AutoReply-From", "X-Mail-Autoreply", "X-Vacation"] {
-        if header(message, name).is_some() && !is(name, &["no", "false"]) {
-            return Some("X-Autoreply");
-        }
-    }
-    if null_sender {
-        return Some("null sender");
-    }
-    if mail.from.as_deref().is_some_and(|from| NOBODY.is_match(from)) {
-        return Some("an address that takes no mail");
-    }
-    if AUTOMATIC_SUBJECT.is_match(&mail.subject) {
-        return Some("subject");
-    }
-    TICKET.is_match(&mail.words.replace('\n', " ")).then_some("a ticket robot's words")
 }
 
 /// Whether a part says that it is an attachment.

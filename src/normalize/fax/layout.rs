@@ -140,7 +140,7 @@ fn clean(words: &[Word]) -> (Vec<Word>, Vec<Word>) {
         let solid = text.chars().any(char::is_alphanumeric);
         let tall = Area::of(word).height();
         let speck = (!solid && word.confidence < NOISE_CONFIDENCE_MAX && !text.contains(['[', ']', '(', ')']))
-            || text.is_empty()
+            || text.chars().all(|c| ".,'".contains(c))
             || (tall < 0.35 * height && word.confidence < NOISE_CONFIDENCE_MAX)
             || (tall > 4.0 * height && text.chars().count() < 3);
         if !speck {

@@ -7,12 +7,12 @@
 //!
 //! A clause that is no known sentence still gives a hint, so that the person sees what it seems to say.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::phrases::{ASKED_FOR, COMMON, COURTESIES, NEUTRAL, RISKY, STATEMENTS, fixed};
-use crate::referral::ReplyOutcome;
+use crate::{normalize::given_names::is_given_name, referral::ReplyOutcome};
 
 /// What a clause means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +51,6 @@ fn listed(list: &str, word: &str) -> bool {
 /// Whether a word (lower case) says something, so that a line with it is no signature.
 pub(super) fn is_common(word: &str) -> bool {
     listed(RISKY, word) || listed(COMMON, word)
-}
-
-/// Whether a word (lower case) is one of the names that people in the United States are given (Census of 1990), and no word that says something.
-pub(super) fn is_given_name(word: &str) -> bool {
-    static NAMES: LazyLock<HashSet<&str>> =
-        LazyLock::new(|| include_str!("../given_names.txt").split_ascii_whitespace().collect());
-    NAMES.contains(word)
 }
 
 /// What a clause means.

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::normalize::given_names::is_given_name;
+
 /// One sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sentence {
@@ -171,7 +173,7 @@ fn is_surely_signature(line: &str) -> bool {
         SURE_DESK_WORDS.split_ascii_whitespace().any(|known| known == word)
             || ["ology", "iatrics", "opedics", "opaedics", "iatry"].iter().any(|end| word.ends_with(end))
     };
-    let named = super::statements::is_given_name(first) || ["dr", "mr", "mrs", "ms"].contains(&first);
+    let named = is_given_name(first) || ["dr", "mr", "mrs", "ms"].contains(&first);
     named
         || desk(first)
         || words.any(desk)

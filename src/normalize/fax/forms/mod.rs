@@ -131,6 +131,8 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         }
         Meaning::BirthDate => birth_date(context, label, found),
         Meaning::Sex => sex(context, label, found),
+        // "Phonet:" on the line of somebody else is hardly "Phone (H):".
+        Meaning::PatientPhone if !label.exact && about == Some(Subject::Other) => {}
         Meaning::PatientPhone => phone(context, label, Field::PatientPhone(PhoneUse::Home), own, found),
         Meaning::PatientMobile => by_subject_phone(context, label, PhoneUse::Mobile, own, found),
         Meaning::PatientWorkPhone => by_subject_phone(context, label, PhoneUse::Work, own, found),

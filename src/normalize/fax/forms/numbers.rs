@@ -81,7 +81,11 @@ pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: Phon
         Some(Subject::Referring) => phone(context, label, Field::ReferringPhone, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredPhone, Rank::Label, found),
         None if rank == Rank::OwnLabel => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
-        None if below_the_patients(context, label) => phone(context, label, Field::PatientPhone(usage), Rank::Place, found),
+        None if below_the_patients(context, label) => {
+            let before = found.all.len();
+            phone(context, label, Field::PatientPhone(usage), Rank::Place, found);
+            found.doubt_from(before);
+        }
         None if !context.cover => phone(context, label, Field::ReferringPhone, Rank::Place, found),
         // A cover page's letterhead may be anybody's: it confirms or contests, no more.
         None if label.meaning == Meaning::Phone => phone(context, label, Field::ReferringPhone, Rank::Text, found),

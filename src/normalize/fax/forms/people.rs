@@ -10,7 +10,10 @@ use super::{
     },
     Context, listed_confidence, payer, texts,
 };
-use crate::reader::Word;
+use crate::{
+    normalize::given_names::{is_given_name, is_like_a_given_name},
+    reader::Word,
+};
 
 /// Which of the two providers.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,7 +34,9 @@ pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, fou
             add_name(found, context.page(), &other, second, rank, (Field::Family, Field::Given), 1.0);
         }
         found.doubt_from(before);
-    } else if !words.iter().take(name.words).any(|word| word.text.ends_with(',')) && is_last_first(context, label) {
+    } else if !words.iter().take(name.words).any(|word| word.text.ends_with(','))
+        && (is_last_first(context, label) || seems_turned_round(&name))
+    {
         found.doubt_from(before);
     }
     if late || words.iter().any(deaths::is_word) {
@@ -82,7 +87,8 @@ pub(in crate::normalize::fax) fn add_name(
     let parts = [(family, &name.name.family, pick(&name.family_at)), (given, &name.name.given, pick(&name.given_at))];
     for (field, text, words) in parts {
         if let Some(text) = text {
-            found.add(field, text.clone(), &words, page, rank, trust * name.trust).mention = mention;
+            let trust = trust * name.trust * given_trust(field, text);
+            found.add(field, text.clone(), &words, page, rank, trust).mention = mention;
         }
     }
     if family == Field::Family {
@@ -95,6 +101,18 @@ pub(in crate::normalize::fax) fn add_name(
     }
 }
 
+/// Whether the second word of a name is one that people are given, and the first is not: `OKAFOR DELPHINE`, perhaps.
+fn seems_turned_round(name: &names::ReadName) -> bool {
+    let known = |part: &Option<String>| part.as_ref().map(|part| is_given_name(&part.to_lowercase()));
+    known(&name.name.family) == Some(true) && known(&name.name.given) == Some(false) && name.words == 2
+}
+
+/// How far a name is trusted that is no name, and would be one with another letter that looks alike.
+fn given_trust(field: Field, text: &str) -> f32 {
+    let given = matches!(field, Field::Given | Field::ReferringGiven | Field::ReferredGiven);
+    if given && is_like_a_given_name(text) { 0.8 } else { 1.0 }
+}
+
 pub(super) fn part_of_name(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
     let read = context.parsed(label, |words| names::single(&texts(words)));
     if let Some(((text, count), words)) = read {
@@ -102,11 +120,13 @@ pub(super) fn part_of_name(context: &Context<'_>, label: &Label, field: Field, r
         // "First name" cells often hold the middle initial too.
         match text.split_once(' ') {
             Some((first, middle)) if field == Field::Given && middle.chars().count() <= 2 => {
-                found.add(Field::Given, first.to_owned(), taken, context.page(), rank, 1.0);
+                let trust = given_trust(Field::Given, first);
+                found.add(Field::Given, first.to_owned(), taken, context.page(), rank, trust);
                 found.add(Field::Middle, middle.to_owned(), taken, context.page(), rank, 1.0);
             }
             _ => {
-                found.add(field, text, taken, context.page(), rank, 1.0);
+                let trust = given_trust(field, &text);
+                found.add(field, text, taken, context.page(), rank, trust);
             }
         }
     }

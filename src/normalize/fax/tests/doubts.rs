@@ -190,6 +190,16 @@ fn what_a_pen_left_of_the_options_of_a_row_is_not_chosen() {
 }
 
 #[test]
+fn a_misread_label_on_somebody_elses_line_is_not_the_patients() {
+    let record = record(
+        "\
+Patient Name: Lee, Leslie     DOB: 11/01/1934     Phone: (771) 229-9487
+Emergency contact: Thelma Lee     Phonet: (683) 847-8605",
+    );
+    assert_eq!(record.patient.phones.iter().map(|phone| phone.number.as_str()).collect::<Vec<_>>(), ["+17712299487"]);
+}
+
+#[test]
 fn a_sex_or_priority_that_is_printed_alone_is_taken() {
     use crate::referral::Sex;
     for row in ["F", "Female", "F     Age: 92", "Female     MRN: 5202708", "F, 92 y"] {

@@ -217,8 +217,9 @@ impl<'a> Settlement<'a> {
         if fields.is_empty() && self.referral.record.held.contains(&HeldReason::WrongRecipient) {
             // It is theirs after all, and they have put it aside: they are asked again.
             if let Some(asked) = Letters::of(&self.context.store, self.referral.id)?.asked() {
-                self.may_be_asked(&asked.to)?;
-                self.target = Some(RouteTarget { through: asked.through.clone(), to: asked.to.clone() });
+                let target = RouteTarget { through: asked.through.clone(), to: asked.to.clone() };
+                // It said so of another one too: what waits for that is told on this one.
+                self.target = if self.is_suspended(&target)? { None } else { Some(target) };
             }
         }
         if fields.is_empty() {
@@ -307,8 +308,7 @@ impl<'a> Settlement<'a> {
 
     /// Whether anything may go to a desk, but for what this referral says of it.
     fn may_be_asked(&self, to: &str) -> Result<(), SettleError> {
-        let suspended = self.context.suspensions.of(&self.context.store, to)?;
-        match suspended.filter(|other| *other != self.referral.reference) {
+        match self.context.suspensions.beside(&self.context.store, to, &self.referral.reference)? {
             Some(other) => Err(SettleError::Refused(format!(
                 "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
             ))),

@@ -16,7 +16,7 @@ use crate::{
     store::{Decision, ReferralFilter, ReferralWrite, Store, StoreError},
 };
 
-/// The suspended entries of the directory, each with the referral that says why.
+/// The suspended entries of the directory, each with the referrals that say why.
 #[derive(Clone, Default)]
 pub(super) struct Suspensions {
     known: Arc<Mutex<Known>>,
@@ -24,7 +24,7 @@ pub(super) struct Suspensions {
 
 #[derive(Default)]
 struct Known {
-    entries: Option<BTreeMap<String, Reference>>,
+    entries: Option<BTreeMap<String, Vec<Reference>>>,
     /// Transactions on their way that change it. Until they are through, the store is asked each time.
     changing: usize,
 }
@@ -50,12 +50,24 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
 impl Suspensions {
     /// The referral for which an entry is suspended, if it is.
     pub(super) fn of(&self, store: &Store, entry: &str) -> Result<Option<Reference>, StoreError> {
+        self.first(store, entry, |_| true)
+    }
+
+    /// The referral for which an entry is suspended beside one that is just being settled.
+    pub(super) fn beside(&self, store: &Store, entry: &str, settled: &Reference) -> Result<Option<Reference>, StoreError> {
+        self.first(store, entry, |reference| reference != settled)
+    }
+
+    fn first(&self, store: &Store, entry: &str, counts: impl Fn(&Reference) -> bool) -> Result<Option<Reference>, StoreError> {
+        let first = |entries: &BTreeMap<String, Vec<Reference>>| {
+            entries.get(entry).and_then(|all| all.iter().find(|reference| counts(reference)).cloned())
+        };
         let mut known = lock(&self.known);
         if let Some(entries) = &known.entries {
-            return Ok(entries.get(entry).cloned());
+            return Ok(first(entries));
         }
         let read = read(store)?;
-        let found = read.get(entry).cloned();
+        let found = first(&read);
         if known.changing == 0 {
             known.entries = Some(read);
         }
@@ -66,7 +78,8 @@ impl Suspensions {
     /// `ends`: it is about a referral that was held for it.
     pub(super) fn changing(&self, decision: &Decision, ends: bool) -> Changing {
         let mut known = lock(&self.known);
-        let is_known = |reference: &Reference| known.entries.as_ref().is_some_and(|it| it.values().any(|one| one == reference));
+        let is_known =
+            |reference: &Reference| known.entries.as_ref().is_some_and(|it| it.values().flatten().any(|one| one == reference));
         let concerned = |ReferralWrite { referral, .. }: &ReferralWrite| {
             referral.record.held.contains(&HeldReason::WrongRecipient) || is_known(&referral.reference)
         };
@@ -79,12 +92,12 @@ impl Suspensions {
     }
 }
 
-fn read(store: &Store) -> Result<BTreeMap<String, Reference>, StoreError> {
+fn read(store: &Store) -> Result<BTreeMap<String, Vec<Reference>>, StoreError> {
     let held = store.referrals(&ReferralFilter { held: Some(true), ..ReferralFilter::default() })?;
-    let mut suspended = BTreeMap::new();
+    let mut suspended: BTreeMap<String, Vec<Reference>> = BTreeMap::new();
     for referral in held.iter().filter(|referral| referral.record.held.contains(&HeldReason::WrongRecipient)) {
         for desk in Letters::of(store, referral.id)?.wrong_desks(referral) {
-            suspended.insert(desk.to_owned(), referral.reference.clone());
+            suspended.entry(desk.to_owned()).or_default().push(referral.reference.clone());
         }
     }
     Ok(suspended)

@@ -217,6 +217,37 @@ fn a_desk_that_says_it_is_not_theirs_gets_nothing_further_until_a_person_settles
     assert!(wait_for(|| site.mails_out().len() == 2), "{:#?}", site.deliveries());
 }
 
+#[test]
+fn a_desk_that_put_two_referrals_aside_is_asked_again_once_both_are_settled() {
+    let (site, _running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| site.mails_out().len() == 1));
+    send(&site, &referral_message("M2", "P2", "Quall"));
+    assert!(wait_for(|| site.mails_out().len() == 2));
+    for (at, request) in site.mails_out().iter().enumerate() {
+        let header = |name: &str| request.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        let (to, subject) = (header("Reply-To:"), header("Subject:"));
+        let mail = format!(
+            "From: desk@northside-heart.example\nTo: {to}\nSubject: Re: {subject}\nMessage-ID: <w{at}@northside-heart.example>\nDate: Sun, \
+             22 Nov 2026 10:00:00 -0800\n\nWrong clinic.\n"
+        );
+        site.drop_mail(&format!("w{at}"), &mail);
+    }
+    let held = |reference: &str| show(&site, reference)["held"].to_string();
+    let references: Vec<String> = site.referrals().iter().map(|one| one["reference"].as_str().unwrap().to_owned()).collect();
+    assert!(wait_for(|| references.iter().all(|one| held(one).contains("wrong-recipient"))), "{}", site.log());
+    let second = references.iter().find(|one| **one != first).unwrap();
+
+    let deliveries = site.deliveries().len();
+    let settled = settle(&site, &[&first, "confirm"]);
+    assert!(settled["held"].to_string().contains("no-route"), "it waits for the other: {settled}");
+    assert_eq!(site.deliveries().len(), deliveries, "nothing was queued that could only die");
+    settle(&site, &[second, "confirm"]);
+    assert!(wait_for(|| site.mails_out().len() == 3), "{:#?}", site.deliveries());
+    settle(&site, &[&first, "route", "cardiology-desk"]);
+    assert!(wait_for(|| site.mails_out().len() == 4), "{:#?}", site.deliveries());
+    assert!(site.deliveries().iter().all(|one| one["state"] != "dead"), "{:#?}", site.deliveries());
+}
+
 /// A fax folder outside the data folder that is not there yet: what is queued stays queued, and goes out within the channel's pause.
 fn with_absent_fax_folder() -> (Site, Running) {
     let site = Site::new();

@@ -116,8 +116,11 @@ impl Settlement<'_> {
     }
 
     /// Whether nothing goes to a destination at present; a person is then told where else it may go.
-    fn is_suspended(&mut self, target: &RouteTarget) -> Result<bool, StoreError> {
-        let Some(other) = self.context.suspensions.of(&self.context.store, &target.to)? else { return Ok(false) };
+    pub(super) fn is_suspended(&mut self, target: &RouteTarget) -> Result<bool, StoreError> {
+        let suspensions = &self.context.suspensions;
+        let Some(other) = suspensions.beside(&self.context.store, &target.to, &self.referral.reference)? else {
+            return Ok(false);
+        };
         let text = format!(
             "{} is suspended, since it said that {other} is not for it: settle {other}, or `route` this to another entry",
             target.to

@@ -25,15 +25,12 @@ use crate::{
     store::{NewMessage, StoreError},
 };
 
-/// The answer to a delivery as the message that is stored with it; none: it answers no letter about a referral, and is not read.
+/// The answer to a delivery as the message that is stored with it; none: it answers what was of no referral, and is not read.
 pub(super) fn arrived(delivery: &Delivery, answer: &Bytes) -> Option<NewMessage> {
     let channel = delivery.through.clone();
-    match delivery.purpose {
-        Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update | Purpose::Withdrawal | Purpose::Forward => {}
-        Purpose::Acknowledgement | Purpose::Status => {
-            tracing::warn!(delivery = %delivery.id, %channel, "it was answered by more than an acknowledgement, which is not read: it told how a referral stands");
-            return None;
-        }
+    if delivery.referral.is_none() {
+        tracing::warn!(delivery = %delivery.id, %channel, "it was answered by more than an acknowledgement, which is not read: it was about no referral");
+        return None;
     }
     let (received_at, body) = (Timestamp::now(), answer.clone());
     let arrival = Arrival { channel, protocol: Protocol::Hl7, body: body.clone(), received_at, peer: None, file: None };
@@ -117,6 +114,13 @@ fn means(
         _ if other => Means::Stray("it answers our message with the number of another referral: ask its sender"),
         _ if !sameness::same_patient(&referral.record, brought) => {
             Means::Stray("it answers our message with the name of another patient: ask its sender")
+        }
+        // A status that is given back to us is no answer of the specialist's.
+        (Purpose::Acknowledgement | Purpose::Status, _) if is_reply && reply.quote.is_none() => {
+            Means::Nothing("it answers what its sender was told of how the referral stands: nothing follows from it")
+        }
+        (Purpose::Acknowledgement | Purpose::Status, _) => {
+            Means::Unclear("it answers what its sender was told of how the referral stands, in words: read it")
         }
         _ if !is_reply => Means::Unclear("it answers our message by something other than what becomes of the referral: read it"),
         (Purpose::Withdrawal, _) if referral.status != Status::CancelRequested => {

@@ -304,3 +304,36 @@ fn the_sender_is_told_of_each_move_of_the_appointment_and_why_it_is_declined() {
     assert!(wait_for(|| site.deliveries().iter().all(settled)), "{:#?}", site.deliveries());
     assert_eq!(sender.received().len(), 4);
 }
+
+#[test]
+fn an_answer_to_a_status_is_kept_and_moves_nothing_and_words_in_it_are_for_a_person() {
+    let mut told = 0;
+    let sender = Ehr::start(move |message: &str| {
+        told += 1;
+        let words = if told == 1 { "" } else { "NTE|1||please call us about this one\r" };
+        answers("R", words)(message)
+    });
+    let heart = Ehr::start(good);
+    let site = site(heart.port, "through = \"ehr-mllp\"\nstatus = true\n");
+    ehr_channel(&site, sender.port, "");
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    stands(&site, "P1", "requested");
+    let back = || site.messages().into_iter().filter(|message| message["channel"] == "ehr-mllp").collect::<Vec<_>>();
+    let accepted = |status: &str, id: &str| {
+        let request = heart.received().remove(0);
+        let answer = rri(&request, status, "", "").replace("|H-", &format!("|{id}-"));
+        assert_eq!(field(&Peer::connect(&site.mllp()).send(&answer).unwrap(), "MSA", 1), "AA");
+    };
+    accepted("A", "X1");
+    assert!(wait_for(|| back().iter().any(|one| one["state"] == "processed")), "{:#?}\n{}", site.messages(), site.log());
+    assert_eq!(referral(&site, "P1")["status"], "accepted", "the sender's system does not decline for the specialist");
+    accepted("R", "X2");
+    assert!(wait_for(|| back().len() == 2), "{:#?}", site.messages());
+    assert!(
+        wait_for(|| !referral(&site, "P1")["pending_replies"].as_array().is_none_or(Vec::is_empty)),
+        "{:#}",
+        referral(&site, "P1")
+    );
+    assert_eq!(referral(&site, "P1")["status"], "declined");
+}

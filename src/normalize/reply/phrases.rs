@@ -36,7 +36,7 @@ const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(
 /// What is booked. "The first appointment" is one that is offered.
 const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new )?|(?:her |his )(?:new patient |new |first )?)(?:appointment|visit|consultation|consult))";
 /// When, where and with whom.
-const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| (?:in|at) (?:our|the) (?:office|clinic))*";
+const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| (?:in|at) (?:our (?:[a-z]+ )?|the )(?:office|clinic|location))*";
 /// How and when something came.
 const H: &str = "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| successfully| safely| in full| in good order| all pages)*";
 /// What can be missing.
@@ -222,7 +222,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
         ),
         (
             Pending,
@@ -230,7 +230,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Completed),
-            r"^(?:{S} )?(?:was|has been) seen(?: (?:@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*$",
+            r"^(?:(?:{S} )?(?:was|has been)|{S}) seen(?: (?:@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*$",
         ),
         (
             Says(O::Completed),
@@ -263,7 +263,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Appointment,
-            r"^(?:{S} )?(?:will|is going to) be seen{T}$|^{S} is coming in{T}$|^we will see {O}{T}$|^we (?:got {O} in|have {O} (?:in|down)){T}$",
+            r"^(?:{S} )?(?:will|is going to) be seen{T}$|^{S} is coming in{T}$|^we will see {O}{T} @d\d+{T}$|^we (?:got {O} in|have {O} (?:in|down)){T}$",
         ),
         (
             Says(O::Accepted),
@@ -271,7 +271,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Accepted),
-            r"^(?:and )?(?:{D} )?(?:have |has |will |do |does )*accept(?:s|ed|ing)?$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
+            r"^(?:and )?(?:{D} )?(?:have |has |will |do |does )*accept(?:s|ed|ing)?$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
         ),
         (
             Says(O::Accepted),
@@ -286,7 +286,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Received),
             r"^(?:{W} )?(?:have |has |just |now |also |safely |successfully )*received(?: {C})?{H}$|^(?:{W} )?(?:have |just |now )*got {C}{H}$|^(?:{W} )?did (?:get|receive) {C}{H}$",
         ),
-        (Says(O::Received), r"^{C} (?:has been |was |is )?(?:now |successfully |safely |just )?received{H}$"),
+        (
+            Says(O::Received),
+            r"^{C} (?:has been |was |is )?(?:now |successfully |safely |just )?received{H}$|^{C} came (?:through|in)(?: fine)?{H}$",
+        ),
         (
             Says(O::Received),
             r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} (?:is )(?:now )?(?:in our (?:system|queue)|on file|in hand)$",

@@ -148,7 +148,7 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     outcome.problems = mail.problems.clone();
     let mut result = MailOutcome {
         doubt: if outcome.kind == Kind::Reply {
-            found.doubt().or_else(|| brings_documents(mail).then_some(Doubt::BringsDocuments))
+            found.doubt().or_else(|| brings_more(mail).then_some(Doubt::BringsDocuments))
         } else {
             None
         },
@@ -193,6 +193,14 @@ fn delivery_named(text: &str, token: &Token) -> Option<DeliveryId> {
 
 fn brings_documents(mail: &Mail) -> bool {
     mail.parts.iter().any(|part| part.is_document() || part.is_hl7())
+}
+
+/// Whether a mail brings anything that may say something, read or not: more than a logo, a signature or a visiting card.
+fn brings_more(mail: &Mail) -> bool {
+    let says_nothing = |part: &Part| {
+        part.media_type.starts_with("image/") || part.media_type.contains("signature") || part.media_type.contains("vcard")
+    };
+    brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))
 }
 
 fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
@@ -265,6 +273,7 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
                 subject_differs(&mail.subject, reply.outcome, sent_on, order).then_some("its subject says something else")
             })
             .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
+            .or_else(|| names_no_referral(mail).then_some("it names a reference that is none of ours"))
             .or_else(|| shows_otherwise(mail, &reply, sent_on, order).then_some("its text and its HTML say different things"))
     };
     if let Some(why) = why.filter(|_| reply.outcome != ReplyOutcome::Unclear) {
@@ -277,12 +286,18 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
     reply
 }
 
-/// Whether the HTML, which is what people see, has words struck out or says something else than the plain text beside it, which was read.
+/// Whether the HTML, which is what people see, says something else than the plain text beside it, which was read, or cannot be told.
 fn shows_otherwise(mail: &Mail, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
+    if mail.shown.trim().is_empty() {
+        return false;
+    }
     let shown = read_reply(&mail.shown, sent_on, order);
-    let other =
-        shown.outcome != ReplyOutcome::Unclear && (shown.outcome != reply.outcome || shown.appointment != reply.appointment);
-    other || words::is_struck_out(&mail.shown)
+    shown.outcome != reply.outcome || shown.appointment != reply.appointment || words::is_struck_out(&mail.shown)
+}
+
+/// Whether the own words name a referral by what is no reference of ours.
+fn names_no_referral(mail: &Mail) -> bool {
+    REFERENCE.find_iter(&mail.words).any(|found| found.as_str().parse::<Reference>().is_err())
 }
 
 /// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.

@@ -77,7 +77,6 @@ fn a_text_and_an_html_that_differ_are_for_a_person() {
         outcome_of(&mail).outcome.reply.unwrap().outcome
     };
     assert_eq!(outcome("<p>yes, received, booked for 12/14/2026 10:30</p>"), ReplyOutcome::Scheduled);
-    assert_eq!(outcome("<p>Something that is not understood, booked for 12/14/2026 10:30</p>"), ReplyOutcome::Scheduled);
     for html in
         ["<p>Declined</p>", "<p>Booked for 12/15/2026 10:30</p>", "<p>yes, received, <s>booked for 12/14/2026 10:30</s></p>"]
     {
@@ -259,6 +258,9 @@ fn a_reply_that_brings_a_document_goes_to_a_person() {
     let found = outcome_of(&with_pdf("Subject: Re: Referral [TOKEN]\n", "received, booked for 12/14/2026 10:30"));
     assert_eq!((found.outcome.kind, found.doubt), (Kind::Reply, Some(Doubt::BringsDocuments)));
     assert_eq!(found.documents.len(), 1);
+    let letter =
+        with_pdf("Subject: Re: Referral [TOKEN]\n", "Accepted.").replace("%PDF-1.7", "Dear doctor").replace("/pdf", "/msword");
+    assert_eq!(outcome_of(&letter).doubt, Some(Doubt::BringsDocuments), "what it says was not read");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const WORDS_CHARACTERS_MAX: usize = 4_000;
 /// The same for the number of sentences.
 const SENTENCES_MAX: usize = 12;
 /// A visit longer ago than this may be one before the referral.
-const DAYS_GONE_MAX: i32 = 60;
+const DAYS_GONE_MAX: i32 = 14;
 /// How sure a reply is that says yes and nothing else.
 const YES_CONFIDENCE: f32 = 0.9;
 /// Hours of the day in which a visit begins: 10:30 pm is a slip.
@@ -109,6 +109,10 @@ struct Said {
     outcomes: Vec<ReplyOutcome>,
     yes: bool,
     no: bool,
+    /// Work that is promised or under way, a look that is not over, a `not yet`.
+    pending: bool,
+    review: bool,
+    not_yet: bool,
     /// The days and times that stand with an appointment.
     days: Vec<Day>,
     clocks: Vec<dates::Clock>,
@@ -167,7 +171,10 @@ impl Said {
                 }
                 Meaning::Yes => self.yes = true,
                 Meaning::No => self.no = true,
-                Meaning::Appointment | Meaning::Pending | Meaning::Filler => {}
+                Meaning::Pending => self.pending = true,
+                Meaning::Review => self.review = true,
+                Meaning::NotYet => self.not_yet = true,
+                Meaning::Appointment | Meaning::Filler => {}
             }
         }
     }
@@ -178,6 +185,9 @@ impl Said {
         let clocks: Vec<&dates::Clock> = indices(clause, "@t").filter_map(|at| marked.clocks.get(at)).collect();
         let says = |outcome| read.meanings.contains(&Meaning::Says(outcome)) || read.hint == Some(outcome);
         if says(ReplyOutcome::Scheduled) {
+            if clocks.is_empty() && days.iter().any(|day| day.coming == Some(sent_on)) {
+                self.doubt("it names the day on which it was written: that of the visit, or of the booking");
+            }
             self.days.extend(days.into_iter().cloned());
             self.clocks.extend(clocks.into_iter().cloned());
         } else if says(ReplyOutcome::Received) || says(ReplyOutcome::Completed) || says(ReplyOutcome::NoShow) {
@@ -198,6 +208,15 @@ impl Said {
         let appointment = self.appointment();
         if self.no && outcome != Some(ReplyOutcome::NotReceived) {
             self.doubt("it says no, and it is not plain to what");
+        }
+        let over = [ReplyOutcome::Scheduled, ReplyOutcome::Completed];
+        let done = outcome.is_some_and(|outcome| over.contains(&outcome));
+        let only_yes = self.yes && self.outcomes.is_empty();
+        if self.not_yet
+            || ((self.pending || self.review) && (done || only_yes))
+            || (self.review && outcome != Some(ReplyOutcome::Received))
+        {
+            self.doubt("something in it is not done yet");
         }
         let against = [ReplyOutcome::NotReceived, ReplyOutcome::WrongRecipient];
         if self.yes && outcome.is_some_and(|outcome| against.contains(&outcome)) {

@@ -12,10 +12,10 @@ use regex::Regex;
 use super::statements::Meaning;
 use crate::referral::ReplyOutcome;
 
-/// The patient, and nobody beside.
-const S: &str = "(?:(?:the |this |your |our |that |said )?patient|she|he|(?:mr|mrs|ms) [a-z'-]+)";
+/// The patient, and nobody beside. A name may be another patient's.
+const S: &str = "(?:(?:the |this |your |our |that |said )?patient|she|he)";
 /// The patient, to whom something is done.
-const O: &str = "(?:(?:the |this |your |that |said )?patient|her|him|them|(?:mr|mrs|ms) [a-z'-]+)";
+const O: &str = "(?:(?:the |this |your |that |said )?patient|her|him|them)";
 /// The patient's people.
 const F: &str = "(?:(?:the |her |his |patient's )?(?:family|parents?|caregiver|mom|mother|father))";
 /// The patient, or who answers the telephone.
@@ -29,16 +29,20 @@ const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:p
                  (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
 /// What we sent, as only who has it in hand calls it: robots have received an email, a message, a request.
 const C: &str = "(?:(?:the |this |your |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
-                 (?:referral fax|referral|fax|packet|paperwork|case)|it|this one|this|that)";
+                 (?:referral fax|referral|fax|packet|paperwork)|it|this one|this|that)";
+/// The same, as it is said to have come: "your fax has been received" is a robot's.
+const N: &str = "(?:(?:the |this |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+                 (?:referral fax|referral|fax|packet|paperwork)|your (?:faxed )?referral|it|this one|this|that)";
 /// What can be accepted: a fax that was accepted has only come.
 const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
-                 (?:referral|request|case)|it|this one|this|that)";
+                 (?:referral|case)|it|this one|this|that)";
 /// What is booked. "The first appointment" is one that is offered.
 const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new )?|(?:her |his )(?:new patient |new |first )?)(?:appointment|visit|consultation|consult))";
 /// When, where and with whom.
 const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| (?:in|at) (?:our (?:[a-z]+ )?|the )(?:office|clinic|location))*";
 /// How and when something came.
-const H: &str = "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| successfully| safely| in full| in good order| all pages)*";
+const H: &str =
+    "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all pages)*";
 /// What can be missing.
 const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
@@ -48,7 +52,7 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
 /// A pattern with the names filled in.
 pub(super) fn fixed(pattern: &str) -> Regex {
     // Some names hold others.
-    const NAMES: [(&str, &str); 14] = [
+    const NAMES: [(&str, &str); 15] = [
         ("{P}", P),
         ("{D}", D),
         ("{H}", H),
@@ -58,6 +62,7 @@ pub(super) fn fixed(pattern: &str) -> Regex {
         ("{W}", W),
         ("{R}", R),
         ("{C}", C),
+        ("{N}", N),
         ("{A}", A),
         ("{V}", V),
         ("{T}", T),
@@ -77,16 +82,16 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|reaching out|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
     r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
     r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
-    r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$|^(?:please )?(?:call|contact|email) us$",
+    r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)(?: of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?)?$",
     r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
-    r"^(?:no problem|you are welcome|sure|sure thing|ok|okay|great|perfect|all good|will do|sounds good|of course|absolutely|happy to help|our pleasure)$",
+    r"^(?:no problem|you are welcome|ok|okay|great|perfect|all good|happy to help|our pleasure)$",
 ];
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Appointment, Pending, Says, Yes};
+    use Meaning::{Appointment, NotYet, Pending, Review, Says};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -124,7 +129,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NotReceived),
-            r"^(?:we )?never (?:received|got|saw)(?: {R}| anything)?(?: from you| for {P})*$|^received *[:=-]? *no$|^nothing (?:was )?received(?: yet| here)*$",
+            r"^(?:we )?never (?:received|got|saw)(?: {R}| anything)?(?: from you| for {P})*$|^(?:{R} )?received no$|^nothing (?:was )?received(?: yet| here)*$",
         ),
         (
             Says(O::NotReceived),
@@ -150,7 +155,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::NoShow), r"^(?:{S} )?(?:has |was |is |an? )*no[- ]?show(?:ed)?(?: (?:for|to) {V})?{T}$"),
         (
             Says(O::NoShow),
-            r"^(?:(?:{S}|(?:the |her |his )?family) )?did not (?:show up|show|come in|come|attend|keep)(?: (?:for |to )?{V})?{T}$",
+            r"^(?:{S}|(?:the |her |his )?family) did not (?:show up|show|come in|come|attend|keep)(?: (?:for |to )?{V})?{T}$",
         ),
         (Says(O::NoShow), r"^{S} (?:has )?(?:missed|failed to (?:show|attend|appear))(?: up)? (?:for |to )?{V}{T}$"),
         (Says(O::NoShow), r"^missed {V}{T}$"),
@@ -172,7 +177,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Redirected),
-            r"^(?:please |kindly )(?:(?:re-?direct|re-?route|refer)(?: (?:{R}|{O}))?|(?:forward|send) {R}) to (?P<whom>[a-z].*)$",
+            r"^(?:please |kindly )(?:(?:re-?direct|re-?route|refer)(?: (?:{A}|{O}))?|(?:forward|send) {A}) to (?P<whom>[a-z].*)$",
         ),
         (
             Says(O::Redirected),
@@ -218,7 +223,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^(?:appointment )?(?:not yet|none yet|pending)$|^(?:and |but )?(?:{S} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
+            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^appointment (?:not yet|none yet|pending)$|^(?:and |but )?(?:{S} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
         ),
         (
             Pending,
@@ -226,8 +231,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$|^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
+            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
         ),
+        (NotYet, r"^(?:not yet|none yet|pending)$"),
+        (Review, r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$"),
         (
             Says(O::Completed),
             r"^(?:(?:{S} )?(?:was|has been)|{S}) seen(?: (?:@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*$",
@@ -267,11 +274,11 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Accepted),
-            r"^(?:and )?(?:{D} )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )*accept(?:s|ed|ing)? (?:{O}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?|{A})$",
+            r"^(?:and )?(?:{D} )?(?:will |can |do |does |has |have |are |is |would be |happy to |glad to |able to |pleased to )+accept(?:s|ed|ing)? (?:{O}(?: for (?:a )?(?:consult(?:ation)?|evaluation|care|treatment))?|{A})$",
         ),
         (
             Says(O::Accepted),
-            r"^(?:and )?(?:{D} )?(?:have |has |will |do |does )*accept(?:s|ed|ing)?$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
+            r"^(?:{D} )?(?:have |has )?accepted$|^we (?:will )?accept$|^accepted (?:{O}|{A})$|^{D} accept(?:s|ed)? (?:{O}|{A})$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
         ),
         (
             Says(O::Accepted),
@@ -279,22 +286,21 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"^(?:{W} |this is to |just )?(?:confirm|confirming|confirms|confirmed|acknowledge|acknowledging|acknowledges|acknowledged) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^(?:confirming|confirm)$|^(?:{W} )?confirm(?:ing)? (?:that )?we (?:have )?received {C}{H}$",
+            r"^(?:(?:{W} |this is to |just to |to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} )?confirm|confirming) (?:that )?we (?:have )?received {C}{H}$",
         ),
         (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
         (
             Says(O::Received),
-            r"^(?:{W} )?(?:have |has |just |now |also |safely |successfully )*received(?: {C})?{H}$|^(?:{W} )?(?:have |just |now )*got {C}{H}$|^(?:{W} )?did (?:get|receive) {C}{H}$",
+            r"^(?:{W} )?(?:have |has |just |now |also |safely )*received(?: {C})?{H}$|^(?:{W} )?(?:have |just |now )*got {C}{H}$|^(?:{W} )?did (?:get|receive) {C}{H}$",
         ),
         (
             Says(O::Received),
-            r"^{C} (?:has been |was |is )?(?:now |successfully |safely |just )?received{H}$|^{C} came (?:through|in)(?: fine)?{H}$",
+            r"^{N} (?:has been |was |is )?(?:now |safely |just )?received{H}$|^{C} came (?:through|in)(?: fine)?{H}$",
         ),
         (
             Says(O::Received),
             r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} (?:is )(?:now )?(?:in our (?:system|queue)|on file|in hand)$",
         ),
-        (Yes, r"^(?:we (?:do|did|have)|it has been)$"),
     ]
 };
 
@@ -317,7 +323,7 @@ pub(super) const RISKY: &str = "\
     transfer records labs insurance authorization auth sister brother son daughter wife husband twin both two three \
     patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves \
     correction correct corrected typo actually instead revised updated cx cxl cxd canx cancelled dna dnka ns rs oon rts \
-    reject rejection deny denial refuse refusal dup";
+    reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 pub(super) const NEUTRAL: &str = "\
@@ -334,5 +340,5 @@ pub(super) const ASKED_FOR: &str = "\
 /// Common words that are no part of a name or a desk.
 pub(super) const COMMON: &str = "\
     patient patients she he we they it is was has have been be are with see seen got get received accepted scheduled \
-    booked appointment visit show confirmed completed done today yes please send her him them in on to you your us our \
+    booked appointment visit show confirmed completed done today yes new please send her him them in on to you your us our \
     this that there here referral";

@@ -25,8 +25,12 @@ pub(super) enum Meaning {
     Yes,
     /// `No`, in front of something.
     No,
-    /// Work in hand that decides nothing yet (`will call the patient`).
+    /// Work in hand that decides nothing yet (`will call the patient`, `no appointment yet`).
     Pending,
+    /// They look at it still: nothing is decided.
+    Review,
+    /// `Not yet`, to whatever stands before.
+    NotYet,
     /// Courtesy.
     Filler,
 }
@@ -85,13 +89,13 @@ fn meanings(clause: &str) -> Option<Vec<Meaning>> {
     let (first, rest) = clause.split_once(' ').unwrap_or((clause, ""));
     let answer = match first {
         "yes" | "yep" | "yeah" | "yup" | "affirmative" => Some(Meaning::Yes),
-        "correct" if rest.is_empty() => Some(Meaning::Yes),
         "no" | "nope" if rest.is_empty() || !NEGATED.contains(&rest.split(' ').next().unwrap_or_default()) => Some(Meaning::No),
         "ok" | "okay" => Some(Meaning::Filler),
         _ => None,
     };
     match answer {
         Some(answer) if rest.is_empty() => Some(vec![answer]),
+        Some(Meaning::Yes) if ["we do", "we did", "we have", "it has been"].contains(&rest) => Some(vec![Meaning::Yes]),
         Some(answer) => {
             statement(rest).map(|meaning| vec![answer, meaning]).or_else(|| statement(clause).map(|whole| vec![whole]))
         }
@@ -109,7 +113,8 @@ fn is_courtesy(clause: &str) -> bool {
         LazyLock::new(|| fixed(r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b(?P<whom>[a-z '-]*)$"));
     if let Some(greeting) = GREETING.captures(clause) {
         let whom = || words(greeting.name("whom").map_or("", |whom| whom.as_str()));
-        return whom().count() <= NAMES_MAX && whom().all(|word| !is_common(word));
+        let done = |word: &str| ["ed", "ing"].iter().any(|end| word.ends_with(end)) && !is_given_name(word);
+        return whom().count() <= NAMES_MAX && whom().all(|word| !is_common(word) && !done(word));
     }
     COURTESY.iter().any(|courtesy| courtesy.is_match(clause))
 }
@@ -136,7 +141,14 @@ fn statement(clause: &str) -> Option<Meaning> {
             }
             // Seen before, or once, is no answer; what was done has its day.
             Meaning::Says(ReplyOutcome::Completed) => dated || !clause.contains(" seen"),
-            Meaning::Says(_) | Meaning::Appointment | Meaning::Yes | Meaning::No | Meaning::Pending | Meaning::Filler => true,
+            Meaning::Says(_)
+            | Meaning::Appointment
+            | Meaning::Yes
+            | Meaning::No
+            | Meaning::Pending
+            | Meaning::Review
+            | Meaning::NotYet
+            | Meaning::Filler => true,
         };
         plain.then_some(*meaning)
     })
@@ -243,8 +255,8 @@ const OF_SUBJECTS: &str = "re external urgent referrals message fax page pages r
 
 /// Whether the words of a subject may turn round what the mail says.
 pub(super) fn warns(subject: &str) -> bool {
-    const OF_ROBOTS: &str =
-        "undeliverable undelivered delivery returned failure failed recall recalled retract retracted ticket fell";
+    const OF_ROBOTS: &str = "undeliverable undelivered delivery returned failure failed recall recalled retract retracted ticket fell created case read delivered \
+                             quarantine quarantined spam";
     words(subject).any(|word| !listed(OF_SUBJECTS, word) && (listed(RISKY, word) || listed(OF_ROBOTS, word)))
 }
 

@@ -33,6 +33,9 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Closings that nobody writes but above a name.
+static FORMAL: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b(?:regards|sincerely|respectfully|yours truly)\b"));
+
 /// A line that can go on with what the one before is about.
 static BEGINS_WITH_DATE: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
@@ -119,10 +122,15 @@ pub(super) fn has_boxes(text: &str) -> bool {
 /// How many lines at the end are a signature.
 fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     let like = |line: &&str| looks_like_signature(line) && !says(line);
-    for (at, line) in lines.iter().enumerate() {
-        let below = lines.get(at + 1..).unwrap_or_default();
+    for (closed_at, line) in lines.iter().enumerate() {
+        let below = lines.get(closed_at + 1..).unwrap_or_default();
         // A name that no list has stands between the closing and what is plainly a signature.
-        let named = |at: usize, line: &str| is_titled(line) && !says(line) && below.get(at + 1).is_some_and(like);
+        let named = |at: usize, line: &str| {
+            is_titled(line)
+                && !says(line)
+                && (below.get(at + 1).is_some_and(like)
+                    || (FORMAL.is_match(lines.get(closed_at).copied().unwrap_or_default()) && below.len() == 1))
+        };
         if CLOSING.is_match(line)
             && below.len() <= SIGNATURE_LINES_MAX
             && below.iter().enumerate().all(|(at, line)| like(line) || (at == 0 && named(at, line)))
@@ -237,7 +245,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bapp?t\b", "appointment"),
         (r"\breferal\b", "referral"),
         (r"\brec'?d\b|\brcv'?d\b|\brecv'?d\b|\brecieved\b|\breceieved\b", "received"),
-        (r"\bsched(?:'d|uld)?\b|\bschedualed\b|\bsceduled\b", "scheduled"),
+        (r"\bsched'?d\b|\bscheduld\b|\bschedualed\b|\bsceduled\b", "scheduled"),
         (r"\bpl[sz]\b", "please"),
         (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b|\bty\b|\bthank u\b", "thanks"),
         (r"\bwith (?:many )?(?:thanks|thank you)$", " "),

@@ -197,8 +197,11 @@ fn brings_documents(mail: &Mail) -> bool {
 
 /// Whether a mail brings anything that may say something, read or not: more than a logo, a signature or a visiting card.
 fn brings_more(mail: &Mail) -> bool {
+    const LOGO_BYTES_MAX: usize = 40_000;
     let says_nothing = |part: &Part| {
-        part.media_type.starts_with("image/") || part.media_type.contains("signature") || part.media_type.contains("vcard")
+        let logo =
+            ["image/png", "image/jpeg", "image/gif"].contains(&part.media_type.as_str()) && part.content.len() < LOGO_BYTES_MAX;
+        logo || part.media_type.contains("signature") || part.media_type.contains("vcard")
     };
     brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))
 }
@@ -269,9 +272,7 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
         let to_a_line = mail.below_quotes && says_yes_alone(&reply);
         passed_on
             .then_some("the mail passes on another one")
-            .or_else(|| {
-                subject_differs(&mail.subject, reply.outcome, sent_on, order).then_some("its subject says something else")
-            })
+            .or_else(|| subject_differs(&mail.subject, &reply, sent_on, order).then_some("its subject says something else"))
             .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
             .or_else(|| names_no_referral(mail).then_some("it names a reference that is none of ours"))
             .or_else(|| shows_otherwise(mail, &reply, sent_on, order).then_some("its text and its HTML say different things"))
@@ -301,7 +302,7 @@ fn names_no_referral(mail: &Mail) -> bool {
 }
 
 /// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.
-fn subject_differs(subject: &str, outcome: ReplyOutcome, sent_on: Date, order: DateOrder) -> bool {
+fn subject_differs(subject: &str, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
     static AROUND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"\breferral ll-[0-9a-z]{4}-[0-9a-z]{4}\b:?|\[(?:ll-|external|ext)[^\]]*\]?|\b(?:re|aw|sv|antw|external|ext)\s*:",
@@ -315,8 +316,13 @@ fn subject_differs(subject: &str, outcome: ReplyOutcome, sent_on: Date, order: D
         own = own.replacen(ours, " ", 1);
     }
     let own = own.trim_matches(|c: char| !c.is_alphanumeric());
-    let said = read_reply(own, sent_on, order).outcome;
-    (said != ReplyOutcome::Unclear && said != outcome && said != ReplyOutcome::Received) || subject_warns(own)
+    let read = read_reply(own, sent_on, order);
+    let said = read.outcome;
+    let dated = read.appointment.is_some() && read.appointment != reply.appointment;
+    if said == reply.outcome && !dated {
+        return false;
+    }
+    dated || (said != ReplyOutcome::Unclear && said != ReplyOutcome::Received) || subject_warns(own)
 }
 
 fn is_forward(subject: &str) -> bool {

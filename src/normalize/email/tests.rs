@@ -59,7 +59,17 @@ fn a_subject_that_says_something_else_makes_the_reply_unclear() {
         let subject = format!("Re: Referral LL-0000-0000: {}", withdrawn.in_short());
         assert_eq!(outcome(&subject, "Confirmed"), ReplyOutcome::Received, "{subject}");
     }
-    for subject in ["DECLINED - {}", "{} - WRONG PATIENT", "Scheduled {}", "{} cancelled", "Undeliverable: {}", "Recall: {}"] {
+    for subject in [
+        "DECLINED - {}",
+        "{} - WRONG PATIENT",
+        "Scheduled {}",
+        "{} cancelled",
+        "Undeliverable: {}",
+        "Recall: {}",
+        "SMITH, JOHN DOB 1/2/1950 {}",
+        "Standby {}",
+        "Re: FW: {}",
+    ] {
         let subject = subject.replace("{}", ours);
         assert_eq!(outcome(&subject, "Received"), ReplyOutcome::Unclear, "{subject}");
     }
@@ -133,9 +143,9 @@ fn a_message_in_utf_16_is_read_from_an_attachment() {
 
 #[test]
 fn the_token_is_found_in_subject_message_id_and_quoted_text_and_in_any_case() {
-    let plain = "From: desk@cardio.example\nTo: referrals@clinic.example\nSubject: Re: x\n\nreceived, thanks\n";
+    let plain = "From: desk@cardio.example\nTo: referrals@clinic.example\nSubject: Re: your referral\n\nreceived, thanks\n";
     for mail in [
-        plain.replace("Re: x", "Re: Referral LL-0000-0000: please confirm receipt [TOKEN]"),
+        plain.replace("Re: your referral", "Re: Referral LL-0000-0000: please confirm receipt [TOKEN]"),
         plain.replace("Subject", "In-Reply-To: <TOKEN.01abc@clinic.example>\nSubject"),
         plain.replace("Subject", "References: <a@b.example> <TOKEN.01abc@clinic.example>\nSubject"),
         format!("{plain}\n> Referral [TOKEN]\n"),

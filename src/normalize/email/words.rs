@@ -47,7 +47,7 @@ static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:sent from (?:my|outlook|mail|yahoo)\b.*|get outlook for \w+.*|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
+        r"(?i)^(?:sent from (?:my|outlook|mail|yahoo)\b[^.,;:!?]{0,60}\.?|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
     )
 });
 static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
@@ -80,7 +80,7 @@ pub(super) fn own_words(text: &str) -> Own {
             continue;
         }
         // `-- ` (RFC 3676 section 4.3) begins the signature, and nothing of one's own stands below it.
-        if line == "--" || DISCLAIMER.is_match(line) {
+        if line == "--" || (DISCLAIMER.is_match(line) && is_of_lawyers(&lines, at)) {
             break;
         }
         if ORIGINAL.is_match(line) || header_block(&lines, at) {
@@ -134,6 +134,16 @@ pub(super) fn unflowed(text: &str, delsp: bool) -> String {
 /// What is answered: marked with `>`, or with `|` as some programs do.
 fn is_quoted(line: &str) -> bool {
     line.starts_with(['>', '|'])
+}
+
+/// Whether what begins like a disclaimer goes on like one: `Notice: we are closed until January` does not.
+fn is_of_lawyers(lines: &[&str], at: usize) -> bool {
+    static SAYS_SO: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(
+            r"(?i)intended|recipient|disclos|unauthori[sz]ed|privileged|delete|disseminat|originated|outside of|protected health",
+        )
+    });
+    SAYS_SO.is_match(&lines.get(at..).unwrap_or_default().join(" "))
 }
 
 /// A line of dashes or underscores.
@@ -302,6 +312,17 @@ mod tests {
             "Received, thanks.\n\nIf you are not the intended recipient, tell us.",
         ] {
             assert_eq!(own_words(mail).words, "Received, thanks.", "{mail}");
+        }
+    }
+
+    #[test]
+    fn what_only_begins_like_a_disclaimer_is_the_desks_own() {
+        for mail in [
+            "Received.\n\nNotice: all referrals are on hold until January.",
+            "Received.\nConfidential: patient has passed away.",
+            "Received.\nSent from my iPad. Not scheduled, labs needed",
+        ] {
+            assert_ne!(own_words(mail).words, "Received.", "{mail}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::DateOrder;
 /// An appointment further away than this is taken for a slip of the pen.
 const DAYS_AHEAD_MAX: i32 = 730;
 /// A day without a year that would be so far away may as well be one of the last weeks.
-const YEARLESS_DAYS_AHEAD_MAX: i32 = 330;
+const YEARLESS_DAYS_AHEAD_MAX: i32 = 270;
 
 /// One day that a text names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -185,7 +185,7 @@ impl Said {
         let clocks: Vec<&dates::Clock> = indices(clause, "@t").filter_map(|at| marked.clocks.get(at)).collect();
         let says = |outcome| read.meanings.contains(&Meaning::Says(outcome)) || read.hint == Some(outcome);
         if says(ReplyOutcome::Scheduled) {
-            if clocks.is_empty() && days.iter().any(|day| day.coming == Some(sent_on)) {
+            if days.iter().any(|day| day.coming == Some(sent_on)) {
                 self.doubt("it names the day on which it was written: that of the visit, or of the booking");
             }
             self.days.extend(days.into_iter().cloned());
@@ -329,9 +329,7 @@ fn settle_appointment(read: &mut Clause, clause: &str) {
 /// `Could you send the labs?` asks for something; any other question is one.
 fn asks_for_something(read: &Clause, clause: &str) -> bool {
     let asked = ["can you", "could you", "would you", "please"].iter().any(|start| clause.contains(start));
-    (asked || read.meanings == [Meaning::Filler])
-        && read.meanings.iter().all(|meaning| matches!(meaning, Meaning::Says(ReplyOutcome::NeedsInformation) | Meaning::Filler))
-        && !read.meanings.is_empty()
+    asked && read.meanings == [Meaning::Says(ReplyOutcome::NeedsInformation)]
 }
 
 /// The clauses of a sentence. What is only a day, a time or a place belongs to the clause before it.

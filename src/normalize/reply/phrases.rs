@@ -86,7 +86,7 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)(?: of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?)?$",
     r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
-    r"^(?:no problem|you are welcome|ok|okay|great|perfect|all good|happy to help|our pleasure)$",
+    r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];
 
 /// Tried in this order, each against a whole clause.
@@ -231,9 +231,13 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
+            r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
         ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
+        (
+            Review,
+            r"^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$",
+        ),
         (Review, r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$"),
         (
             Says(O::Completed),

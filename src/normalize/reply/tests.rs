@@ -505,6 +505,13 @@ const UNCLEAR: &[&str] = &[
     "Hello mailbox unmonitored. Received.",
     "Received.\nSelf Pay Clinic",
     "Received.\nNew Fax 503-555-1111",
+    "Appointment: 12/14/2026 10:30\nOk?",
+    "Accepted. Great?",
+    "Appointment made today at 9:15 am",
+    "Accepted, will review.",
+    "Your referral has been accepted. We are currently reviewing it.",
+    "Scheduled for 9/12 at 9:00",
+    "Yes, no problem.",
 ];
 
 #[test]

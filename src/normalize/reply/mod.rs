@@ -1,7 +1,7 @@
 //! What a replier's own words say: plain rules, no guessing.
 //!
-//! The words are split into sentences and clauses. Each clause must be read whole: a statement of `phrases.rs` with nothing risky
-//! left over, or a courtesy. All statements together must come to one outcome; the days and times named must leave one
+//! The words are split into sentences and clauses. Each clause must be one known sentence, whole: a statement of
+//! `phrases.rs`, or a courtesy. All statements together must come to one outcome; the days and times named must leave one
 //! appointment to come. Whatever falls short is [`ReplyOutcome::Unclear`], with the best reading as the reason, for the person who
 //! decides.
 //!

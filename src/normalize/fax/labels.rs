@@ -89,8 +89,7 @@ impl Marks {
         }
         join_broken(sheet, table, &mut labels);
         labels.extend(faint::labels(sheet, table, &labels, &headings));
-        let strange = strange(sheet, &labels);
-        let mut marks = Self { labels, headings, strange, under_values: false };
+        let mut marks = Self { labels, headings, strange: Vec::new(), under_values: false };
         marks.under_values = regions::stand_under_values(sheet, &marks);
         let Self { labels, headings, under_values, .. } = &mut marks;
         labels.retain(|label| {
@@ -101,7 +100,7 @@ impl Marks {
                     .iter()
                     .any(|heading| heading.segment == label.segment && announces(sheet, table, &labels_at(sheet, heading)))
         });
-        marks.strange = self::strange(sheet, &marks.labels);
+        marks.strange = strange(sheet, &marks.labels);
         marks
     }
 

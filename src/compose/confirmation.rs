@@ -408,6 +408,89 @@ mod tests {
         Envelope { face, to: "desk@cardio.example", delivery, now: Timestamp::from_second(1_795_000_000).unwrap() }
     }
 
+    /// As mail programs quote it: with marks, with lines broken anew, under heads, as HTML.
+    fn quotes_of(letter: &str) -> Vec<(&'static str, String)> {
+        let wrapped: Vec<String> = letter
+            .split("\n\n")
+            .map(|paragraph| {
+                let mut lines = vec![String::new()];
+                for word in paragraph.split_whitespace() {
+                    match lines.last_mut() {
+                        Some(line) if line.len() + word.len() < 40 => *line = format!("{line} {word}"),
+                        _ => lines.push(word.to_owned()),
+                    }
+                }
+                lines.join("\n")
+            })
+            .collect();
+        let marked = |text: &str| text.lines().map(|line| format!("> {line}\n")).collect::<String>();
+        let html = letter.replace('\n', "<br>\n");
+        let attribution = "On Fri, Nov 20, 2026 at 9:12 AM Elm Street Clinic <referrals@clinic.example> wrote:";
+        let heads = "From: Elm Street Clinic <referrals@clinic.example>\nSent: Friday, November 20, 2026 9:12 AM\nTo: Desk <desk@cardio.example>\n\
+                     Subject: Referral LL-0000-0000: please confirm receipt";
+        let banner = "CAUTION: This email originated from outside of the organization. Do not click links.";
+        vec![
+            ("text/plain", format!("Received, thanks.\n\n{attribution}\n{}", marked(letter))),
+            ("text/plain", format!("Received, thanks.\n\n{attribution}\n{}", marked(&wrapped.join("\n\n")))),
+            ("text/plain", format!("Received, thanks.\n\n{heads}\n\n{banner}\n\n{letter}")),
+            (
+                "text/html",
+                format!(
+                    "<p>Received, thanks.</p><div class=\"gmail_quote\">{attribution}<br><blockquote>{html}</blockquote></div>"
+                ),
+            ),
+            (
+                "text/html",
+                format!(
+                    "<div>Received, thanks.</div><div id=\"divRplyFwdMsg\">{}</div><div>{html}</div>",
+                    heads.replace('\n', "<br>")
+                ),
+            ),
+        ]
+    }
+
+    #[test]
+    fn our_own_letters_quoted_below_an_answer_say_nothing_more() {
+        let (face, delivery, token, referral) = (face(), DeliveryId::generate(), token(), referral());
+        let about = [
+            (About::Request, Behind::Nothing),
+            (About::Request, Behind::ByFax),
+            (About::Update, Behind::Nothing),
+            (About::Withdrawal(Withdrawn::BySender), Behind::Nothing),
+            (About::Withdrawal(Withdrawn::Merged), Behind::Nothing),
+            (About::Withdrawal(Withdrawn::Rejected), Behind::Nothing),
+            (About::Withdrawal(Withdrawn::SentElsewhere), Behind::Nothing),
+        ];
+        let key = TokenKey::new([7; 32]);
+        let rules = email::MailRules {
+            key: Some(&key),
+            now: envelope(&face, delivery).now,
+            time_zone: &jiff::tz::TimeZone::UTC,
+            region: "US",
+            site_name: face.site_name,
+        };
+        let outcome = |media_type: &str, body: &str| {
+            let raw = format!(
+                "From: desk@cardio.example\r\nTo: referrals+{}@clinic.example\r\nSubject: Re: Referral\r\n\
+                 MIME-Version: 1.0\r\nContent-Type: {media_type}; charset=utf-8\r\n\r\n{body}",
+                token.as_str()
+            );
+            email::normalize(&email::read(raw.as_bytes(), email::MailLimits::default()), &rules).outcome.reply.unwrap()
+        };
+        for (about, behind) in about {
+            let mail = to_specialist(about, &referral, &token, &envelope(&face, delivery), b"%PDF-1.7 cover", behind).unwrap();
+            let letter = email::read(&mail.bytes, email::MailLimits::default()).words;
+            assert!(letter.starts_with("Hello,"), "{letter}");
+            for (media_type, body) in quotes_of(&letter) {
+                let reply = outcome(media_type, &body);
+                assert_eq!(reply.outcome, crate::referral::ReplyOutcome::Received, "{:?}\n{body}", reply.reason);
+                // The same with one line more that is not ours.
+                let other = body.replacen("Hello,", "Dr. Ames can not take her.", 1);
+                assert_eq!(outcome(media_type, &other).outcome, crate::referral::ReplyOutcome::Unclear, "{other}");
+            }
+        }
+    }
+
     #[test]
     fn a_request_carries_the_token_everywhere_and_the_name_nowhere() {
         let (face, delivery, token) = (face(), DeliveryId::generate(), token());

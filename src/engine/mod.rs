@@ -15,6 +15,7 @@ pub mod admin;
 mod answers;
 mod assignment;
 mod checked;
+mod compared;
 mod corrections;
 mod decide;
 pub mod deliver;

@@ -9,8 +9,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
+
 use super::{
-    checked,
+    checked, compared,
     decide::Desk,
     finding::{self, Whose},
     route, sameness,
@@ -196,26 +198,21 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
         Protocol::Mail => {
             let from = desk.message().sender.as_deref().unwrap_or_default();
             let now_with = letters.asked_desks();
+            let time_zone = TimeZone::get(&desk.config.settings.time_zone).unwrap_or(TimeZone::UTC);
             let mut answering = letters.to_specialists().filter(|delivery| is_to(delivery, from)).peekable();
             if answering.peek().is_none() {
                 return Some("it comes from an address that was not asked");
             }
-            if names_the_referring_doctor(reply, referral) {
-                return Some("it names the doctor who refers the patient: who saw, or will see, the patient is not plain");
+            let asked = letters.to_specialists().filter(|delivery| is_to(delivery, from));
+            if let Some(why) =
+                compared::differs(reply, &referral.record, asked.map(|delivery| delivery.queued_at).min(), &time_zone)
+            {
+                return Some(why);
             }
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
             (!has_it).then_some("it comes from a desk that the referral was taken from since")
         }
     }
-}
-
-/// `She was seen by Dr. Phillips`, where that is who refers her.
-fn names_the_referring_doctor(reply: &Reply, referral: &Referral) -> bool {
-    let about_a_visit = matches!(reply.outcome, ReplyOutcome::Scheduled | ReplyOutcome::Completed | ReplyOutcome::NoShow);
-    let family = referral.record.referring.name.family.as_deref().unwrap_or_default().to_lowercase();
-    let quote = reply.quote.as_deref().unwrap_or_default().to_lowercase();
-    let mut words = quote.split(|c: char| !(c.is_alphanumeric() || "'-".contains(c)));
-    about_a_visit && !family.is_empty() && words.any(|word| word == family)
 }
 
 fn is_withdrawal(reply: &Reply) -> bool {

@@ -19,7 +19,7 @@ pub use notes::Note;
 pub use pages::{FaxPage, Look, PageKind, Split};
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
-pub use reply::{Reply, ReplyOutcome};
+pub use reply::{Compare, Reply, ReplyOutcome};
 pub use returned::{Handwriting, PageForm, ReturnedBox, ReturnedPage, Tick};
 pub use status::{HistoryEntry, HistoryEvent, Status, Turn};
 pub use token::{Answerer, Token, TokenKey};

@@ -75,6 +75,26 @@ pub struct Reply {
     /// What was seen on our page, where it came back on paper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Box<ReturnedPage>>,
+    /// What has to be compared with the referral before the reply can count.
+    #[serde(skip)]
+    pub compare: Compare,
+}
+
+/// What a reply says that may be of somebody else, or of another time: only the referral can tell.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Compare {
+    /// Whom it greets: the words, in small letters.
+    pub greets: Vec<String>,
+    /// The birth date that it gives, as it was written.
+    pub born: Option<String>,
+    /// The earliest day on which something it tells of happened.
+    pub happened_on: Option<jiff::civil::Date>,
+}
+
+impl std::fmt::Debug for Compare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compare").finish_non_exhaustive()
+    }
 }
 
 impl Reply {
@@ -92,6 +112,7 @@ impl Reply {
             quote: None,
             confidence: 0.0,
             page: None,
+            compare: Compare::default(),
         }
     }
 

@@ -185,7 +185,13 @@ async fn a_bounce_of_a_real_mail_server_finds_the_delivery_it_belongs_to() {
     let outbound = exim.outbound("starttls", "password", true);
     outbound.send_bytes("1", "latebounce@test.example", &from, &mail("x")).await.unwrap();
     let bounced = exim.inbox(1).await;
-    let rules = MailRules { key: Some(&key), now: jiff::Timestamp::now(), time_zone: &jiff::tz::TimeZone::UTC, region: "US" };
+    let rules = MailRules {
+        key: Some(&key),
+        now: jiff::Timestamp::now(),
+        time_zone: &jiff::tz::TimeZone::UTC,
+        region: "US",
+        site_name: "Loopline",
+    };
     let found = email::normalize(&email::read(&bounced[0], MailLimits::default()), &rules);
     assert_eq!(found.outcome.kind, Kind::Bounce);
     let bounce = found.outcome.bounce.unwrap();

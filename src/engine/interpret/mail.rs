@@ -54,7 +54,13 @@ impl MailReading<'_> {
         let time_zone = TimeZone::get(&self.settings.time_zone).unwrap_or(TimeZone::UTC);
         let (mail, begins) = guarded(|| {
             let mail = email::read(body, MailLimits::default());
-            let rules = MailRules { key: self.key, now: self.now, time_zone: &time_zone, region: &self.settings.region };
+            let rules = MailRules {
+                key: self.key,
+                now: self.now,
+                time_zone: &time_zone,
+                region: &self.settings.region,
+                site_name: &self.settings.site_name,
+            };
             (email::normalize(&mail, &rules), mail.automatic.is_none() && mail.answers.is_empty())
         })?;
         let mut found = Vec::new();

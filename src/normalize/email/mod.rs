@@ -13,6 +13,7 @@
 
 mod automatic;
 mod bounce;
+mod left_out;
 mod read;
 mod referral;
 mod words;
@@ -47,6 +48,8 @@ pub struct MailRules<'a> {
     pub time_zone: &'a TimeZone,
     /// The site's region, ISO 3166: how dates and phone numbers are written.
     pub region: &'a str,
+    /// The site, as it calls itself in its letters.
+    pub site_name: &'a str,
 }
 
 /// Why a reply must not move its referral although it was understood: the engine holds it as an unclear reply.
@@ -224,7 +227,7 @@ fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {
     let today = rules.now.to_zoned(rules.time_zone.clone()).date();
     let order = DateOrder::of_region(rules.region);
     if let Some(reference) = &found.reference {
-        return Outcome { reply: Some(reply(mail, found, reference, sent_on(mail, today), order)), ..Outcome::of(Kind::Reply) };
+        return Outcome { reply: Some(reply(mail, found, reference, sent_on(mail, today), rules)), ..Outcome::of(Kind::Reply) };
     }
     match referral::read(&mail.words, &mail.subject, order, today, rules.region) {
         Some(mut record) => {
@@ -260,7 +263,8 @@ fn mark_names(record: &mut Record) {
     }
 }
 
-fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order: DateOrder) -> Reply {
+fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, rules: &MailRules<'_>) -> Reply {
+    let order = DateOrder::of_region(rules.region);
     let mut reply = read_reply(&mail.words, sent_on, order);
     reply.reference = Some(reference.to_string());
     reply.matched_by = Some(if found.token.is_some() { "token" } else { "reference" }.to_owned());
@@ -274,6 +278,11 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, order
             .then_some("the mail passes on another one")
             .or_else(|| subject_differs(&mail.subject, &reply, sent_on, order).then_some("its subject says something else"))
             .or(to_a_line.then_some("it says yes below what it quotes, perhaps to a line of that"))
+            .or_else(|| {
+                mail.left_out
+                    .says_more(reply.outcome, rules.site_name, sent_on, order)
+                    .then_some("what it quotes, or what stands below its signature, is not our letter and may say something too")
+            })
             .or_else(|| names_no_referral(mail).then_some("it names a reference that is none of ours"))
             .or_else(|| shows_otherwise(mail, &reply, sent_on, order).then_some("its text and its HTML say different things"))
     };
@@ -301,8 +310,8 @@ fn names_no_referral(mail: &Mail) -> bool {
     REFERENCE.find_iter(&mail.words).any(|found| found.as_str().parse::<Reference>().is_err())
 }
 
-/// Whether the subject says something of its own, beside what we wrote into it, that is not what the mail says.
-fn subject_differs(subject: &str, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
+/// What a subject says beside what we wrote into it, in small letters.
+fn own_subject(subject: &str) -> String {
     static AROUND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"\breferral ll-[0-9a-z]{4}-[0-9a-z]{4}\b:?|\[(?:ll-|external|ext)[^\]]*\]?|\b(?:re|aw|sv|antw|external|ext)\s*:",
@@ -315,14 +324,19 @@ fn subject_differs(subject: &str, reply: &Reply, sent_on: Date, order: DateOrder
     for ours in IN_SUBJECTS {
         own = own.replacen(ours, " ", 1);
     }
-    let own = own.trim_matches(|c: char| !c.is_alphanumeric());
-    let read = read_reply(own, sent_on, order);
+    own.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
+}
+
+/// Whether the subject says something of its own that is not what the mail says.
+fn subject_differs(subject: &str, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
+    let own = own_subject(subject);
+    let read = read_reply(&own, sent_on, order);
     let said = read.outcome;
     let dated = read.appointment.is_some() && read.appointment != reply.appointment;
     if said == reply.outcome && !dated {
         return false;
     }
-    dated || (said != ReplyOutcome::Unclear && said != ReplyOutcome::Received) || subject_warns(own)
+    dated || (said != ReplyOutcome::Unclear && said != ReplyOutcome::Received) || subject_warns(&own)
 }
 
 fn is_forward(subject: &str) -> bool {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use super::{
     automatic::automatic,
     bounce::{self, Report},
+    left_out::LeftOut,
     words,
 };
 use crate::{
@@ -101,6 +102,8 @@ pub struct Mail {
     pub words: String,
     /// The sender's own words as the mail's HTML has them, where it has a plain text beside it.
     pub shown: String,
+    /// What was left out of them, in the text or in the HTML.
+    pub(super) left_out: LeftOut,
     /// Whether any of them stand below quoted text.
     pub below_quotes: bool,
     /// All its text, quoted text included, and the headers of a returned mail: where a token may stand.
@@ -272,14 +275,17 @@ impl Reader<'_> {
                 }
                 PartType::Html(html) if is_text(id) && !attached(part) => {
                     let html = &*self.in_its_letters(message, part, html);
+                    let (own, quoted) = words::html_to_text(html);
+                    if depth == 0 {
+                        self.mail.left_out.add_quoted(&self.bounded(&quoted));
+                    }
                     if !has_plain {
-                        let own = words::html_to_text(html);
                         self.mail.below_quotes |= depth == 0 && words::stands_below_quotes(html);
                         self.body(&own, depth);
                     } else if depth == 0 {
-                        let own = words::html_to_text(html);
-                        let bounded: String = own.chars().take(self.limits.text_characters_max).collect();
-                        self.mail.shown.push_str(&words::own_words(&bounded).words);
+                        let own = words::own_words(&self.bounded(&own));
+                        self.mail.left_out.add(&own);
+                        self.mail.shown.push_str(&own.words);
                     }
                     let whole = words::whole_html_to_text(html);
                     self.text(&whole);
@@ -327,6 +333,10 @@ impl Reader<'_> {
         self.message(nested, depth + 1);
     }
 
+    fn bounded(&self, text: &str) -> String {
+        text.chars().take(self.limits.text_characters_max).collect()
+    }
+
     fn text(&mut self, text: &str) {
         let has_room = self.mail.all_text.len() < self.limits.text_characters_max;
         if has_room {
@@ -348,8 +358,8 @@ impl Reader<'_> {
             self.keep(None, "application/hl7-v2", text.as_bytes(), depth);
             return;
         }
-        let bounded: String = text.chars().take(self.limits.text_characters_max).collect();
-        let own = words::own_words(&bounded);
+        let own = words::own_words(&self.bounded(text));
+        self.mail.left_out.add(&own);
         self.mail.forwarded |= own.forwarded;
         self.mail.below_quotes |= own.below_quotes;
         if !self.mail.words.is_empty() && !own.words.is_empty() {

@@ -17,10 +17,10 @@ fn outcome_of(raw: &str) -> MailOutcome {
     let raw = raw.replace("TOKEN", token().as_str()).replace('\n', "\r\n");
     let mail = read(raw.as_bytes(), MailLimits::default());
     let (key, now) = (key(), "2026-11-21T18:00:00Z".parse::<Timestamp>().unwrap());
-    normalize(&mail, &MailRules { key: Some(&key), now, time_zone: &TimeZone::UTC, region: "US" })
+    normalize(&mail, &MailRules { key: Some(&key), now, time_zone: &TimeZone::UTC, region: "US", site_name: "Loopline" })
 }
 
-const PLAIN_REPLY: &str = "From: Maria Gomez <desk@cardio.example>\nTo: <Referrals+TOKEN@clinic.example>\nSubject: Re: Referral\nDate: Sat, 21 Nov 2026 10:00:00 -0800\nMessage-ID: <1@cardio.example>\n\nyes, received, booked for 12/14/2026 10:30\n\nOn Fri, Nov 20, 2026 Loopline <r@clinic.example> wrote:\n> Wrong clinic.\n";
+const PLAIN_REPLY: &str = "From: Maria Gomez <desk@cardio.example>\nTo: <Referrals+TOKEN@clinic.example>\nSubject: Re: Referral\nDate: Sat, 21 Nov 2026 10:00:00 -0800\nMessage-ID: <1@cardio.example>\n\nyes, received, booked for 12/14/2026 10:30\n\nOn Fri, Nov 20, 2026 Loopline <r@clinic.example> wrote:\n> Loopline sent you a patient referral.\n>\n> Please answer this mail in your own words, above this text. For example:\n>\n>   Received.\n>   Received, booked for 12/14/2026 at 10:30 am.\n>   We accept, will call the patient.\n>   We decline this referral because ...\n>   Please send the labs.\n>   Wrong clinic.\n>\n> One answer with one date is enough.\n";
 
 #[test]
 fn a_plain_reply_is_matched_by_its_token_and_read() {
@@ -398,7 +398,13 @@ fn a_picture_of_a_page_is_a_document_and_a_logo_is_none() {
 
 #[test]
 fn a_mail_with_the_wrong_character_set_keeps_its_letters_and_says_so() {
-    let rules = MailRules { key: None, now: "2026-11-21T18:00:00Z".parse().unwrap(), time_zone: &TimeZone::UTC, region: "US" };
+    let rules = MailRules {
+        key: None,
+        now: "2026-11-21T18:00:00Z".parse().unwrap(),
+        time_zone: &TimeZone::UTC,
+        region: "US",
+        site_name: "Loopline",
+    };
     let words = b"Patient: Ren\xe9e Quagm\xefrez\r\nDOB: 03/04/1961\r\nSpecialty: Cardiology\r\n";
     for declared in [
         "",

@@ -9,14 +9,18 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The own words of a text.
+/// The own words of a text, and what was left out of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Own {
     /// The words.
     pub(super) words: String,
+    /// What it quotes, without the marks.
+    pub(super) quoted: String,
+    /// What stands below the line of the signature, or where lawyers speak.
+    pub(super) below: String,
     /// Whether the mail passes on somebody else's.
     pub(super) forwarded: bool,
-    /// Whether any of them stand below quoted text: then they may answer a line of it.
+    /// Whether any of the words stand below quoted text: then they may answer a line of it.
     pub(super) below_quotes: bool,
 }
 
@@ -35,73 +39,134 @@ static ATTRIBUTION_START: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^(?:on|
 static SENDER_LINE: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\*?(?:from|von|de|desde)\s?:\*?\s*\S"));
 static SENT_LINE: LazyLock<Regex> =
     LazyLock::new(|| fixed(r"(?i)^\*?(?:sent|date|gesendet|datum|envoyé|enviado(?: el)?|fecha)\s?:\*?\s*\S"));
-static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
         r"(?i)^-{2,}\s*(?:original message|ursprüngliche nachricht|original-?nachricht|message d['’]origine|mensaje original)\s*-*$",
     )
 });
-static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
         r"(?i)^(?:-{2,}\s*)?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht|message transféré|début du message transféré|mensaje reenviado)\b.{0,40}$",
     )
 });
-static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
         r"(?i)^(?:sent from (?:my|outlook|mail|yahoo)\b[^.,;:!?]{0,60}\.?|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
     )
 });
-static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
         r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
     )
 });
 
-/// What a gateway writes above a mail that comes from outside.
-static BANNER: LazyLock<Regex> = LazyLock::new(|| {
+/// An address of mail or of the web, with what stands around it.
+pub(super) static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^\W*(?:external(?: e-?mail| sender| message)?\W*$|(?:\W*(?:caution|warning|external(?: e-?mail| sender)?)\W{1,4}).{0,40}\b(?:originated|outside|external sender|do not click)\b.*$)",
+        r"[<\[(]?(?:mailto:|https?://|www\.)?[^\s<>\[\]()]+@[^\s<>\[\]()]*[^\s<>\[\]().,;:][>\])]?|[<\[(]?https?://[^\s<>]+[>\])]?",
     )
 });
+
+/// What a gateway writes above a mail that comes from outside, sentence by sentence.
+static BANNER: LazyLock<Regex> = LazyLock::new(|| {
+    let sentences = [
+        r"(?:caution|warning|attention|alert|important|be careful|think before you click|report suspicious.{0,30})",
+        r"(?:\[?ext(?:ernal)?\]?(?: e-?mail| sender| message)?)",
+        r"(?:this|the)? ?(?:e-?mail|message|sender)(?: has| was| is)?(?: been)? ?(?:originated|originates|sent|came|comes|coming)? ?(?:from )?(?:an? |the )?(?:outside|external)[a-z' ]{0,60}",
+        r"(?:please )?(?:do not|don't|never|avoid) (?:click|open|respond|reply|enter|provide|trust)[a-z,' ]{0,200}",
+        r"(?:please )?(?:use|exercise) (?:extra )?caution[a-z,' ]{0,120}",
+        r"unless you [a-z,' ]{0,120}",
+        r"(?:some people who received this message|you) don't often get e-?mail from",
+        r"learn why this is important(?: at)?",
+        r"\[?(?:external|caution|warning)\]?(?: sender| e-?mail)?",
+    ];
+    fixed(&format!("(?i)^(?:{})$", sentences.join("|")))
+});
+
+/// Whether a line is a gateway's, and no more: each of its sentences is one of theirs.
+pub(super) fn is_banner(line: &str) -> bool {
+    let line = ADDRESS.replace_all(line, " ").replace('\u{2019}', "'");
+    let mut sentences = line
+        .split(['.', '!', ':', '|', ';', ']'])
+        .flat_map(|sentence| sentence.split(" - "))
+        .map(|sentence| sentence.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|sentence| !sentence.is_empty())
+        .peekable();
+    sentences.peek().is_some() && sentences.all(|sentence| BANNER.is_match(sentence))
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    /// Among the own words.
+    Own,
+    /// Below the line of the signature, or a disclaimer.
+    Below,
+    /// Below a head that begins a quoted mail whose lines have no marks.
+    Quoted,
+}
 
 /// Takes the own words out of a plain text.
 pub(super) fn own_words(text: &str) -> Own {
     let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}'], "\n").replace('\u{a0}', " ");
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut own = Own::default();
-    let mut kept: Vec<&str> = Vec::new();
-    let (mut at, mut quoted) = (0, false);
+    let (mut kept, mut quoted, mut below): (Vec<&str>, Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut at, mut zone) = (0, Zone::Own);
     while let Some(line) = lines.get(at).map(|line| line.trim()) {
-        if FORWARDED.is_match(line) {
-            own.forwarded = true;
-            break;
-        }
-        if BANNER.is_match(line) && kept.iter().all(|line| line.is_empty()) {
+        if zone == Zone::Quoted {
+            quoted.push(unmarked(line));
             at += 1;
             continue;
         }
-        // `-- ` (RFC 3676 section 4.3) begins the signature, and nothing of one's own stands below it.
-        if line == "--" || (DISCLAIMER.is_match(line) && is_of_lawyers(&lines, at)) {
-            break;
+        if FORWARDED.is_match(line) {
+            own.forwarded = true;
+            zone = Zone::Quoted;
+            continue;
         }
         if ORIGINAL.is_match(line) || header_block(&lines, at) {
-            break;
+            zone = Zone::Quoted;
+            continue;
         }
         if let Some(after) = attribution(&lines, at) {
             if !quotes_by_mark(&lines, after) {
-                break;
+                zone = Zone::Quoted;
             }
             at = after;
             continue;
         }
-        quoted |= is_quoted(line);
-        if !is_quoted(line) && !SENT_FROM.is_match(line) && !is_rule(line) {
-            own.below_quotes |= quoted && !line.is_empty();
+        if is_banner(line) && kept.iter().all(|line| line.is_empty()) {
+            at += 1;
+            continue;
+        }
+        // `-- ` (RFC 3676 section 4.3) begins the signature.
+        let ends = line == "--" || (DISCLAIMER.is_match(line) && is_of_lawyers(&paragraph(&lines, at)));
+        if is_quoted(line) {
+            quoted.push(unmarked(line));
+        } else if ends || zone == Zone::Below {
+            zone = Zone::Below;
+            below.push(line);
+        } else if !SENT_FROM.is_match(line) && !is_rule(line) {
+            own.below_quotes |= !quoted.is_empty() && !line.is_empty();
             kept.push(line);
         }
         at += 1;
     }
     own.words = kept.join("\n").trim().to_owned();
+    own.quoted = quoted.join("\n");
+    own.below = below.join("\n");
     own
+}
+
+/// A quoted line without its marks.
+fn unmarked(line: &str) -> &str {
+    line.trim_start_matches(['>', '|', ' ']).trim_end()
+}
+
+/// The lines from here to the next that is empty, as one.
+fn paragraph(lines: &[&str], at: usize) -> String {
+    let lines = lines.get(at..).unwrap_or_default().iter().take_while(|line| !line.trim().is_empty());
+    lines.map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// A `format=flowed` text with the lines whole that the mail program broke (RFC 3676): a blank before a line's end says that it goes on.
@@ -136,18 +201,24 @@ fn is_quoted(line: &str) -> bool {
     line.starts_with(['>', '|'])
 }
 
-/// Whether what begins like a disclaimer goes on like one: `Notice: we are closed until January` does not.
-fn is_of_lawyers(lines: &[&str], at: usize) -> bool {
+/// Whether a paragraph that begins like a disclaimer goes on like one, and says nothing of a referral: `Notice: we are closed until January`
+/// is none.
+pub(super) fn is_of_lawyers(paragraph: &str) -> bool {
     static SAYS_SO: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"(?i)intended|recipient|disclos|unauthori[sz]ed|privileged|delete|disseminat|originated|outside of|protected health",
+            r"(?i)intended|recipient|disclos|unauthori[sz]ed|privileged|delete|disseminat|originated|outside of|protected health|prohibited|viruses|views expressed|notify (?:the|us)",
         )
     });
-    SAYS_SO.is_match(&lines.get(at..).unwrap_or_default().join(" "))
+    static OF_A_REFERRAL: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(
+            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept\w*|referrals?|seen|labs|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient)\b",
+        )
+    });
+    SAYS_SO.is_match(paragraph) && !OF_A_REFERRAL.is_match(paragraph)
 }
 
 /// A line of dashes or underscores.
-fn is_rule(line: &str) -> bool {
+pub(super) fn is_rule(line: &str) -> bool {
     line.len() >= 5 && line.chars().all(|c| "_-=*".contains(c))
 }
 
@@ -158,7 +229,7 @@ fn header_block(lines: &[&str], at: usize) -> bool {
 }
 
 /// Where the text after an attribution begins, if one begins here; it may be wrapped over three lines.
-fn attribution(lines: &[&str], at: usize) -> Option<usize> {
+pub(super) fn attribution(lines: &[&str], at: usize) -> Option<usize> {
     let mut whole = lines.get(at)?.trim().trim_start_matches(['>', ' ']).to_owned();
     if ATTRIBUTION.is_match(&whole) {
         return Some(at + 1);
@@ -180,18 +251,21 @@ fn quotes_by_mark(lines: &[&str], at: usize) -> bool {
     lines.iter().skip(at).map(|line| line.trim()).find(|line| !line.is_empty()).is_some_and(is_quoted)
 }
 
-/// Makes text of HTML, without what mail programs mark as quoted.
-pub(super) fn html_to_text(html: &str) -> String {
+/// Makes text of HTML, without what mail programs mark as quoted, and text of that.
+pub(super) fn html_to_text(html: &str) -> (String, String) {
     /// From here on, everything is the mail that is answered.
     const QUOTED_FROM: [&str; 6] =
         ["gmail_quote", "divrplyfwdmsg", "appendonsend", "moz-cite-prefix", "olk_src_body_section", "yahoo_quoted"];
     let lower = html.to_ascii_lowercase();
     let cut = QUOTED_FROM.iter().filter_map(|mark| lower.find(mark)).min().and_then(|at| lower.get(..at)?.rfind('<'));
-    let own = cut.and_then(|at| html.get(..at)).unwrap_or(html);
-    let own = without_blockquotes(own);
-    let text = whole_html_to_text(&UNSEEN.replace_all(&STRUCK.replace_all(&own, STRUCK_OUT), " "));
-    // By a class: which words have it is not looked up.
-    if STRIKING_STYLE.is_match(html) { format!("{text}{STRUCK_OUT}") } else { text }
+    let (own, rest) = cut.and_then(|at| html.split_at_checked(at)).unwrap_or((html, ""));
+    let (own, within) = without_blockquotes(own);
+    let seen = UNSEEN.replace_all(&STRUCK.replace_all(&own, STRUCK_OUT), " ").into_owned();
+    let text = whole_html_to_text(&EMPTY_CELL.replace_all(&seen, "$label</td><td> ___ </td>"));
+    let quoted = format!("{}\n{}", whole_html_to_text(&within), whole_html_to_text(rest));
+    // By a class, or on an element that is not looked for: which words it strikes out is not looked up.
+    let strikes = STRIKING_STYLE.is_match(html) || own.to_ascii_lowercase().contains("line-through");
+    (if strikes { format!("{text}{STRUCK_OUT}") } else { text }, quoted)
 }
 
 /// Whether own words stand below what an HTML mail quotes.
@@ -208,7 +282,7 @@ pub(super) fn is_struck_out(text: &str) -> bool {
 /// What stands for words that were struck out. They are not said any more; that they were, is for a person to see.
 const STRUCK_OUT: &str = " [struck out] ";
 static STRUCK: LazyLock<Regex> = LazyLock::new(|| {
-    let styled = ["div", "span", "p", "td", "font", "b", "i", "u", "em", "strong"]
+    let styled = ["div", "span", "p", "td", "font", "b", "i", "u", "em", "strong", "li", "tr", "a", "label"]
         .map(|name| format!(r"<{name}\b[^>]*line-through[^>]*>.*?</{name}>"));
     fixed(&format!(r"(?is)<s\b[^>]*>.*?</s>|<strike\b[^>]*>.*?</strike>|<del\b[^>]*>.*?</del>|{}", styled.join("|")))
 });
@@ -226,6 +300,12 @@ static BLOCKS: LazyLock<Regex> = LazyLock::new(|| {
     fixed(r"(?i)(?:\s*</?(?:div|tr|table|tbody|li|ul|ol|dl|dt|dd|h[1-6]|section|article|center|pre|hr|blockquote)\b[^>]*>\s*)+")
 });
 static TICK_BOXES: LazyLock<Regex> = LazyLock::new(|| fixed(r#"(?i)<input\b[^>]*\btype\s*=\s*["']?(?:checkbox|radio)\b[^>]*>"#));
+/// An empty cell behind one with words: a blank of a form that nobody filled in.
+static EMPTY_CELL: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?is)(?P<label>\w[^<>]*(?:</[a-z0-9:]+>\s*)*)</td>\s*<td\b[^>]*>(?:\s|&nbsp;|&#160;|<br\s*/?>|</?(?:p|span|div|o:p|font|b)\b[^>]*>)*</td>",
+    )
+});
 static CELLS: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)</?t[dh]\b[^>]*>"));
 
 /// Makes text of HTML.
@@ -236,27 +316,23 @@ pub(super) fn whole_html_to_text(html: &str) -> String {
     mail_parser::decoders::html::html_to_text(&CELLS.replace_all(&lines, " "))
 }
 
-fn without_blockquotes(html: &str) -> String {
+/// HTML without its block quotes, and these.
+fn without_blockquotes(html: &str) -> (String, String) {
     let lower = html.to_ascii_lowercase();
-    let (mut own, mut depth, mut from) = (String::with_capacity(html.len()), 0_usize, 0_usize);
+    let (mut own, mut quoted) = (String::with_capacity(html.len()), String::new());
+    let (mut depth, mut from) = (0_usize, 0_usize);
     let mut marks: Vec<(usize, bool)> = lower.match_indices("<blockquote").map(|(at, _)| (at, true)).collect();
     marks.extend(lower.match_indices("</blockquote>").map(|(at, mark)| (at + mark.len(), false)));
     marks.sort_unstable();
     for (at, opens) in marks {
-        if opens {
-            if depth == 0 {
-                own.push_str(html.get(from..at).unwrap_or_default());
-            }
-            depth += 1;
-        } else {
-            depth = depth.saturating_sub(1);
-            from = at;
-        }
+        let side = if depth == 0 { &mut own } else { &mut quoted };
+        side.push_str(html.get(from..at).unwrap_or_default());
+        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+        from = at;
     }
-    if depth == 0 {
-        own.push_str(html.get(from..).unwrap_or_default());
-    }
-    own
+    let side = if depth == 0 { &mut own } else { &mut quoted };
+    side.push_str(html.get(from..).unwrap_or_default());
+    (own, quoted)
 }
 
 #[cfg(test)]
@@ -299,7 +375,8 @@ mod tests {
     #[test]
     fn a_forwarded_mail_is_said_to_be_one() {
         let own = own_words("FYI\n\n---------- Forwarded message ---------\nFrom: Desk\nDate: today\n\nbooked for 12/14/2026");
-        assert_eq!(own, Own { words: "FYI".into(), forwarded: true, below_quotes: false });
+        assert_eq!((own.words.as_str(), own.forwarded, own.below_quotes), ("FYI", true, false));
+        assert!(own.quoted.contains("booked for 12/14/2026"));
     }
 
     #[test]
@@ -308,6 +385,8 @@ mod tests {
             "[EXTERNAL EMAIL]\n\nReceived, thanks.",
             "CAUTION: This email originated from outside of the organization. Do not click links.\n\nReceived, thanks.",
             "External Sender - do not click links\nReceived, thanks.",
+            "You don't often get email from r@clinic.example. Learn why this is important\n\nReceived, thanks.",
+            "[EXT] This message was sent from outside of Cardio Health. Please use caution when opening attachments.\nReceived, thanks.",
             "Received, thanks.\n\nIf you received this email in error, delete it.",
             "Received, thanks.\n\nIf you are not the intended recipient, tell us.",
         ] {
@@ -321,6 +400,9 @@ mod tests {
             "Received.\n\nNotice: all referrals are on hold until January.",
             "Received.\nConfidential: patient has passed away.",
             "Received.\nSent from my iPad. Not scheduled, labs needed",
+            "Received.\nThis message is intended for the referral team: the patient died on Tuesday.",
+            "Caution: This email originated from outside. We decline.\nReceived.",
+            "External: patient from outside our network\nReceived.",
         ] {
             assert_ne!(own_words(mail).words, "Received.", "{mail}");
         }
@@ -337,14 +419,23 @@ mod tests {
     #[test]
     fn what_is_struck_out_is_seen_as_that_and_what_nobody_sees_is_not() {
         let html = "<p><s>Booked for 12/14/2026.</s> Received.</p><div style=\"display: none\">We decline.</div>";
-        assert_eq!(html_to_text(html).split_whitespace().collect::<Vec<_>>().join(" "), "[struck out] Received.");
+        assert_eq!(html_to_text(html).0.split_whitespace().collect::<Vec<_>>().join(" "), "[struck out] Received.");
         for html in [
             "<div style=\"text-decoration:line-through\">Booked for 12/14/2026.</div><div>Received.</div>",
+            "<ul><li style=\"text-decoration: line-through\">Booked</li><li>Received.</li></ul>",
             "<html><head><style>.x { text-decoration: line-through }</style></head><p>Received.</p></html>",
         ] {
-            let text = html_to_text(html);
+            let (text, _) = html_to_text(html);
             assert!(text.contains("[struck out]") && text.contains("Received") && !text.contains("Booked"), "{text}");
         }
+    }
+
+    #[test]
+    fn an_empty_cell_is_a_blank() {
+        let (text, _) = html_to_text(
+            "<table><tr><td>Received</td><td>yes</td></tr><tr><td><b>Scheduled</b></td><td>&nbsp;</td></tr></table>",
+        );
+        assert!(text.contains("Scheduled___") && !text.contains("yes ___"), "{text}");
     }
 
     #[test]
@@ -358,7 +449,7 @@ mod tests {
             "<p>Received.</p><p>Booked for M&uuml;ller</p>",
             "Received.<br>Booked for M&uuml;ller",
         ] {
-            let text = html_to_text(html);
+            let (text, _) = html_to_text(html);
             let lines: Vec<String> = text
                 .lines()
                 .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -377,7 +468,7 @@ mod tests {
             "<html><head><style>p{}</style></head><body><p>Received, thanks.</p><div id=\"divRplyFwdMsg\">From: x</div>booked</body></html>",
             "<p>Received, thanks.</p><blockquote>never closed, booked",
         ] {
-            assert_eq!(html_to_text(html).trim(), "Received, thanks.", "{html}");
+            assert_eq!(html_to_text(html).0.trim(), "Received, thanks.", "{html}");
         }
     }
 }

@@ -82,6 +82,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         quote: quote(message).or_else(|| said.first().cloned()),
         confidence: if outcome == ReplyOutcome::Unclear { 0.0 } else { 1.0 },
         page: None,
+        ..Reply::unread()
     }
 }
 

@@ -21,7 +21,7 @@ use self::{
     statements::{Clause, Meaning},
 };
 use super::DateOrder;
-use crate::referral::{Appointment, IsoDate, Reply, ReplyOutcome};
+use crate::referral::{Appointment, Compare, IsoDate, Reply, ReplyOutcome};
 
 /// Longer words are a letter, not an answer: a person reads it.
 const WORDS_CHARACTERS_MAX: usize = 4_000;
@@ -103,6 +103,23 @@ pub fn subject_warns(subject: &str) -> bool {
     statements::warns(&text::plain(subject))
 }
 
+/// Whether a line stands in signatures: a name, a desk, a number, an address.
+pub(super) fn is_signature_line(line: &str) -> bool {
+    text::looks_like_signature(line) && !statements::says(&text::plain(line))
+}
+
+/// Whether a line is a greeting or a courtesy.
+pub(super) fn is_courtesy(line: &str) -> bool {
+    let plain = text::plain(line.trim_end_matches(['.', '!', ',']));
+    !line.contains('?') && clauses(&plain).iter().all(|clause| statements::read(clause).meanings == [Meaning::Filler])
+}
+
+/// Whether a line, whatever it says, says nothing of a referral: no statement, no day, no question, no word that turns another round.
+pub(super) fn says_nothing(line: &str) -> bool {
+    let plain = text::plain(line);
+    !line.contains('?') && !text::names_date(line) && !statements::says(&plain) && !statements::turns_round(&plain)
+}
+
 /// All that was heard.
 #[derive(Default)]
 struct Said {
@@ -113,6 +130,14 @@ struct Said {
     pending: bool,
     review: bool,
     not_yet: bool,
+    /// What goes with one outcome alone: a reason, a plea to send it again, a report that is promised.
+    because: bool,
+    again: bool,
+    report: bool,
+    /// Marks such as people tick a list of choices with.
+    ticks: bool,
+    /// What only the referral can tell.
+    compare: Compare,
     /// The days and times that stand with an appointment.
     days: Vec<Day>,
     clocks: Vec<dates::Clock>,
@@ -131,12 +156,20 @@ impl Said {
         if text::has_boxes(&sentence.original) {
             self.doubt("it holds boxes, blanks or words struck out");
         }
+        if text::has_link(&sentence.original) {
+            self.doubt("it holds a link");
+        }
+        self.ticks |= sentence.original.contains(['\u{2705}', '\u{2714}', '\u{2713}']);
+        self.compare.born = text::birth_date(&sentence.original).or(self.compare.born.take());
         let marked = dates::mark(&text::plain(&sentence.original), sent_on, order);
         let mut quoted = false;
         let mut after_thanks = false;
         for clause in clauses(&marked.text) {
             let mut read = statements::read(&clause);
             settle_appointment(&mut read, &clause);
+            if let Some(whom) = statements::greeted(&clause) {
+                self.compare.greets.extend(statements::words(whom).map(str::to_owned));
+            }
             quoted |= read.hint.is_some() || read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
             if sentence.question && !asks_for_something(&read, &clause) {
                 self.doubt("it holds a question");
@@ -174,6 +207,9 @@ impl Said {
                 Meaning::Pending => self.pending = true,
                 Meaning::Review => self.review = true,
                 Meaning::NotYet => self.not_yet = true,
+                Meaning::Because => self.because = true,
+                Meaning::Again => self.again = true,
+                Meaning::Report => self.report = true,
                 Meaning::Appointment | Meaning::Filler => {}
             }
         }
@@ -194,6 +230,7 @@ impl Said {
             if days.iter().any(|day| day.gone.is_none()) {
                 self.doubt("something that happened has a date to come or no plain date");
             }
+            self.compare.happened_on = days.iter().filter_map(|day| day.gone).chain(self.compare.happened_on).min();
             let earliest = sent_on.saturating_sub(DAYS_GONE_MAX.days());
             if days.iter().any(|day| day.gone.is_some_and(|gone| gone < earliest)) {
                 self.doubt("it tells of something long ago");
@@ -212,6 +249,7 @@ impl Said {
         let over = [ReplyOutcome::Scheduled, ReplyOutcome::Completed];
         let done = outcome.is_some_and(|outcome| over.contains(&outcome));
         let only_yes = self.yes && self.outcomes.is_empty();
+        self.weigh_what_goes_along(outcome);
         if self.not_yet
             || ((self.pending || self.review) && (done || only_yes))
             || (self.review && outcome != Some(ReplyOutcome::Received))
@@ -230,7 +268,8 @@ impl Said {
             let why = self.doubt.unwrap_or("nothing in it answers the request");
             // Where nothing was understood, a person wants to see what there is.
             let quotes = if self.quotes.is_empty() { &[words.trim().to_owned()] } else { self.quotes.as_slice() };
-            return Reply { received, appointment, ..unclear(outcome.or(self.outcomes.first().copied()), why, quotes) };
+            let compare = self.compare;
+            return Reply { received, appointment, compare, ..unclear(outcome.or(self.outcomes.first().copied()), why, quotes) };
         };
         let reason = matches!(
             outcome,
@@ -248,6 +287,30 @@ impl Said {
             quote,
             confidence: if self.outcomes.is_empty() { YES_CONFIDENCE } else { 0.97 },
             page: None,
+            compare: self.compare,
+        }
+    }
+
+    /// Some things are said beside one outcome alone.
+    fn weigh_what_goes_along(&mut self, outcome: Option<ReplyOutcome>) {
+        use ReplyOutcome::{Cancelled, Completed, Declined, NotReceived, PatientDeclined, Redirected, Scheduled, WrongRecipient};
+        /// A form names every choice it has.
+        const OUTCOMES_MAX: usize = 2;
+        if self.because && outcome != Some(Declined) {
+            self.doubt("it gives a reason, and it is not plain for what");
+        }
+        if self.again && outcome != Some(NotReceived) {
+            self.doubt("it asks to send something again");
+        }
+        if self.report && !matches!(outcome, Some(Scheduled | Completed)) {
+            self.doubt("it promises a report, and tells of no visit");
+        }
+        let over = matches!(outcome, Some(Declined | NotReceived | WrongRecipient | Cancelled | PatientDeclined | Redirected));
+        if over && (self.pending || self.review) {
+            self.doubt("it goes on with what it says no to");
+        }
+        if self.outcomes.len() > OUTCOMES_MAX && self.days.is_empty() || self.ticks && self.outcomes.len() > 1 {
+            self.doubt("it names several outcomes, as a form does");
         }
     }
 

@@ -28,18 +28,20 @@ const D: &str = "(?:{W}|dr [a-z'-]+)";
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
 /// What we sent, as only who has it in hand calls it: robots have received an email, a message, a request.
+/// "Her new patient packet" is what she filled in.
 const C: &str = "(?:(?:the |this |your |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
-                 (?:referral fax|referral|fax|packet|paperwork)|it|this one|this|that)";
-/// The same, as it is said to have come: "your fax has been received" is a robot's.
+                 (?:referral fax|referral packet|referral|fax)|(?:the |this |your |that )(?:packet|paperwork)|it|this one|this|that)";
+/// The same, as it is said to have come: "your fax has been received", "your referral was received" are robots' words as well.
 const N: &str = "(?:(?:the |this |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
-                 (?:referral fax|referral|fax|packet|paperwork)|your (?:faxed )?referral|it|this one|this|that)";
+                 (?:referral fax|referral packet|referral|fax)|(?:the |this |that )(?:packet|paperwork)|it|this one|this|that)";
 /// What can be accepted: a fax that was accepted has only come.
 const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral|case)|it|this one|this|that)";
 /// What is booked. "The first appointment" is one that is offered.
 const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new )?|(?:her |his )(?:new patient |new |first )?)(?:appointment|visit|consultation|consult))";
 /// When, where and with whom.
-const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| (?:in|at) (?:our (?:[a-z]+ )?|the )(?:office|clinic|location))*";
+const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| to see (?:dr [a-z'-]+|us|our (?:np|pa|provider))\
+                 | (?:in|at) (?:our (?:(?:main|[a-z]{2,}side|downtown|uptown|north|south|east|west|central) )?|the )(?:office|clinic|location))*";
 /// How and when something came.
 const H: &str =
     "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all pages)*";
@@ -85,13 +87,12 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)(?: of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?)?$",
-    r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Appointment, NotYet, Pending, Review, Says};
+    use Meaning::{Again, Appointment, Because, NotYet, Pending, Report, Review, Says};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -227,11 +228,23 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly))?$",
         ),
         (
             Pending,
             r"^(?:and |but )?(?:we )?(?:are |is )?(?:working on|in the process of) scheduling(?: {O})?$|^(?:we )?will (?:keep you (?:posted|updated)|update you|let you know|follow up|be in touch|get back to you)(?: (?:soon|shortly))?$",
+        ),
+        (
+            Report,
+            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
+        ),
+        (
+            Because,
+            r"^(?:(?:we are |she is |he is |patient is )?(?:out of|not in) (?:our |the )?(?:network|service area|scope)|out of network with {S} (?:insurance|plan)|not a good fit(?: for our (?:clinic|practice))?|no (?:availability|capacity)|we are (?:full|at capacity))$",
+        ),
+        (
+            Again,
+            r"^(?:please |kindly )(?:re-?send|re-?fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?$",
         ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (
@@ -267,6 +280,8 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Appointment,
             r"^(?:the |her |his |(?:the )?patient's |patient )?(?:new patient |new )?(?:appointment|visit|consultation|consult)(?: date)?(?: (?:is|will be))?(?: now)?{T}$|^{V}(?: (?:is|has been|was))?(?: now)? (?:made|set|set up|confirmed)(?: for {O})?{T}$",
         ),
+        // "Confirmed", with a day to come and a time: no receipt has one.
+        (Appointment, r"^(?:{S} is )?confirmed{T} @d\d+ @t\d+{T}$"),
         (Appointment, r"^appointment yes{T}$|^(?:all )?set(?: up)?{T}$|^{S} is (?:all )?set(?: up)?{T}$"),
         (
             Appointment,
@@ -274,7 +289,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Appointment,
-            r"^(?:{S} )?(?:will|is going to) be seen{T}$|^{S} is coming in{T}$|^we will see {O}{T} @d\d+{T}$|^we (?:got {O} in|have {O} (?:in|down)){T}$",
+            r"^{S} (?:will|is going to) be seen{T}$|^{S} is coming in{T}$|^we will see {O}{T} @d\d+{T}$|^we (?:got {O} in|have {O} (?:in|down)){T}$",
         ),
         (
             Says(O::Accepted),
@@ -282,15 +297,16 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Accepted),
-            r"^(?:{D} )?(?:have |has )?accepted$|^we (?:will )?accept$|^accepted (?:{O}|{A})$|^{D} accept(?:s|ed)? (?:{O}|{A})$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^{A} (?:is |was |has been |have been )?accepted$|^{S} (?:is|was|has been) accepted$",
+            r"^(?:{D} )?(?:have |has )?accepted$|^we (?:will )?accept$|^accepted (?:{O}|{A})$|^{D} accept(?:s|ed)? (?:{O}|{A})$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^(?:the |this |your |that |her |his )?(?:new )?(?:patient's )?(?:referral|case) (?:is |was |has been )?accepted$|^{S} (?:is|was|has been) accepted$",
         ),
         (
             Says(O::Accepted),
-            r"^(?:{D} )?(?:will |can |are |is |would be |happy to |glad to |able to |pleased to )+(?:see|take(?: on)?) {O}$",
+            // "We can see them" may be said of pages.
+            r"^(?:{D} )?(?:will |can |are |is |would be |happy to |glad to |able to |pleased to )+(?:see|take(?: on)?) (?:(?:the |this |your |that |said )?patient|her|him)$",
         ),
         (
             Says(O::Received),
-            r"^(?:(?:{W} |this is to |just to |to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} )?confirm|confirming) (?:that )?we (?:have )?received {C}{H}$",
+            r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} )?confirm|confirming) (?:that )?we (?:have )?received {C}{H}$",
         ),
         (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
         (
@@ -303,7 +319,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} (?:is )(?:now )?(?:in our (?:system|queue)|on file|in hand)$",
+            r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} is (?:now )?(?:in our (?:system|queue)|on file|in hand)$",
         ),
     ]
 };

@@ -31,6 +31,12 @@ pub(super) enum Meaning {
     Review,
     /// `Not yet`, to whatever stands before.
     NotYet,
+    /// Why it is declined, said apart: `out of network`.
+    Because,
+    /// A plea to send it again.
+    Again,
+    /// Their report is promised: a visit took place, or will.
+    Report,
     /// Courtesy.
     Filler,
 }
@@ -106,15 +112,21 @@ fn meanings(clause: &str) -> Option<Vec<Meaning>> {
 /// Behind these a `no` says no to nothing but them: `no appointment yet`.
 const NEGATED: [&str; 7] = ["appointment", "show", "showed", "record", "sign", "trace", "referral"];
 
-fn is_courtesy(clause: &str) -> bool {
-    /// Of a greeting: `good morning Dr Ames and team`.
-    const NAMES_MAX: usize = 4;
+/// Whom a greeting greets: `good morning Dr Ames and team`; none: it is no greeting.
+pub(super) fn greeted(clause: &str) -> Option<&str> {
     static GREETING: LazyLock<Regex> =
-        LazyLock::new(|| fixed(r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b(?P<whom>[a-z '-]*)$"));
-    if let Some(greeting) = GREETING.captures(clause) {
-        let whom = || words(greeting.name("whom").map_or("", |whom| whom.as_str()));
+        LazyLock::new(|| fixed(r"^(?:hi|hello|dear|good (?:morning|afternoon|evening|day)|greetings)\b(?P<whom>[\p{L} '-]*)$"));
+    GREETING.captures(clause)?.name("whom").map(|whom| whom.as_str())
+}
+
+fn is_courtesy(clause: &str) -> bool {
+    const NAMES_MAX: usize = 4;
+    /// Doctors are greeted so, and colleagues by a name; who else, is a patient.
+    const TITLES: &str = "mr mrs ms miss mister mom mother family";
+    if let Some(whom) = greeted(clause) {
         let done = |word: &str| ["ed", "ing"].iter().any(|end| word.ends_with(end)) && !is_given_name(word);
-        return whom().count() <= NAMES_MAX && whom().all(|word| !is_common(word) && !done(word));
+        return words(whom).count() <= NAMES_MAX
+            && words(whom).all(|word| !is_common(word) && !done(word) && !listed(TITLES, word));
     }
     COURTESY.iter().any(|courtesy| courtesy.is_match(clause))
 }
@@ -148,6 +160,9 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Pending
             | Meaning::Review
             | Meaning::NotYet
+            | Meaning::Because
+            | Meaning::Again
+            | Meaning::Report
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)
@@ -227,13 +242,13 @@ const CONDITIONS: [&str; 17] = [
 const VAGUE: [&str; 8] =
     ["treat walk", "treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
 
-/// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. `the lab for a blood draw`, `clinic notes`, `denise` and
+/// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. Neither is `radiology`, or `the office in salem`. `the lab for a blood draw`, `clinic notes`, `denise` and
 /// `dr okafor's letter` are another thing.
 fn names_somebody(whom: &str) -> bool {
     const WORDS_MAX: usize = 5;
-    // By itself "clinic" or "department" names none.
-    const PLACES: &str =
-        "clinic office practice department dept center centre hospital group associates specialist specialists surgeons";
+    // An office or a department may be one of theirs.
+    const PLACES: &str = "clinic practice hospital group associates specialists surgeons";
+    const ANY: &str = "main downtown intake contact call admissions central new our own local";
     const FIELDS: &str =
         "surgery medicine orthopedics orthopaedics pediatrics paediatrics psychiatry obstetrics obgyn ent oncology";
     const STRANGE: &str =
@@ -243,11 +258,10 @@ fn names_somebody(whom: &str) -> bool {
     let known = match all.as_slice() {
         ["dr", name] => !name.contains('\''),
         ["dr", given, name] => is_given_name(given) && !name.contains('\''),
-        [only] => field(only),
-        [.., last] => all.len() <= WORDS_MAX && (field(last) || listed(PLACES, last)),
+        [.., last] => all.len() > 1 && all.len() <= WORDS_MAX && (field(last) || listed(PLACES, last)),
         [] => false,
     };
-    known && all.iter().all(|word| !listed(RISKY, word) && !listed(STRANGE, word))
+    known && all.iter().all(|word| !listed(RISKY, word) && !listed(STRANGE, word) && !listed(ANY, word))
 }
 
 /// Words that stand in subjects without saying anything of the referral that the mail does not.
@@ -269,6 +283,12 @@ pub(super) fn warns(subject: &str) -> bool {
 pub(super) fn says(text: &str) -> bool {
     let read = read(text);
     read.hint.is_some() || read.meanings.iter().any(|meaning| !matches!(meaning, Meaning::Filler | Meaning::Yes | Meaning::No))
+}
+
+/// Whether a text has a word that can turn another round, or a bare answer.
+pub(super) fn turns_round(text: &str) -> bool {
+    const ANSWERS: &str = "yes yep yeah yup no nope ok okay patient she he her him";
+    words(text).any(|word| listed(RISKY, word) || listed(ANSWERS, word))
 }
 
 /// Whether a clause can be the name of a person: after `thanks,`, say.

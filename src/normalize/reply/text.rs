@@ -39,7 +39,7 @@ static FORMAL: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b(?:regards|since
 /// A line that can go on with what the one before is about.
 static BEGINS_WITH_DATE: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:\d{1,4}[/.-]\d{1,2}\b|(?:mon|tues?|wed(?:nes)?|thurs?|fri|satur|sun)(?:day)?,? \S*\d|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d)",
+        r"(?i)^(?:(?:on )?\d{1,4}[/.-]\d{1,2}\b|(?:mon|tues?|wed(?:nes)?|thurs?|fri|satur|sun)(?:day)?,? \S*\d|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d)",
     )
 });
 /// A day or a time of day: no name and no address has one.
@@ -191,11 +191,18 @@ fn is_surely_signature(line: &str) -> bool {
         || line.chars().filter(char::is_ascii_digit).count() >= 5
 }
 
-fn looks_like_signature(line: &str) -> bool {
+/// Whether a text names a day or a time of day.
+pub(super) fn names_date(text: &str) -> bool {
+    NAMES_DATE.is_match(&TELEPHONE.replace_all(text, " "))
+}
+
+/// Whether a line has only what lines of signatures have.
+pub(super) fn looks_like_signature(line: &str) -> bool {
     // `Patient Access Specialist`, `Portland, OR 97209`.
-    static OF_A_DESK: LazyLock<Regex> =
-        LazyLock::new(|| fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\b[A-Z]{2} \d{5}\b"));
-    if NAMES_DATE.is_match(&TELEPHONE.replace_all(line, " ")) || ABBREVIATED.is_match(line) {
+    static OF_A_DESK: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\bMedical Records\b|\b[A-Z]{2} \d{5}\b")
+    });
+    if names_date(line) || ABBREVIATED.is_match(line) {
         return false;
     }
     let sure = OF_A_DESK.is_match(line) || is_surely_signature(line);
@@ -214,6 +221,22 @@ fn looks_like_signature(line: &str) -> bool {
         })
 }
 
+/// A birth date, in small letters.
+const BIRTH_DATE: &str =
+    r"\b(?:dob|d ?o ?b|date of birth|born)\b\s*(?:on|is|:|-)?\s*(?P<born>[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4})";
+
+/// The birth date that a sentence gives, as it was written.
+pub(super) fn birth_date(sentence: &str) -> Option<String> {
+    static BORN: LazyLock<Regex> = LazyLock::new(|| fixed(BIRTH_DATE));
+    BORN.captures(&sentence.to_lowercase()).map(|found| found["born"].to_owned())
+}
+
+/// Whether a sentence holds a link: what a portal asks for stands behind it.
+pub(super) fn has_link(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase();
+    ["http://", "https://", "www."].iter().any(|begin| lower.contains(begin))
+}
+
 static MASKED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"https?://\S+|\S+@\S+\.\S+", " "),
@@ -221,7 +244,7 @@ static MASKED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"[\s:,(\[-]*\bll-?[0-9a-z]{4}-?[0-9a-z]{4}(?:-[a-z2-7]{16})?[\])]*\s*$", " "),
         (r"\bll-?[0-9a-z]{4}-?[0-9a-z]{4}(?:-[a-z2-7]{16})?\b", "it"),
         (r"(?:\+?1[ .-]?)?\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b(?: ?(?:x|ext)\.? ?\d+)?|\b\d{3}-\d{4}\b", " "),
-        (r"\b(?:dob|d o b|date of birth|born)\b\s*(?:on|is|:|-)?\s*[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4}", " "),
+        (BIRTH_DATE, " "),
     ]
     .map(|(pattern, with)| (fixed(pattern), with))
     .into()

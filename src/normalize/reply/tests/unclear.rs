@@ -77,6 +77,33 @@ pub(super) const UNCLEAR: &[&str] = &[
     "We need to cancel the order",
     "Do not cancel",
     "Cancelled?",
+    // What a portal or a robot writes.
+    "To confirm receipt: https://portal.example/r/1",
+    "Received. Please confirm at www.portal.example",
+    "Thank you for your referral. Your referral has been received.",
+    // What is said no to does not go on.
+    "Declined. We will call the patient to schedule.",
+    "Not received. We will review.",
+    "Received. Consult note will follow.",
+    "Accepted. Please resend it.",
+    "Received, out of network.",
+    // Pages, papers of the patient, places that are not theirs.
+    "We can see them",
+    "Paperwork on file",
+    "Her new patient packet came in.",
+    "Booked at our sister clinic on 12/14/2026",
+    "It was accepted.",
+    "Received. Will be seen tomorrow",
+    // Nobody, or they themselves.
+    "Please send the referral to Intake Department.",
+    "Please send it to Salem office",
+    "Please forward it to contact center",
+    "Please refer to Cardiology.",
+    // Patients are greeted so.
+    "Dear Mrs. Jones,\nNew patient appointment 12/14/2026 at 10:30 with Dr. Ames",
+    // A form with its choices.
+    "Received\nAccepted\nScheduled",
+    "Received \u{2714}\nAccepted",
     "Not cancelled",
     "The patient cancelled",
     "She cancelled the referral",

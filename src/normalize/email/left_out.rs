@@ -218,6 +218,7 @@ mod tests {
             "Received.\n--\nPatient needs labs first.",
             "Received.\n-- \nWe decline.",
             "Accepted.\n--\nBut only after 3/1",
+            "Received\n-----\nDeclined",
             "Accepted.\n\nConfidentiality notice: if you are not the intended recipient, delete it.\n\nNot accepted, see our fax.",
         ] {
             assert!(says_more(mail, ReplyOutcome::Accepted), "{mail}");

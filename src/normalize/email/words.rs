@@ -51,7 +51,7 @@ pub(super) static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
 });
 pub(super) static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:sent from (?:my|outlook|mail|yahoo)\b[^.,;:!?]{0,60}\.?|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
+        r"(?i)^(?:sent from my (?:[\w,]+ ){0,4}(?:iphone|ipad|phone|smartphone|cell|mobile|android|galaxy|device|tablet|blackberry|pixel|watch|mac|macbook|\w{0,4}os)(?: \d+)?\W*|sent (?:from|via|with) (?:the )?(?:outlook|mail|yahoo|gmail|proton|aol)(?: ?mail)?(?: app)?(?: for \w+(?: \d+)?| on \w+)?\W*|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
     )
 });
 pub(super) static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
@@ -146,7 +146,10 @@ pub(super) fn own_words(text: &str) -> Own {
         } else if ends || zone == Zone::Below {
             zone = Zone::Below;
             below.push(line);
-        } else if !SENT_FROM.is_match(line) && !is_rule(line) {
+        } else if is_rule(line) {
+            // Some draw a line above their signature, and programs above what they quote; forms, between their choices.
+            zone = if kept.iter().all(|line| line.is_empty()) { zone } else { Zone::Below };
+        } else if !SENT_FROM.is_match(line) {
             own.below_quotes |= !quoted.is_empty() && !line.is_empty();
             kept.push(line);
         }
@@ -400,6 +403,7 @@ mod tests {
             "Received.\n\nNotice: all referrals are on hold until January.",
             "Received.\nConfidential: patient has passed away.",
             "Received.\nSent from my iPad. Not scheduled, labs needed",
+            "Accepted.\nSent from my phone - will not schedule until insurance clears",
             "Received.\nThis message is intended for the referral team: the patient died on Tuesday.",
             "Caution: This email originated from outside. We decline.\nReceived.",
             "External: patient from outside our network\nReceived.",

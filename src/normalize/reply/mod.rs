@@ -50,8 +50,8 @@ pub fn read_reply(words: &str, sent_on: Date, order: DateOrder) -> Reply {
         return unclear(None, "it has many sentences", &[words.trim().to_owned()]);
     }
     let mut said = Said::default();
-    for sentence in &sentences {
-        said.hear(sentence, sent_on, order);
+    for (at, sentence) in sentences.iter().enumerate() {
+        said.hear(sentence, at + 1 == sentences.len(), sent_on, order);
     }
     said.conclude(words)
 }
@@ -152,37 +152,40 @@ impl Said {
         self.doubt.get_or_insert(why);
     }
 
-    fn hear(&mut self, sentence: &text::Sentence, sent_on: Date, order: DateOrder) {
+    /// `last`: whether nothing stands below it.
+    fn hear(&mut self, sentence: &text::Sentence, last: bool, sent_on: Date, order: DateOrder) {
         if text::has_boxes(&sentence.original) {
             self.doubt("it holds boxes, blanks or words struck out");
         }
         if text::has_link(&sentence.original) {
             self.doubt("it holds a link");
         }
-        self.ticks |= sentence.original.contains(['\u{2705}', '\u{2714}', '\u{2713}']);
+        self.ticks |= sentence.listed || sentence.original.contains(['\u{2705}', '\u{2714}', '\u{2713}']);
         self.compare.born = text::birth_date(&sentence.original).or(self.compare.born.take());
         let marked = dates::mark(&text::plain(&sentence.original), sent_on, order);
         let mut quoted = false;
         let mut after_thanks = false;
-        for clause in clauses(&marked.text) {
-            let mut read = statements::read(&clause);
-            settle_appointment(&mut read, &clause);
-            if let Some(whom) = statements::greeted(&clause) {
+        let clauses = clauses(&marked.text);
+        for (at, clause) in clauses.iter().enumerate() {
+            let last = last && at + 1 == clauses.len();
+            let mut read = statements::read(clause);
+            settle_appointment(&mut read, clause);
+            if let Some(whom) = statements::greeted(clause) {
                 self.compare.greets.extend(statements::words(whom).map(str::to_owned));
             }
             quoted |= read.hint.is_some() || read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
-            if sentence.question && !asks_for_something(&read, &clause) {
+            if sentence.question && !asks_for_something(&read, clause) {
                 self.doubt("it holds a question");
             }
             let courtesy = read.meanings == [Meaning::Filler];
-            if read.meanings.is_empty() && !(after_thanks && statements::could_be_a_name(&clause)) {
+            if read.meanings.is_empty() && !(after_thanks && statements::could_be_a_name(clause, last)) {
                 self.doubt("part of it was not understood");
             }
             if sentence.original.trim_end().ends_with(':') && !courtesy {
                 self.doubt("something in it was left blank");
             }
             after_thanks = courtesy;
-            self.place_days(&read, &clause, &marked, sent_on);
+            self.place_days(&read, clause, &marked, sent_on);
             self.take(&read.meanings);
             self.outcomes.extend(read.hint.filter(|hint| !self.outcomes.contains(hint)));
             if self.with.is_none() {
@@ -303,13 +306,15 @@ impl Said {
             self.doubt("it asks to send something again");
         }
         if self.report && !matches!(outcome, Some(Scheduled | Completed)) {
-            self.doubt("it promises a report, and tells of no visit");
+            self.doubt("it speaks of a visit, and does not say that there is one");
         }
         let over = matches!(outcome, Some(Declined | NotReceived | WrongRecipient | Cancelled | PatientDeclined | Redirected));
         if over && (self.pending || self.review) {
             self.doubt("it goes on with what it says no to");
         }
-        if self.outcomes.len() > OUTCOMES_MAX && self.days.is_empty() || self.ticks && self.outcomes.len() > 1 {
+        if self.outcomes.len() > OUTCOMES_MAX && self.days.is_empty()
+            || self.ticks && self.days.is_empty() && self.outcomes.len() > 1
+        {
             self.doubt("it names several outcomes, as a form does");
         }
     }

@@ -81,12 +81,12 @@ const WHY: &str = "(?P<why>(?: ?-? ?(?:because|due to|since|as|reason) ?.*)?)";
 /// Courtesies: whole clauses, because they hold words that are risky elsewhere.
 pub(super) const COURTESIES: &[&str] = &[
     r"^(?:(?:many|great|ok|okay|perfect) )?(?:thanks|thank you)(?: (?:you|so much|again|very much|kindly|all|team))*(?: and have a (?:great|good|nice) (?:day|week|weekend))?$",
-    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|reaching out|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
+    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
     r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
     r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
-    r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)(?: of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?)?$",
+    r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];
 
@@ -182,7 +182,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Redirected),
-            r"^{R} (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)$",
+            r"^{A} (?:should|needs to|has to|must) (?:go|be sent|be referred|be re-?directed|be faxed) to (?P<whom>[a-z].*)$",
         ),
         (
             Says(O::NeedsInformation),
@@ -236,7 +236,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$",
+            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$",
         ),
         (
             Because,
@@ -343,7 +343,8 @@ pub(super) const RISKY: &str = "\
     transfer records labs insurance authorization auth sister brother son daughter wife husband twin both two three \
     patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves \
     correction correct corrected typo actually instead revised updated cx cxl cxd canx cancelled dna dnka ns rs oon rts \
-    reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding";
+    reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding capacity pto sabbatical maternity offline flooded bankrupt strike review reviewing \
+    reviewed tbd tba tbc";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 pub(super) const NEUTRAL: &str = "\

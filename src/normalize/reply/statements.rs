@@ -35,7 +35,7 @@ pub(super) enum Meaning {
     Because,
     /// A plea to send it again.
     Again,
-    /// Their report is promised: a visit took place, or will.
+    /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
     Filler,
@@ -124,6 +124,14 @@ fn is_courtesy(clause: &str) -> bool {
     /// Doctors are greeted so, and colleagues by a name; who else, is a patient.
     const TITLES: &str = "mr mrs ms miss mister mom mother family";
     if let Some(whom) = greeted(clause) {
+        let all: Vec<&str> = words(whom).collect();
+        if let [given, _, ..] = all.as_slice()
+            && is_given_name(given)
+            && !all.iter().any(|word| ["and", "team", "all"].contains(word))
+        {
+            // By both names, strangers are greeted.
+            return false;
+        }
         let done = |word: &str| ["ed", "ing"].iter().any(|end| word.ends_with(end)) && !is_given_name(word);
         return words(whom).count() <= NAMES_MAX
             && words(whom).all(|word| !is_common(word) && !done(word) && !listed(TITLES, word));
@@ -138,9 +146,9 @@ fn statement(clause: &str) -> Option<Meaning> {
         let found = pattern.captures(clause)?;
         let part = |name| found.name(name).map(|part| part.as_str());
         let plain = match meaning {
-            Meaning::Says(ReplyOutcome::Redirected) => {
-                part("whom").is_none_or(|whom| !names_ourselves(whom) && names_somebody(whom))
-            }
+            Meaning::Says(ReplyOutcome::Redirected) => part("whom").is_none_or(|whom| {
+                !names_ourselves(whom) && names_somebody(whom) && (!whom.starts_with("dr ") || refers(clause))
+            }),
             Meaning::Says(ReplyOutcome::NeedsInformation) => part("what").is_none_or(is_owed_to_them),
             Meaning::Says(ReplyOutcome::Declined) => part("why").is_none_or(|why| {
                 !VAGUE.iter().any(|words| why.starts_with(words)) && !CONDITIONS.iter().any(|word| why.contains(word))
@@ -232,6 +240,11 @@ fn names_ourselves(whom: &str) -> bool {
         || ["the patient", "the office", "the desk", "the fax", "the number"].iter().any(|own| whom.starts_with(own))
 }
 
+/// `Please refer her to Dr. Okafor`. What is sent, or goes, to a doctor may go to one of theirs.
+fn refers(clause: &str) -> bool {
+    words(clause).any(|word| ["refer", "referred", "redirect", "re-direct", "redirected", "reroute", "re-route"].contains(&word))
+}
+
 /// What makes a refusal a condition, or something else than one.
 const CONDITIONS: [&str; 17] = [
     "until", "unless", " if ", "without", "before ", "except", " but ", "however", "already", "schedul", "booked", "will see",
@@ -292,9 +305,10 @@ pub(super) fn turns_round(text: &str) -> bool {
 }
 
 /// Whether a clause can be the name of a person: after `thanks,`, say.
-pub(super) fn could_be_a_name(clause: &str) -> bool {
-    const WORDS_MAX: usize = 4;
-    words(clause).count() <= WORDS_MAX
+pub(super) fn could_be_a_name(clause: &str, last: bool) -> bool {
+    const LAST_WORDS_MAX: usize = 4;
+    let words_max = if last { LAST_WORDS_MAX } else { 1 };
+    words(clause).count() <= words_max
         && words(clause).next().is_some_and(is_given_name)
         && words(clause).all(|word| !is_common(word) && word.chars().all(|c| c.is_alphabetic() || "'-".contains(c)))
 }

@@ -13,6 +13,8 @@ pub(super) struct Sentence {
     pub(super) original: String,
     /// Whether it ends with a question mark.
     pub(super) question: bool,
+    /// Whether a mark of lists stands before it.
+    pub(super) listed: bool,
 }
 
 fn fixed(pattern: &str) -> Regex {
@@ -100,10 +102,12 @@ fn split(line: &str) -> Vec<Sentence> {
 }
 
 fn push(sentences: &mut Vec<Sentence>, text: &str, ends_as_question: bool) {
-    let text = text.trim().trim_start_matches(['-', '*', '•', '–']).trim();
+    let whole = text.trim();
+    let text = whole.trim_start_matches(['-', '*', '•', '–']).trim();
     if !text.is_empty() {
         sentences.push(Sentence {
             original: text.to_owned(),
+            listed: text.len() < whole.len(),
             question: ends_as_question || text.contains('?') || ASKS.is_match(text),
         });
     }
@@ -116,7 +120,8 @@ pub(super) fn has_boxes(text: &str) -> bool {
         '\u{2715}', '\u{2716}', '\u{2717}', '\u{2718}', '\u{274c}', '\u{274e}',
     ];
     const DRAWN: [&str; 7] = ["[ ]", "[]", "[_]", "( )", "()", "~~", "___"];
-    text.contains(BOXES) || DRAWN.iter().any(|drawn| text.contains(drawn))
+    static LEFT_OPEN: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b(?:tbd|tba|tbc|xx+)\b"));
+    text.contains(BOXES) || LEFT_OPEN.is_match(text) || DRAWN.iter().any(|drawn| text.contains(drawn))
 }
 
 /// How many lines at the end are a signature.
@@ -181,7 +186,7 @@ fn is_surely_signature(line: &str) -> bool {
         SURE_DESK_WORDS.split_ascii_whitespace().any(|known| known == word)
             || ["ology", "iatrics", "opedics", "opaedics", "iatry"].iter().any(|end| word.ends_with(end))
     };
-    let named = is_given_name(first) || ["dr", "mr", "mrs", "ms"].contains(&first);
+    let named = is_given_name(first) || first == "dr";
     named
         || desk(first)
         || words.any(desk)
@@ -202,7 +207,8 @@ pub(super) fn looks_like_signature(line: &str) -> bool {
     static OF_A_DESK: LazyLock<Regex> = LazyLock::new(|| {
         fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\bMedical Records\b|\b[A-Z]{2} \d{5}\b")
     });
-    if names_date(line) || ABBREVIATED.is_match(line) {
+    let begins_with_place = ["for ", "at ", "to "].iter().any(|begin| line.to_lowercase().starts_with(begin));
+    if begins_with_place || names_date(line) || ABBREVIATED.is_match(line) {
         return false;
     }
     let sure = OF_A_DESK.is_match(line) || is_surely_signature(line);

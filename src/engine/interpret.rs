@@ -20,12 +20,12 @@ use crate::{
     message::{Message, Protocol},
     normalize::{
         DateOrder, Kind, Outcome,
-        email::{self, MailLimits},
+        email::{self, Doubt, MailLimits},
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
     reader::{ReadError, ReaderOptions, Reading},
-    referral::{Reference, Reply, TokenKey},
+    referral::{Problem, Reference, Reply, TokenKey},
 };
 
 /// Why a message was not read.
@@ -248,6 +248,15 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 }
 
 impl Found {
+    /// The outcome with the reason for which it would be held among its problems, for who only looks. That no token was verified goes
+    /// without saying: who only looks has no key.
+    pub(crate) fn to_look_at(self) -> Outcome {
+        let mut outcome = self.outcome;
+        let doubt = self.doubt.filter(|doubt| *doubt != Doubt::ReferenceOnly.as_str());
+        outcome.problems.extend(doubt.map(|doubt| Problem::new("held", doubt)));
+        outcome
+    }
+
     /// What asks for nothing but to be kept or looked at.
     pub(super) fn of(outcome: Outcome) -> Self {
         Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0, is_answered: false }

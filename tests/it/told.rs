@@ -256,6 +256,47 @@ fn a_desk_that_speaks_of_a_cancellation_unasked_is_asked_what_it_means() {
     assert_eq!(show(&site, &reference)["status"], "requested");
 }
 
+/// The text of the request that went out, as mail programs quote it.
+fn quoted_request(site: &Site) -> String {
+    let request = site.mails_out().into_iter().find(|mail| mail.contains("please confirm")).expect("a request went out");
+    let request = mail_parser::MessageParser::default().parse(request.as_bytes()).unwrap();
+    let letter = request.body_text(0).unwrap();
+    let lines = letter.lines().map(|line| format!("> {line}\n"));
+    format!("On Sat, Nov 21, 2026 at 9:12 AM Loopline <referrals@clinic.example> wrote:\n{}", lines.collect::<String>())
+}
+
+#[test]
+fn what_a_mail_quotes_is_our_letter_or_for_a_person() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested" && !site.mails_out().is_empty()));
+    let quote = quoted_request(&site);
+    let other = quote.replacen("> Hello,", "> We can not take her.\n> Hello,", 1);
+    reply(&site, "r1", &format!("Booked for 12/21/2026 at 9:00 am.\n\n{other}"));
+    assert!(wait_for(|| show(&site, &reference)["held"].to_string().contains("unclear-reply")), "{}", site.log());
+    assert_eq!(show(&site, &reference)["status"], "requested");
+    settle(&site, &[&reference, "set-aside"]);
+    reply(&site, "r2", &format!("Booked for 12/22/2026 at 9:00 am.\n\n{quote}"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "scheduled"), "{:#}", show(&site, &reference));
+}
+
+#[test]
+fn what_may_be_of_somebody_else_or_of_another_time_is_compared_with_the_referral() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"));
+    for (name, words, why) in [
+        ("r1", "Hi Ottoline,\nAppointment 12/21/2026 at 9:00 am", "greets the patient"),
+        ("r2", "Received (DOB 3/14/1970)", "a birth date that is not the patient's"),
+        ("r3", "She was seen on 11/20/2026.", "before they were asked"),
+    ] {
+        reply(&site, name, words);
+        let pending = || show(&site, &reference)["pending_replies"].to_string();
+        assert!(wait_for(|| pending().contains(why)), "{words}: {}", pending());
+        settle(&site, &[&reference, "set-aside"]);
+    }
+    reply(&site, "r4", "Received (DOB 2/14/62)");
+    assert!(wait_for(|| show(&site, &reference)["status"] == "confirmed"), "{:#}", show(&site, &reference));
+}
+
 #[test]
 fn a_desk_that_declines_is_not_asked_by_a_request_that_still_waits() {
     let (site, _running, _peer, reference) = with_stuck_mail();

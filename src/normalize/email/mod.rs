@@ -151,7 +151,7 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     outcome.problems = mail.problems.clone();
     let mut result = MailOutcome {
         doubt: if outcome.kind == Kind::Reply {
-            found.doubt().or_else(|| brings_more(mail).then_some(Doubt::BringsDocuments))
+            brings_more(mail).then_some(Doubt::BringsDocuments).or_else(|| found.doubt())
         } else {
             None
         },

@@ -200,7 +200,7 @@ impl Rules {
         let found = reading.read(bytes).await.map_err(|unread| match unread {
             Unread::AtFault(why) | Unread::Broke(why) | Unread::NoMeans(why) => anyhow::anyhow!(why),
         })?;
-        let mut outcomes: Vec<Outcome> = found.into_iter().map(|found| with_acknowledgement(found.to_look_at())).collect();
+        let mut outcomes: Vec<Outcome> = found.into_iter().map(|found| with_acknowledgement(found.into_shown())).collect();
         if outcomes.len() == 1 { Ok(outcomes.remove(0)) } else { batch(outcomes) }
     }
 }

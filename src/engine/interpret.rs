@@ -250,7 +250,7 @@ pub(super) fn mail_identity(body: &[u8]) -> MailIdentity {
 impl Found {
     /// The outcome with the reason for which it would be held among its problems, for who only looks. That no token was verified goes
     /// without saying: who only looks has no key.
-    pub(crate) fn to_look_at(self) -> Outcome {
+    pub(crate) fn into_shown(self) -> Outcome {
         let mut outcome = self.outcome;
         let doubt = self.doubt.filter(|doubt| *doubt != Doubt::ReferenceOnly.as_str());
         outcome.problems.extend(doubt.map(|doubt| Problem::new("held", doubt)));

@@ -257,10 +257,10 @@ fn a_code_too_fine_for_a_fax_is_refused() {
     assert!(cover_only(&referral(), &face(&"A".repeat(67))).is_ok());
 }
 
-/// Writes the pages to the folder `LOOPLINE_PAGES` for a look at them, with its `scan.png` as a page of the referral: `LOOPLINE_PAGES=/tmp/p cargo test --lib pages_to_look_at -- --ignored`.
+/// Writes the pages to the folder `LOOPLINE_PAGES` for a look at them, with its `scan.png` as a page of the referral: `LOOPLINE_PAGES=/tmp/p cargo test --lib pages_into_shown -- --ignored`.
 #[test]
 #[ignore = "writes files to look at"]
-fn pages_to_look_at() {
+fn pages_into_shown() {
     let folder = std::path::PathBuf::from(std::env::var_os("LOOPLINE_PAGES").unwrap());
     std::fs::create_dir_all(&folder).unwrap();
     let mut referral = referral();

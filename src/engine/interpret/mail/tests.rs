@@ -124,7 +124,7 @@ async fn an_old_reference_beside_a_new_referral_is_no_reply_and_a_token_is_one_f
     let both = read(&mail(&format!("{words} TOKEN"), &[&hl7("I12", "P1")]), false).await;
     assert_eq!(kinds(&both), [Kind::Referral, Kind::Reply]);
     assert_eq!((both[0].doubt, both[1].doubt), (None, Some(Doubt::BringsDocuments.as_str())));
-    let looked_at = both[1].clone().to_look_at();
+    let looked_at = both[1].clone().into_shown();
     assert!(looked_at.problems.iter().any(|problem| problem.code == "held"), "who only looks sees why");
     // A document that says nothing does not silence the words.
     let unread = read(&mail(&format!("{words} LL-0000-0000"), &[PDF]), false).await;

@@ -114,6 +114,18 @@ impl MllpCodec {
         !self.framed && matches!(self.state, State::Between { junk } if junk > 0)
     }
 
+    /// Whether a frame is larger than is taken, and its end has not come.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining { .. })
+    }
+
+    /// Whether what the peer sent, with these bytes that are not decided yet, holds no frame and is not nothing.
+    #[must_use]
+    pub fn is_no_mllp(&self, undecided: &[u8]) -> bool {
+        self.is_lost() || (!self.framed && !undecided.trim_ascii().is_empty())
+    }
+
     fn between(&mut self, source: &mut BytesMut, junk: usize) -> Step {
         if self.fresh {
             match foreign(source) {

@@ -63,6 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
         match self.converse().await {
             Ok(()) => {}
             Err(_) if !self.spoke => channel.turn_away(Reason::NothingSent, peer, ""),
+            Err(_) if self.codec.is_no_mllp(&self.buffer) => channel.turn_away(Reason::NoMllp, peer, ""),
             Err(error) => tracing::info!(channel = %channel.name, %peer, %error, "the connection broke"),
         }
     }
@@ -96,6 +97,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
             match self.read(frame_began).await? {
                 Read::Some => self.spoke = true,
                 Read::End => {
+                    if self.codec.is_no_mllp(&self.buffer) {
+                        self.turn_away(Reason::NoMllp, "");
+                    }
                     while let Some(frame) = self.codec.decode_eof(&mut self.buffer)? {
                         self.handle(frame).await?;
                     }
@@ -107,6 +111,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
                 Read::Stop => return self.stream.shutdown().await,
                 Read::TooSlow(reason) => {
                     self.turn_away(reason, "");
+                    if self.codec.is_draining() {
+                        // The peer waits for an answer to what it takes for a whole message.
+                        while let Some(frame) = self.codec.decode_eof(&mut self.buffer)? {
+                            self.handle(frame).await?;
+                        }
+                    }
                     return self.stream.shutdown().await;
                 }
             }

@@ -202,6 +202,20 @@ async fn a_frame_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_frame_over_the_cap_that_never_ends_is_refused_when_its_time_is_over() {
+    let server = serve(|config| {
+        config.frame_bytes_max = 60;
+        config.frame_seconds_max = 1;
+    });
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let large = [b"\x0BMSH|^~\\&|A|B|C|D|1||REF^I12|79|P|2.4\rNTE|||", &[b'x'; 100][..]].concat();
+    stream.write_all(&large).await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.contains("\rMSA|AR|79|") && answer.contains("^104&"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_stop_closes_idle_connections_and_ends() {
     let server = serve(|_| {});
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -220,6 +234,8 @@ async fn who_is_turned_away_is_counted_by_reason() {
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "http"),
         (&[0x16, 0x03, 0x01, 0, 5], "tls-on-plain-port"),
         (b"MSH|^~\\&|A\r", "unframed-hl7"),
+        (b"SSH-2.0-scan\r\n", "no-mllp"),
+        (b"GE", "no-mllp"),
         (b"", "nothing-sent"),
         (b"\x0Bhello\x1C\r", "no-message"),
         (b"\x0BMSH|1", "truncated"),

@@ -149,11 +149,13 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
     let found = Match::of(mail, rules.key);
     let mut outcome = classify(mail, &found, rules);
     outcome.problems = mail.problems.clone();
+    let more = brings_more(mail).then_some(Doubt::BringsDocuments);
     let mut result = MailOutcome {
-        doubt: if outcome.kind == Kind::Reply {
-            brings_more(mail).then_some(Doubt::BringsDocuments).or_else(|| found.doubt())
-        } else {
-            None
+        doubt: match (outcome.kind, rules.key) {
+            (Kind::Reply, Some(_)) => found.doubt().or(more),
+            // Without a key there is never a token: of more use is what else there is.
+            (Kind::Reply, None) => more.or_else(|| found.doubt()),
+            _ => None,
         },
         outcome,
         token: found.token,

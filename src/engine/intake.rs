@@ -168,7 +168,7 @@ impl Intake {
                 Err(_) => return self.accept_unmapped(channel, arrival).await,
             };
             // What it was read as goes into the store: where that is stale, it is read again, which is rare.
-            let found = Found::of_hl7(&mut read);
+            let found = vec![Found::of_hl7(&mut read)];
             match self.commit_hl7(config, channel, &arrival, &read, found).await {
                 Err(IntakeError::Unavailable { source: StoreError::Stale, answer }) => busy = answer,
                 done => return done,
@@ -183,7 +183,7 @@ impl Intake {
         channel: &InboundChannel,
         arrival: &Arrival,
         read: &Hl7Message,
-        found: Found,
+        found: Vec<Found>,
     ) -> Result<Accepted, IntakeError> {
         let store = &self.context.store;
         let mut answering = Answering::new(channel, read);
@@ -219,7 +219,7 @@ impl Intake {
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
+        let decided = decide::decide(&self.context, config, channel, message, found).map_err(unavailable)?;
         let Answered { decision, message, answer, repeatable } = answering.answer(decided);
         let new = NewMessage { message, body, repeat_key: repeatable.then_some(keys.repeat), control_key: keys.control };
         let changing = self.context.suspensions.changing(&decision, false);
@@ -342,13 +342,16 @@ fn unavailable(source: StoreError) -> IntakeError {
     IntakeError::Unavailable { answer: None, source }
 }
 
+/// A message that was read: some kilobytes, which are handed on from here to there several times.
+type Read = std::thread::Result<Result<Box<Hl7Message>, NotHl7>>;
+
 /// Reads a message; a panic in it is a defect of ours. A large one is read on a thread of its own.
-async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<std::thread::Result<Result<Hl7Message, NotHl7>>, IntakeError> {
+async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<Read, IntakeError> {
     let guarded = |body: &[u8], rules: &Hl7Rules| {
         catch_unwind(AssertUnwindSafe(|| {
             #[cfg(test)]
             tests::break_off(body);
-            hl7::normalize(body, rules)
+            hl7::normalize(body, rules).map(Box::new)
         }))
     };
     if body.len() <= INLINE_BYTES_MAX {

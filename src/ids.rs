@@ -2,9 +2,11 @@
 //!
 //! All are ULIDs: they sort by the time they were given, which the store's listings rely on.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Deref, str::FromStr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 macro_rules! ulid_id {
@@ -103,8 +105,11 @@ impl BodyId {
     /// The id of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        use sha2::{Digest, Sha256};
-        Self(format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))))
+        Self::of_digest(&Sha256::digest(bytes).into())
+    }
+
+    fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(["sha256:", &data_encoding::HEXLOWER.encode(digest)].concat())
     }
 
     /// The 64 hexadecimal digits alone.
@@ -117,6 +122,42 @@ impl BodyId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Content with its name, which is worked out once, and here alone: nothing can be stored under the name of something else.
+#[derive(Clone)]
+pub struct Named {
+    bytes: Bytes,
+    digest: [u8; 32],
+}
+
+impl Named {
+    /// Its SHA-256.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> BodyId {
+        BodyId::of_digest(&self.digest)
+    }
+}
+
+impl Deref for Named {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl From<Bytes> for Named {
+    fn from(bytes: Bytes) -> Self {
+        let digest = Sha256::digest(&bytes).into();
+        Self { bytes, digest }
     }
 }
 

@@ -216,12 +216,18 @@ impl Message {
     /// A message as it is at intake: stored next, nothing known of it yet.
     #[must_use]
     pub fn received(arrival: &Arrival) -> Self {
+        Self::received_as(arrival, BodyId::of(&arrival.body))
+    }
+
+    /// The same, where the name of its content was worked out already.
+    #[must_use]
+    pub fn received_as(arrival: &Arrival, body: BodyId) -> Self {
         Self {
             id: MessageId::generate(),
             channel: arrival.channel.clone(),
             protocol: arrival.protocol,
             received_at: arrival.received_at,
-            body: BodyId::of(&arrival.body),
+            body,
             bytes: arrival.body.len() as u64,
             peer: arrival.peer.clone(),
             file: arrival.file.clone(),

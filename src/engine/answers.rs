@@ -41,7 +41,7 @@ pub(super) fn arrived(delivery: &Delivery, answer: &Bytes) -> Option<NewMessage>
     }
     message.answers = Some(delivery.id);
     message.acknowledgement = Acknowledgement::NotOwed;
-    Some(NewMessage { message, body, repeat_key: Some(format!("answer|{}", delivery.id)), control_key: None })
+    Some(NewMessage { message, body: body.into(), repeat_key: Some(format!("answer|{}", delivery.id)), control_key: None })
 }
 
 /// What an answer means.

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     config::Config,
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    ids::{ChannelName, DeliveryId},
+    ids::{ChannelName, DeliveryId, Named},
     message::Acknowledgement,
     outbound::{
         Outbound, OutboundConfig, SendError, Sent,
@@ -265,7 +265,11 @@ impl Delivering {
             let composed = letters::compose(&self.context, config, &delivery).await.map_err(unreadable)?;
             let (content, bodies) = composed.map_err(SendError::Permanent)?;
             delivery.content = Some(content);
-            let decision = Decision { deliveries: vec![delivery.clone()], bodies, ..Decision::default() };
+            let decision = Decision {
+                deliveries: vec![delivery.clone()],
+                bodies: bodies.into_iter().map(Named::from).collect(),
+                ..Decision::default()
+            };
             // Durable before the first byte leaves: every further attempt sends these bytes.
             store.settle(decision).await.map_err(unreadable)?;
         }

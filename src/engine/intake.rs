@@ -22,7 +22,7 @@ use crate::{
     compose::hl7_answer::{self, Answer, AnswerSettings, Standing, Verdict},
     config::{Config, InboundChannel},
     delivery::{Content, Delivery, Hl7Content, Purpose},
-    ids::{BodyId, ChannelName, MessageId},
+    ids::{BodyId, ChannelName, MessageId, Named},
     inbound::InboundConfig,
     message::{Acknowledgement, Arrival, ControlId, Message, Protocol, State},
     normalize::{
@@ -103,7 +103,10 @@ impl Intake {
         let channel = &*channel;
         match arrival.protocol {
             Protocol::Hl7 => self.accept_hl7(&config, channel, arrival).await,
-            Protocol::Document => self.accept_raw(Message::received(&arrival), arrival, None).await,
+            Protocol::Document => {
+                let body = Named::from(arrival.body.clone());
+                self.accept_raw(Message::received_as(&arrival, body.id()), body, None).await
+            }
             Protocol::Mail => self.accept_mail(arrival).await,
         }
     }
@@ -131,25 +134,27 @@ impl Intake {
     }
 
     /// Stores bytes to be processed later.
-    async fn accept_raw(&self, message: Message, arrival: Arrival, key: Option<String>) -> Result<Accepted, IntakeError> {
+    async fn accept_raw(&self, message: Message, body: Named, key: Option<String>) -> Result<Accepted, IntakeError> {
         let repeat_key = key.unwrap_or_else(|| format!("content|{}|{}", message.channel, message.body));
-        let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
+        let channel = message.channel.clone();
+        let new = NewMessage { message, body, repeat_key: Some(repeat_key), control_key: None };
         let (receipt, repeat) = match self.context.store.insert(new).await.map_err(unavailable)? {
             Insertion::New(receipt) => (receipt, Repeat::New),
             Insertion::Repeat { receipt, same_file: true } => (receipt, Repeat::SameFile),
             Insertion::Repeat { receipt, same_file: false } => (receipt, Repeat::Duplicate),
         };
-        tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, ?repeat, "stored");
+        tracing::info!(message_id = %receipt.message(), %channel, ?repeat, "stored");
         Ok(Accepted { receipt, repeat, answer: None })
     }
 
     async fn accept_mail(&self, arrival: Arrival) -> Result<Accepted, IntakeError> {
-        let mut message = Message::received(&arrival);
+        let body = Named::from(arrival.body.clone());
+        let mut message = Message::received_as(&arrival, body.id());
         let key = interpret::mail_identity(&arrival.body);
         message.sender = key.sender;
         message.control_id = key.message_id.map(ControlId);
         let channel = message.channel.clone();
-        self.accept_raw(message, arrival, key.repeat_key.map(|key| format!("mail|{channel}|{key}"))).await
+        self.accept_raw(message, body, key.repeat_key.map(|key| format!("mail|{channel}|{key}"))).await
     }
 
     async fn accept_hl7(&self, config: &Config, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
@@ -163,7 +168,7 @@ impl Intake {
                 Err(_) => return self.accept_unmapped(channel, arrival).await,
             };
             // What it was read as goes into the store: where that is stale, it is read again, which is rare.
-            let found = Found::of_hl7(&mut read);
+            let found = vec![Found::of_hl7(&mut read)];
             match self.commit_hl7(config, channel, &arrival, &read, found).await {
                 Err(IntakeError::Unavailable { source: StoreError::Stale, answer }) => busy = answer,
                 done => return done,
@@ -178,11 +183,12 @@ impl Intake {
         channel: &InboundChannel,
         arrival: &Arrival,
         read: &Hl7Message,
-        found: Found,
+        found: Vec<Found>,
     ) -> Result<Accepted, IntakeError> {
         let store = &self.context.store;
         let mut answering = Answering::new(channel, read);
-        let mut message = Message { id: answering.id, ..Message::received(arrival) };
+        let body = Named::from(arrival.body.clone());
+        let mut message = Message { id: answering.id, ..Message::received_as(arrival, body.id()) };
         message.sender = Some(read.sender.clone());
         message.control_id = read.control_id.clone().map(ControlId);
         let repeat = sameness::repeat_key(store, &read.repeat_key, read.control_key.is_some());
@@ -213,14 +219,9 @@ impl Intake {
             Err(source) => return Err(IntakeError::Unavailable { answer: answering.busy(), source }),
         }
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let decided = decide::decide(&self.context, config, channel, message, vec![found]).map_err(unavailable)?;
+        let decided = decide::decide(&self.context, config, channel, message, found).map_err(unavailable)?;
         let Answered { decision, message, answer, repeatable } = answering.answer(decided);
-        let new = NewMessage {
-            message,
-            body: arrival.body.clone(),
-            repeat_key: repeatable.then_some(keys.repeat),
-            control_key: keys.control,
-        };
+        let new = NewMessage { message, body, repeat_key: repeatable.then_some(keys.repeat), control_key: keys.control };
         let changing = self.context.suspensions.changing(&decision, false);
         let inserted = store.insert_decided(new, decision).await;
         drop(changing);
@@ -271,7 +272,7 @@ impl Intake {
         let stored = Message { state: State::Received, ..message.clone() };
         decision.message = Some(message);
         // The same header again is a new question: the answer may be another.
-        let new = NewMessage { message: stored, body: arrival.body.clone(), repeat_key: None, control_key: keys.control };
+        let new = NewMessage { message: stored, body: arrival.body.clone().into(), repeat_key: None, control_key: keys.control };
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
         let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
@@ -328,7 +329,7 @@ impl Intake {
             ..message.clone()
         });
         let repeat_key = format!("content|{}|{}", message.channel, message.body);
-        let new = NewMessage { message, body: arrival.body, repeat_key: Some(repeat_key), control_key: None };
+        let new = NewMessage { message, body: arrival.body.into(), repeat_key: Some(repeat_key), control_key: None };
         let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
@@ -341,13 +342,16 @@ fn unavailable(source: StoreError) -> IntakeError {
     IntakeError::Unavailable { answer: None, source }
 }
 
+/// A message that was read: some kilobytes, which are handed on from here to there several times.
+type Read = std::thread::Result<Result<Box<Hl7Message>, NotHl7>>;
+
 /// Reads a message; a panic in it is a defect of ours. A large one is read on a thread of its own.
-async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<std::thread::Result<Result<Hl7Message, NotHl7>>, IntakeError> {
+async fn normalized(body: &Bytes, rules: &Arc<Hl7Rules>) -> Result<Read, IntakeError> {
     let guarded = |body: &[u8], rules: &Hl7Rules| {
         catch_unwind(AssertUnwindSafe(|| {
             #[cfg(test)]
             tests::break_off(body);
-            hl7::normalize(body, rules)
+            hl7::normalize(body, rules).map(Box::new)
         }))
     };
     if body.len() <= INLINE_BYTES_MAX {
@@ -438,16 +442,11 @@ impl<'a> Answering<'a> {
         let mut delivery = Delivery::queued(Purpose::Acknowledgement, through.clone(), through.as_str(), now);
         let control_id = delivery.control_id(false);
         let answer = hl7_answer::application(&self.read.header, verdict, &self.settings, standing, &control_id, now);
-        let Some(answer) = answer.map(Bytes::from) else { return };
+        let Some(answer) = answer.map(|answer| Named::from(Bytes::from(answer))) else { return };
         delivery.message = Some(message.id);
         delivery.referral = message.referrals.first().copied().filter(|_| message.state != State::Failed);
-        delivery.content = Some(Content::Hl7(Hl7Content {
-            message: BodyId::of(&answer),
-            control_id,
-            receiver: None,
-            says: None,
-            edited: false,
-        }));
+        delivery.content =
+            Some(Content::Hl7(Hl7Content { message: answer.id(), control_id, receiver: None, says: None, edited: false }));
         message.acknowledgement = Acknowledgement::Owed;
         decision.bodies.push(answer);
         decision.deliveries.push(delivery);
@@ -477,8 +476,9 @@ fn keep_answer(answer: &Answer, message: &mut Message, decision: &mut Decision) 
         }
     };
     message.acknowledgement = Acknowledgement::Sent;
-    message.answer = Some(BodyId::of(&bytes));
-    decision.bodies.push(bytes);
+    let named = Named::from(bytes);
+    message.answer = Some(named.id());
+    decision.bodies.push(named);
 }
 
 fn release(answer: Answer, receipt: &Receipt) -> Option<Bytes> {

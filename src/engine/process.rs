@@ -303,7 +303,7 @@ mod tests {
                 Arrival { channel, protocol: Protocol::Document, body: body.clone(), received_at, peer: None, file: None };
             let message = Message::received(&arrival);
             ids.push(message.id);
-            context.store.insert(NewMessage { message, body, repeat_key: None, control_key: None }).await.unwrap();
+            context.store.insert(NewMessage { message, body: body.into(), repeat_key: None, control_key: None }).await.unwrap();
             // Ids of one millisecond are in no order.
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Context, settle};
 use crate::{
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
-    ids::{BodyId, DeliveryId},
+    ids::{BodyId, DeliveryId, Named},
     normalize::hl7::{Hl7Rules, normalize},
     protocols::hl7::{Message, RawHeader, ReadLimits, Text},
     referral::{HeldReason, Problem, Status},
@@ -176,7 +176,7 @@ fn skipped(context: &Context, skipped: &Delivery, decision: &mut Decision) -> Re
 }
 
 async fn write(context: &Context, delivery: Delivery, was: DeliveryState, bodies: Vec<Bytes>) -> Result<Delivery, String> {
-    let decision = Decision { bodies, ..guarded(was, delivery.clone()) };
+    let decision = Decision { bodies: bodies.into_iter().map(Named::from).collect(), ..guarded(was, delivery.clone()) };
     context.store.settle(decision).await.map_err(|error| plain(&error))?;
     Ok(delivery)
 }

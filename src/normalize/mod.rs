@@ -18,8 +18,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::BodyId,
-    ids::DeliveryId,
+    ids::{DeliveryId, Named},
     referral::{Attachment, FaxPage, Problem, Record, Reply},
 };
 
@@ -110,9 +109,9 @@ pub struct Outcome {
     /// The messages of a batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Outcome>,
-    /// Content to be stored with it (attachments, page images), named in the record by its [`BodyId`].
+    /// Content to be stored with it (attachments, page images), named in the record by its [`BodyId`](crate::ids::BodyId).
     #[serde(skip)]
-    pub contents: Vec<Bytes>,
+    pub contents: Vec<Named>,
 }
 
 impl Outcome {
@@ -141,8 +140,9 @@ impl Outcome {
 
     /// Keeps content with the outcome and names it as an attachment.
     pub fn attach(&mut self, name: Option<String>, media_type: &str, content: Bytes) -> Attachment {
+        let content = Named::from(content);
         let attachment = Attachment {
-            id: BodyId::of(&content),
+            id: content.id(),
             name,
             media_type: media_type.to_owned(),
             bytes: content.len() as u64,

@@ -11,8 +11,8 @@
 //! a maybe.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{PoisonError, RwLock},
+    hash::BuildHasher,
+    sync::{LazyLock, PoisonError, RwLock},
 };
 
 /// Keys of the first layer.
@@ -75,10 +75,10 @@ impl Layer {
     }
 }
 
+/// Of a key, in this process alone: filters are made anew at each start.
 pub(super) fn hash_of(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
+    static SEEDED: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
+    SEEDED.hash_one(key)
 }
 
 impl Absent {

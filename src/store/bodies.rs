@@ -28,6 +28,7 @@ use super::{
     disk::{Disk, Open, read_all},
     frame::Digest,
 };
+use crate::ids::Named;
 
 /// Content up to this stands in the journal's frame.
 pub(super) const BODY_BYTES_INLINE_MAX: usize = 64 * 1024;
@@ -81,18 +82,20 @@ pub(super) struct Piece {
 
 impl<'a> Together<'a> {
     /// The bytes of an entry that holds these; none: they are not packed together.
-    fn pack(contents: &[Bytes]) -> Option<Body> {
-        let length: usize = contents.iter().map(Bytes::len).sum();
+    fn pack(contents: &[Named]) -> Option<Body> {
+        let length: usize = contents.iter().map(|content| content.len()).sum();
         if length > TOGETHER_BYTES_MAX || !(2..=TOGETHER_MAX).contains(&contents.len()) {
             return None;
         }
         let mut bytes = vec![u8::try_from(contents.len()).ok()?];
-        let digests: Vec<Digest> = contents.iter().map(|content| digest_of(content)).collect();
-        for (digest, content) in digests.iter().zip(contents) {
-            bytes.extend_from_slice(digest);
+        let (mut digests, mut all) = (Vec::with_capacity(contents.len()), Vec::with_capacity(length));
+        for content in contents {
+            bytes.extend_from_slice(content.digest());
             bytes.extend_from_slice(&u32::try_from(content.len()).ok()?.to_le_bytes());
+            digests.push(*content.digest());
+            all.extend_from_slice(content);
         }
-        bytes.extend_from_slice(&codec::pack(&contents.concat()));
+        bytes.extend_from_slice(&codec::pack(&all));
         Some(Body::Together(digests, bytes))
     }
 
@@ -151,7 +154,7 @@ impl Bodies {
     }
 
     /// Makes several pieces of content ready: packed together where they are small.
-    pub(super) fn prepare_all(&self, contents: &[Bytes]) -> io::Result<Vec<Body>> {
+    pub(super) fn prepare_all(&self, contents: &[Named]) -> io::Result<Vec<Body>> {
         match Together::pack(contents) {
             Some(together) => Ok(vec![together]),
             None => contents.iter().map(|content| self.prepare(content)).collect(),
@@ -159,8 +162,8 @@ impl Bodies {
     }
 
     /// Makes content ready to be named: packs it, or writes its file and makes that durable.
-    pub(super) fn prepare(&self, content: &Bytes) -> io::Result<Body> {
-        let digest = digest_of(content);
+    pub(super) fn prepare(&self, content: &Named) -> io::Result<Body> {
+        let digest = *content.digest();
         if !Self::is_file(content) {
             return Ok(Body::Inline(digest, codec::pack(content)));
         }

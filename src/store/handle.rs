@@ -5,7 +5,6 @@ use std::{
     thread::JoinHandle,
 };
 
-use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::{
@@ -25,7 +24,7 @@ use super::{
 };
 use crate::{
     delivery::Delivery,
-    ids::{DeliveryId, MessageId},
+    ids::{DeliveryId, MessageId, Named},
     message::Message,
 };
 
@@ -145,7 +144,7 @@ impl Store {
     }
 
     /// Makes content ready to be named. Big content is written to its files here, beside the writer.
-    async fn prepare(&self, contents: Vec<Bytes>) -> Result<Vec<Body>, StoreError> {
+    async fn prepare(&self, contents: Vec<Named>) -> Result<Vec<Body>, StoreError> {
         if contents.iter().any(|content| Bodies::is_file(content)) {
             let shared = self.engine.shared.clone();
             let written = tokio::task::spawn_blocking(move || shared.bodies.prepare_all(&contents)).await;

@@ -59,14 +59,13 @@ mod writer;
 
 use std::{path::PathBuf, sync::Arc};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use audit::{Done, Note};
 
 use crate::{
     delivery::{Delivery, DeliveryState},
-    ids::{ChannelName, DeliveryId, MessageId, ReferralId},
+    ids::{ChannelName, DeliveryId, MessageId, Named, ReferralId},
     message::{Acknowledgement, Message, State},
     referral::{Referral, Status},
 };
@@ -102,7 +101,7 @@ pub struct NewMessage {
     /// The message.
     pub message: Message,
     /// Its bytes.
-    pub body: Bytes,
+    pub body: Named,
     /// What makes another arrival the same one again: sender, MSH-10 and content for HL7; channel and content for a document;
     /// Message-ID and content for a mail. Absent for a refused message: it is evaluated afresh each time.
     pub repeat_key: Option<String>,
@@ -122,7 +121,7 @@ pub struct Decision {
     /// Deliveries queued, or changed by a person's act.
     pub deliveries: Vec<Delivery>,
     /// Content that the above name by `BodyId`.
-    pub bodies: Vec<Bytes>,
+    pub bodies: Vec<Named>,
     /// Deliveries to withdraw if they are still queued; one on the way is withdrawn if its attempt fails.
     pub withdraw: Vec<DeliveryId>,
     /// Deliveries whose letter is composed anew, since what it says has changed. One that has left meanwhile makes the decision stale.

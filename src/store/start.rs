@@ -150,7 +150,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
     let checks_later = clean && records > CHECKED_AT_START_MAX;
     let unread = journal.unread().to_vec();
     let shared = Arc::new(shared);
-    let writer = Writer { shared: shared.clone(), journal, records, lock, clean_stop };
+    let writer = Writer { shared: shared.clone(), journal, records, lock, clean_stop, frame: Vec::new() };
     let (commands, waiting) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())

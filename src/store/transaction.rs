@@ -268,9 +268,11 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// An empty batch, whose frame goes where the journal ends.
-    pub(super) fn new(mut view: View<'a>, from: Place) -> Self {
-        view.frame = vec![0; FRAME_HEADER_BYTES];
+    /// An empty batch, whose frame goes where the journal ends. It is put together in the memory of an earlier one.
+    pub(super) fn new(mut view: View<'a>, from: Place, mut frame: Vec<u8>) -> Self {
+        debug_assert!(frame.is_empty(), "only its memory is taken");
+        frame.resize(FRAME_HEADER_BYTES, 0);
+        view.frame = frame;
         view.frame_at = Some(from);
         Self {
             view,
@@ -400,6 +402,11 @@ impl<'a> Batch<'a> {
     /// Applies the batch to the index once it is durable.
     pub(super) fn apply(&mut self, end: Place) -> Result<(), StoreError> {
         self.view.apply(end)
+    }
+
+    /// Gives back the memory of its frame.
+    pub(super) fn into_frame(self) -> Vec<u8> {
+        self.view.frame
     }
 
     pub(super) fn due(&self) -> Due {

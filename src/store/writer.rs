@@ -36,6 +36,8 @@ use super::{
 const BATCH_TRANSACTIONS_MAX: usize = 1024;
 /// A batch that has grown to this is written; what still waits goes into the next one.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A frame's memory that is kept for the next one, in bytes; shrinking it frees what a rare large one took.
+const FRAME_BYTES_KEPT: usize = 1024 * 1024;
 /// How long until a store that cannot write tries again by itself.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,9 @@ pub(super) struct Writer {
     /// The lock on the folder, while the writer lives.
     pub(super) lock: Option<File>,
     pub(super) clean_stop: start::CleanStop,
+    /// Memory for the next frame. One that grows from nothing with each batch is copied as often as it doubles, and its pages come anew
+    /// from the kernel.
+    pub(super) frame: Vec<u8>,
 }
 
 fn same(error: &io::Error) -> io::Error {
@@ -137,7 +142,8 @@ impl Writer {
         let shared = self.shared.clone();
         let guard = shared.index.read().unwrap_or_else(PoisonError::into_inner);
         let index = guard.as_ref().expect("made ready, and only this thread takes it away");
-        let mut batch = Batch::new(View::new(index, &shared.journal, self.records), self.journal.end());
+        let mut batch =
+            Batch::new(View::new(index, &shared.journal, self.records), self.journal.end(), std::mem::take(&mut self.frame));
         let mut answers = Vec::new();
         while batch.bytes() < BATCH_BYTES_MAX {
             let Some(transaction) = waiting.next() else { break };
@@ -164,7 +170,9 @@ impl Writer {
         shared.settled(batch.deliveries());
         let due = batch.due();
         self.records = batch.records();
-        drop(batch);
+        self.frame = batch.into_frame();
+        self.frame.clear();
+        self.frame.shrink_to(FRAME_BYTES_KEPT);
         drop(guard);
         if let Err(fault) = &applied {
             // It is durable, so it is answered; only the index is behind. Nobody reads it until it is opened again.

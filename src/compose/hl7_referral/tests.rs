@@ -167,7 +167,7 @@ fn the_shipped_samples_are_read_again_as_they_were() {
         let documents = documents.map(|(attachment, content)| Enclosure {
             name: attachment.name.as_ref().and_then(|name| name.rsplit_once('.')).map(|(stem, _)| stem.to_owned()),
             media_type: attachment.media_type.clone(),
-            content,
+            content: content.to_vec().into(),
         });
         let enclosures = Enclosures { documents: documents.collect(), left_out: 0 };
         let referral = referral_of(record);

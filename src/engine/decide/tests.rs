@@ -107,7 +107,7 @@ async fn a_fax_taken_apart_later_leaves_no_page_of_the_other_patient_behind() {
     };
     let message = Message::received(&arrival);
     let id = message.id;
-    context.store.insert(NewMessage { message, body, repeat_key: None, control_key: None }).await.unwrap();
+    context.store.insert(NewMessage { message, body: body.into(), repeat_key: None, control_key: None }).await.unwrap();
     let pages = |referral: &Referral| -> Vec<u32> {
         referral.record.attachments.iter().filter_map(|attachment| attachment.page).collect()
     };

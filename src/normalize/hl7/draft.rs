@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Header, Hl7Rules, Warning, identity::Identity};
 use crate::{
-    normalize::Outcome,
+    normalize::{Event, Kind, Outcome},
     protocols::hl7::{HlDate, Message, Precision, Segment, read_date},
     referral::{Evidence, HeldReason, IsoDate, Phone, PhoneUse, Problem, Record},
 };
@@ -65,7 +65,7 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
         header,
         rules,
         record: Record::default(),
-        outcome: Outcome::referral(Record::default()),
+        outcome: Outcome { event: Some(Event::New), ..Outcome::of(Kind::Referral) },
         warnings: Vec::new(),
     };
     draft.identifiers(identity);

@@ -132,8 +132,8 @@ fn synthetic(header: &Header, message: &Message<'_>) -> Identifier {
 }
 
 /// `hl7|sender|MSH-10|SHA-256` of the bytes without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock. Where
-/// MSH-10 names no message it is left out.
-pub(super) fn repeat_key(header: &Header, body: &[u8], control_id_unique: bool) -> String {
+/// MSH-10 names no message, `control_id` is empty.
+pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id: &str) -> String {
     let separator = u8::try_from(header.raw.delimiters.field).unwrap_or(b'|');
     let start = body.windows(3).position(|start| start == b"MSH").unwrap_or(0);
     let body = body.get(start..).unwrap_or_default();
@@ -149,6 +149,5 @@ pub(super) fn repeat_key(header: &Header, body: &[u8], control_id_unique: bool) 
     }
     hash.update(rest);
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
-    let control_id = if control_id_unique { header.raw.text(10) } else { String::new() };
-    format!("hl7|{}|{control_id}|{digest}", header.sender())
+    ["hl7|", sender, "|", control_id, "|", &digest].concat()
 }

@@ -149,7 +149,7 @@ impl Keys {
 
     fn number(&mut self, parts: &[&str; 3], is_certain: bool, is_kept: bool) {
         let [facility, authority, value] = parts.map(folded);
-        self.add(format!("ei|{facility}|{authority}|{value}"), is_certain, is_kept);
+        self.add(["ei", &facility, &authority, &value].join("|"), is_certain, is_kept);
     }
 
     /// What the versions before kept.
@@ -157,12 +157,12 @@ impl Keys {
         let value = &number.id.value;
         for facility in facilities {
             for authority in &number.authorities {
-                self.add(format!("referral|{facility}|{authority}|{value}"), true, false);
+                self.add(["referral", facility.as_str(), authority, value].join("|"), true, false);
             }
-            self.add(format!("referral|{facility}||{value}"), number.authorities.is_empty(), false);
+            self.add(["referral", facility.as_str(), "", value].join("|"), number.authorities.is_empty(), false);
         }
         for authority in &number.authorities {
-            self.add(format!("referral|{authority}|{authority}|{value}"), true, false);
+            self.add(["referral", authority.as_str(), authority, value].join("|"), true, false);
         }
     }
 

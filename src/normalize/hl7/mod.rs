@@ -208,23 +208,22 @@ fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Id
 
 impl Hl7Message {
     fn new(header: Header, body: &[u8], rules: &Hl7Rules) -> Self {
+        let (sender, profile) = (header.sender(), rules.profile());
         let control_id = Some(header.raw.text(10)).filter(|id| !id.is_empty());
+        let unique_id = control_id.as_deref().filter(|_| profile.control_ids_unique);
         Self {
             outcome: Outcome::of(Kind::Unknown),
             refusal: None,
             warnings: Vec::new(),
-            repeat_key: identity::repeat_key(&header, body, rules.profile().control_ids_unique),
-            control_key: control_id
-                .as_ref()
-                .filter(|_| rules.profile().control_ids_unique)
-                .map(|id| format!("hl7-control|{}|{id}", header.sender())),
-            sender: header.sender(),
+            repeat_key: identity::repeat_key(&header, &sender, body, unique_id.unwrap_or_default()),
+            control_key: unique_id.map(|id| ["hl7-control|", &sender, "|", id].concat()),
+            sender,
             control_id,
             referral_keys: Vec::new(),
             reference: None,
-            profile: Arc::clone(rules.profile()),
-            refuses_reused_control_id: rules.profile().strict.control_id_reuse,
-            waits_for_referral_seconds: rules.profile().referral_wait_seconds(),
+            profile: Arc::clone(profile),
+            refuses_reused_control_id: profile.strict.control_id_reuse,
+            waits_for_referral_seconds: profile.referral_wait_seconds(),
             header,
         }
     }

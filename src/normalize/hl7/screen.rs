@@ -23,8 +23,11 @@ pub(super) fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Ref
         let taken = rules.accept_processing_ids.join(", ");
         return Some(Refusal::reject(202, "MSH^1^11", format!("this processing id is not taken here: {taken} is")));
     }
-    let (whole, short) = (header.sender(), header.short_sender());
-    if !rules.senders.is_empty() && !rules.senders.iter().any(|sender| *sender == whole || *sender == short) {
+    let is_known = || {
+        let (whole, short) = (header.sender(), header.short_sender());
+        rules.senders.iter().any(|sender| *sender == whole || *sender == short)
+    };
+    if !rules.senders.is_empty() && !is_known() {
         return Some(Refusal::reject(207, "MSH^1^3", "this sending application and facility is not configured here"));
     }
     if !header.raw.text(14).is_empty() {
@@ -43,8 +46,8 @@ pub(super) fn patient_wrong(header: &Header, message: &Message<'_>, purpose: Pur
     if needed && [2, 3, 4, 5, 7].into_iter().all(empty) {
         return Some(Refusal::error(101, "PID", "PID has no identifier, no name and no birth date"));
     }
-    let known = numbers(&first);
-    if message.all("PID").skip(1).any(|other| other_patient(&first, &known, &other)) {
+    let is_other = |other: Segment<'_, '_>| other_patient(&first, &numbers(&first), &other);
+    if message.all("PID").skip(1).any(is_other) {
         return Some(Refusal::error(198, "PID^2", "the message is about two patients: send one message each"));
     }
     None

@@ -3,6 +3,7 @@
 //! Reading is by lines alone: what a message says is nobody's business here, and one that makes no sense does not hide the others.
 
 use bytes::Bytes;
+use memchr::memchr2;
 
 use super::text::strip_junk;
 
@@ -175,7 +176,7 @@ fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = body.len() - strip_junk(body).len();
     std::iter::from_fn(move || {
         let rest = body.get(at..).filter(|rest| !rest.is_empty())?;
-        let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+        let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
         let line = (at, rest.get(..end)?);
         at += end + 1;
         Some(line)

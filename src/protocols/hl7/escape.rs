@@ -13,6 +13,11 @@ const SEQUENCE_BYTES_MAX: usize = 1_024;
 #[must_use]
 pub fn decode<'t>(raw: &'t str, delimiters: &Delimiters) -> Cow<'t, str> {
     let escape = delimiters.escape;
+    let is_escape = |byte: &u8| char::from(*byte) == escape;
+    // Delimiters are ASCII. Nearly every leaf is short and has no escape character.
+    if !raw.as_bytes().iter().any(is_escape) {
+        return Cow::Borrowed(raw);
+    }
     let Some((before, mut rest)) = raw.split_once(escape) else {
         return Cow::Borrowed(raw);
     };

@@ -9,8 +9,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2_iter;
-
 use super::{Delimiters, Text, Unreadable, escape};
 
 /// One message.
@@ -50,14 +48,16 @@ impl<'t> Message<'t> {
             Self { content, lines: Vec::with_capacity(32), separators: Vec::with_capacity(SEPARATORS_USUAL), delimiters };
         let (mut start, mut first) = (0, 0);
         let bytes = content.as_bytes();
-        for at in memchr2_iter(field, b'\r', bytes).chain([bytes.len()]) {
-            if bytes.get(at) == Some(&field) {
+        // One of them in every four bytes or so: too near to each other for a search of many bytes at once to be worth its beginning.
+        for (at, byte) in bytes.iter().enumerate() {
+            if *byte == field {
                 message.separators.push(at);
-                continue;
+            } else if *byte == b'\r' {
+                message.end_line(start, at, first)?;
+                (start, first) = (at + 1, message.separators.len());
             }
-            message.end_line(start, at, first)?;
-            (start, first) = (at + 1, message.separators.len());
         }
+        message.end_line(start, bytes.len(), first)?;
         Ok(message)
     }
 
@@ -171,13 +171,29 @@ fn parts(raw: Option<&str>, whole: bool, delimiter: char) -> impl Iterator<Item 
 /// A part of a text by its number from 0. Delimiters are ASCII, so bytes are compared: the texts are short and this is asked often.
 fn nth(text: &str, delimiter: char, number: usize) -> Option<&str> {
     let delimiter = u8::try_from(delimiter).ok()?;
-    let mut rest = text;
-    for _ in 0..number {
-        let at = rest.bytes().position(|byte| byte == delimiter)?;
-        rest = rest.get(at + 1..)?;
+    let (mut left, mut from) = (number, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == delimiter {
+            if left == 0 {
+                return text.get(from..at);
+            }
+            (left, from) = (left - 1, at + 1);
+        }
     }
-    let end = rest.bytes().position(|byte| byte == delimiter).unwrap_or(rest.len());
-    rest.get(..end)
+    if left == 0 { text.get(from..) } else { None }
+}
+
+/// Without the blanks around it. Most texts have none, which their first and last bytes tell.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
+/// A trimmed leaf decoded; `""` (delete) reads as empty.
+fn leaf<'t>(raw: &'t str, delimiters: &Delimiters) -> Cow<'t, str> {
+    if raw.bytes().all(|byte| byte == b'"') { Cow::Borrowed("") } else { escape::decode(raw, delimiters) }
 }
 
 impl<'t, 'm> Field<'t, 'm> {
@@ -291,15 +307,14 @@ impl<'t> Component<'t, '_> {
         if self.raw.is_empty() {
             return Cow::Borrowed("");
         }
-        let raw = nth(self.raw(), self.delimiters.subcomponent, number.saturating_sub(1)).unwrap_or("").trim();
-        if raw.bytes().all(|byte| byte == b'"') { Cow::Borrowed("") } else { escape::decode(raw, self.delimiters) }
+        let raw = nth(self.raw(), self.delimiters.subcomponent, number.saturating_sub(1)).unwrap_or("");
+        leaf(trimmed(raw), self.delimiters)
     }
 
     /// The whole component decoded: an unescaped subcomponent delimiter is taken for text.
     #[must_use]
     pub fn text(&self) -> Cow<'t, str> {
-        let raw = self.raw().trim();
-        if raw.bytes().all(|byte| byte == b'"') { Cow::Borrowed("") } else { escape::decode(raw, self.delimiters) }
+        leaf(trimmed(self.raw()), self.delimiters)
     }
 }
 

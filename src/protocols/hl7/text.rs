@@ -211,7 +211,10 @@ impl RawHeader {
     /// MSH-n as text, for comparing; trimmed, what is not UTF-8 replaced.
     #[must_use]
     pub fn text(&self, number: usize) -> String {
-        String::from_utf8_lossy(self.field(number)).trim().to_owned()
+        match std::str::from_utf8(self.field(number)) {
+            Ok(text) => text.trim().to_owned(),
+            Err(_) => String::from_utf8_lossy(self.field(number)).trim().to_owned(),
+        }
     }
 }
 

@@ -35,7 +35,12 @@ pub(super) fn new_message(key: &str, body: impl Into<Bytes>) -> NewMessage {
     let mut message = Message::received(&arrival);
     message.control_id = Some(ControlId(key.to_owned()));
     message.acknowledgement = Acknowledgement::Owed;
-    NewMessage { message, body, repeat_key: Some(format!("repeat {key}")), control_key: Some(format!("control {key}")) }
+    NewMessage {
+        message,
+        body: body.into(),
+        repeat_key: Some(format!("repeat {key}")),
+        control_key: Some(format!("control {key}")),
+    }
 }
 
 pub(super) fn from_file(new: NewMessage, identity: &str) -> NewMessage {

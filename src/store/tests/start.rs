@@ -57,7 +57,7 @@ async fn content_that_stands_in_one_entry_comes_back_piece_by_piece_and_when_the
         let body = Bytes::from(format!("MSH|{number}|{}", "x".repeat(length)));
         // The second piece of the first entry is that of a later one too.
         let answers = [format!("MSA|AA|{number}\r"), "MSA|AA|same\r".repeat(9)].map(Bytes::from);
-        let decision = Decision { bodies: answers.to_vec(), ..Decision::default() };
+        let decision = Decision { bodies: answers.iter().cloned().map(Into::into).collect(), ..Decision::default() };
         store.insert_decided(new_message(&format!("M{number}"), body.clone()), decision).await.unwrap();
         contents.extend(answers);
         contents.push(body);
@@ -299,7 +299,7 @@ async fn content_that_no_entry_names_is_taken_away_at_start_and_named_content_is
     let named = BodyId::of(&[1; 100_000]);
     store.insert(new_message("A", vec![1; 100_000])).await.unwrap();
     let stale = Decision {
-        bodies: vec![vec![2; 100_000].into()],
+        bodies: vec![Bytes::from(vec![2; 100_000]).into()],
         referrals: vec![ReferralWrite { referral: referral(), read_version: Some(7), keys: vec![] }],
         ..Decision::default()
     };

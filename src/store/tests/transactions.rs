@@ -129,7 +129,11 @@ async fn a_message_is_due_until_it_is_finished_and_finished_once() {
 async fn a_delivery_goes_its_way_and_a_late_result_is_refused() {
     let (_folder, store) = opened();
     let (one, other) = (delivery(b"page"), delivery(b"page"));
-    let decision = Decision { deliveries: vec![one.clone(), other.clone()], bodies: vec!["page".into()], ..Decision::default() };
+    let decision = Decision {
+        deliveries: vec![one.clone(), other.clone()],
+        bodies: vec![Bytes::from("page").into()],
+        ..Decision::default()
+    };
     store.settle(decision).await.unwrap();
     assert_eq!(store.due_deliveries(Timestamp::now(), 10).unwrap().0.len(), 2);
     let first_try = store.claim_delivery(one.id).await.unwrap();
@@ -150,11 +154,14 @@ async fn a_delivery_goes_its_way_and_a_late_result_is_refused() {
 async fn an_answer_is_stored_with_the_settling_of_its_delivery_or_not_at_all() {
     let (_folder, store) = opened();
     let one = delivery(b"page");
-    store.settle(Decision { deliveries: vec![one.clone()], bodies: vec!["page".into()], ..Decision::default() }).await.unwrap();
+    store
+        .settle(Decision { deliveries: vec![one.clone()], bodies: vec![Bytes::from("page").into()], ..Decision::default() })
+        .await
+        .unwrap();
     let claimed = store.claim_delivery(one.id).await.unwrap();
     let answered = |text: &'static str| {
         let arrived = Some(new_message("answer", text));
-        Decision { arrived, bodies: vec!["something else".into()], ..Decision::default() }
+        Decision { arrived, bodies: vec![Bytes::from("something else").into()], ..Decision::default() }
     };
     let late = Delivery { attempts: 7, state: DeliveryState::Sent, ..claimed.clone() };
     assert!(matches!(store.settle_delivery(late, answered("no")).await, Err(StoreError::Stale)));
@@ -173,8 +180,11 @@ async fn an_answer_is_stored_with_the_settling_of_its_delivery_or_not_at_all() {
 async fn what_is_taken_back_on_the_way_is_withdrawn_once_its_attempt_fails() {
     let (_folder, store) = opened();
     let (fails, leaves) = (delivery(b"page"), delivery(b"page"));
-    let decision =
-        Decision { deliveries: vec![fails.clone(), leaves.clone()], bodies: vec!["page".into()], ..Decision::default() };
+    let decision = Decision {
+        deliveries: vec![fails.clone(), leaves.clone()],
+        bodies: vec![Bytes::from("page").into()],
+        ..Decision::default()
+    };
     store.settle(decision).await.unwrap();
     let failing = store.claim_delivery(fails.id).await.unwrap();
     let leaving = store.claim_delivery(leaves.id).await.unwrap();

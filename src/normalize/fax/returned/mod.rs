@@ -29,7 +29,7 @@ use crate::{
         acknowledgement,
         cover_page::layout::{self, Area},
     },
-    ids::BodyId,
+    ids::Named,
     normalize::{Kind, Outcome},
     reader::{PageReading, Reading},
     referral::{Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReturnedBox, ReturnedPage, Tick, TokenKey},
@@ -229,10 +229,11 @@ fn said(reply: &Reply) -> Option<(Option<PageForm>, Vec<Tick>, Vec<&str>)> {
 /// A page of ours whose boxes could not be found: a person reads it.
 fn without_boxes(one: &Ours<'_>) -> Outcome {
     let image = one.page.image.clone();
+    let image = Named::from(image);
     let page = ReturnedPage {
         form: None,
         page: one.page.number,
-        image: BodyId::of(&image),
+        image: image.id(),
         boxes: Vec::new(),
         writing: Vec::new(),
         to_read: None,
@@ -267,20 +268,23 @@ fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
     let bounds = |area: Area| bounds(&bitmap, &found.placement, area);
     let boxes: Vec<ReturnedBox> =
         found.seen.iter().map(|(name, area, seen)| boxes::read(name, seen.as_ref(), bounds(*area))).collect();
-    let mut contents = vec![one.page.image.clone()];
+    let image = Named::from(one.page.image.clone());
+    let image_id = image.id();
+    let mut contents = vec![image];
     let mut writing = Vec::new();
     for (name, area) in blanks(found.form, one.asked.as_deref()) {
         let expected = meaning::expects_writing(&name, &boxes);
         if expected || boxes::is_written(&bitmap, &found.placement, &between_lines(&name, area)) {
             let png = cut_out(&bitmap, &found.placement, area);
-            writing.push(Handwriting { name, bounds: bounds(with_room(area)), image: BodyId::of(&png) });
+            let png = Named::from(png);
+            writing.push(Handwriting { name, bounds: bounds(with_room(area)), image: png.id() });
             contents.push(png);
         }
     }
     let page = ReturnedPage {
         form: Some(found.form),
         page: one.page.number,
-        image: BodyId::of(&one.page.image),
+        image: image_id,
         boxes,
         writing,
         to_read: None,

@@ -1,6 +1,7 @@
 //! What ticks come to. That they are seen is tested with real pages, in the integration tests.
 
 use super::*;
+use crate::ids::BodyId;
 use crate::referral::ReplyOutcome;
 
 const NAMES: [&str; 6] =

@@ -132,7 +132,10 @@ impl Rules {
     /// By the rules of the channel named, or the documented defaults.
     pub(super) fn load(channel: Option<String>, sources: &SettingsSources) -> anyhow::Result<Self> {
         let Some(name) = channel.map(ChannelName::new) else {
-            return Ok(Self { config: Config::defaults(), channel: None });
+            let mut config = Config::defaults();
+            // Whose letters a mail quotes is not known.
+            config.settings.site_name.clear();
+            return Ok(Self { config, channel: None });
         };
         let config = Config::load(sources)?;
         let Some(channel) = config.inbound.get(&name).cloned() else {

@@ -18,7 +18,7 @@ use super::words::{self, Own};
 use crate::{
     normalize::{
         DateOrder,
-        reply::{is_courtesy, is_signature_line, read_reply, says_nothing, subject_warns},
+        reply::{is_around_a_name, is_courtesy, is_signature_line, read_reply, says_nothing, subject_warns},
     },
     referral::ReplyOutcome,
 };
@@ -46,7 +46,10 @@ impl LeftOut {
 
     /// Whether any of it may say what the answer is to, or something else than the answer. `outcome`: what the own words come to.
     pub(super) fn says_more(&self, outcome: ReplyOutcome, site_name: &str, sent_on: Date, order: DateOrder) -> bool {
-        if lines_of(&self.below).iter().any(|line| !is_of_a_signature(line)) {
+        let below = lines_of(&self.below);
+        // What has no name in its first line is no signature.
+        let begins = below.first().is_none_or(|first| is_signature_line(first) || stands_around(first) || is_name(first));
+        if !begins || below.iter().any(|line| !is_of_a_signature(line)) {
             return true;
         }
         let rest = not_ours(&self.quoted, site_name);
@@ -103,6 +106,10 @@ static LETTER: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     OURS.iter().map(|sentence| fixed(&format!(r"(?i)\b{}", pattern(sentence)))).collect()
 });
 
+/// Who our letter says that it is from, for whom the site's name is not known.
+static SIGNED: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"(?im)^\W*(?P<site>[^\n]{1,80}?)\s+(?:sent you a patient referral|received your referral)\b"));
+
 /// A head of a quoted mail.
 static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
@@ -110,11 +117,19 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*(?:subject|betreff|objet|asunto)\s?:(?P<text>.*)$"));
+/// The lines of a paragraph, up to where lawyers begin to speak.
+fn spoken(paragraph: &str) -> Vec<&str> {
+    let lines: Vec<&str> = paragraph.lines().collect();
+    let begins = |line: &str| words::DISCLAIMER.is_match(line) || words::is_of_lawyers(line);
+    let at = lines.iter().position(|line| begins(line)).unwrap_or(lines.len());
+    let (before, theirs) = lines.split_at(at);
+    if words::is_of_lawyers(&theirs.join(" ")) { before.to_vec() } else { lines }
+}
+
 fn lines_of(text: &str) -> Vec<String> {
     let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-    let spoken = paragraphs.filter(|paragraph| !words::is_of_lawyers(&paragraph.replace('\n', " ")));
-    spoken
-        .flat_map(str::lines)
+    paragraphs
+        .flat_map(spoken)
         .map(|line| line.trim().to_owned())
         .filter(|line| line.chars().any(char::is_alphanumeric))
         .collect()
@@ -125,10 +140,19 @@ fn is_of_a_signature(line: &str) -> bool {
     static SLOGAN: LazyLock<Regex> = LazyLock::new(|| {
         fixed(r"(?i)^\W*(?:please )?(?:consider|think of) the environment before printing[a-z -]*\W*$|^\W*virus-free\b.{0,60}$")
     });
-    words::SENT_FROM.is_match(line) || words::is_banner(line) || SLOGAN.is_match(line) || is_signature_line(line) || {
-        let besides = words::ADDRESS.replace_all(line, " ");
-        says_nothing(&besides)
-    }
+    stands_around(line) || SLOGAN.is_match(line) || is_signature_line(line) || is_around_a_name(line)
+}
+
+/// What programs and gateways write around a mail.
+fn stands_around(line: &str) -> bool {
+    words::SENT_FROM.is_match(line) || words::is_rule(line) || words::is_banner(line)
+}
+
+/// Whether each word of a line begins like a name, and none says anything.
+fn is_name(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.all(|word| word.chars().next().is_some_and(|first| first.is_uppercase() || !first.is_alphabetic()))
+        && says_nothing(line)
 }
 
 /// The lines of quoted text that are neither our letter nor what stands around one.
@@ -152,10 +176,12 @@ fn not_ours(quoted: &str, site_name: &str) -> Vec<String> {
             let line = super::REFERENCE.replace_all(&super::TOKEN.replace_all(line, " "), " ").into_owned();
             let besides = words::ADDRESS.replace_all(&line, " ").trim().to_owned();
             // An address, and whose it is: the rest of a head that was broken.
-            lines.extend((!line.contains('@') || !says_nothing(&besides)).then_some(besides));
+            lines.extend((!line.contains('@') || !is_name(&besides)).then_some(besides));
         }
     }
     let mut text = lines.join("\n");
+    let signed = SIGNED.captures(&text).filter(|_| site_name.is_empty()).map(|found| found["site"].to_owned());
+    let site_name = signed.as_deref().unwrap_or(site_name);
     let site: Vec<String> = site_name.split_whitespace().map(regex::escape).collect();
     if let Ok(site) = Regex::new(&format!(r"(?i)\b{}", site.join(r"\s+")))
         && !site_name.trim().is_empty()
@@ -168,9 +194,7 @@ fn not_ours(quoted: &str, site_name: &str) -> Vec<String> {
     lines_of(&text)
         .into_iter()
         .filter(|line| {
-            !(words::SENT_FROM.is_match(line)
-                || words::is_rule(line)
-                || words::is_banner(line)
+            !(stands_around(line)
                 || line.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("referral")
                 || is_signature_line(line)
                 || is_courtesy(line))
@@ -205,6 +229,12 @@ mod tests {
             "Received.\n\nFrom: Dr. Ames <ames@alder-heart.example>\nSent: Thursday\nTo: Desk\n\nWe should decline this one.",
             "Received.\n\n-----Original Message-----\nFrom: Dr. Ames\n\nDecline please",
             "Received\n| but not accepted |",
+            "Received.\n\nFrom: Ames\nSent: Thursday\n\nI would pass on this one\nConfidentiality notice: this is for the intended recipient. Disclosure is prohibited.",
+            "Received.\n\nFrom: Ames\nSent: Thursday\n\nDelete this one, I am not seeing her again.",
+            "Received.\n\nFrom: Ames\nSent: Thursday\n\nThis goes to ep-clinic@providence.example",
+            "Received.\n\nFrom: Ames\nSent: Thursday\n\nWrong recipient",
+            "Received.\n\nFrom: Susan Ames <ames@alder-heart.example>\nSent: Thursday\nTo: Desk\n\nCan't take this one, please notify the family.",
+            "Received.\n\nFrom: Susan Ames <ames@alder-heart.example>\nSent: Thursday\nTo: Desk\n\nI think this was intended for Dr. Wong.",
             "Scheduled 12/14/2026\n> pending auth",
             "Received\n\nFrom: Desk\nSent: Thursday\nSubject: declined\n\nElm Street Clinic sent you a patient referral.",
         ] {
@@ -219,6 +249,10 @@ mod tests {
             "Received.\n-- \nWe decline.",
             "Accepted.\n--\nBut only after 3/1",
             "Received\n-----\nDeclined",
+            "Received.\n-----\nRefer to Rheumatology",
+            "Received.\n--\nOutside of our service area",
+            "Accepted.\n\n----------\nNote to file: family goes to Kaiser",
+            "Received.\n----------\nInternal note: route to EP",
             "Accepted.\n\nConfidentiality notice: if you are not the intended recipient, delete it.\n\nNot accepted, see our fax.",
         ] {
             assert!(says_more(mail, ReplyOutcome::Accepted), "{mail}");
@@ -234,7 +268,9 @@ mod tests {
              >> On Thu, Nov 19, 2026 Elm Street Clinic <r@clinic.example> wrote:\n>> Hello,\n>> Elm Street\n>> Clinic sent you a patient\n>> referral (sleep medicine).\n>>",
             "Received.\n\nFrom: Elm Street Clinic <r@clinic.example>\nSent: Friday\nTo: Desk <desk@cardio.example>;\nZweitdesk <zweit@cardio.example>\n\
              Subject: RE: Referral LL-0000-0000: please confirm receipt\n\nYou don't often get email from r@clinic.example. Learn why this is important\n\
-             CAUTION: External Email - Do not click links or open attachments unless you know the sender.\n\nHello,\n\
+             CAUTION: External Email - Do not click links or open attachments unless you know the sender.\n\
+             ZjQcmQRYFpfptBannerStart\nThis Message Is From an External Sender\nThis message came from outside your organization.\nReport Suspicious\n\
+             ZjQcmQRYFpfptBannerEnd\n\nHello,\n\
              Patient (initials): Z. C.\nPriority: urgent\nThank you,\nElm Street Clinic",
         ] {
             assert!(!says_more(mail, ReplyOutcome::Scheduled), "{mail}");

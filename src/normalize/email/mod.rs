@@ -48,7 +48,7 @@ pub struct MailRules<'a> {
     pub time_zone: &'a TimeZone,
     /// The site's region, ISO 3166: how dates and phone numbers are written.
     pub region: &'a str,
-    /// The site, as it calls itself in its letters.
+    /// The site, as it calls itself in its letters; empty where that is not known: then it is taken from the letter that is quoted.
     pub site_name: &'a str,
 }
 
@@ -202,10 +202,10 @@ fn brings_documents(mail: &Mail) -> bool {
 
 /// Whether a mail brings anything that may say something, read or not: more than a logo, a signature or a visiting card.
 fn brings_more(mail: &Mail) -> bool {
-    const LOGO_BYTES_MAX: usize = 40_000;
+    const LOGO_BYTES_MAX: usize = 150_000;
     let says_nothing = |part: &Part| {
-        let logo =
-            ["image/png", "image/jpeg", "image/gif"].contains(&part.media_type.as_str()) && part.content.len() < LOGO_BYTES_MAX;
+        let logo = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"].contains(&part.media_type.as_str())
+            && part.content.len() < LOGO_BYTES_MAX;
         logo || part.media_type.contains("signature") || part.media_type.contains("vcard")
     };
     brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))
@@ -268,6 +268,8 @@ fn mark_names(record: &mut Record) {
 fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, rules: &MailRules<'_>) -> Reply {
     let order = DateOrder::of_region(rules.region);
     let mut reply = read_reply(&mail.words, sent_on, order);
+    let of_subject = read_reply(&own_subject(&mail.subject), sent_on, order).compare;
+    reply.compare.born = reply.compare.born.or(of_subject.born);
     reply.reference = Some(reference.to_string());
     reply.matched_by = Some(if found.token.is_some() { "token" } else { "reference" }.to_owned());
     reply.answers = found.token.as_ref().and_then(|token| mail.answers.iter().find_map(|id| delivery_named(id, token)));

@@ -35,6 +35,12 @@ fn a_plain_reply_is_matched_by_its_token_and_read() {
 }
 
 #[test]
+fn a_birth_date_in_the_subject_is_compared_too() {
+    let mail = PLAIN_REPLY.replace("Re: Referral", "Re: Referral (DOB 1/2/1933)");
+    assert_eq!(outcome_of(&mail).outcome.reply.unwrap().compare.born.as_deref(), Some("1/2/1933"));
+}
+
+#[test]
 fn an_appointment_is_read_where_the_mail_program_broke_its_line() {
     let flowed = PLAIN_REPLY
         .replace("\n\nyes", "\nContent-Type: text/plain; charset=utf-8; format=flowed\n\nyes")

@@ -51,12 +51,12 @@ pub(super) static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
 });
 pub(super) static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:sent from my (?:[\w,]+ ){0,4}(?:iphone|ipad|phone|smartphone|cell|mobile|android|galaxy|device|tablet|blackberry|pixel|watch|mac|macbook|\w{0,4}os)(?: \d+)?\W*|sent (?:from|via|with) (?:the )?(?:outlook|mail|yahoo|gmail|proton|aol)(?: ?mail)?(?: app)?(?: for \w+(?: \d+)?| on \w+)?\W*|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
+        r"(?i)^(?:sent from my (?:[\w,-]+ ){0,5}(?:iphone|ipad|phone|smartphone|cell|mobile|android|galaxy|device|tablet|blackberry|pixel|watch|mac|macbook|\w{0,4}os)(?: \d+)?\W*(?:(?:please )?(?:excuse|forgive|pardon) (?:(?:any|my|the|and|typos?|brevity|errors?|mistakes?|spelling|autocorrect|or) ?)+\W*)?|(?:please )?(?:excuse|pardon) (?:my|any) (?:brevity|typos)\W*|sent (?:from|via|with) (?:the )?(?:outlook|mail|yahoo|gmail|proton|aol)(?: ?mail)?(?: secure email)?(?: app)?(?: for \w+(?: \d+)?| on \w+)?\W*|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
     )
 });
 pub(super) static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
+        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|the (?:documents? accompanying|contents? of this)|this electronic (?:message|mail|transmission)|important (?:warning|notice): this|note: the information|notice to recipient|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
     )
 });
 
@@ -67,32 +67,55 @@ pub(super) static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What a gateway writes above a mail that comes from outside, sentence by sentence.
+/// What begins a sentence that a gateway writes above a mail that comes from outside.
 static BANNER: LazyLock<Regex> = LazyLock::new(|| {
     let sentences = [
-        r"(?:caution|warning|attention|alert|important|be careful|think before you click|report suspicious.{0,30})",
-        r"(?:\[?ext(?:ernal)?\]?(?: e-?mail| sender| message)?)",
-        r"(?:this|the)? ?(?:e-?mail|message|sender)(?: has| was| is)?(?: been)? ?(?:originated|originates|sent|came|comes|coming)? ?(?:from )?(?:an? |the )?(?:outside|external)[a-z' ]{0,60}",
-        r"(?:please )?(?:do not|don't|never|avoid) (?:click|open|respond|reply|enter|provide|trust)[a-z,' ]{0,200}",
-        r"(?:please )?(?:use|exercise) (?:extra )?caution[a-z,' ]{0,120}",
-        r"unless you [a-z,' ]{0,120}",
-        r"(?:some people who received this message|you) don't often get e-?mail from",
-        r"learn why this is important(?: at)?",
-        r"\[?(?:external|caution|warning)\]?(?: sender| e-?mail)?",
+        r"(?:this|the) (?:e-?mail|message|sender)\b.{0,60}\b(?:outside|external)",
+        r"(?:external|originated|sent from outside)\b",
+        r"(?:please )?(?:do not|don't|never|avoid) (?:click|open)",
+        r"(?:please )?(?:use|exercise|be) (?:extra )?(?:caution|cautious|careful)\b.{0,60}\b(?:opening|clicking|links?|attachments?|content)",
+        r"(?:some people who received this message|you) don't often get e-?mail from$",
+        r"learn why this is important",
+        r"if (?:suspicious|unsure|in doubt)\b",
+        r"(?:please )?verify (?:the )?(?:sender|source)\b",
+        r"this is an external e-?mail",
     ];
-    fixed(&format!("(?i)^(?:{})$", sentences.join("|")))
+    fixed(&format!("(?i)^(?:{})", sentences.join("|")))
 });
+/// What stands beside such a sentence and is none.
+static BANNER_WORD: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"(?i)^(?:caution|warning|attention|alert|important|ext|external|report suspicious|zjqcmqryfpfptbanner(?:start|end)|please be cautious|e-?mail|sender|external (?:e-?mail|sender|message)|be careful|think before you click|use caution)$",
+    )
+});
+/// The words of which such sentences are made.
+const BANNER_WORDS: &str = "\
+    a an and any are as at attachment attachments be before but by can careful caution cautious click clicking company contains content contents \
+    do does don't download e email emails enter exercise expected expecting external extra file files for from has health hospital if important in \
+    information internal is it know known learn link links login mail may message messages network never not of often on open opening or \
+    organisation organization originated originates our outside password passwords people phishing please received recognise recognize safe secure \
+    sender sensitive sent should some source suspicious system that the think this to trust trusted unexpected unknown unless use verified verify was \
+    when who why with without you your get don came comes coming care clinic";
 
 /// Whether a line is a gateway's, and no more: each of its sentences is one of theirs.
 pub(super) fn is_banner(line: &str) -> bool {
     let line = ADDRESS.replace_all(line, " ").replace('\u{2019}', "'");
-    let mut sentences = line
+    let theirs = |sentence: &str| {
+        let words = sentence.split(|c: char| !(c.is_alphabetic() || c == '\'')).filter(|word| !word.is_empty());
+        let of_them = |word: &str| BANNER_WORDS.split_ascii_whitespace().any(|known| known == word.to_lowercase());
+        // `outside of Cardio Health`: whose it is has any name.
+        let known = sentence.to_lowercase().find("outside of ").and_then(|at| sentence.get(..at)).unwrap_or(sentence);
+        BANNER.is_match(sentence) && (known.len() < sentence.len() || words.clone().all(of_them))
+    };
+    let sentences: Vec<&str> = line
         .split(['.', '!', ':', '|', ';', ']'])
         .flat_map(|sentence| sentence.split(" - "))
         .map(|sentence| sentence.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|sentence| !sentence.is_empty())
-        .peekable();
-    sentences.peek().is_some() && sentences.all(|sentence| BANNER.is_match(sentence))
+        .collect();
+    let named = sentences.iter().all(|sentence| BANNER_WORD.is_match(sentence))
+        && ["ext", "zjq", "suspicious", "cautious"].iter().any(|word| line.to_lowercase().contains(word));
+    named || (sentences.iter().any(|one| theirs(one)) && sentences.iter().all(|one| BANNER_WORD.is_match(one) || theirs(one)))
 }
 
 /// Where a line stands.
@@ -204,20 +227,22 @@ fn is_quoted(line: &str) -> bool {
     line.starts_with(['>', '|'])
 }
 
-/// Whether a paragraph that begins like a disclaimer goes on like one, and says nothing of a referral: `Notice: we are closed until January`
-/// is none.
+/// Whether a paragraph is a lawyer's, by several of their words, and says nothing of a referral: `Notice: we are closed until January` is none.
 pub(super) fn is_of_lawyers(paragraph: &str) -> bool {
-    static SAYS_SO: LazyLock<Regex> = LazyLock::new(|| {
+    /// One of them anybody says: "this was intended for Dr. Wong".
+    const TERMS_MIN: usize = 2;
+    static TERM: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"(?i)intended|recipient|disclos|unauthori[sz]ed|privileged|delete|disseminat|originated|outside of|protected health|prohibited|viruses|views expressed|notify (?:the|us)",
+            r"(?i)intended|recipient|disclos|unauthori[sz]ed|privileged|delete|destroy|disseminat|originated|protected health|prohibited|viruses|views expressed|notify the sender|in error|confidential|copies|addressee|hipaa",
         )
     });
     static OF_A_REFERRAL: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept\w*|referrals?|seen|labs|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient)\b",
+            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept(?:ed|ing)|we accept|referrals?|seeing|seen|labs|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient|dr|she|he|family)\b",
         )
     });
-    SAYS_SO.is_match(paragraph) && !OF_A_REFERRAL.is_match(paragraph)
+    let terms: std::collections::BTreeSet<String> = TERM.find_iter(paragraph).map(|term| term.as_str().to_lowercase()).collect();
+    terms.len() >= TERMS_MIN && !OF_A_REFERRAL.is_match(paragraph)
 }
 
 /// A line of dashes or underscores.
@@ -241,7 +266,12 @@ pub(super) fn attribution(lines: &[&str], at: usize) -> Option<usize> {
         return None;
     }
     for further in 1..=2 {
-        whole = format!("{whole} {}", lines.get(at + further)?.trim());
+        let next = lines.get(at + further)?.trim().trim_start_matches(['>', ' ']);
+        // A sentence that ends, a gap, or another beginning: what was before is no attribution.
+        if whole.ends_with(['.', '!', '?']) || next.is_empty() || ATTRIBUTION_START.is_match(next) {
+            return None;
+        }
+        whole = format!("{whole} {next}");
         if ATTRIBUTION.is_match(&whole) {
             return Some(at + further + 1);
         }
@@ -407,6 +437,13 @@ mod tests {
             "Received.\nThis message is intended for the referral team: the patient died on Tuesday.",
             "Caution: This email originated from outside. We decline.\nReceived.",
             "External: patient from outside our network\nReceived.",
+            "Do not enter this one yet, she may be going elsewhere\nReceived.",
+            "Attention: do not open a chart, she is established at Kaiser\nReceived.",
+            "Please use caution, she is known to be violent\nReceived.",
+            "Please do not reply directly to this message, this mailbox is not monitored\nReceived.",
+            "Received.\n\nOn second thought, we can't take this one.\n\nOn 11/26/26 7:26 AM, Riverside Referrals wrote:\n> Hello,",
+            "Received.\nOn 12/1 Dr. Ames leaves the practice.\nOn 11/26/26 7:26 AM, Riverside Referrals wrote:\n> Hello,",
+            "Received.\n\nNotice: this was intended for Dr. Wong.",
         ] {
             assert_ne!(own_words(mail).words, "Received.", "{mail}");
         }

@@ -9,6 +9,7 @@
 //! A silent wrong status is the worst error this module can make, and a person who looks once too often the least. So nothing here
 //! scores or weighs: one word that is not understood in a place where it could matter is enough for `unclear`.
 
+mod clauses;
 mod dates;
 mod phrases;
 mod statements;
@@ -17,6 +18,7 @@ mod text;
 use jiff::{ToSpan, civil::Date};
 
 use self::{
+    clauses::clauses,
     dates::Day,
     statements::{Clause, Meaning},
 };
@@ -108,6 +110,11 @@ pub(super) fn is_signature_line(line: &str) -> bool {
     text::looks_like_signature(line) && !statements::says(&text::plain(line))
 }
 
+/// Whether a line below a name says nothing of a referral.
+pub(super) fn is_around_a_name(line: &str) -> bool {
+    text::is_around_a_name(line)
+}
+
 /// Whether a line is a greeting or a courtesy.
 pub(super) fn is_courtesy(line: &str) -> bool {
     let plain = text::plain(line.trim_end_matches(['.', '!', ',']));
@@ -134,6 +141,7 @@ struct Said {
     because: bool,
     again: bool,
     report: bool,
+    regret: bool,
     /// Marks such as people tick a list of choices with.
     ticks: bool,
     /// What only the referral can tell.
@@ -213,6 +221,7 @@ impl Said {
                 Meaning::Because => self.because = true,
                 Meaning::Again => self.again = true,
                 Meaning::Report => self.report = true,
+                Meaning::Regret => self.regret = true,
                 Meaning::Appointment | Meaning::Filler => {}
             }
         }
@@ -238,6 +247,8 @@ impl Said {
             if days.iter().any(|day| day.gone.is_some_and(|gone| gone < earliest)) {
                 self.doubt("it tells of something long ago");
             }
+        } else if read.meanings == [Meaning::Pending] {
+            // A day on which they will call is none of the visit.
         } else if !days.is_empty() || !clocks.is_empty() {
             self.doubt("it names a date without saying what is on it");
         }
@@ -296,7 +307,10 @@ impl Said {
 
     /// Some things are said beside one outcome alone.
     fn weigh_what_goes_along(&mut self, outcome: Option<ReplyOutcome>) {
-        use ReplyOutcome::{Cancelled, Completed, Declined, NotReceived, PatientDeclined, Redirected, Scheduled, WrongRecipient};
+        use ReplyOutcome::{
+            Cancelled, Completed, Declined, NeedsInformation, NotReceived, PatientDeclined, PatientUnreachable, Redirected,
+            Scheduled, WrongRecipient,
+        };
         /// A form names every choice it has.
         const OUTCOMES_MAX: usize = 2;
         if self.because && outcome != Some(Declined) {
@@ -307,6 +321,13 @@ impl Said {
         }
         if self.report && !matches!(outcome, Some(Scheduled | Completed)) {
             self.doubt("it speaks of a visit, and does not say that there is one");
+        }
+        let may_regret = matches!(
+            outcome,
+            Some(Declined | NotReceived | WrongRecipient | PatientDeclined | PatientUnreachable | NeedsInformation | Redirected)
+        );
+        if self.regret && !may_regret {
+            self.doubt("it regrets something, and it is not plain what");
         }
         let over = matches!(outcome, Some(Declined | NotReceived | WrongRecipient | Cancelled | PatientDeclined | Redirected));
         if over && (self.pending || self.review) {
@@ -398,32 +419,6 @@ fn settle_appointment(read: &mut Clause, clause: &str) {
 fn asks_for_something(read: &Clause, clause: &str) -> bool {
     let asked = ["can you", "could you", "would you", "please"].iter().any(|start| clause.contains(start));
     asked && read.meanings == [Meaning::Says(ReplyOutcome::NeedsInformation)]
-}
-
-/// The clauses of a sentence. What is only a day, a time or a place belongs to the clause before it.
-fn clauses(sentence: &str) -> Vec<String> {
-    let mut clauses: Vec<String> = Vec::new();
-    let pieces = sentence.split([',', '(', ')']).flat_map(|piece| piece.split(" - ")).map(str::trim);
-    for piece in pieces.filter(|piece| !piece.is_empty()).flat_map(sentences_of) {
-        let companion = statements::words(piece)
-            .all(|word| word.starts_with('@') || ["on", "at", "for", "the", "and"].contains(&word))
-            || piece.starts_with("with dr ");
-        match clauses.last_mut().filter(|_| companion) {
-            Some(before) => *before = format!("{before} {piece}"),
-            None => clauses.push(piece.to_owned()),
-        }
-    }
-    clauses
-}
-
-/// A piece as it is, where it is a known sentence; else what stands before and behind each `and`, or `but`.
-fn sentences_of(piece: &str) -> Vec<&str> {
-    if !statements::read(piece).meanings.is_empty() {
-        return vec![piece];
-    }
-    let but = piece.find(" but ").map(|at| piece.split_at(at));
-    let parts = but.map_or_else(|| vec![piece], |(before, after)| vec![before, after]);
-    parts.into_iter().flat_map(|part| part.split(" and ")).map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 fn indices<'a>(clause: &'a str, mark: &'a str) -> impl Iterator<Item = usize> + 'a {

@@ -26,7 +26,8 @@ const W: &str = "(?:we|our (?:office|clinic|practice|team))";
 const D: &str = "(?:{W}|dr [a-z'-]+)";
 /// What we sent, however it is called.
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
-                 (?:referral fax|referral|fax|request|packet|paperwork|email|mail|message|case)|it|this one|this|that)";
+                 (?:referral fax|referral packet|referral|fax|case)|(?:the |this |your |that |any |an? )?\
+                 (?:request|packet|paperwork|email|mail|message)|it|this one|this|that)";
 /// What we sent, as only who has it in hand calls it: robots have received an email, a message, a request.
 /// "Her new patient packet" is what she filled in.
 const C: &str = "(?:(?:the |this |your |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
@@ -38,13 +39,13 @@ const N: &str = "(?:(?:the |this |that |her |his |an? )?(?:new )?(?:patient )?(?
 const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral|case)|it|this one|this|that)";
 /// What is booked. "The first appointment" is one that is offered.
-const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new )?|(?:her |his )(?:new patient |new |first )?)(?:appointment|visit|consultation|consult))";
+const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new |initial |telehealth )?|(?:her |his )(?:new patient |new |first |initial |telehealth )?)(?:appointment|visit|consultation|consult))";
 /// When, where and with whom.
-const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+|us|our (?:office|clinic|team|np|pa|provider|practice))| to see (?:dr [a-z'-]+|us|our (?:np|pa|provider))\
-                 | (?:in|at) (?:our (?:(?:main|[a-z]{2,}side|downtown|uptown|north|south|east|west|central) )?|the )(?:office|clinic|location))*";
+const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+(?: [a-z'-]+)?(?: (?:md|do|np|pa-c|pa))?|[a-z'-]+ [a-z'-]+ (?:md|do|np|pa-c|pa|aprn|dnp)|us|our (?:office|clinic|team|np|pa|provider|practice))| to see (?:dr [a-z'-]+|us|our (?:np|pa|provider))\
+                 | (?:in|at) (?:our (?:[a-z]+ )?|the )(?:office|clinic|location))*";
 /// How and when something came.
 const H: &str =
-    "(?: @[dt]\\d+| here| by (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all pages)*";
+    "(?: @[dt]\\d+| here| (?:by|via) (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all pages)*";
 /// What can be missing.
 const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
@@ -81,12 +82,13 @@ const WHY: &str = "(?P<why>(?: ?-? ?(?:because|due to|since|as|reason) ?.*)?)";
 /// Courtesies: whole clauses, because they hold words that are risky elsewhere.
 pub(super) const COURTESIES: &[&str] = &[
     r"^(?:(?:many|great|ok|okay|perfect) )?(?:thanks|thank you)(?: (?:you|so much|again|very much|kindly|all|team))*(?: and have a (?:great|good|nice) (?:day|week|weekend))?$",
-    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|following up|checking(?: in)?|thinking of us|trusting us(?: with (?:{P}|{P} care))?)$",
+    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|following up|checking(?: in)?|thinking of us|sending|the opportunity to (?:see|care for|participate in the care of) (?:{P}|your patient)|allowing us to (?:see|care for|participate in the care of) (?:{P}|your patient)|trusting us(?: with (?:{P}|{P} care))?)$",
     r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
     r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
+    r"^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];
 
@@ -98,7 +100,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
         (
             Says(O::WrongRecipient),
-            r"^(?:sorry )?(?:(?:this|it|that) is |you (?:have |got |have got |reached |have reached |(?:have )?(?:sent|faxed|emailed) (?:{R}|this) to ))?(?:the |a )?wrong (?:fax number|number|fax|clinic|office|practice|department|recipient|email address)$",
+            r"^(?:sorry )?(?:(?:this|it|that) is |you (?:have |got |have got |reached |have reached |(?:have )?(?:sent|faxed|emailed) (?:{R}|this) to ))?(?:the |a )?wrong (?:fax number|fax|clinic|office|practice|department|recipient|email address)$|^(?:this is|you have|you have got|you have reached) (?:the|a) wrong number$",
         ),
         (
             Says(O::WrongRecipient),
@@ -162,7 +164,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::NoShow), r"^missed {V}{T}$"),
         (
             Says(O::PatientUnreachable),
-            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file))*$",
+            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file)| x ?\d| \d times| after (?:\d|two|three|several|multiple) attempts)*$",
         ),
         (
             Says(O::PatientUnreachable),
@@ -174,7 +176,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::PatientDeclined),
-            r"^(?:{S}|{F}) (?:has |have )?(?:declined|refused|does not want|do not want|did not want|is not interested|are not interested|no longer wants?|does not wish|chose not|opted not)(?: (?:the |an? |any |to |in |being |be |her |his |our )*(?:appointment|referral|visit|consult(?:ation)?|scheduled?|seen|see us|services?|come(?: in)?|treatment|this|it|scheduling))?(?: at this time)?$",
+            r"^(?:{S}|{F}) (?:has |have )?(?:declined|refused|does not want|do not want|did not want|is not interested|are not interested|no longer wants?|does not wish|chose not|opted not)(?: (?:the |an? |any |to |in |being |be |her |his |our )*(?:appointment|referral|visit|consult(?:ation)?|scheduled?|seen|see us|services?|come(?: in)?|this|it|scheduling))?(?: at this time)?$",
         ),
         (
             Says(O::Redirected),
@@ -228,7 +230,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|today|tomorrow|this week))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly))?$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
         ),
         (
             Pending,
@@ -236,22 +238,37 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$",
+            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$",
         ),
         (
             Because,
-            r"^(?:(?:we are |she is |he is |patient is )?(?:out of|not in) (?:our |the )?(?:network|service area|scope)|out of network with {S} (?:insurance|plan)|not a good fit(?: for our (?:clinic|practice))?|no (?:availability|capacity)|we are (?:full|at capacity))$",
+            r"^(?:(?:we are |she is |he is |patient is )?(?:out of|not in) (?:our |the )?(?:network|service area|scope)|out of network with {S} (?:insurance|plan)|(?:{S} |her |his |the |patient's )?insurance is (?:out of|not in)(?: our)? network|not a good fit(?: for our (?:clinic|practice))?|no (?:availability|capacity)|we are (?:full|at capacity))$",
         ),
         (
             Again,
             r"^(?:please |kindly )(?:re-?send|re-?fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?$",
         ),
+        (
+            Pending,
+            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
+        ),
+        (
+            Pending,
+            r"^(?:and )?(?:{C} (?:was |has been )|we (?:have )?)?(?:sent|forwarded|passed|given|routed)(?: {C})?(?: on| over)? to (?:our |the )?(?:scheduling|schedulers?|scheduling (?:team|department|desk)|intake(?: team)?|referral (?:team|department|coordinator)|triage(?: nurse)?)$",
+        ),
+        (
+            Pending,
+            r"^(?:we )?(?:lvm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
+        ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (
             Review,
-            r"^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?)$",
+            r"^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?(?: and (?:call|contact|schedule)(?: {O})?)?)$",
         ),
-        (Review, r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)$"),
+        (
+            Review,
+            r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)(?: by (?:our |the )?(?:triage (?:nurse|team)|clinical team|providers?|doctors?|physicians?|team|nurses?|dr [a-z'-]+))?$",
+        ),
         (
             Says(O::Completed),
             r"^(?:(?:{S} )?(?:was|has been)|{S}) seen(?: (?:@d\d+|by dr [a-z'-]+|for (?:the |her |his )?(?:visit|consult(?:ation)?)|here|in (?:our )?(?:clinic|office)))*$",
@@ -344,7 +361,9 @@ pub(super) const RISKY: &str = "\
     patients referrals fwd forwarded nicht kein pas ne noch sin aucun ninguna by with elsewhere pcp primary themselves \
     correction correct corrected typo actually instead revised updated cx cxl cxd canx cancelled dna dnka ns rs oon rts \
     reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding capacity pto sabbatical maternity offline flooded bankrupt strike review reviewing \
-    reviewed tbd tba tbc";
+    reviewed tbd tba tbc ooo sick intended pass pend refer recommend recommended rec suggest suggested consider prefer prefers \
+    verify invalid ineligible belongs goes chose chooses sees established object \
+    recommends suggests mismatch bad mrn acct account member id far ps under over route";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 pub(super) const NEUTRAL: &str = "\

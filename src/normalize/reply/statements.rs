@@ -35,6 +35,8 @@ pub(super) enum Meaning {
     Because,
     /// A plea to send it again.
     Again,
+    /// `Unfortunately`: before what they can not do.
+    Regret,
     /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
@@ -73,7 +75,7 @@ pub(super) fn read(clause: &str) -> Clause {
 
 /// Without what says nothing: a colon, a preposition before a date, a smile.
 fn evened(clause: &str) -> String {
-    const SMILES: &str = "*\u{1f600}\u{1f60a}\u{1f642}\u{263a}\u{fe0f}\u{1f44d}\u{1f64f}\u{2705}\u{2714}";
+    const SMILES: &str = "*\u{1f600}\u{1f60a}\u{1f642}\u{263a}\u{fe0f}\u{1f44d}\u{1f64f}\u{2705}\u{2714}\u{1f3fb}\u{1f3fc}\u{1f3fd}\u{1f3fe}\u{1f3ff}";
     static TO_DATE: LazyLock<Regex> =
         LazyLock::new(|| fixed(r"\b(?P<moved>re-?(?:scheduled|booked)(?: {O})?) to\s+(?P<mark>@d\d)"));
     static BEFORE_DATE: LazyLock<Regex> =
@@ -91,6 +93,16 @@ fn evened(clause: &str) -> String {
 fn meanings(clause: &str) -> Option<Vec<Meaning>> {
     if clause.is_empty() || is_courtesy(clause) {
         return Some(vec![Meaning::Filler]);
+    }
+    let regret = ["unfortunately", "regretfully", "we are sorry", "sorry", "we apologize", "our apologies"];
+    if let Some(rest) =
+        regret.iter().find_map(|word| clause.strip_prefix(word)).filter(|rest| rest.is_empty() || rest.starts_with(' '))
+    {
+        return match (rest.trim(), statement(clause)) {
+            (_, Some(whole)) => Some(vec![whole]),
+            ("", None) => Some(vec![Meaning::Regret]),
+            (rest, None) => statement(rest.strip_prefix("but ").unwrap_or(rest)).map(|meaning| vec![Meaning::Regret, meaning]),
+        };
     }
     let (first, rest) = clause.split_once(' ').unwrap_or((clause, ""));
     let answer = match first {
@@ -122,7 +134,7 @@ pub(super) fn greeted(clause: &str) -> Option<&str> {
 fn is_courtesy(clause: &str) -> bool {
     const NAMES_MAX: usize = 4;
     /// Doctors are greeted so, and colleagues by a name; who else, is a patient.
-    const TITLES: &str = "mr mrs ms miss mister mom mother family";
+    const TITLES: &str = "mr mrs ms miss mister mom mother";
     if let Some(whom) = greeted(clause) {
         let all: Vec<&str> = words(whom).collect();
         if let [given, _, ..] = all.as_slice()
@@ -134,13 +146,21 @@ fn is_courtesy(clause: &str) -> bool {
         }
         let done = |word: &str| ["ed", "ing"].iter().any(|end| word.ends_with(end)) && !is_given_name(word);
         return words(whom).count() <= NAMES_MAX
-            && words(whom).all(|word| !is_common(word) && !done(word) && !listed(TITLES, word));
+            && words(whom).all(|word| word == "there" || (!is_common(word) && !done(word) && !listed(TITLES, word)));
     }
     COURTESY.iter().any(|courtesy| courtesy.is_match(clause))
 }
 
 /// The one statement that a clause is.
 fn statement(clause: &str) -> Option<Meaning> {
+    static ELSEWHERE: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(
+            r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:office|clinic|location|practice)\b",
+        )
+    });
+    if ELSEWHERE.is_match(clause) {
+        return None;
+    }
     let dated = clause.contains("@d");
     STATEMENT.iter().find_map(|(meaning, pattern)| {
         let found = pattern.captures(clause)?;
@@ -159,8 +179,8 @@ fn statement(clause: &str) -> Option<Meaning> {
                 (dated || !clause.contains("resched") && !clause.contains("re-sched") && !clause.contains("rebook"))
                     && !(alone && (clause.starts_with("we ") || clause.starts_with("our ")))
             }
-            // Seen before, or once, is no answer; what was done has its day.
-            Meaning::Says(ReplyOutcome::Completed) => dated || !clause.contains(" seen"),
+            // Seen before, or once, is no answer: what was done has its day.
+            Meaning::Says(ReplyOutcome::Completed) => dated,
             Meaning::Says(_)
             | Meaning::Appointment
             | Meaning::Yes
@@ -171,6 +191,7 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Because
             | Meaning::Again
             | Meaning::Report
+            | Meaning::Regret
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)
@@ -203,9 +224,23 @@ fn hint(clause: &str) -> Option<ReplyOutcome> {
     HINTS.iter().find(|(words, outcome)| clause.contains(words) && (!denied || *outcome == NoShow)).map(|(_, outcome)| *outcome)
 }
 
+/// Whether a text names things that can be sent, and nothing else: `labs`, `the insurance card`.
+pub(super) fn names_items(text: &str) -> bool {
+    is_owed_to_them(text) && ITEM.is_match(text)
+}
+
+static ITEM: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b{I}\b"));
+
 /// `the labs`, but not `to cancel the order`, `the report to her family doctor` or `the insurance card with the patient`.
 fn is_owed_to_them(what: &str) -> bool {
-    static ITEM: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b{I}\b"));
+    let first = |begin: &str| what.strip_prefix(begin).map(|rest| rest.split(' ').next().unwrap_or_default());
+    let told_to_patient = ["him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
+        || first("her ").or_else(|| first("his ")).is_some_and(|next| {
+            ["for", "over", "in", "to", "the", "a", "an", "here", "at", "back", "some", "any", "our", "this"].contains(&next)
+        });
+    if told_to_patient || [" at the ", " here", " for a ", " for an "].iter().any(|place| what.contains(place)) {
+        return false;
+    }
     let to_us = what.replace(" to us", "").replace(" to our", "").replace(" to me", "");
     let besides = ITEM.replace_all(&to_us, " ");
     !to_us.contains(" to ")

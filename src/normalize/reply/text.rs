@@ -44,6 +44,8 @@ static BEGINS_WITH_DATE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^(?:(?:on )?\d{1,4}[/.-]\d{1,2}\b|(?:mon|tues?|wed(?:nes)?|thurs?|fri|satur|sun)(?:day)?,? \S*\d|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d)",
     )
 });
+/// `Time: 10:30 am`, below a line with the day.
+static BEGINS_WITH_TIME: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^(?:appt |appointment )?time\s*:?\s*\d{1,2}(?::\d\d)?"));
 /// A day or a time of day: no name and no address has one.
 static NAMES_DATE: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
@@ -66,7 +68,7 @@ static ASKS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The most lines a signature has.
-const SIGNATURE_LINES_MAX: usize = 8;
+const SIGNATURE_LINES_MAX: usize = 15;
 
 /// Splits words into sentences, without the signature below them. `says` tells whether a text states something.
 pub(super) fn sentences(words: &str, says: impl Fn(&str) -> bool) -> Vec<Sentence> {
@@ -77,8 +79,10 @@ pub(super) fn sentences(words: &str, says: impl Fn(&str) -> bool) -> Vec<Sentenc
     for line in lines.iter().take(own) {
         let begins =
             (line.chars().next().is_some_and(char::is_lowercase) && !LABELLED.is_match(line)) || BEGINS_WITH_DATE.is_match(line);
-        let wrapped = begins
-            && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']) && !NAMES_DATE.is_match(before));
+        let is_time = BEGINS_WITH_TIME.is_match(line) && text.last().is_some_and(|before| NAMES_DATE.is_match(before));
+        let wrapped = is_time
+            || begins
+                && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']) && !NAMES_DATE.is_match(before));
         match text.last_mut().filter(|_| wrapped) {
             Some(before) => *before = format!("{before} {line}"),
             None => text.push((*line).to_owned()),
@@ -130,21 +134,78 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     for (closed_at, line) in lines.iter().enumerate() {
         let below = lines.get(closed_at + 1..).unwrap_or_default();
         // A name that no list has stands between the closing and what is plainly a signature.
-        let named = |at: usize, line: &str| {
-            is_titled(line)
-                && !says(line)
-                && (below.get(at + 1).is_some_and(like)
-                    || (FORMAL.is_match(lines.get(closed_at).copied().unwrap_or_default()) && below.len() == 1))
+        let named = |line: &str| {
+            let formal = FORMAL.is_match(lines.get(closed_at).copied().unwrap_or_default());
+            is_titled(line) && !says(line) && (below.get(1).is_some_and(like) || (formal && below.len() == 1))
         };
         if CLOSING.is_match(line)
             && below.len() <= SIGNATURE_LINES_MAX
-            && below.iter().enumerate().all(|(at, line)| like(line) || (at == 0 && named(at, line)))
+            && below.first().is_none_or(|first| like(first) || named(first) || is_desk(first))
+            && below.iter().skip(1).all(|line| like(line) || is_around_a_name(line))
         {
             return below.len();
         }
     }
-    // Without a closing word: a name and a desk, no more, and never the whole mail.
-    lines.iter().skip(1).rev().take(4).take_while(|line| like(line) && !may_be_done(line)).count()
+    // Without a closing word: a name and a desk, no more, and never the whole mail. It begins with a person, or is a desk and its numbers
+    // alone: "Kaiser Cardiology" by itself may be where the patient goes, and a name with a number alone may be the patient's.
+    let found = lines.iter().skip(1).rev().take(SIGNATURE_LINES_MAX).take_while(|line| like(line) && !may_be_done(line)).count();
+    let block = lines.get(lines.len() - found..).unwrap_or_default();
+    let Some(at) = block.iter().position(|line| begins_with_person(line)) else {
+        return if block.iter().all(|line| is_desk(line)) { block.len() } else { 0 };
+    };
+    let own = block.get(at..).unwrap_or_default();
+    let numbered = own.iter().any(|line| line.chars().filter(char::is_ascii_digit).count() >= 5);
+    if numbered && !own.iter().any(|line| has_sure_desk_word(line)) { 0 } else { own.len() }
+}
+
+/// Whether a line below a name says nothing: an address of mail or the web, hours, a practice's name. It begins like a name, and is no
+/// sentence.
+pub(super) fn is_around_a_name(line: &str) -> bool {
+    static HOURS: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(
+            r"(?i)^(?:(?:our|office|clinic|business|hours|open|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thu(?:rs)?(?:day)?|fri(?:day)?|m|t|w|th|f|through|thru|to|and|am|pm|a\.m|p\.m|noon|\d{1,2}(?::\d\d)?(?:am|pm)?)[\s:.,&/–-]*)+$",
+        )
+    });
+    static PRONOUNS: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*(?:she|he|they) ?/ ?(?:her|him|them)(?: ?/ ?\w+)?\W*$"));
+    const SENTENCE_WORDS_MIN: usize = 4;
+    if HOURS.is_match(line) || PRONOUNS.is_match(line) {
+        return true;
+    }
+    let first = line.chars().find(|symbol| symbol.is_alphabetic());
+    let begins = first.is_none_or(char::is_uppercase) || line.contains('@') || line.contains("www.") || line.contains("://");
+    let is_sentence = line.ends_with('.') && line.split_whitespace().count() >= SENTENCE_WORDS_MIN;
+    let besides = ADDRESS.replace_all(line, " ");
+    begins && !is_sentence && super::says_nothing(&besides)
+}
+
+/// An address of mail or of the web.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\S+@\S+|https?://\S+|www\.\S+"));
+
+/// Whether a line has a word that only a desk's line has.
+fn has_sure_desk_word(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    super::statements::words(&lower)
+        .any(|word| SURE_DESK_WORDS.split_ascii_whitespace().any(|known| known == word) || word.ends_with("ology"))
+}
+
+/// `Dr. Wong`, but not `Dr. Wong's clinic`.
+fn is_doctor(first: &str, line: &str) -> bool {
+    first == "dr" && !line.contains(['\'', '\u{2019}'])
+}
+
+/// Whether a line is a person's: a name that people are given, or a doctor's.
+fn begins_with_person(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    super::statements::words(&lower).next().is_some_and(|first| is_given_name(first) || is_doctor(first, &lower))
+}
+
+/// Whether a line has only a desk, numbers and addresses.
+fn is_desk(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let bare = TELEPHONE.replace_all(&lower, " ");
+    bare.split(|c: char| c.is_whitespace() || "|,/:;()-–—~.+".contains(c)).filter(|word| !word.is_empty()).all(|word| {
+        word.contains('@') || word.starts_with("www") || DESK_WORDS.split_ascii_whitespace().any(|known| known == word)
+    })
 }
 
 /// `Scrapped`, `Pending`: one word that tells of something done, rather than a name. Who is called Fred is looked at by a person.
@@ -186,7 +247,7 @@ fn is_surely_signature(line: &str) -> bool {
         SURE_DESK_WORDS.split_ascii_whitespace().any(|known| known == word)
             || ["ology", "iatrics", "opedics", "opaedics", "iatry"].iter().any(|end| word.ends_with(end))
     };
-    let named = is_given_name(first) || first == "dr";
+    let named = is_given_name(first) || is_doctor(first, &lower);
     named
         || desk(first)
         || words.any(desk)
@@ -205,7 +266,9 @@ pub(super) fn names_date(text: &str) -> bool {
 pub(super) fn looks_like_signature(line: &str) -> bool {
     // `Patient Access Specialist`, `Portland, OR 97209`.
     static OF_A_DESK: LazyLock<Regex> = LazyLock::new(|| {
-        fixed(r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\bMedical Records\b|\b[A-Z]{2} \d{5}\b")
+        fixed(
+            r"\bPatient (?:Access|Services?|Care|Relations|Scheduling)\b|\bMedical Records\b|\bNew Patient Coordinator\b|\b[A-Z]{2} \d{5}\b",
+        )
     });
     let begins_with_place = ["for ", "at ", "to "].iter().any(|begin| line.to_lowercase().starts_with(begin));
     if begins_with_place || names_date(line) || ABBREVIATED.is_match(line) {
@@ -269,6 +332,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bi am\b", "we are"),
         (r"\bi\b", "we"),
         (r"\bmy\b", "our"),
+        (r"\b(am|pm|:\d\d) (?:pst|pdt|pt|est|edt|et|cst|cdt|ct|mst|mdt|mt)\b", "$1"),
         (r"\bpts?\b", "patient"),
         (r"\bappointments\b|\bapp?ts\b", "openings"),
         (r"\bapp?t\b", "appointment"),
@@ -279,6 +343,9 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b|\bty\b|\bthank u\b", "thanks"),
         (r"\bwith (?:many )?(?:thanks|thank you)$", " "),
         (r"(\S) (?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
+        (r"^((?:we )?needs? .*) please$", "$1"),
+        // The number behind it was taken out.
+        (r"^(.*\b(?:send|fax|email)\b.*) (?:to|at)$", "$1"),
         // Another day than the one that was asked for, or none that lasts.
         (r"\b(?:at|on|for|by) (?:that|those|these|the) (?:times?|dates?|days?|slots?)\b|\bfor now\b", " tentatively "),
         (r"\bw/", "with "),

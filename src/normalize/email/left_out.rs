@@ -14,7 +14,10 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use regex::Regex;
 
-use super::words::{self, Own};
+use super::{
+    banner::{ADDRESS, is_banner},
+    words::{self, Own},
+};
 use crate::{
     normalize::{
         DateOrder,
@@ -59,7 +62,8 @@ impl LeftOut {
         // An earlier word of the same desk, that it has it.
         let earlier = read_reply(&rest.join("\n"), sent_on, order).outcome;
         let goes_on = [ReplyOutcome::Accepted, ReplyOutcome::Scheduled, ReplyOutcome::Completed].contains(&outcome);
-        !(earlier == ReplyOutcome::Received || (earlier == ReplyOutcome::Accepted && goes_on))
+        let booked = earlier == ReplyOutcome::Scheduled && [ReplyOutcome::NoShow, ReplyOutcome::Completed].contains(&outcome);
+        !(earlier == ReplyOutcome::Received || (earlier == ReplyOutcome::Accepted && goes_on) || booked)
     }
 }
 
@@ -89,6 +93,8 @@ const OURS: &[&str] = &[
     "A referral that you have from us now goes to another practice.",
     "Please do not book it, and tell us that you know.",
     "Nothing more is needed from you now.",
+    "Attachments: cover-page.pdf",
+    "[Attachment(s) removed: cover-page.pdf]",
     "Reference:",
     "Patient (initials): not known",
     "Patient (initials):{initials}",
@@ -103,7 +109,7 @@ static LETTER: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         let words: Vec<String> = sentence.replace("({})", "(\u{1})").split_whitespace().map(word).collect();
         words.join(r"\s+").replace('\u{1}', "[^()\n]{1,80}").replace(r"\{initials\}", r"(?:\s?[\p{L}\d]\.){1,5}")
     };
-    OURS.iter().map(|sentence| fixed(&format!(r"(?i)\b{}", pattern(sentence)))).collect()
+    OURS.iter().map(|sentence| fixed(&format!(r"(?i)(?:\b|^|\s){}", pattern(sentence)))).collect()
 });
 
 /// Who our letter says that it is from, for whom the site's name is not known.
@@ -145,7 +151,7 @@ fn is_of_a_signature(line: &str) -> bool {
 
 /// What programs and gateways write around a mail.
 fn stands_around(line: &str) -> bool {
-    words::SENT_FROM.is_match(line) || words::is_rule(line) || words::is_banner(line)
+    words::SENT_FROM.is_match(line) || words::is_rule(line) || is_banner(line)
 }
 
 /// Whether each word of a line begins like a name, and none says anything.
@@ -174,7 +180,7 @@ fn not_ours(quoted: &str, site_name: &str) -> Vec<String> {
             lines.extend(subject_warns(&own).then_some(own));
         } else if !head() && !words::ORIGINAL.is_match(line) && !words::FORWARDED.is_match(line) {
             let line = super::REFERENCE.replace_all(&super::TOKEN.replace_all(line, " "), " ").into_owned();
-            let besides = words::ADDRESS.replace_all(&line, " ").trim().to_owned();
+            let besides = ADDRESS.replace_all(&line, " ").trim().to_owned();
             // An address, and whose it is: the rest of a head that was broken.
             lines.extend((!line.contains('@') || !is_name(&besides)).then_some(besides));
         }

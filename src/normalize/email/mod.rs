@@ -12,6 +12,7 @@
 //! automatic answer, whatever its headers say. Only a report (`multipart/report`) brings nothing but what was ours.
 
 mod automatic;
+mod banner;
 mod bounce;
 mod left_out;
 mod read;
@@ -318,7 +319,7 @@ fn names_no_referral(mail: &Mail) -> bool {
 fn own_subject(subject: &str) -> String {
     static AROUND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"\breferral ll-[0-9a-z]{4}-[0-9a-z]{4}\b:?|\[(?:ll-|external|ext)[^\]]*\]?|\b(?:re|aw|sv|antw|external|ext)\s*:",
+            r"\breferral ll-[0-9a-z]{4}-[0-9a-z]{4}\b:?|\[(?:ll-|external|ext|spam|suspicious|secure|encrypt|ticket|ref:|case)[^\]]*\]?|\b(?:re|aw|sv|antw|external|ext)\s*:",
         )
         .expect("the pattern is fixed and compiles")
     });

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::banner::is_banner;
+
 /// The own words of a text, and what was left out of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Own {
@@ -31,11 +33,13 @@ fn fixed(pattern: &str) -> Regex {
 /// The line above quoted text: `On … wrote:`.
 static ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:on\b.{4,200}\bwrote|am\b.{4,200}\bschrieb\b.{0,120}|le\b.{4,200}\ba écrit|el\b.{4,200}\bescribió|.{2,80}<[^<>\s]+@[^<>\s]+>\s*(?:wrote|schrieb|a écrit|escribió)|\d{4}-\d\d-\d\d\b.{4,120}<[^<>\s]+@[^<>\s]+>)\s*:$",
+        r"(?i)^(?:on\b.{4,200}\bwrote|am\b.{4,200}\bschrieb\b.{0,120}|le\b.{4,200}\ba écrit|el\b.{4,200}\bescribió|em\b.{4,200}\bescreveu|\w{3} \d{1,2}, \d{4}.{4,120}<[^<>\s]+@[^<>\s]+>|.{2,80}<[^<>\s]+@[^<>\s]+>\s*(?:wrote|schrieb|a écrit|escribió)|\d{4}-\d\d-\d\d\b.{4,120}<[^<>\s]+@[^<>\s]+>)\s*:$",
     )
 });
 /// How an attribution that was wrapped begins.
-static ATTRIBUTION_START: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^(?:on|am|le|el)\b.*(?:\d|,|<)"));
+static ATTRIBUTION_START: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^(?:on|am|le|el|em)\b.*(?:\d|,|<)"));
+/// `>>> Desk <desk@clinic.example> 11/26/2026 7:26 AM >>>`: how GroupWise quotes, without marks below.
+static GROUPWISE: LazyLock<Regex> = LazyLock::new(|| fixed(r"^>>> .{2,160} >>>$"));
 static SENDER_LINE: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\*?(?:from|von|de|desde)\s?:\*?\s*\S"));
 static SENT_LINE: LazyLock<Regex> =
     LazyLock::new(|| fixed(r"(?i)^\*?(?:sent|date|gesendet|datum|envoyé|enviado(?: el)?|fecha)\s?:\*?\s*\S"));
@@ -51,72 +55,14 @@ pub(super) static FORWARDED: LazyLock<Regex> = LazyLock::new(|| {
 });
 pub(super) static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:sent from my (?:[\w,-]+ ){0,5}(?:iphone|ipad|phone|smartphone|cell|mobile|android|galaxy|device|tablet|blackberry|pixel|watch|mac|macbook|\w{0,4}os)(?: \d+)?\W*(?:(?:please )?(?:excuse|forgive|pardon) (?:(?:any|my|the|and|typos?|brevity|errors?|mistakes?|spelling|autocorrect|or) ?)+\W*)?|(?:please )?(?:excuse|pardon) (?:my|any) (?:brevity|typos)\W*|sent (?:from|via|with) (?:the )?(?:outlook|mail|yahoo|gmail|proton|aol)(?: ?mail)?(?: secure email)?(?: app)?(?: for \w+(?: \d+)?| on \w+)?\W*|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
+        r"(?i)^(?:sent from my (?:[\w,-]+ ){0,5}(?:iphone|ipad|phone|smartphone|cell|mobile|android|galaxy|device|tablet|blackberry|pixel|watch|mac|macbook|\w{0,4}os)(?: \d+)?(?: with [\w-]+ mail)?\W*(?:(?:please )?(?:excuse|forgive|pardon) (?:(?:any|my|the|and|typos?|brevity|errors?|mistakes?|spelling|autocorrect|or) ?)+\W*)?|(?:please )?(?:excuse|pardon) (?:my|any) (?:brevity|typos)\W*|sent (?:from|via|with) (?:the )?(?:all new )?(?:outlook|mail|yahoo|gmail|proton|aol)(?: ?mail)?(?: secure email)?(?: app)?(?: for \w+(?: \d+)?| on \w+)?\W*|get outlook for \w+\s*(?:[<\[(]?https?\S*)?|von meinem \w+ gesendet|envoyé de mon \w+|enviado desde mi \w+)$",
     )
 });
 pub(super) static DISCLAIMER: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|the (?:documents? accompanying|contents? of this)|this electronic (?:message|mail|transmission)|important (?:warning|notice): this|note: the information|notice to recipient|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
+        r"(?i)^\W*(?:confidentiality (?:notice|note|statement)|(?:privileged and )?confidential(?: communication)?:|this (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any|including any|\(including|may contain|contains|is intended|is confidential)|the information (?:contained|transmitted) in this|if you (?:have )?received this .{2,30} in error|if you are not the (?:intended|named)|hipaa (?:notice|disclaimer)|the (?:documents? accompanying|contents? of this)|this electronic (?:message|mail|transmission)|important (?:warning|notice): this|note: the information|notice to recipient|disclaimer$|notice:|disclaimer:|caution: this (?:e-?mail|message) originated|external(?: e-?mail)?:)",
     )
 });
-
-/// An address of mail or of the web, with what stands around it.
-pub(super) static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    fixed(
-        r"[<\[(]?(?:mailto:|https?://|www\.)?[^\s<>\[\]()]+@[^\s<>\[\]()]*[^\s<>\[\]().,;:][>\])]?|[<\[(]?https?://[^\s<>]+[>\])]?",
-    )
-});
-
-/// What begins a sentence that a gateway writes above a mail that comes from outside.
-static BANNER: LazyLock<Regex> = LazyLock::new(|| {
-    let sentences = [
-        r"(?:this|the) (?:e-?mail|message|sender)\b.{0,60}\b(?:outside|external)",
-        r"(?:external|originated|sent from outside)\b",
-        r"(?:please )?(?:do not|don't|never|avoid) (?:click|open)",
-        r"(?:please )?(?:use|exercise|be) (?:extra )?(?:caution|cautious|careful)\b.{0,60}\b(?:opening|clicking|links?|attachments?|content)",
-        r"(?:some people who received this message|you) don't often get e-?mail from$",
-        r"learn why this is important",
-        r"if (?:suspicious|unsure|in doubt)\b",
-        r"(?:please )?verify (?:the )?(?:sender|source)\b",
-        r"this is an external e-?mail",
-    ];
-    fixed(&format!("(?i)^(?:{})", sentences.join("|")))
-});
-/// What stands beside such a sentence and is none.
-static BANNER_WORD: LazyLock<Regex> = LazyLock::new(|| {
-    fixed(
-        r"(?i)^(?:caution|warning|attention|alert|important|ext|external|report suspicious|zjqcmqryfpfptbanner(?:start|end)|please be cautious|e-?mail|sender|external (?:e-?mail|sender|message)|be careful|think before you click|use caution)$",
-    )
-});
-/// The words of which such sentences are made.
-const BANNER_WORDS: &str = "\
-    a an and any are as at attachment attachments be before but by can careful caution cautious click clicking company contains content contents \
-    do does don't download e email emails enter exercise expected expecting external extra file files for from has health hospital if important in \
-    information internal is it know known learn link links login mail may message messages network never not of often on open opening or \
-    organisation organization originated originates our outside password passwords people phishing please received recognise recognize safe secure \
-    sender sensitive sent should some source suspicious system that the think this to trust trusted unexpected unknown unless use verified verify was \
-    when who why with without you your get don came comes coming care clinic";
-
-/// Whether a line is a gateway's, and no more: each of its sentences is one of theirs.
-pub(super) fn is_banner(line: &str) -> bool {
-    let line = ADDRESS.replace_all(line, " ").replace('\u{2019}', "'");
-    let theirs = |sentence: &str| {
-        let words = sentence.split(|c: char| !(c.is_alphabetic() || c == '\'')).filter(|word| !word.is_empty());
-        let of_them = |word: &str| BANNER_WORDS.split_ascii_whitespace().any(|known| known == word.to_lowercase());
-        // `outside of Cardio Health`: whose it is has any name.
-        let known = sentence.to_lowercase().find("outside of ").and_then(|at| sentence.get(..at)).unwrap_or(sentence);
-        BANNER.is_match(sentence) && (known.len() < sentence.len() || words.clone().all(of_them))
-    };
-    let sentences: Vec<&str> = line
-        .split(['.', '!', ':', '|', ';', ']'])
-        .flat_map(|sentence| sentence.split(" - "))
-        .map(|sentence| sentence.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|sentence| !sentence.is_empty())
-        .collect();
-    let named = sentences.iter().all(|sentence| BANNER_WORD.is_match(sentence))
-        && ["ext", "zjq", "suspicious", "cautious"].iter().any(|word| line.to_lowercase().contains(word));
-    named || (sentences.iter().any(|one| theirs(one)) && sentences.iter().all(|one| BANNER_WORD.is_match(one) || theirs(one)))
-}
 
 /// Where a line stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,6 +88,11 @@ pub(super) fn own_words(text: &str) -> Own {
             at += 1;
             continue;
         }
+        if GROUPWISE.is_match(line) {
+            zone = Zone::Quoted;
+            at += 1;
+            continue;
+        }
         if FORWARDED.is_match(line) {
             own.forwarded = true;
             zone = Zone::Quoted;
@@ -158,7 +109,7 @@ pub(super) fn own_words(text: &str) -> Own {
             at = after;
             continue;
         }
-        if is_banner(line) && kept.iter().all(|line| line.is_empty()) {
+        if zone == Zone::Own && is_banner(line) {
             at += 1;
             continue;
         }
@@ -189,10 +140,16 @@ fn unmarked(line: &str) -> &str {
     line.trim_start_matches(['>', '|', ' ']).trim_end()
 }
 
-/// The lines from here to the next that is empty, as one.
+/// The lines from here to the next that is empty, as one; a heading alone, with what stands below it.
 fn paragraph(lines: &[&str], at: usize) -> String {
-    let lines = lines.get(at..).unwrap_or_default().iter().take_while(|line| !line.trim().is_empty());
-    lines.map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    const HEADING_WORDS_MAX: usize = 3;
+    let rest = lines.get(at..).unwrap_or_default();
+    let alone = rest.get(1).is_some_and(|next| next.trim().is_empty())
+        && rest.first().is_some_and(|line| line.split_whitespace().count() <= HEADING_WORDS_MAX);
+    let heading = rest.iter().take(if alone { 1 } else { 0 });
+    let body = rest.iter().skip(if alone { 1 } else { 0 }).skip_while(|line| alone && line.trim().is_empty());
+    let whole = heading.chain(body.take_while(|line| !line.trim().is_empty()));
+    whole.map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// A `format=flowed` text with the lines whole that the mail program broke (RFC 3676): a blank before a line's end says that it goes on.

@@ -88,6 +88,7 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
+    r"^(?:re|ref|reference)(?: number| no)?$",
     r"^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];

@@ -123,6 +123,7 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*(?:subject|betreff|objet|asunto)\s?:(?P<text>.*)$"));
+
 /// The lines of a paragraph, up to where lawyers begin to speak.
 fn spoken(paragraph: &str) -> Vec<&str> {
     let lines: Vec<&str> = paragraph.lines().collect();

@@ -22,7 +22,7 @@ pub(super) static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
 /// What only they say.
 static SAYS_SO: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)\b(?:external (?:e-?mail|sender|message|source)|(?:originated|sent|came|come|comes|coming|is) (?:from )?(?:an? |the )?(?:outside|external|untrusted)|outside of your organi[sz]ation|exercise caution|use caution|be careful|be cautious|don't often get|first time this sender|not previously corresponded|why this is important|report (?:this|suspicious|phish)|think before you click|(?:do not|don't) (?:click|open)|scanned (?:by|for)|anti-?\s?virus|checked by|secured by|powered by|google groups|unsubscribe|your password|verify (?:the )?(?:sender|source)|zjqcmqryfpfptbanner|to view this discussion|for more information please visit)",
+        r"(?i)\b(?:external (?:e-?mail|sender|message)|(?:this|the) (?:e-?mail|message|sender)\b[^.]{0,40}\b(?:originated|sent|came|come|comes|coming|is) (?:from )?(?:an? |the )?(?:outside|external|untrusted)|exercise caution|use caution (?:with|when)|be careful with this (?:e-?mail|message)|please be (?:careful|cautious)|don't often get|first time this sender|not previously corresponded|why this is important|report (?:this (?:e-?mail|message)|suspicious|phish)|think before you click|(?:do not|don't) (?:click|open) (?:on )?(?:any )?(?:links?|attachments?)|(?:been|was) (?:anti-?\s?virus )?(?:scanned|checked) (?:by|for)|anti-?\s?virus checked|secured by (?:zix|virtru)|powered by inky|google groups|to unsubscribe from|never give your password|verify (?:the )?sender before|zjqcmqryfpfptbanner|to view this discussion|for more information please visit)",
     )
 });
 /// A mark of theirs that stands alone.
@@ -43,6 +43,16 @@ const WORDS: &str = "\
     sure system that the them then think this time to trust trusted unexpected unknown unless unsubscribe unsure untrusted use verified verify view virus \
     viruses visit warning was were when who why with without you your don't symantec mcafee mimecast barracuda inky zix proofpoint godaddy r malware automatically archived ltd innovator leader software saas business \
     zjqcmqryfpfptbannerstart zjqcmqryfpfptbannerend";
+
+/// Whether a line above all words is a gateway's: nobody begins an answer so.
+pub(super) fn is_banner_on_top(line: &str) -> bool {
+    static BEGINS: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(
+            r"(?i)^\W*(?:caution|warning|attention|alert|important|notice|ext\b|external|this (?:message|e-?mail|sender)|you don.t often|some people|be careful|learn why|zjq|report suspicious)",
+        )
+    });
+    is_banner(line) && BEGINS.is_match(line)
+}
 
 /// Whether a line is a gateway's, and no more.
 pub(super) fn is_banner(line: &str) -> bool {
@@ -108,6 +118,10 @@ mod tests {
             "Received.",
             "We use caution with Dr. Wong",
             "Do not open before 12/14/2026",
+            "The attachments do not open.",
+            "This is outside our network.",
+            "Please unsubscribe me from this email.",
+            "The attachment is secured by password, please send the password.",
         ] {
             assert!(!is_banner(own), "{own}");
         }

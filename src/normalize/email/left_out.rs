@@ -21,7 +21,7 @@ use super::{
 use crate::{
     normalize::{
         DateOrder,
-        reply::{is_around_a_name, is_courtesy, is_signature_line, read_reply, says_nothing, subject_warns},
+        reply::{has_contact, is_around_a_name, is_courtesy, is_signature_line, read_reply, says_nothing, subject_warns},
     },
     referral::ReplyOutcome,
 };
@@ -51,8 +51,10 @@ impl LeftOut {
     pub(super) fn says_more(&self, outcome: ReplyOutcome, site_name: &str, sent_on: Date, order: DateOrder) -> bool {
         let below = lines_of(&self.below);
         // What has no name in its first line is no signature.
-        let begins = below.first().is_none_or(|first| is_signature_line(first) || stands_around(first) || is_name(first));
-        if !begins || below.iter().any(|line| !is_of_a_signature(line)) {
+        let begins = below
+            .first()
+            .is_none_or(|first| is_signature_line(first) || stands_around(first) || is_name(first) || is_courtesy(first));
+        if !begins || below.iter().any(|line| !is_of_a_signature(line, has_contact(&below))) {
             return true;
         }
         let rest = not_ours(&self.quoted, site_name);
@@ -143,11 +145,15 @@ fn lines_of(text: &str) -> Vec<String> {
 }
 
 /// Whether a line below the one that begins a signature says nothing of the referral.
-fn is_of_a_signature(line: &str) -> bool {
+fn is_of_a_signature(line: &str, drawn_up: bool) -> bool {
     static SLOGAN: LazyLock<Regex> = LazyLock::new(|| {
         fixed(r"(?i)^\W*(?:please )?(?:consider|think of) the environment before printing[a-z -]*\W*$|^\W*virus-free\b.{0,60}$")
     });
-    stands_around(line) || SLOGAN.is_match(line) || is_signature_line(line) || is_around_a_name(line)
+    stands_around(line)
+        || is_courtesy(line)
+        || SLOGAN.is_match(line)
+        || is_signature_line(line)
+        || is_around_a_name(line, drawn_up)
 }
 
 /// What programs and gateways write around a mail.

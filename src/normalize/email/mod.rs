@@ -35,6 +35,7 @@ use super::{
 use crate::{
     compose::confirmation::IN_SUBJECTS,
     ids::DeliveryId,
+    protocols::pages::picture_size,
     referral::{HeldReason, Problem, Record, Reference, Reply, ReplyOutcome, Token, TokenKey},
 };
 
@@ -204,9 +205,14 @@ fn brings_documents(mail: &Mail) -> bool {
 /// Whether a mail brings anything that may say something, read or not: more than a logo, a signature or a visiting card.
 fn brings_more(mail: &Mail) -> bool {
     const LOGO_BYTES_MAX: usize = 150_000;
+    const LOGO_PIXELS_MAX: (u32, u32) = (700, 300);
     let says_nothing = |part: &Part| {
         let logo = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"].contains(&part.media_type.as_str())
-            && part.content.len() < LOGO_BYTES_MAX;
+            && part.content.len() < LOGO_BYTES_MAX
+                // A screenshot of a page is higher, and says something.
+                && picture_size(&part.content).is_none_or(|(width, height)| {
+                    width.max(height) <= LOGO_PIXELS_MAX.0 && width.min(height) <= LOGO_PIXELS_MAX.1
+                });
         logo || part.media_type.contains("signature") || part.media_type.contains("vcard")
     };
     brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::banner::is_banner;
+use super::banner::is_banner_on_top;
 
 /// The own words of a text, and what was left out of them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(super) fn own_words(text: &str) -> Own {
             at = after;
             continue;
         }
-        if zone == Zone::Own && is_banner(line) {
+        if zone == Zone::Own && kept.iter().all(|line| line.is_empty()) && is_banner_on_top(line) {
             at += 1;
             continue;
         }
@@ -195,7 +195,7 @@ pub(super) fn is_of_lawyers(paragraph: &str) -> bool {
     });
     static OF_A_REFERRAL: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept(?:ed|ing)|we accept|referrals?|seeing|seen|labs|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient|dr|she|he|family)\b",
+            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept(?:ed|ing)|we accept|referrals?|seeing|seen|labs|we|wrong (?:recipient|office|fax|number)|to us in error|privacy officer|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient|dr|she|he|family)\b",
         )
     });
     let terms: std::collections::BTreeSet<String> = TERM.find_iter(paragraph).map(|term| term.as_str().to_lowercase()).collect();
@@ -401,6 +401,10 @@ mod tests {
             "Received.\n\nOn second thought, we can't take this one.\n\nOn 11/26/26 7:26 AM, Riverside Referrals wrote:\n> Hello,",
             "Received.\nOn 12/1 Dr. Ames leaves the practice.\nOn 11/26/26 7:26 AM, Riverside Referrals wrote:\n> Hello,",
             "Received.\n\nNotice: this was intended for Dr. Wong.",
+            "Received.\n\nNotice: we are not the intended recipient. All copies were deleted.",
+            "Received.\nThe attachments do not open.",
+            "The attachments do not open.\nReceived.",
+            "Received.\nThis is outside our network.",
         ] {
             assert_ne!(own_words(mail).words, "Received.", "{mail}");
         }

@@ -111,8 +111,13 @@ pub(super) fn is_signature_line(line: &str) -> bool {
 }
 
 /// Whether a line below a name says nothing of a referral.
-pub(super) fn is_around_a_name(line: &str) -> bool {
-    text::is_around_a_name(line)
+pub(super) fn is_around_a_name(line: &str, drawn_up: bool) -> bool {
+    text::is_around_a_name(line, drawn_up)
+}
+
+/// Whether one of these lines has a number or an address, as a signature that somebody drew up once.
+pub(super) fn has_contact(lines: &[String]) -> bool {
+    text::has_contact(lines)
 }
 
 /// Whether a line is a greeting or a courtesy.
@@ -164,6 +169,9 @@ impl Said {
     fn hear(&mut self, sentence: &text::Sentence, last: bool, sent_on: Date, order: DateOrder) {
         if text::has_boxes(&sentence.original) {
             self.doubt("it holds boxes, blanks or words struck out");
+        }
+        if sentence.original.contains("for PT") {
+            self.doubt("PT is the patient, or another treatment");
         }
         if text::has_link(&sentence.original) {
             self.doubt("it holds a link");
@@ -308,8 +316,8 @@ impl Said {
     /// Some things are said beside one outcome alone.
     fn weigh_what_goes_along(&mut self, outcome: Option<ReplyOutcome>) {
         use ReplyOutcome::{
-            Cancelled, Completed, Declined, NeedsInformation, NotReceived, PatientDeclined, PatientUnreachable, Redirected,
-            Scheduled, WrongRecipient,
+            Cancelled, Completed, Declined, NeedsInformation, NotReceived, PatientDeclined, PatientUnreachable, Received,
+            Redirected, Scheduled, WrongRecipient,
         };
         /// A form names every choice it has.
         const OUTCOMES_MAX: usize = 2;
@@ -329,8 +337,11 @@ impl Said {
         if self.regret && !may_regret {
             self.doubt("it regrets something, and it is not plain what");
         }
+        if outcome == Some(WrongRecipient) && self.outcomes.contains(&Received) {
+            self.doubt("it says that it came, and that it is not theirs");
+        }
         let over = matches!(outcome, Some(Declined | NotReceived | WrongRecipient | Cancelled | PatientDeclined | Redirected));
-        if over && (self.pending || self.review) {
+        if (over || outcome == Some(PatientUnreachable)) && (self.pending || self.review) {
             self.doubt("it goes on with what it says no to");
         }
         if self.outcomes.len() > OUTCOMES_MAX && self.days.is_empty()

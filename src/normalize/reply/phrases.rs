@@ -28,6 +28,9 @@ const D: &str = "(?:{W}|dr [a-z'-]+)";
 const R: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
                  (?:referral fax|referral packet|referral|fax|case)|(?:the |this |your |that |any |an? )?\
                  (?:request|packet|paperwork|email|mail|message)|it|this one|this|that)";
+/// The same, without the papers that patients bring: "we have not received the packet yet".
+const M: &str = "(?:(?:the |this |your |that |her |his |any |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
+                 (?:referral fax|referral packet|referral|fax)|(?:the |this |your |any |an? )?(?:email|mail|message)|it|this one|this)";
 /// What we sent, as only who has it in hand calls it: robots have received an email, a message, a request.
 /// "Her new patient packet" is what she filled in.
 const C: &str = "(?:(?:the |this |your |that |her |his |an? )?(?:new )?(?:patient )?(?:patient's )?(?:faxed )?\
@@ -55,7 +58,8 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
 /// A pattern with the names filled in.
 pub(super) fn fixed(pattern: &str) -> Regex {
     // Some names hold others.
-    const NAMES: [(&str, &str); 15] = [
+    const NAMES: [(&str, &str); 16] = [
+        ("{M}", M),
         ("{P}", P),
         ("{D}", D),
         ("{H}", H),
@@ -89,7 +93,6 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
     r"^(?:re|ref|reference)(?: number| no)?$",
-    r"^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
 ];
 
@@ -101,7 +104,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
         (
             Says(O::WrongRecipient),
-            r"^(?:sorry )?(?:(?:this|it|that) is |you (?:have |got |have got |reached |have reached |(?:have )?(?:sent|faxed|emailed) (?:{R}|this) to ))?(?:the |a )?wrong (?:fax number|fax|clinic|office|practice|department|recipient|email address)$|^(?:this is|you have|you have got|you have reached) (?:the|a) wrong number$",
+            r"^(?:sorry )?(?:(?:this|it|that) is |you (?:have |got |have got |reached |have reached |(?:have )?(?:sent|faxed|emailed) (?:{R}|this) to ))?(?:the |a )?wrong (?:clinic|office|practice|department|recipient|email address)$|^(?:this is|you have|you have got|you have reached) (?:the|a) wrong number$",
         ),
         (
             Says(O::WrongRecipient),
@@ -113,19 +116,15 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::WrongRecipient),
-            r"^(?:dr [a-z'-]+|this (?:provider|dr)) (?:does not work here|no longer works here|is no longer (?:with us|with our (?:office|practice|clinic)|here|at this (?:office|location|practice)))$",
-        ),
-        (
-            Says(O::WrongRecipient),
             r"^(?:we are|this is) not an? (?:[a-z]*(?:ology|iatry|iatrics|iatric)|orthopa?edics?|surgery|surgical|dental|ent|ob ?gyn|eye|pain|vascular|cardiac|primary care|family medicine)(?: (?:clinic|office|practice|department))?$",
         ),
         (
             Says(O::NotReceived),
-            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get|have|find)(?: {R}| anything| one)?(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
+            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get)(?: {M}| anything)?(?: yet| on our end| from you| for {P}| in our system)*|(?:have|find)(?: {M})(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
         ),
         (
             Says(O::NotReceived),
-            r"^(?:{R} )?(?:was |has |have )?(?:not|never)(?: yet)?(?: been)? received(?: here| yet| by us| by our office| on our end| anything)*$",
+            r"^(?:{M} )?(?:was |has |have )?(?:not|never)(?: yet)?(?: been)? received(?: here| yet| by us| by our office| on our end| anything)*$",
         ),
         (
             Says(O::NotReceived),
@@ -133,7 +132,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NotReceived),
-            r"^(?:we )?never (?:received|got|saw)(?: {R}| anything)?(?: from you| for {P})*$|^(?:{R} )?received no$|^nothing (?:was )?received(?: yet| here)*$",
+            r"^(?:we )?never (?:received|got|saw)(?: {M}| anything)?(?: from you| for {P})*$|^(?:{R} )?received no$|^nothing (?:was )?received(?: yet| here)*$",
         ),
         (
             Says(O::NotReceived),
@@ -193,7 +192,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NeedsInformation),
-            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|needs|require|requires|are missing|is missing|missing) (?P<what>.*\b{I}\b.*)",
+            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|require|are missing|missing) (?P<what>.*\b{I}\b.*)",
         ),
         (
             Says(O::Declined),
@@ -210,7 +209,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Declined),
-            r"^(?:{W} )?do not (?P<why>treat [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
+            r"^{W} do not (?P<why>treat [a-z ,'/-]{3,60}|see (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients))$",
         ),
         (
             Says(O::Declined),
@@ -239,7 +238,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$",
+            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$|^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
         ),
         (
             Because,

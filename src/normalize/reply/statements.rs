@@ -158,7 +158,7 @@ fn statement(clause: &str) -> Option<Meaning> {
             r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:office|clinic|location|practice)\b",
         )
     });
-    if ELSEWHERE.is_match(clause) {
+    if ELSEWHERE.is_match(clause) || !names_doctors(clause) {
         return None;
     }
     let dated = clause.contains("@d");
@@ -198,6 +198,22 @@ fn statement(clause: &str) -> Option<Meaning> {
     })
 }
 
+/// Whether what stands behind each `dr` is a name, and no word that goes on: `dr ames`, `dr susan ames`, but not `dr never accepted`, `dr ames
+/// tentatively`.
+fn names_doctors(clause: &str) -> bool {
+    const GO_ON: &str = "at in here now with to is has will can does and accepts accept accepted accepting sees declines declined scheduled booked \
+        would are was not no regretfully must declining unable md do np pa pa-c on for because due since as reason";
+    const NO_NAME: &str =
+        "can will would may might must should could do does did to first alone is has was usually never not no the";
+    let all: Vec<&str> = clause.split_whitespace().collect();
+    let plain = |word: &str| !is_common(word) && !["ly", "ed", "ing"].iter().any(|end| word.ends_with(end));
+    all.iter().enumerate().filter(|(_, word)| **word == "dr").all(|(at, _)| {
+        let Some(name) = all.get(at + 1) else { return false };
+        let second = all.get(at + 2).filter(|word| !word.starts_with('@') && !listed(GO_ON, word));
+        plain(name) && !listed(NO_NAME, name) && second.is_none_or(|second| is_given_name(name) && plain(second))
+    })
+}
+
 /// What a clause that is no known sentence seems to say, for the person who reads it.
 fn hint(clause: &str) -> Option<ReplyOutcome> {
     use ReplyOutcome::{Accepted, Cancelled, Completed, Declined, NoShow, Received, Redirected, Scheduled};
@@ -234,7 +250,7 @@ static ITEM: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b{I}\b"));
 /// `the labs`, but not `to cancel the order`, `the report to her family doctor` or `the insurance card with the patient`.
 fn is_owed_to_them(what: &str) -> bool {
     let first = |begin: &str| what.strip_prefix(begin).map(|rest| rest.split(' ').next().unwrap_or_default());
-    let told_to_patient = ["him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
+    let told_to_patient = ["for ", "him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
         || first("her ").or_else(|| first("his ")).is_some_and(|next| {
             ["for", "over", "in", "to", "the", "a", "an", "here", "at", "back", "some", "any", "our", "this"].contains(&next)
         });
@@ -281,14 +297,73 @@ fn refers(clause: &str) -> bool {
 }
 
 /// What makes a refusal a condition, or something else than one.
-const CONDITIONS: [&str; 17] = [
-    "until", "unless", " if ", "without", "before ", "except", " but ", "however", "already", "schedul", "booked", "will see",
-    "__", "of now", "decease", "died", "passed",
+const CONDITIONS: [&str; 45] = [
+    "missing",
+    "need",
+    "signed",
+    "incomplete",
+    "pending",
+    "waiting",
+    "duplicate",
+    "in error",
+    "never",
+    "not received",
+    "blank",
+    "response",
+    "answer",
+    "existing",
+    "elsewhere",
+    "no show",
+    "no-show",
+    "cancel",
+    "wrong",
+    "weather",
+    "holiday",
+    "vacation",
+    "authoriz",
+    "prefer",
+    "request",
+    "does not want",
+    "packet",
+    "feeling",
+    "until",
+    "unless",
+    " if ",
+    "without",
+    "before ",
+    "except",
+    " but ",
+    "however",
+    "already",
+    "schedul",
+    "booked",
+    "will see",
+    "__",
+    "of now",
+    "decease",
+    "died",
+    "passed",
 ];
 
 /// `we do not treat patients like this` refuses nobody.
-const VAGUE: [&str; 8] =
-    ["treat walk", "treat patient", "treat people", "treat them", "treat her", "treat him", "treat this", "treat it"];
+const VAGUE: [&str; 16] = [
+    "treat as ",
+    "treat on ",
+    "treat at ",
+    "treat in ",
+    "treat outside",
+    "treat until",
+    "treat with",
+    "treat for free",
+    "treat walk",
+    "treat patient",
+    "treat people",
+    "treat them",
+    "treat her",
+    "treat him",
+    "treat this",
+    "treat it",
+];
 
 /// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. Neither is `radiology`, or `the office in salem`. `the lab for a blood draw`, `clinic notes`, `denise` and
 /// `dr okafor's letter` are another thing.

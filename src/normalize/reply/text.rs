@@ -141,7 +141,7 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
         if CLOSING.is_match(line)
             && below.len() <= SIGNATURE_LINES_MAX
             && below.first().is_none_or(|first| like(first) || named(first) || is_desk(first))
-            && below.iter().skip(1).all(|line| like(line) || is_around_a_name(line))
+            && below.iter().skip(1).all(|line| like(line) || is_around_a_name(line, has_contact(below)))
         {
             return below.len();
         }
@@ -158,25 +158,50 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     if numbered && !own.iter().any(|line| has_sure_desk_word(line)) { 0 } else { own.len() }
 }
 
-/// Whether a line below a name says nothing: an address of mail or the web, hours, a practice's name. It begins like a name, and is no
-/// sentence.
-pub(super) fn is_around_a_name(line: &str) -> bool {
+/// Whether one of these lines has a number or an address: then they are a signature that somebody drew up once, motto and all.
+pub(super) fn has_contact<T: AsRef<str>>(lines: &[T]) -> bool {
+    lines.iter().any(|line| TELEPHONE.is_match(line.as_ref()) || ADDRESS.is_match(line.as_ref()))
+}
+
+/// Whether a line below a name says nothing: an address of mail or the web, hours, a practice's name; with `drawn_up`, a motto. It begins like
+/// a name, and is no sentence.
+pub(super) fn is_around_a_name(line: &str, drawn_up: bool) -> bool {
     static HOURS: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
             r"(?i)^(?:(?:our|office|clinic|business|hours|open|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thu(?:rs)?(?:day)?|fri(?:day)?|m|t|w|th|f|through|thru|to|and|am|pm|a\.m|p\.m|noon|\d{1,2}(?::\d\d)?(?:am|pm)?)[\s:.,&/–-]*)+$",
         )
     });
-    static PRONOUNS: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*(?:she|he|they) ?/ ?(?:her|him|them)(?: ?/ ?\w+)?\W*$"));
     const SENTENCE_WORDS_MIN: usize = 4;
-    if HOURS.is_match(line) || PRONOUNS.is_match(line) {
+    if HOURS.is_match(line) || (PRONOUNS.is_match(line) && PRONOUNS.replace(line, "").trim().is_empty()) {
         return true;
     }
     let first = line.chars().find(|symbol| symbol.is_alphabetic());
     let begins = first.is_none_or(char::is_uppercase) || line.contains('@') || line.contains("www.") || line.contains("://");
-    let is_sentence = line.ends_with('.') && line.split_whitespace().count() >= SENTENCE_WORDS_MIN;
+    let is_sentence = line.ends_with(['.', '!']) && line.split_whitespace().count() >= SENTENCE_WORDS_MIN;
     let besides = ADDRESS.replace_all(line, " ");
-    begins && !is_sentence && super::says_nothing(&besides)
+    begins && !is_sentence && super::says_nothing(&besides) && (drawn_up || is_all_titled(&besides))
 }
+
+/// Whether each word begins like a name's, and there are two at least, or none, or one of a desk.
+fn is_all_titled(line: &str) -> bool {
+    const SMALL: [&str; 6] = ["of", "and", "the", "for", "&", "at"];
+    // `Re: Jane Doe`, `Doe, Jane`: of whom it is.
+    static OF_WHOM: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*re\b|^\w+, \w+$"));
+    if OF_WHOM.is_match(line.trim()) {
+        return false;
+    }
+    let words: Vec<&str> = line.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).collect();
+    let titled = |word: &&str| {
+        let begins = word.chars().find(|symbol| symbol.is_alphabetic()).is_some_and(char::is_uppercase);
+        (begins && !may_be_done(word)) || SMALL.contains(word)
+    };
+    let alone = words.len() == 1 && !line.contains('[');
+    words.iter().all(titled) && (!alone || is_desk(line))
+}
+
+/// `(she/her)`, `Pronouns: she/her/hers`.
+static PRONOUNS: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"(?i)(?:pronouns: ?)?\(?\b(?:she|he|they) ?/ ?(?:her|him|them)s?(?: ?/ ?(?:hers|his|theirs))?\b\)?"));
 
 /// An address of mail or of the web.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\S+@\S+|https?://\S+|www\.\S+"));
@@ -196,7 +221,15 @@ fn is_doctor(first: &str, line: &str) -> bool {
 /// Whether a line is a person's: a name that people are given, or a doctor's.
 fn begins_with_person(line: &str) -> bool {
     let lower = line.to_lowercase();
-    super::statements::words(&lower).next().is_some_and(|first| is_given_name(first) || is_doctor(first, &lower))
+    let words: Vec<&str> = super::statements::words(&lower).collect();
+    match words.as_slice() {
+        // "Dr. Ames objects" is no name.
+        ["dr", _, rest @ ..] if !rest.is_empty() && !is_given_name(words.get(1).copied().unwrap_or_default()) => {
+            is_doctor("dr", &lower) && rest.iter().all(|word| DESK_WORDS.split_ascii_whitespace().any(|known| known == *word))
+        }
+        [first, ..] => is_given_name(first) || is_doctor(first, &lower),
+        [] => false,
+    }
 }
 
 /// Whether a line has only a desk, numbers and addresses.
@@ -219,7 +252,7 @@ const DESK_WORDS: &str = "\
     of and the at desk front office scheduling scheduler coordinator referral referrals department dept tel phone fax \
     ext cell mobile direct main p f t o md rn ma np pa for clinic group center medical assistant manager reception \
     receptionist nurse suite street floor ste st ave avenue road rd blvd drive building bldg box specialist representative \
-    services access care team cma lpn lvn aprn dnp ii iii intake clinic practice associates";
+    services access care team secretary psr cma lpn lvn aprn dnp ii iii intake clinic practice associates";
 
 /// Those of them that stand in no other line: behind `Fax` and `Referral` there may be anything.
 const SURE_DESK_WORDS: &str = "\
@@ -274,6 +307,7 @@ pub(super) fn looks_like_signature(line: &str) -> bool {
     if begins_with_place || names_date(line) || ABBREVIATED.is_match(line) {
         return false;
     }
+    let line = &*PRONOUNS.replace_all(line, "");
     let sure = OF_A_DESK.is_match(line) || is_surely_signature(line);
     let line = &*OF_A_DESK.replace_all(line, " ");
     sure && line.chars().count() <= 70
@@ -342,7 +376,8 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bpl[sz]\b", "please"),
         (r"\bthx\b|\btks\b|\btnx\b|\bthankyou\b|\bty\b|\bthank u\b", "thanks"),
         (r"\bwith (?:many )?(?:thanks|thank you)$", " "),
-        (r"(\S) (?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
+        (r"\b(she|he|it|patient)'?s? is been\b|\b(she|he|it|patient)'s been\b", "$1$2 has been"),
+        (r"(\S) (?:many )?(?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
         (r"^((?:we )?needs? .*) please$", "$1"),
         // The number behind it was taken out.
         (r"^(.*\b(?:send|fax|email)\b.*) (?:to|at)$", "$1"),

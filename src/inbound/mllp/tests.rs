@@ -26,14 +26,14 @@ use crate::{
 struct Echo {
     turned_away: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     undelivered: Arc<Mutex<usize>>,
-    /// How many large messages are at hand, and were at most.
+    /// How many large or slow messages are at hand, and were at most.
     large: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Door for Echo {
     async fn take(&self, arrival: Arrival) -> Result<Taken, IntakeError> {
         let body = arrival.body;
-        if body.len() > 1_048_576 {
+        if body.len() > 1_048_576 || body.starts_with(b"MSH|slow") {
             {
                 let mut large = self.large.lock().unwrap();
                 large.0 += 1;
@@ -186,6 +186,25 @@ async fn large_messages_take_turns_so_that_memory_is_bounded() {
         });
     }
     assert_eq!(exchange(&server, b"\x0BMSH|1\r\x1C\r").await, b"\x0BMSH|1\r\x1C\r", "small ones do not wait");
+    assert!(peers.join_all().await.into_iter().all(|whole| whole), "each is answered");
+    let most = server.door.large.lock().unwrap().1;
+    assert!((1..=2).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
+async fn no_more_messages_are_stored_at_once_than_may_be_and_the_others_wait() {
+    let server = serve(|config| config.messages_in_flight_max = 2);
+    let mut peers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let address = server.address;
+        peers.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"\x0BMSH|slow\r\x1C\r").await.unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            &answer == b"\x0BMSH|slow\r\x1C\r"
+        });
+    }
     assert!(peers.join_all().await.into_iter().all(|whole| whole), "each is answered");
     let most = server.door.large.lock().unwrap().1;
     assert!((1..=2).contains(&most), "{most} at once");

@@ -54,7 +54,12 @@ impl LeftOut {
         let begins = below
             .first()
             .is_none_or(|first| is_signature_line(first) || stands_around(first) || is_name(first) || is_courtesy(first));
-        if !begins || below.iter().any(|line| !is_of_a_signature(line, has_contact(&below))) {
+        if !begins
+            || below
+                .iter()
+                .enumerate()
+                .any(|(at, line)| !is_of_a_signature(line, has_contact(below.get(at + 1..).unwrap_or_default())))
+        {
             return true;
         }
         let rest = not_ours(&self.quoted, site_name);

@@ -14,7 +14,7 @@ use regex::{Captures, Regex};
 use super::DateOrder;
 
 /// An appointment further away than this is taken for a slip of the pen.
-const DAYS_AHEAD_MAX: i32 = 730;
+const DAYS_AHEAD_MAX: i32 = 366;
 /// A day without a year that would be so far away may as well be one of the last weeks.
 const YEARLESS_DAYS_AHEAD_MAX: i32 = 270;
 

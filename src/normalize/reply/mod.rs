@@ -34,7 +34,7 @@ const DAYS_GONE_MAX: i32 = 14;
 /// How sure a reply is that says yes and nothing else.
 const YES_CONFIDENCE: f32 = 0.9;
 /// Hours of the day in which a visit begins: 10:30 pm is a slip.
-const OFFICE_HOURS: std::ops::Range<i8> = 6..21;
+const OFFICE_HOURS: std::ops::Range<i8> = 6..20;
 /// How much of the words is kept as the quote.
 const QUOTE_CHARACTERS_MAX: usize = 400;
 

@@ -58,7 +58,9 @@ const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|i
 /// A pattern with the names filled in.
 pub(super) fn fixed(pattern: &str) -> Regex {
     // Some names hold others.
-    const NAMES: [(&str, &str); 16] = [
+    const NAMES: [(&str, &str); 17] = [
+        ("{Y}", WHY),
+        ("{Q}", Q),
         ("{M}", M),
         ("{P}", P),
         ("{D}", D),
@@ -74,14 +76,22 @@ pub(super) fn fixed(pattern: &str) -> Regex {
         ("{V}", V),
         ("{T}", T),
         ("{I}", I),
-        ("{Y}", WHY),
     ];
     let pattern = NAMES.iter().fold(pattern.to_owned(), |pattern, (name, is)| pattern.replace(name, is));
     Regex::new(&pattern).expect("the pattern is fixed and compiles")
 }
 
-/// Why something was declined.
-const WHY: &str = "(?P<why>(?: ?-? ?(?:because|due to|since|as|reason) ?.*)?)";
+/// Why something was declined, at the end of a refusal. Other reasons ask for something, put it off, or are the patient's.
+const WHY: &str = "(?: ?-? ?(?:(?:because|due to|since|as|reason)(?: of)? )?{Q})?";
+/// The reasons for which a practice is not the right one, or can not.
+const Q: &str = "(?:(?:the |this |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?(?: is (?:out of network|out of our network|not in(?: our)? network|not accepted(?: here)?))?\
+                 |(?:we are |she is |he is |patient is )?(?:out of|not in|outside(?: of)?) (?:our |the )?(?:network|service area|scope(?: of practice)?|area|catchment(?: area)?)(?: with (?:her|his|their|the|this|patient's) (?:insurance|plan))?\
+                 |we (?:do not|can not|no longer) (?:take|accept|participate with) (?:this |the |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?\
+                 |(?:we are )?(?:not|no longer) (?:currently )?(?:accepting|taking)(?: any)? new (?:patients|referrals)(?: at this time)?\
+                 |(?:we are |our (?:office|clinic) is )?(?:full|at capacity|fully booked)|(?:we have )?(?:no|lack of|limited) (?:availability|capacity|openings)|availability|capacity|staffing\
+                 |we (?:do not|only) (?:see|treat) (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients|pediatric patients|this condition)\
+                 |(?:her |his |patient's |the )?age|(?:{S} is )?(?:too young|too old|a minor|under (?:18|eighteen)|under age)\
+                 |(?:it is |{S} is |this is )?not (?:a good fit|appropriate)(?: for (?:our|this) (?:clinic|practice|office))?|(?:{S} )?does not meet (?:our )?criteria)";
 
 /// Courtesies: whole clauses, because they hold words that are risky elsewhere.
 pub(super) const COURTESIES: &[&str] = &[
@@ -128,7 +138,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NotReceived),
-            r"^(?:{R} )?(?:was |has )?never (?:came|arrived|come|arrive)(?: through| in)?$|^{R} did not (?:come|arrive|go) ?(?:through|in|here)?$",
+            r"^(?:{R} )?(?:was |has )?never (?:came|arrived|come|arrive)(?: through| in)?$|^{R} did not (?:arrive|come(?: (?:through|in|here))?)$",
         ),
         (
             Says(O::NotReceived),
@@ -240,13 +250,14 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Report,
             r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$|^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
         ),
-        (
-            Because,
-            r"^(?:(?:we are |she is |he is |patient is )?(?:out of|not in) (?:our |the )?(?:network|service area|scope)|out of network with {S} (?:insurance|plan)|(?:{S} |her |his |the |patient's )?insurance is (?:out of|not in)(?: our)? network|not a good fit(?: for our (?:clinic|practice))?|no (?:availability|capacity)|we are (?:full|at capacity))$",
-        ),
+        (Because, r"^{Q}$"),
         (
             Again,
             r"^(?:please |kindly )(?:re-?send|re-?fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?$",
+        ),
+        (
+            Pending,
+            r"^(?:{S} has been |{S} was |we have |we )?(?:contacted|called)(?: {O})?(?: and left (?:a )?(?:voice ?mail|message|vm))?(?: to (?:schedule|call(?: us)? back))?$|^(?:we )?will (?:let you know|update you|notify you) (?:once|when) (?:{S} is |it is |appointment is )?(?:scheduled|booked)$",
         ),
         (
             Pending,
@@ -263,7 +274,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (
             Review,
-            r"^(?:we )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?(?: and (?:call|contact|schedule)(?: {O})?)?)$",
+            r"^(?:we |{D} )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?(?: and (?:call|contact|schedule)(?: {O})?)?)$",
         ),
         (
             Review,
@@ -363,7 +374,7 @@ pub(super) const RISKY: &str = "\
     reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding capacity pto sabbatical maternity offline flooded bankrupt strike review reviewing \
     reviewed tbd tba tbc ooo sick intended pass pend refer recommend recommended rec suggest suggested consider prefer prefers \
     verify invalid ineligible belongs goes chose chooses sees established object \
-    recommends suggests mismatch bad mrn acct account member id far ps under over route";
+    recommends suggests objects defers passes refuses retires advises mismatch bad mrn acct account member id far ps under over route";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.
 pub(super) const NEUTRAL: &str = "\

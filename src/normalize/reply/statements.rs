@@ -170,9 +170,9 @@ fn statement(clause: &str) -> Option<Meaning> {
                 !names_ourselves(whom) && names_somebody(whom) && (!whom.starts_with("dr ") || refers(clause))
             }),
             Meaning::Says(ReplyOutcome::NeedsInformation) => part("what").is_none_or(is_owed_to_them),
-            Meaning::Says(ReplyOutcome::Declined) => part("why").is_none_or(|why| {
-                !VAGUE.iter().any(|words| why.starts_with(words)) && !CONDITIONS.iter().any(|word| why.contains(word))
-            }),
+            Meaning::Says(ReplyOutcome::Declined) => part("why")
+                .and_then(|why| why.strip_prefix("treat "))
+                .is_none_or(|whom| !whom.split([' ', '-']).any(|word| listed(VAGUE, word) || listed(RISKY, word))),
             // The day that was known is off, and none is named; or what `we booked` is not said.
             Meaning::Says(ReplyOutcome::Scheduled) => {
                 let alone = clause.ends_with(" scheduled") || clause.ends_with(" booked");
@@ -296,74 +296,10 @@ fn refers(clause: &str) -> bool {
     words(clause).any(|word| ["refer", "referred", "redirect", "re-direct", "redirected", "reroute", "re-route"].contains(&word))
 }
 
-/// What makes a refusal a condition, or something else than one.
-const CONDITIONS: [&str; 45] = [
-    "missing",
-    "need",
-    "signed",
-    "incomplete",
-    "pending",
-    "waiting",
-    "duplicate",
-    "in error",
-    "never",
-    "not received",
-    "blank",
-    "response",
-    "answer",
-    "existing",
-    "elsewhere",
-    "no show",
-    "no-show",
-    "cancel",
-    "wrong",
-    "weather",
-    "holiday",
-    "vacation",
-    "authoriz",
-    "prefer",
-    "request",
-    "does not want",
-    "packet",
-    "feeling",
-    "until",
-    "unless",
-    " if ",
-    "without",
-    "before ",
-    "except",
-    " but ",
-    "however",
-    "already",
-    "schedul",
-    "booked",
-    "will see",
-    "__",
-    "of now",
-    "decease",
-    "died",
-    "passed",
-];
-
-/// `we do not treat patients like this` refuses nobody.
-const VAGUE: [&str; 16] = [
-    "treat as ",
-    "treat on ",
-    "treat at ",
-    "treat in ",
-    "treat outside",
-    "treat until",
-    "treat with",
-    "treat for free",
-    "treat walk",
-    "treat patient",
-    "treat people",
-    "treat them",
-    "treat her",
-    "treat him",
-    "treat this",
-    "treat it",
-];
+/// Words with which `we do not treat …` refuses nobody: "treat patients like this", "treat it as urgent", "treat on Fridays".
+const VAGUE: &str = "\
+    walk patient patients people them her him this it these faxes emails referrals as on at in outside until with without free like every any \
+    all positive lightly differently unless if here now";
 
 /// `dr okafor`, `westfield neurology`: a doctor or a practice, and nothing more. Neither is `radiology`, or `the office in salem`. `the lab for a blood draw`, `clinic notes`, `denise` and
 /// `dr okafor's letter` are another thing.

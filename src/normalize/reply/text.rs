@@ -84,6 +84,10 @@ pub(super) fn sentences(words: &str, says: impl Fn(&str) -> bool) -> Vec<Sentenc
             || begins
                 && text.last().is_some_and(|before| !before.ends_with(['.', '!', '?', ':', ';']) && !NAMES_DATE.is_match(before));
         match text.last_mut().filter(|_| wrapped) {
+            Some(before) if is_time => {
+                let time = line.find(char::is_whitespace).filter(|_| !line.to_lowercase().starts_with("time"));
+                *before = format!("{before} {}", time.and_then(|at| line.get(at..)).unwrap_or(line).trim());
+            }
             Some(before) => *before = format!("{before} {line}"),
             None => text.push((*line).to_owned()),
         }
@@ -141,7 +145,11 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
         if CLOSING.is_match(line)
             && below.len() <= SIGNATURE_LINES_MAX
             && below.first().is_none_or(|first| like(first) || named(first) || is_desk(first))
-            && below.iter().skip(1).all(|line| like(line) || is_around_a_name(line, has_contact(below)))
+            && below
+                .iter()
+                .enumerate()
+                .skip(1)
+                .all(|(at, line)| like(line) || is_around_a_name(line, has_contact(below.get(at + 1..).unwrap_or_default())))
         {
             return below.len();
         }
@@ -158,7 +166,8 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     if numbered && !own.iter().any(|line| has_sure_desk_word(line)) { 0 } else { own.len() }
 }
 
-/// Whether one of these lines has a number or an address: then they are a signature that somebody drew up once, motto and all.
+/// Whether one of these lines has a number or an address: then what stands above is of a signature that somebody drew up once, motto and all.
+/// What stands below the last may be an afterthought.
 pub(super) fn has_contact<T: AsRef<str>>(lines: &[T]) -> bool {
     lines.iter().any(|line| TELEPHONE.is_match(line.as_ref()) || ADDRESS.is_match(line.as_ref()))
 }
@@ -186,7 +195,8 @@ pub(super) fn is_around_a_name(line: &str, drawn_up: bool) -> bool {
 fn is_all_titled(line: &str) -> bool {
     const SMALL: [&str; 6] = ["of", "and", "the", "for", "&", "at"];
     // `Re: Jane Doe`, `Doe, Jane`: of whom it is.
-    static OF_WHOM: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)^\W*re\b|^\w+, \w+$"));
+    static OF_WHOM: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"(?i)^\W*(?:re|for|at|of|and|to|cc)\b|^\w+, \w+$|\b(?:mr|mrs|ms|miss)\b"));
     if OF_WHOM.is_match(line.trim()) {
         return false;
     }

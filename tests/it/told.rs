@@ -367,7 +367,7 @@ fn a_wrong_desk_of_a_referral_that_is_over_is_seen_by_a_person() {
 fn a_desk_that_books_after_all_is_no_wrong_one() {
     let (site, _running, reference) = said_to_be_wrong();
     assert_eq!(show(&site, &reference)["held"], serde_json::json!(["wrong-recipient"]));
-    reply(&site, "r1", "Received, booked for 12/14/2027 at 10:30 am.");
+    reply(&site, "r1", "Received, booked for 12/14/2026 at 10:30 am.");
     assert!(wait_for(|| show(&site, &reference)["status"] == "scheduled"), "{:#}", show(&site, &reference));
     assert_eq!(show(&site, &reference).get("held"), None, "{:#}", show(&site, &reference));
     settle(&site, &[&reference, "correct", "patient.birth_date=1942-03-28"]);

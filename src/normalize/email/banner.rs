@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-fn fixed(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is fixed and compiles")
-}
+use super::words::fixed;
 
 /// An address of mail or of the web, with what stands around it.
 pub(super) static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {

@@ -16,7 +16,7 @@ use regex::Regex;
 
 use super::{
     banner::{ADDRESS, is_banner},
-    words::{self, Own},
+    words::{self, Own, fixed},
 };
 use crate::{
     normalize::{
@@ -25,6 +25,9 @@ use crate::{
     },
     referral::ReplyOutcome,
 };
+
+/// More than this is not looked through: a person reads the mail.
+const TEXT_BYTES_MAX: usize = 262_144;
 
 /// What was left out of a mail's own words.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +52,9 @@ impl LeftOut {
 
     /// Whether any of it may say what the answer is to, or something else than the answer. `outcome`: what the own words come to.
     pub(super) fn says_more(&self, outcome: ReplyOutcome, site_name: &str, sent_on: Date, order: DateOrder) -> bool {
+        if self.quoted.len() + self.below.len() > TEXT_BYTES_MAX {
+            return true;
+        }
         let below = lines_of(&self.below);
         // What has no name in its first line is no signature.
         let begins = below
@@ -72,10 +78,6 @@ impl LeftOut {
         let booked = earlier == ReplyOutcome::Scheduled && [ReplyOutcome::NoShow, ReplyOutcome::Completed].contains(&outcome);
         !(earlier == ReplyOutcome::Received || (earlier == ReplyOutcome::Accepted && goes_on) || booked)
     }
-}
-
-fn fixed(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is fixed and compiles")
 }
 
 /// The sentences of our letters (`compose::confirmation`), without the name of the site; `{}` stands for what else differs. A blank is any
@@ -254,6 +256,7 @@ mod tests {
             "Received.\n\nFrom: Susan Ames <ames@alder-heart.example>\nSent: Thursday\nTo: Desk\n\nCan't take this one, please notify the family.",
             "Received.\n\nFrom: Susan Ames <ames@alder-heart.example>\nSent: Thursday\nTo: Desk\n\nI think this was intended for Dr. Wong.",
             "Scheduled 12/14/2026\n> pending auth",
+            "Received.\n> DOB 1/2/1933",
             "Received\n\nFrom: Desk\nSent: Thursday\nSubject: declined\n\nElm Street Clinic sent you a patient referral.",
         ] {
             assert!(says_more(mail, ReplyOutcome::Received), "{mail}");
@@ -269,6 +272,8 @@ mod tests {
             "Received\n-----\nDeclined",
             "Received.\n-----\nRefer to Rheumatology",
             "Received.\n--\nOutside of our service area",
+            "Received.\n--\nDOB 1/2/1933",
+            "Received.\n-- \nMaria Gomez\nDOB 1/2/1933",
             "Accepted.\n\n----------\nNote to file: family goes to Kaiser",
             "Received.\n----------\nInternal note: route to EP",
             "Accepted.\n\nConfidentiality notice: if you are not the intended recipient, delete it.\n\nNot accepted, see our fax.",

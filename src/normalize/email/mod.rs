@@ -340,6 +340,10 @@ fn own_subject(subject: &str) -> String {
 
 /// Whether the subject says something of its own that is not what the mail says.
 fn subject_differs(subject: &str, reply: &Reply, sent_on: Date, order: DateOrder) -> bool {
+    if subject.contains('?') {
+        // Ours ask nothing.
+        return true;
+    }
     let own = own_subject(subject);
     let read = read_reply(&own, sent_on, order);
     let said = read.outcome;

@@ -74,6 +74,7 @@ fn a_subject_that_says_something_else_makes_the_reply_unclear() {
         "Recall: {}",
         "SMITH, JOHN DOB 1/2/1950 {}",
         "Standby {}",
+        "{} ???",
         "Re: FW: {}",
     ] {
         let subject = subject.replace("{}", ours);

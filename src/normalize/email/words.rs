@@ -26,7 +26,7 @@ pub(super) struct Own {
     pub(super) below_quotes: bool,
 }
 
-fn fixed(pattern: &str) -> Regex {
+pub(super) fn fixed(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is fixed and compiles")
 }
 
@@ -143,12 +143,14 @@ fn unmarked(line: &str) -> &str {
 /// The lines from here to the next that is empty, as one; a heading alone, with what stands below it.
 fn paragraph(lines: &[&str], at: usize) -> String {
     const HEADING_WORDS_MAX: usize = 3;
+    /// So that a mail of nothing but beginnings costs no more than its length.
+    const LINES_MAX: usize = 40;
     let rest = lines.get(at..).unwrap_or_default();
     let alone = rest.get(1).is_some_and(|next| next.trim().is_empty())
         && rest.first().is_some_and(|line| line.split_whitespace().count() <= HEADING_WORDS_MAX);
     let heading = rest.iter().take(if alone { 1 } else { 0 });
     let body = rest.iter().skip(if alone { 1 } else { 0 }).skip_while(|line| alone && line.trim().is_empty());
-    let whole = heading.chain(body.take_while(|line| !line.trim().is_empty()));
+    let whole = heading.chain(body.take_while(|line| !line.trim().is_empty()).take(LINES_MAX));
     whole.map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 

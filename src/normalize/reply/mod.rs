@@ -123,7 +123,12 @@ pub(super) fn has_contact(lines: &[String]) -> bool {
 /// Whether a line is a greeting or a courtesy.
 pub(super) fn is_courtesy(line: &str) -> bool {
     let plain = text::plain(line.trim_end_matches(['.', '!', ',']));
-    !line.contains('?') && clauses(&plain).iter().all(|clause| statements::read(clause).meanings == [Meaning::Filler])
+    let clauses = clauses(&plain);
+    // What is left out of a plain text, a birth date say, is no courtesy.
+    !line.contains('?')
+        && !clauses.is_empty()
+        && clauses.iter().all(|clause| statements::read(clause).meanings == [Meaning::Filler])
+        && text::birth_date(line).is_none()
 }
 
 /// Whether a line, whatever it says, says nothing of a referral: no statement, no day, no question, no word that turns another round.

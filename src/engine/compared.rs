@@ -8,11 +8,14 @@ use crate::referral::{Compare, Record, Reply, ReplyOutcome};
 ///
 /// `asked_at`: when the first letter to the desk was written.
 pub(super) fn differs(reply: &Reply, record: &Record, asked_at: Option<Timestamp>, time_zone: &TimeZone) -> Option<&'static str> {
-    let Compare { greets, born, happened_on } = &reply.compare;
+    let Compare { greets, names: named, born, happened_on } = &reply.compare;
     let patient = &record.patient;
     let names = [&patient.name.family, &patient.name.given].into_iter().flatten().map(|name| name.to_lowercase());
     if names.flat_map(words_of).any(|name| greets.contains(&name)) {
         return Some("it greets the patient: it may be a letter to them, and no answer");
+    }
+    if !named.is_empty() && !are_of(named, record) {
+        return Some("it names a patient otherwise than the referral does: it may be of another patient");
     }
     let other_birth = |born: &String| patient.birth_date.as_ref().is_none_or(|known| !is_written(known.as_str(), born));
     if born.as_ref().is_some_and(other_birth) {
@@ -24,6 +27,19 @@ pub(super) fn differs(reply: &Reply, record: &Record, asked_at: Option<Timestamp
     }
     names_the_referring_doctor(reply, record)
         .then_some("it names the doctor who refers the patient: who saw, or will see, the patient is not plain")
+}
+
+/// Whether all words of a name are of the patient's, the family name among them; a letter stands for the middle name, if the referral gives one.
+fn are_of(named: &[String], record: &Record) -> bool {
+    let name = &record.patient.name;
+    let parts = |part: &Option<String>| words_of(part.as_deref().unwrap_or_default().to_lowercase());
+    let (family, given, middle) = (parts(&name.family), parts(&name.given), parts(&name.middle));
+    let known: Vec<&String> = family.iter().chain(&given).chain(&middle).collect();
+    let whole = |word: &String| known.contains(&word);
+    let initial = name.middle.as_deref().map(str::to_lowercase);
+    let letter = |word: &str| word.chars().count() == 1 && initial.as_ref().is_none_or(|initial| initial.starts_with(word));
+    let titled = |word: &str| ["mr", "mrs", "ms", "miss"].contains(&word);
+    family.iter().any(|family| named.contains(family)) && named.iter().all(|word| whole(word) || letter(word) || titled(word))
 }
 
 fn words_of(name: String) -> Vec<String> {
@@ -83,6 +99,17 @@ mod tests {
         assert!(why(greeting("delphine")).is_some());
         assert!(why(greeting("okafor-lee")).is_some());
         assert_eq!(why(greeting("maria")), None);
+    }
+
+    #[test]
+    fn a_name_is_the_patients() {
+        let named = |name: &str| why(Compare { names: name.split(' ').map(str::to_owned).collect(), ..Compare::default() });
+        for theirs in ["delphine okafor-lee", "okafor-lee delphine", "mrs okafor-lee", "delphine q okafor-lee"] {
+            assert_eq!(named(theirs), None, "{theirs}");
+        }
+        for other in ["delphine", "delphine okafor", "daniel okafor-lee", "jane roe", "mrs roe"] {
+            assert!(named(other).is_some(), "{other}");
+        }
     }
 
     #[test]

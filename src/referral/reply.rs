@@ -85,6 +85,8 @@ pub struct Reply {
 pub struct Compare {
     /// Whom it greets: the words, in small letters.
     pub greets: Vec<String>,
+    /// The words of the names that it calls the patient by, in small letters.
+    pub names: Vec<String>,
     /// The birth date that it gives, as it was written.
     pub born: Option<String>,
     /// The earliest day on which something it tells of happened.

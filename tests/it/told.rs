@@ -287,6 +287,7 @@ fn what_may_be_of_somebody_else_or_of_another_time_is_compared_with_the_referral
         ("r1", "Hi Ottoline,\nAppointment 12/21/2026 at 9:00 am", "greets the patient"),
         ("r2", "Received (DOB 3/14/1970)", "a birth date that is not the patient's"),
         ("r3", "She was seen on 11/20/2026.", "before they were asked"),
+        ("r5", "Delphine Okafor is scheduled for 12/21/2026 at 9:00 am", "names a patient otherwise"),
     ] {
         reply(&site, name, words);
         let pending = || show(&site, &reference)["pending_replies"].to_string();
@@ -295,6 +296,8 @@ fn what_may_be_of_somebody_else_or_of_another_time_is_compared_with_the_referral
     }
     reply(&site, "r4", "Received (DOB 2/14/62)");
     assert!(wait_for(|| show(&site, &reference)["status"] == "confirmed"), "{:#}", show(&site, &reference));
+    reply(&site, "r6", "Ottoline Quill is scheduled for 12/21/2026 at 9:00 am");
+    assert!(wait_for(|| show(&site, &reference)["status"] == "scheduled"), "{:#}", show(&site, &reference));
 }
 
 #[test]

@@ -73,10 +73,11 @@ impl LeftOut {
             return false;
         }
         // An earlier word of the same desk, that it has it.
-        let earlier = read_reply(&rest.join("\n"), sent_on, order).outcome;
+        let earlier = read_reply(&rest.join("\n"), sent_on, order);
+        let (earlier, names_nobody) = (earlier.outcome, earlier.compare.names.is_empty());
         let goes_on = [ReplyOutcome::Accepted, ReplyOutcome::Scheduled, ReplyOutcome::Completed].contains(&outcome);
         let booked = earlier == ReplyOutcome::Scheduled && [ReplyOutcome::NoShow, ReplyOutcome::Completed].contains(&outcome);
-        !(earlier == ReplyOutcome::Received || (earlier == ReplyOutcome::Accepted && goes_on) || booked)
+        !(names_nobody && (earlier == ReplyOutcome::Received || (earlier == ReplyOutcome::Accepted && goes_on) || booked))
     }
 }
 

@@ -71,6 +71,7 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
         r"(?x)(?:\b(?P<at>at)\s|\B@\s?)?(?:
             \b(?P<h>\d{1,2})[:.](?P<m>\d{2})(?::\d{2})?(?:\s?(?P<half>am|pm|a|p)\b|\s?(?:hrs|hours|h|uhr)\b|\b)
           | \b(?P<hh>\d{1,2})\s?(?P<hhalf>am|pm)\b
+          | \b(?P<ch>\d{1,2})(?P<cm>[0-5]\d)\s?(?P<chalf>am|pm)\b
           | \b(?P<mil>[0-2]\d[0-5]\d)\s?(?:hrs|hours|h)\b
           | \b(?P<noon>12\snoon|noon)\b
         )
@@ -233,9 +234,10 @@ fn clock(captures: &Captures<'_>) -> Clock {
         let time = if let (Some(hour), Some(minute)) = parts { Time::new(hour, minute, 0, 0).ok() } else { None };
         return Clock { doubt: time.is_none().then_some("an impossible time"), time };
     }
-    let half = captures.name("half").or_else(|| captures.name("hhalf")).map(|half| half.as_str());
-    let hour = number("h").or_else(|| number("hh")).or_else(|| number("bare")).unwrap_or(-1);
-    let minute = number("m").unwrap_or(0);
+    let half =
+        captures.name("half").or_else(|| captures.name("hhalf")).or_else(|| captures.name("chalf")).map(|half| half.as_str());
+    let hour = number("h").or_else(|| number("hh")).or_else(|| number("ch")).or_else(|| number("bare")).unwrap_or(-1);
+    let minute = number("m").or_else(|| number("cm")).unwrap_or(0);
     let (hour, doubt) = match half {
         Some(half) if (1..=12).contains(&hour) => (hour % 12 + if half.starts_with('p') { 12 } else { 0 }, None),
         // 14:30 pm is said often enough and can only be one time; 0:30 pm cannot.

@@ -11,6 +11,7 @@
 
 mod clauses;
 mod dates;
+mod patient;
 mod phrases;
 mod statements;
 mod text;
@@ -183,7 +184,9 @@ impl Said {
         }
         self.ticks |= sentence.listed || sentence.original.contains(['\u{2705}', '\u{2714}', '\u{2713}']);
         self.compare.born = text::birth_date(&sentence.original).or(self.compare.born.take());
-        let marked = dates::mark(&text::plain(&sentence.original), sent_on, order);
+        let (unnamed, names) = patient::unnamed(&sentence.original);
+        self.compare.names.extend(names);
+        let marked = dates::mark(&text::plain(&unnamed), sent_on, order);
         let mut quoted = false;
         let mut after_thanks = false;
         let clauses = clauses(&marked.text);
@@ -199,7 +202,9 @@ impl Said {
                 self.doubt("it holds a question");
             }
             let courtesy = read.meanings == [Meaning::Filler];
-            if read.meanings.is_empty() && !(after_thanks && statements::could_be_a_name(clause, last)) {
+            // `Received - Maria`: who writes.
+            let signed = last && at > 0 && self.outcomes == [ReplyOutcome::Received] && !clause.contains(' ');
+            if read.meanings.is_empty() && !((after_thanks || signed) && statements::could_be_a_name(clause, last)) {
                 self.doubt("part of it was not understood");
             }
             if sentence.original.trim_end().ends_with(':') && !courtesy {
@@ -235,7 +240,7 @@ impl Said {
                 Meaning::Again => self.again = true,
                 Meaning::Report => self.report = true,
                 Meaning::Regret => self.regret = true,
-                Meaning::Appointment | Meaning::Filler => {}
+                Meaning::Appointment | Meaning::Called | Meaning::Filler => {}
             }
         }
     }
@@ -260,8 +265,8 @@ impl Said {
             if days.iter().any(|day| day.gone.is_some_and(|gone| gone < earliest)) {
                 self.doubt("it tells of something long ago");
             }
-        } else if read.meanings == [Meaning::Pending] {
-            // A day on which they will call is none of the visit.
+        } else if read.meanings == [Meaning::Pending] || (read.meanings == [Meaning::Report] && days.is_empty()) {
+            // A day on which they will call is none of the visit, and the time to arrive is before it.
         } else if !days.is_empty() || !clocks.is_empty() {
             self.doubt("it names a date without saying what is on it");
         }
@@ -368,7 +373,7 @@ impl Said {
 
     /// The one outcome that all statements come to: the furthest along one path; two paths are a contradiction.
     fn outcome(&mut self) -> Option<ReplyOutcome> {
-        use ReplyOutcome::{Accepted, Completed, Declined, Received, Redirected, Scheduled, WrongRecipient};
+        use ReplyOutcome::{Accepted, Completed, Declined, NeedsInformation, Received, Redirected, Scheduled, WrongRecipient};
         let mut said = self.outcomes.clone();
         if said.is_empty() {
             return self.yes.then_some(Received);
@@ -378,6 +383,10 @@ impl Said {
             said.retain(|outcome| *outcome != Received);
         }
         if has(&said, Scheduled) || has(&said, Completed) {
+            said.retain(|outcome| *outcome != Accepted);
+        }
+        // Accepted, and before they go on they want something: that is what has to be done.
+        if said == [Accepted, NeedsInformation] {
             said.retain(|outcome| *outcome != Accepted);
         }
         if has(&said, Redirected) {

@@ -96,7 +96,7 @@ const Q: &str = "(?:(?:the |this |her |his |their |patient's )*(?:insurance|plan
 /// Courtesies: whole clauses, because they hold words that are risky elsewhere.
 pub(super) const COURTESIES: &[&str] = &[
     r"^(?:(?:many|great|ok|okay|perfect) )?(?:thanks|thank you)(?: (?:you|so much|again|very much|kindly|all|team))*(?: and have a (?:great|good|nice) (?:day|week|weekend))?$",
-    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|following up|checking(?: in)?|thinking of us|sending|the opportunity to (?:see|care for|participate in the care of) (?:{P}|your patient)|allowing us to (?:see|care for|participate in the care of) (?:{P}|your patient)|trusting us(?: with (?:{P}|{P} care))?)$",
+    r"^(?:many )?(?:thanks|thank you)(?: so much| very much)? for (?:{R}|your (?:trust|kind referral|note|follow up)|sending (?:it|this|{P}|{R})(?: over| our way)?|following up|checking(?: in)?|thinking of us|referring (?:{P}|your patient)(?: to us| to our (?:office|clinic|practice))?|sending|the opportunity to (?:see|care for|participate in the care of) (?:{P}|your patient)|allowing us to (?:see|care for|participate in the care of) (?:{P}|your patient)|trusting us(?: with (?:{P}|{P} care))?)$",
     r"^(?:and )?have a (?:great|good|nice|wonderful|lovely) (?:day|week|weekend|one|evening)(?: too)?$",
     r"^(?:please )?(?:let us know|call(?: us| the office)?|contact us|reach out|feel free to (?:call|contact us|reach out))(?: at| on)? ?(?:if you have|with|should you have|if there are) (?:any )?(?:further |other |more )?questions?(?: or concerns)?$",
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
@@ -108,7 +108,7 @@ pub(super) const COURTESIES: &[&str] = &[
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Again, Appointment, Because, NotYet, Pending, Report, Review, Says};
+    use Meaning::{Again, Appointment, Because, Called, NotYet, Pending, Report, Review, Says};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -130,7 +130,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NotReceived),
-            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get)(?: {M}| anything)?(?: yet| on our end| from you| for {P}| in our system)*|(?:have|find)(?: {M})(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
+            r"^(?:we |our office )?(?:have |has |did |do )not (?:yet |ever |actually )?(?:(?:received?|got(?:ten)?|get)(?: {M}| anything)?(?: yet| on our end| from you| for {P}| in our system)*|(?:have|find)(?: {M})(?: yet| on our end| from you| for {P}| in our system)*|see (?:{R}|anything)(?: for {P})?(?: on our end| from you| in our system)+|see (?:the |your |a |any )(?:referral|fax|referral fax|email|paperwork)(?: yet| for {P})*)$",
         ),
         (
             Says(O::NotReceived),
@@ -146,7 +146,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NotReceived),
-            r"^(?:we )?(?:have )?no (?:record|sign|trace) of (?:{R}|receiving {R}|having received {R})(?: in our system)?$|^no referral (?:was )?received$",
+            r"^(?:we )?(?:have )?no (?:record|sign|trace) of (?:{R}|receiving {R}|having received {R})(?: in our system)?$|^no referral (?:was )?(?:received|found|on file)(?: for {P})?$",
         ),
         // Who cannot see `this` may mean the patient.
         (
@@ -165,7 +165,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Cancelled),
             r"^(?:we )?(?:confirm(?:ed|ing)?|acknowledged?|noted|received) (?:the |this |your )?cancell?ation(?: (?:of {R}|for {P}|request))*$|^(?:the |this |your )?cancell?ation(?: request)? (?:is |was |has been )?(?:confirmed|noted|received|acknowledged|processed)$",
         ),
-        (Says(O::NoShow), r"^(?:{S} )?(?:has |was |is |an? )*no[- ]?show(?:ed)?(?: (?:for|to) {V})?{T}$"),
+        (Says(O::NoShow), r"^(?:{S} )?(?:has |was |is |an? )*no[- ]?show(?:ed)?(?: (?:for |to )?{V})?{T}$"),
         (
             Says(O::NoShow),
             r"^(?:{S}|(?:the |her |his )?family) did not (?:show up|show|come in|come|attend|keep)(?: (?:for |to )?{V})?{T}$",
@@ -208,7 +208,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Declined),
             r"^(?:{D} )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|see|accommodate|treat) (?:{O}|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?: at this time)?{Y}$",
         ),
-        (Says(O::Declined), r"^(?:{W} )?(?:are unable to accommodate|unable to accommodate|can not accommodate)$"),
+        (
+            Says(O::Declined),
+            r"^(?:{W} )?(?:are |is )?(?:currently )?(?:unable to|not able to) (?:accommodate|accept)(?: at this time)?$|^(?:{W} )?can not accommodate$|^(?:{W}|our panel) (?:is|are) (?:currently )?closed to new (?:patients|referrals)(?: at this time)?$",
+        ),
         (
             Says(O::Declined),
             r"^(?:{D} )?(?:are |is )?(?:not|no longer)(?: currently)? (?:accepting|taking)(?: any)?(?: new)?(?: patient)? (?:patients?|referrals)(?: at this time)?$",
@@ -240,7 +243,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|get in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|reach out|get in touch with|in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
         ),
         (
             Pending,
@@ -256,12 +259,16 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             r"^(?:please |kindly )(?:re-?send|re-?fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?$",
         ),
         (
+            Called,
+            r"^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$",
+        ),
+        (
             Pending,
             r"^(?:{S} has been |{S} was |we have |we )?(?:contacted|called)(?: {O})?(?: and left (?:a )?(?:voice ?mail|message|vm))?(?: to (?:schedule|call(?: us)? back))?$|^(?:we )?will (?:let you know|update you|notify you) (?:once|when) (?:{S} is |it is |appointment is )?(?:scheduled|booked)$",
         ),
         (
             Pending,
-            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
+            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:and )?(?:{C} (?:is |was |has been )?)?(?:now )?(?:(?:placed|put|added) )?(?:in|into|in to) (?:our |the )?(?:work ?|scheduling |referral )?queue(?: to be scheduled)?$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
         ),
         (
             Pending,
@@ -271,6 +278,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Pending,
             r"^(?:we )?(?:lvm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
         ),
+        (
+            Report,
+            r"^(?:provider|physician|specialist) dr [a-z'-]+(?: [a-z'-]+)?$|^(?:please )?(?:arrive|arriving|check[ -]?in|arrival)(?: time)?(?: early)?(?: @t\d+|(?: \d+ (?:min|mins|minutes))? early)$",
+        ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (
             Review,
@@ -278,7 +289,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Review,
-            r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)(?: by (?:our |the )?(?:triage (?:nurse|team)|clinical team|providers?|doctors?|physicians?|team|nurses?|dr [a-z'-]+))?$",
+            r"^(?:{C} )?(?:is |are )?(?:now |currently )?(?:under|in|being|pending) (?:review|triage|reviewed|triaged)(?: by (?:our |the )?(?:triage (?:nurse|team)|clinical team|providers?|doctors?|physicians?|team|nurses?|dr [a-z'-]+))?$|^(?:{C} )?will be (?:reviewed|triaged)(?: (?:soon|shortly))?(?: by (?:our |the )?(?:triage (?:nurse|team)|clinical team|providers?|doctors?|physicians?|team|nurses?|dr [a-z'-]+))?$",
         ),
         (
             Says(O::Completed),
@@ -306,7 +317,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         // With a day only: an appointment that is offered, or was, is said otherwise.
         (
             Appointment,
-            r"^(?:the |her |his |(?:the )?patient's |patient )?(?:new patient |new )?(?:appointment|visit|consultation|consult)(?: date)?(?: (?:is|will be))?(?: now)?{T}$|^{V}(?: (?:is|has been|was))?(?: now)? (?:made|set|set up|confirmed)(?: for {O})?{T}$",
+            r"^(?:the |her |his |(?:the )?patient's |patient )?(?:new patient |new )?(?:appointment|visit|consultation|consult)(?: date)?(?: (?:is|will be))?(?: now)?{T}$|^{V}(?: (?:is|has been|was))?(?: now)? (?:made|set|set up|confirmed)(?: (?:for|with) {O})?{T}$",
         ),
         // "Confirmed", with a day to come and a time: no receipt has one.
         (Appointment, r"^(?:{S} is )?confirmed{T} @d\d+ @t\d+{T}$"),
@@ -334,7 +345,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} )?confirm|confirming) (?:that )?we (?:have )?received {C}{H}$",
+            r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^{W} (?:are|is) in receipt of {C}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} |this is to |just to )?confirm|confirming|(?:this is |just )?to (?:confirm|acknowledge|let you know)) (?:that )?we (?:have |did )?(?:received|receive|got) {C}{H}$",
         ),
         (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
         (
@@ -386,7 +397,7 @@ pub(super) const NEUTRAL: &str = "\
 pub(super) const ASKED_FOR: &str = "\
     most recent latest last office clinic progress consult visit or any all copy copies complete completed full updated \
     recent signed front back relevant pertinent clinical prior supporting additional more medical imaging insurance lab \
-    us over me referring";
+    us over me referring sheet";
 
 /// Common words that are no part of a name or a desk.
 pub(super) const COMMON: &str = "\

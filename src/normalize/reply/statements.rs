@@ -37,6 +37,8 @@ pub(super) enum Meaning {
     Again,
     /// `Unfortunately`: before what they can not do.
     Regret,
+    /// They called the patient, or looked at it: what came of it stands beside, or nothing did.
+    Called,
     /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
@@ -192,6 +194,7 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Again
             | Meaning::Report
             | Meaning::Regret
+            | Meaning::Called
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)

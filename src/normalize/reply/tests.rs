@@ -38,6 +38,20 @@ fn what_is_not_plain_goes_to_a_person() {
 }
 
 #[test]
+fn who_is_named_is_kept_to_be_compared_with_the_patient() {
+    for (words, outcome, names) in [
+        ("Mr. Duke is scheduled 12/14/2026 at 10:30.", ReplyOutcome::Scheduled, "mr duke"),
+        ("Accepted Mrs. Lopez.", ReplyOutcome::Accepted, "mrs lopez"),
+        ("Received for Mr. Smith.", ReplyOutcome::Received, "mr smith"),
+        ("Patient: Roe, Jane\nReceived.", ReplyOutcome::Received, "roe jane"),
+        ("Received.\nThanks,\nJane Roe", ReplyOutcome::Received, ""),
+    ] {
+        let reply = read(words);
+        assert_eq!((reply.outcome, reply.compare.names.join(" ").as_str()), (outcome, names), "{words}");
+    }
+}
+
+#[test]
 fn an_unclear_reply_keeps_the_best_reading_and_the_words() {
     let reply = read("She may be scheduled for 12/14/2026 at 10:30.");
     assert_eq!(reply.outcome, ReplyOutcome::Unclear);

@@ -370,6 +370,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b(do|did|does|have|has|had|is|are|was|were|could|would|should)n'?t\b", "$1 not"),
         (r"\b(?:i|we)'?ve\b", "we have"),
         (r"\b(?:i|we)'ll\b", "we will"),
+        (r"\b(we|i|they|she|he)'d be\b", "$1 would be"),
         (r"\bi'm\b|\bwe're\b", "we are"),
         (r"\b(she|he|it)'s\b", "$1 is"),
         (r"\bthey're\b", "they are"),

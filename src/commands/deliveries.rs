@@ -153,7 +153,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 pub(super) fn row(delivery: &Value) -> Vec<String> {
     // A mail that left and came back has both.
     let is_sent = print::text(delivery, "/state") == "sent";
+    let behind = print::text(delivery, "/waits_behind");
     let when = match (print::time(delivery, "/sent_at"), print::text(delivery, "/reason")) {
+        _ if !behind.is_empty() => format!("waits behind {behind}"),
         (sent, reason) if !sent.is_empty() && (is_sent || reason.is_empty()) => sent,
         (_, reason) if !reason.is_empty() => reason,
         _ => format!("due {}", print::time(delivery, "/due_at")),
@@ -185,5 +187,7 @@ mod tests {
         };
         assert_eq!(why("dead"), "the mail came back");
         assert!(why("sent").starts_with("2026-11-20"));
+        let waits = json!({"state": "queued", "due_at": "2026-11-20T10:00:00Z", "waits_behind": "01M8"});
+        assert_eq!(row(&waits).pop().unwrap(), "waits behind 01M8");
     }
 }

@@ -18,9 +18,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, assignment, division, export, settle, stuck};
+use super::{Context, assignment, division, export, lines, settle, stuck};
 use crate::{
-    delivery::DeliveryState,
+    delivery::{Delivery, DeliveryState},
     ids::{ChannelName, DeliveryId, MessageId},
     message::{Message, State},
     referral::{Reference, Referral, Status},
@@ -304,7 +304,9 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         Request::Referral { id } => {
             let referral = find(context, &id)?;
             let deliveries = store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() });
-            Ok(json!({"referral": to_value(&referral)?, "deliveries": to_value(&deliveries.map_err(plain)?)?}))
+            Ok(
+                json!({"referral": to_value(&referral)?, "deliveries": with_what_they_wait_for(context, &deliveries.map_err(plain)?)?}),
+            )
         }
         Request::Settle { id, act, by } => {
             let referral = find(context, &id)?;
@@ -329,7 +331,8 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
         }
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
         Request::Deliveries { state, limit } => {
-            to_value(&store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?)
+            let found = store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?;
+            with_what_they_wait_for(context, &found)
         }
         Request::Delivery { id } => stuck::show(context, id).await,
         Request::RetryDelivery { id, anew } => to_value(&stuck::retry(context, id, anew).await?),
@@ -344,6 +347,19 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
 
 fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
     serde_json::to_value(thing).map_err(|error| error.to_string())
+}
+
+/// Deliveries, and behind which other one each waits, where it does.
+pub(super) fn with_what_they_wait_for(context: &Context, deliveries: &[Delivery]) -> Result<Value, String> {
+    let waited_for = lines::waited_for(&context.config(), &context.store, deliveries).map_err(|error| error.to_string())?;
+    let with = |delivery: &Delivery| {
+        let mut value = to_value(delivery)?;
+        if let Some(before) = waited_for.get(&delivery.id) {
+            value["waits_behind"] = to_value(before)?;
+        }
+        Ok(value)
+    };
+    deliveries.iter().map(with).collect::<Result<Vec<_>, String>>().map(Value::Array)
 }
 
 /// A message, and how far its reading is where it is being read.

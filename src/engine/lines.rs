@@ -4,7 +4,8 @@
 //! Whoever stands first in a line and is not taken (no connection, no answer, "not now") holds up all behind it, and is tried until it
 //! is taken or a person steps in: an EHR that gets a cancel before the referral, or a change before the cancel, is worse than one that
 //! gets both late. What was refused for good is set aside for a person (it is dead), and the line goes on, except for what concerns the
-//! same referral: that waits behind it.
+//! same referral and goes to the same receiver: that waits behind it. Never behind it wait what takes a referral back and what says how one
+//! stands: they are right by themselves, and a cancel that waits for somebody to look at a refused change is a patient who is seen in vain.
 //!
 //! A line is kept in memory, because the store's due times do not tell who was first; it is read from the store at the start.
 
@@ -12,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
+use super::hl7_letters;
 use crate::{
     config::Config,
-    delivery::{Delivery, DeliveryState},
+    delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, DeliveryId},
     outbound::OutboundConfig,
     store::{DeliveryFilter, Store, StoreError},
@@ -80,7 +82,7 @@ impl Lines {
             let delivery = store.delivery(place.1)?;
             match delivery {
                 Some(delivery) if delivery.state == DeliveryState::Queued => {
-                    if waits_behind_one_set_aside(store, &delivery)? {
+                    if set_aside_before(store, &delivery)?.is_some() {
                         continue;
                     }
                     next = Some(delivery.id).filter(|_| delivery.due_at <= now);
@@ -98,22 +100,80 @@ impl Lines {
     }
 }
 
-/// Whether something earlier about the same referral was refused, and a person has not said yet what becomes of it.
-fn waits_behind_one_set_aside(store: &Store, delivery: &Delivery) -> Result<bool, StoreError> {
-    if delivery.referral.is_none() {
-        return Ok(false);
+/// What each of these waits for, of those that wait for another delivery: one about the same referral that was refused and that a person
+/// has not said yet what becomes of, or else the first of its line.
+pub(super) fn waited_for(
+    config: &Config,
+    store: &Store,
+    deliveries: &[Delivery],
+) -> Result<BTreeMap<DeliveryId, DeliveryId>, StoreError> {
+    let in_line = |one: &&Delivery| one.state == DeliveryState::Queued && is_in_order(config, &one.through);
+    let mut waited_for = BTreeMap::new();
+    let mut first: Option<BTreeMap<ChannelName, Delivery>> = None;
+    for delivery in deliveries.iter().filter(in_line) {
+        if let Some(before) = set_aside_before(store, delivery)? {
+            waited_for.insert(delivery.id, before);
+            continue;
+        }
+        let first = match &mut first {
+            Some(first) => first,
+            None => first.insert(first_of_lines(config, store)?),
+        };
+        let head = first.get(&delivery.through).filter(|head| place(head) < place(delivery));
+        waited_for.extend(head.map(|head| (delivery.id, head.id)));
+    }
+    Ok(waited_for)
+}
+
+/// Who stands first before each channel, or is on the way.
+fn first_of_lines(config: &Config, store: &Store) -> Result<BTreeMap<ChannelName, Delivery>, StoreError> {
+    let on_the_way = DeliveryFilter { state: Some(DeliveryState::InFlight), ..DeliveryFilter::default() };
+    let mut all = store.deliveries(&on_the_way)?;
+    for id in store.due_deliveries(Timestamp::MAX, usize::MAX)?.0 {
+        all.extend(store.delivery(id)?);
+    }
+    all.retain(|one| is_in_order(config, &one.through));
+    all.sort_by_key(place);
+    let mut first = BTreeMap::new();
+    for delivery in all {
+        if !first.contains_key(&delivery.through) && set_aside_before(store, &delivery)?.is_none() {
+            first.insert(delivery.through.clone(), delivery);
+        }
+    }
+    Ok(first)
+}
+
+fn place(delivery: &Delivery) -> (Timestamp, DeliveryId) {
+    (delivery.queued_at, delivery.id)
+}
+
+/// Something earlier about the same referral, to the same receiver, that was refused, and a person has not said yet what becomes of it.
+fn set_aside_before(store: &Store, delivery: &Delivery) -> Result<Option<DeliveryId>, StoreError> {
+    if delivery.referral.is_none() || stands_alone(store, delivery)? {
+        return Ok(None);
     }
     let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), limit: 0 };
-    let before =
-        |other: &Delivery| other.through == delivery.through && (other.queued_at, other.id) < (delivery.queued_at, delivery.id);
-    Ok(store.deliveries(&filter)?.iter().any(before))
+    let same_way = |other: &&Delivery| other.through == delivery.through && other.to == delivery.to;
+    let before = |other: &&Delivery| same_way(other) && place(other) < place(delivery);
+    Ok(store.deliveries(&filter)?.iter().filter(before).map(|other| other.id).next())
+}
+
+/// Whether it is right by itself, whatever the other side refused before: it takes a referral back, or says how one stands.
+fn stands_alone(store: &Store, delivery: &Delivery) -> Result<bool, StoreError> {
+    Ok(match delivery.purpose {
+        Purpose::Withdrawal | Purpose::Status => true,
+        Purpose::Forward => {
+            let referral = delivery.referral.map(|id| store.referral(id)).transpose()?.flatten();
+            referral.is_some_and(|referral| hl7_letters::is_cancelled(referral.status))
+        }
+        Purpose::Acknowledgement | Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update => false,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        delivery::Purpose,
         ids::ReferralId,
         store::{Decision, StoreOptions},
     };
@@ -154,6 +214,12 @@ mod tests {
         let dead = Delivery { state: DeliveryState::Dead, ..claimed };
         store.settle_delivery(dead.clone(), Decision::default()).await.unwrap();
         assert_eq!(next(60), Some(third.id));
+        let behind = set_aside_before(&store, &second).unwrap();
+        assert_eq!(behind, Some(first.id), "who waits can say for what");
+        for (purpose, to) in [(Purpose::Withdrawal, "ehr-mllp"), (Purpose::Status, "ehr-mllp"), (Purpose::Forward, "another")] {
+            let free = Delivery { purpose, to: to.to_owned(), ..second.clone() };
+            assert_eq!(set_aside_before(&store, &free).unwrap(), None, "{purpose:?} to {to}");
+        }
 
         // A person skipped it.
         let skipped = Delivery { state: DeliveryState::Withdrawn, ..dead };

@@ -155,7 +155,7 @@ impl<'a> Settlement<'a> {
     fn carry_out(mut self, act: &Act) -> Result<Decision, SettleError> {
         self.fits(act)?;
         match act {
-            Act::Reopen => self.reopen(),
+            Act::Reopen => self.reopen()?,
             Act::Confirm { fields } => self.confirm(fields)?,
             Act::Correct { fields } => self.correct(fields)?,
             Act::Route { to } => self.route(to)?,
@@ -390,13 +390,17 @@ impl<'a> Settlement<'a> {
     }
 
     /// What was merged into another referral is held as its duplicate again: it may not go out beside it unseen.
-    fn reopen(&mut self) {
+    fn reopen(&mut self) -> Result<(), StoreError> {
         if self.referral.history.iter().any(|entry| self.is_merge_away(&entry.event)) {
             self.referral.record.hold(HeldReason::PossibleDuplicate);
         }
         // What was booked was taken back, or is past.
         self.referral.record.appointment = None;
         self.happened(HistoryEvent::Reopened);
+        // Nobody is told any more not to act on it.
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        self.decision.withdraw.extend(letters.withdrawals_not_sent());
+        Ok(())
     }
 
     fn is_merge_away(&self, event: &HistoryEvent) -> bool {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Context, settle};
+use super::{Context, admin, lines, settle};
 use crate::{
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
     ids::{BodyId, DeliveryId, Named},
@@ -38,7 +38,8 @@ fn find(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
 /// In words for a person.
 pub(super) async fn show(context: &Context, id: DeliveryId) -> Result<Value, String> {
     let delivery = find(context, id)?;
-    let mut value = json!({"delivery": serde_json::to_value(&delivery).map_err(|error| error.to_string())?});
+    let with_wait = admin::with_what_they_wait_for(context, std::slice::from_ref(&delivery))?;
+    let mut value = json!({"delivery": with_wait[0]});
     if let Some(Content::Hl7(content)) = &delivery.content {
         let bytes = context.store.body(&content.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
         value["message"] = Value::String(String::from_utf8_lossy(&bytes).into_owned());
@@ -56,10 +57,14 @@ pub(super) async fn retry(context: &Context, id: DeliveryId, anew: bool) -> Resu
     let now = Timestamp::now();
     let behind_a_pause = delivery.state == DeliveryState::Queued && context.pauses.now(now).contains(&delivery.through);
     if delivery.state != DeliveryState::Dead && !waits && !behind_a_pause {
-        let state = delivery.state.as_str();
-        return Err(format!(
-            "delivery {id} is {state}: only one that is dead, or waits for its next attempt, can be tried again"
-        ));
+        let waited_for = lines::waited_for(&context.config(), &context.store, std::slice::from_ref(&delivery));
+        return Err(match waited_for.map_err(|error| plain(&error))?.get(&id) {
+            Some(before) => format!("delivery {id} waits behind {before}: retry, edit or skip that one"),
+            None => {
+                let state = delivery.state.as_str();
+                format!("delivery {id} is {state}: only one that is dead, or waits for its next attempt, can be tried again")
+            }
+        });
     }
     if anew && delivery.referral.is_none() {
         return Err(format!("delivery {id} is about no referral, so there is nothing to write it anew from: edit it instead"));

@@ -59,10 +59,15 @@ impl Letters {
         self.to_specialists().any(reached)
     }
 
-    /// The deliveries to the specialist that have not left for certain. What is on the way is one of them: it may come back.
+    /// The deliveries that ask the specialist for something and have not left for certain. What is on the way is one of them: it may come
+    /// back. What takes the referral back from a desk is none: that is owed, and goes unless the desk has nothing when its turn comes.
     pub(super) fn not_sent(&self) -> impl Iterator<Item = DeliveryId> {
-        let not_sent = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight);
-        self.to_specialists().filter(not_sent).map(|delivery| delivery.id)
+        self.to_specialists().filter(|one| one.purpose != Purpose::Withdrawal && has_not_left(one)).map(|one| one.id)
+    }
+
+    /// The letters that take it back and have not left.
+    pub(super) fn withdrawals_not_sent(&self) -> impl Iterator<Item = DeliveryId> {
+        self.to_specialists().filter(|one| one.purpose == Purpose::Withdrawal && has_not_left(one)).map(|one| one.id)
     }
 
     /// The letters that take a referral back from each desk that has anything of it.
@@ -143,6 +148,10 @@ impl Letters {
                 && told.queued_at >= asked.queued_at
         })
     }
+}
+
+fn has_not_left(delivery: &Delivery) -> bool {
+    matches!(delivery.state, DeliveryState::Queued | DeliveryState::InFlight)
 }
 
 /// Whether a desk was asked by it, or is about to be.

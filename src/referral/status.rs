@@ -83,7 +83,9 @@ impl Status {
             Self::NeedsInformation => Some("ask the sender for what the specialist's answer names; what they send moves it on"),
             Self::Declined => Some("find another specialist: `route ENTRY`; or tell the sender, and `reject`"),
             Self::NoShow => Some("ask the patient and the practice: `reply scheduled --at …` for a new appointment, or `reject`"),
-            Self::CancelRequested => Some("the specialist was told where they had it: `reject` cancels it, `reopen` keeps it"),
+            Self::CancelRequested => Some(
+                "`reject` cancels it, `reopen` keeps it; whoever has it from us is told (below: the withdrawal and its state)",
+            ),
             Self::Expired => Some("ask the sender: `reopen`, or `reject`"),
             // Where nobody knows to whom it goes, it is held for that.
             Self::New

@@ -166,13 +166,15 @@ fn placed(mut outcome: Outcome, part: &Part) -> Outcome {
 }
 
 /// Adds what the mail says itself, where that counts beside what is attached.
-fn with_own_words(mut found: Vec<Found>, mail: MailOutcome) -> Vec<Found> {
-    let brings = |kinds: &[Kind]| found.iter().any(|one| kinds.contains(&one.outcome.kind));
+fn with_own_words(mut found: Vec<Found>, mut mail: MailOutcome) -> Vec<Found> {
+    let kinds: Vec<Kind> = found.iter().map(|one| one.outcome.kind).collect();
+    let brings = |wanted: &[Kind]| kinds.iter().any(|kind| wanted.contains(kind));
     let counts = match mail.outcome.kind {
         Kind::Bounce => true,
         // A reference alone can be an old one that a new referral mentions.
         Kind::Reply => mail.token.is_some() || !brings(&[Kind::Referral, Kind::Reply, Kind::Report]),
-        Kind::Referral => !brings(&[Kind::Referral]),
+        // What is attached may be of somebody else, or belong to what is written.
+        Kind::Referral => !brings(&[Kind::Referral]) || own_words::stand_for_themselves(&mut found, &mut mail.outcome),
         Kind::AutoReply | Kind::Unknown | Kind::Report | Kind::Document | Kind::Refused | Kind::Acknowledgement | Kind::Batch => {
             found.is_empty()
         }
@@ -180,6 +182,9 @@ fn with_own_words(mut found: Vec<Found>, mail: MailOutcome) -> Vec<Found> {
     if counts {
         found.push(Found { doubt: mail.doubt.map(Doubt::as_str), ..Found::of(mail.outcome) });
         return found;
+    }
+    if !matches!(mail.outcome.kind, Kind::Reply) {
+        own_words::keep(&mut found, &mail);
     }
     let mut problems = mail.outcome.problems;
     if mail.outcome.kind == Kind::Reply {
@@ -241,6 +246,8 @@ fn answered_once(found: &mut [Found]) {
         }
     }
 }
+
+mod own_words;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@
 
 mod automatic;
 mod banner;
+mod beside;
 mod bounce;
 mod left_out;
 mod read;
@@ -25,6 +26,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use regex::Regex;
 
 pub use self::{
+    beside::Beside,
     bounce::Report,
     read::{Mail, MailLimits, Part, read},
 };
@@ -100,6 +102,10 @@ pub struct MailOutcome {
     pub repeat_key: String,
     /// The address in From, lower case; empty where there is none.
     pub sender: String,
+    /// Its own words.
+    pub words: String,
+    /// What those are where a referral is attached.
+    pub beside: Beside,
 }
 
 impl MailOutcome {
@@ -167,6 +173,9 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         others: Vec::new(),
         repeat_key: mail.repeat_key.clone(),
         sender: mail.from.as_deref().unwrap_or_default().to_ascii_lowercase(),
+        words: mail.words.clone(),
+        // What a machine writes says nothing of a referral.
+        beside: if mail.automatic.is_some() { Beside::Nothing } else { beside::beside(&mail.words, &mail.subject) },
     };
     for part in &mail.parts {
         let kept = if part.is_document() {

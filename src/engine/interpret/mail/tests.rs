@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::{
     reader::ReaderOptions,
-    referral::{Reference, Token},
+    referral::{HeldReason, Reference, Token},
 };
 
 fn key() -> TokenKey {
@@ -146,5 +146,30 @@ async fn one_mail_answers_a_referral_once() {
 async fn a_referral_in_words_is_taken_where_what_is_attached_is_none() {
     let words = "Patient: Quill, Ada\nDOB: 03/09/1961\nReason: palpitations\n";
     assert_eq!(kinds(&read(&mail(words, &[PDF]), false).await), [Kind::Referral, Kind::Unknown]);
-    assert_eq!(kinds(&read(&mail(words, &[&hl7("I12", "P1")]), false).await), [Kind::Referral]);
+}
+
+#[tokio::test]
+async fn words_about_another_patient_than_what_is_attached_are_a_referral_of_their_own_and_a_person_sees_both() {
+    let words = "Patient: Quill, Ada\nDOB: 03/09/1961\nReason: palpitations\n";
+    let found = read(&mail(words, &[&hl7("I12", "P1")]), false).await;
+    assert_eq!(kinds(&found), [Kind::Referral; 2]);
+    for one in &found {
+        assert!(one.outcome.record.as_ref().unwrap().held.contains(&HeldReason::SecondPatient));
+    }
+}
+
+#[tokio::test]
+async fn what_a_mail_says_beside_a_referral_that_is_attached_is_kept_and_a_warning_is_for_a_person() {
+    for (words, notes, held) in [
+        ("Please see the attached referral.", 0, &[][..]),
+        ("She prefers mornings.", 1, &[][..]),
+        ("Patient: Quillfeather, Ada\nDOB: 02/14/1962\nReferral, as you know her", 1, &[][..]),
+        ("Please do NOT process the attached referral, it was sent in error.", 1, &[HeldReason::OtherMatter][..]),
+        ("Patient: Quillfeather, Ada\nReason: palpitations\nPriority: stat", 1, &[HeldReason::OtherMatter][..]),
+    ] {
+        let found = read(&mail(words, &[&hl7("I12", "P1")]), false).await;
+        assert_eq!(kinds(&found), [Kind::Referral], "{words}");
+        let record = found[0].outcome.record.as_ref().unwrap();
+        assert_eq!((record.notes.len(), record.held.as_slice()), (notes, held), "{words}");
+    }
 }

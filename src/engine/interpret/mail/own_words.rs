@@ -1,0 +1,112 @@
+//! What a mail's own words are to the referral that is attached to it: another referral, the better one, or something said beside it.
+
+use crate::{
+    engine::{decide::Found, sameness::same_patient},
+    normalize::{
+        Kind, Outcome,
+        email::{Beside, MailOutcome},
+    },
+    referral::{HeldReason, Priority, Problem, Record},
+};
+
+/// The most that is kept of a mail's own words as a note.
+const NOTE_CHARACTERS_MAX: usize = 4_000;
+
+/// Whether a referral that the mail states in its own words counts beside what is attached. It does where what is attached names another
+/// patient, and then a person looks at both; and where it says more of whom to ask than the pages that are attached, which then go with it.
+pub(super) fn stand_for_themselves(found: &mut [Found], words: &mut Outcome) -> bool {
+    let Some(own) = &mut words.record else { return false };
+    let is_same = |one: &Found, own: &Record| {
+        one.outcome.kind == Kind::Referral && one.outcome.record.as_ref().is_some_and(|record| same_patient(record, own))
+    };
+    if !found.iter().any(|one| is_same(one, own)) {
+        let text = "the mail's words refer another patient than what is attached to it: look at both";
+        for record in found.iter_mut().filter_map(|one| one.outcome.record.as_mut()).chain([own]) {
+            hold(record, HeldReason::SecondPatient, "second-patient", text);
+        }
+        return true;
+    }
+    let attached = || found.iter().filter(|one| is_same(one, own)).filter_map(|one| one.outcome.record.as_ref());
+    let is_read_off_a_page = |record: &Record| record.evidence.values().any(|evidence| evidence.page.is_some());
+    if !attached().all(|record| is_read_off_a_page(record) && asks(own) > asks(record)) {
+        return false;
+    }
+    for one in found.iter_mut().filter(|one| is_same(one, own)) {
+        one.outcome.kind = Kind::Document;
+        one.keys.clear();
+    }
+    true
+}
+
+/// How much a record says of what is wanted: to whom it goes, why, and how urgently.
+fn asks(record: &Record) -> usize {
+    let to = &record.referred_to;
+    let whither = to.specialty.is_some() || to.organization.is_some() || to.npi.is_some();
+    [whither, record.request.reason.is_some(), record.priority != Priority::Unknown].into_iter().filter(|said| *said).count()
+}
+
+/// Keeps what the words say beside the referrals that are attached, as a note on each; what may turn them round is for a person.
+pub(super) fn keep(found: &mut [Found], mail: &MailOutcome) {
+    let own = mail.outcome.record.as_ref();
+    for record in found.iter_mut().filter(|one| one.outcome.kind == Kind::Referral).filter_map(|one| one.outcome.record.as_mut())
+    {
+        let differs = own.is_some_and(|own| differs(own, record));
+        if mail.beside == Beside::Nothing && !differs {
+            continue;
+        }
+        let words: String = mail.words.trim().chars().take(NOTE_CHARACTERS_MAX).collect();
+        if !words.is_empty() && !record.notes.contains(&words) {
+            record.put_notes_last(vec![(words, None)]);
+        }
+        if mail.beside == Beside::Warning || differs {
+            let text =
+                "the mail says something beside what is attached, and it may change it: read it before anything is sent on";
+            hold(record, HeldReason::OtherMatter, "mail-says-more", text);
+        }
+    }
+}
+
+/// Whether the words name another priority or another specialty than what is attached.
+fn differs(own: &Record, attached: &Record) -> bool {
+    let priority = own.priority != Priority::Unknown && own.priority != attached.priority;
+    let folded = |record: &Record| record.referred_to.specialty.as_ref().map(|specialty| specialty.to_lowercase());
+    priority || (folded(own).is_some() && folded(own) != folded(attached))
+}
+
+fn hold(record: &mut Record, reason: HeldReason, code: &str, text: &str) {
+    record.hold(reason);
+    record.problems.push(Problem::new(code, text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::{Evidence, IsoDate};
+
+    fn record(specialty: Option<&str>) -> Record {
+        let mut record = Record::default();
+        record.patient.name.family = Some("Quillfeather".to_owned());
+        record.patient.name.given = Some("Ada".to_owned());
+        record.patient.birth_date = IsoDate::parse("1962-02-14");
+        record.referred_to.specialty = specialty.map(str::to_owned);
+        record
+    }
+
+    /// What a page and the words come to: the kinds, and whether the words count.
+    fn beside(page: Record, words: Record) -> (Kind, bool) {
+        let mut found = [Found::of(Outcome::referral(page))];
+        let counts = stand_for_themselves(&mut found, &mut Outcome::referral(words));
+        (found[0].outcome.kind, counts)
+    }
+
+    #[test]
+    fn a_laboratory_report_beside_a_referral_in_words_goes_with_it() {
+        let mut page = record(None);
+        page.evidence.insert("patient.name.family".to_owned(), Evidence { page: Some(1), ..Evidence::default() });
+        assert_eq!(beside(page.clone(), record(Some("Dermatology"))), (Kind::Document, true));
+        assert_eq!(beside(page.clone(), record(None)), (Kind::Referral, false), "the words say no more");
+        page.referred_to.specialty = Some("Cardiology".to_owned());
+        assert_eq!(beside(page, record(Some("Dermatology"))), (Kind::Referral, false));
+        assert_eq!(beside(record(None), record(Some("Dermatology"))), (Kind::Referral, false), "it is a message, no page");
+    }
+}

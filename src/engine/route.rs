@@ -19,12 +19,25 @@ use crate::{
 #[must_use]
 pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Record) -> Option<RouteTarget> {
     let by: &[RouteBy] = if channel.route.by.is_empty() { &[RouteBy::Directory, RouteBy::Specialty] } else { &channel.route.by };
-    by.iter()
-        .find_map(|way| match way {
-            RouteBy::Directory => by_directory(config, &record.referred_to),
+    // Who is meant, where the directory knows them and no way to them: another desk than theirs is then the wrong one.
+    let mut meant: Option<&str> = None;
+    for way in by {
+        let found = match way {
+            RouteBy::Directory => match by_directory(config, &record.referred_to) {
+                Some((name, None)) => {
+                    meant = Some(name);
+                    None
+                }
+                Some((_, target)) => target,
+                None => None,
+            },
             RouteBy::Specialty => by_specialty(channel, &record.referred_to),
-        })
-        .or_else(|| channel.route.default.clone())
+        };
+        if let Some(target) = found.filter(|target| meant.is_none_or(|meant| meant == target.to)) {
+            return Some(target);
+        }
+    }
+    channel.route.default.clone().filter(|target| meant.is_none_or(|meant| meant == target.to))
 }
 
 /// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would
@@ -120,7 +133,8 @@ fn by_specialty(channel: &InboundChannel, provider: &Provider) -> Option<RouteTa
     channel.route.specialty.iter().find(|(name, _)| fold(name) == wanted).map(|(_, target)| target.clone())
 }
 
-fn by_directory(config: &Config, provider: &Provider) -> Option<RouteTarget> {
+/// The entry that is meant, and the way to it, if it has one of its own.
+fn by_directory<'c>(config: &'c Config, provider: &Provider) -> Option<(&'c str, Option<RouteTarget>)> {
     let ways: [&dyn Fn(&DirectoryEntry) -> bool; 3] = [
         &|entry| provider.npi.as_ref().is_some_and(|npi| entry.npi.contains(npi)),
         &|entry| entry.fax.as_ref().is_some_and(|fax| has_fax(provider, fax)),
@@ -128,9 +142,8 @@ fn by_directory(config: &Config, provider: &Provider) -> Option<RouteTarget> {
     ];
     ways.iter().find_map(|fits| {
         let name = only(config.directory.entries.iter().filter(|(_, entry)| fits(entry)).map(|(name, _)| name))?;
-        // An entry without `through` is only ever chosen by a route or a person.
-        let through = config.directory.entries[name].through.clone()?;
-        Some(RouteTarget { through, to: name.clone() })
+        let through = config.directory.entries[name].through.clone();
+        Some((name.as_str(), through.map(|through| RouteTarget { through, to: name.clone() })))
     })
 }
 
@@ -255,7 +268,8 @@ mod tests {
     };
 
     const DIRECTORY: &str = "[heart-desk]\nname = \"Harbor Heart Group\"\nfax = \"+15035550142\"\nnpi = [\"1245319599\"]\nthrough = \"fax-out\"\n\n\
-        [brain-desk]\nname = \"Harbor Brain Group\"\nfax = \"+15035550143\"\nthrough = \"fax-out\"\n";
+        [brain-desk]\nname = \"Harbor Brain Group\"\nfax = \"+15035550143\"\nthrough = \"fax-out\"\n\n\
+        [skin-desk]\nname = \"Harbor Skin Group\"\nfax = \"+15035550144\"\nnpi = [\"1234567893\"]\n";
 
     fn config(route: &str) -> (Config, InboundChannel) {
         let folder = tempfile::tempdir().unwrap();
@@ -300,6 +314,22 @@ mod tests {
     fn a_desk_that_a_doubtful_specialty_alone_chose_rests_on_doubt() {
         assert_eq!(doubt(BY_SPECIALTY, &faxed("Cardiology", true)).as_deref(), Some("referred_to.specialty"));
         assert_eq!(doubt(BY_SPECIALTY, &faxed("Cardiology", false)), None);
+    }
+
+    #[test]
+    fn a_desk_without_a_way_of_its_own_that_is_meant_is_asked_by_its_route_or_nobody_is() {
+        let route = "specialty.Cardiology = { through = \"fax-out\", to = \"heart-desk\" }\n\
+            specialty.Dermatology = { through = \"fax-out\", to = \"skin-desk\" }\n\
+            default = { through = \"fax-out\", to = \"brain-desk\" }\n";
+        let (config, channel) = config(route);
+        let to = |specialty: &str| {
+            let mut record = faxed(specialty, false);
+            record.referred_to.npi = Some("1234567893".to_owned());
+            destination(&config, &channel, &record).map(|target| target.to)
+        };
+        assert_eq!(to("Dermatology").as_deref(), Some("skin-desk"));
+        assert_eq!(to("Cardiology"), None, "another desk than the one that is named");
+        assert_eq!(to("Neurology"), None, "nor the one that gets the rest");
     }
 
     #[test]

@@ -35,11 +35,22 @@ pub(super) struct PdfPages {
     pdf: Pdf,
 }
 
-/// Whether the marks at the end of a PDF are missing (ISO 32000-1, 7.5.5); some writers put rubbish behind them, hence the room.
+/// Whether the marks at the end of a PDF are missing (ISO 32000-1, 7.5.5); some writers put rubbish behind them, hence the room. A linearized
+/// one has such marks near its beginning as well, and says there how long it is (annex F.2).
 pub(super) fn end_is_missing(bytes: &[u8]) -> bool {
     const END_WITHIN_BYTES: usize = 4096;
     let tail = bytes.get(bytes.len().saturating_sub(END_WITHIN_BYTES)..).unwrap_or(bytes);
-    !tail.windows(5).any(|window| window == b"%%EOF")
+    !tail.windows(5).any(|window| window == b"%%EOF") || linearized_length(bytes).is_some_and(|length| bytes.len() < length)
+}
+
+/// How many bytes a linearized PDF says that it has.
+fn linearized_length(bytes: &[u8]) -> Option<usize> {
+    const HEAD_BYTES: usize = 1024;
+    let head = String::from_utf8_lossy(bytes.get(..HEAD_BYTES.min(bytes.len()))?);
+    let (_, dictionary) = head.split_once("/Linearized")?;
+    let (dictionary, _) = dictionary.split_once(">>")?;
+    let (_, length) = dictionary.split_once("/L ")?;
+    length.split_ascii_whitespace().next()?.parse().ok()
 }
 
 impl PdfPages {
@@ -372,4 +383,18 @@ fn rendered(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
     let gray = pixmap.data_as_u8_slice().chunks_exact(4).map(|pixel| luma(pixel[0], pixel[1], pixel[2])).collect();
     let (width, height) = (u32::from(pixmap.width()), u32::from(pixmap.height()));
     Ok(PageImage::from_rows(width, height, gray, false, (RENDER_DPI, RENDER_DPI)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linearized_document_that_is_cut_off_behind_its_first_marks_is_cut_off() {
+        let begin = "%PDF-1.3\n3 0 obj\n<< /Linearized 1 /L 160 /H [ 561 121 ] /O 6 /E 90 /N 1 /T 99 >>\nendobj\n%%EOF\n";
+        let whole = format!("{begin}{}%%EOF\n", " ".repeat(160 - 6 - begin.len()));
+        assert!(!end_is_missing(whole.as_bytes()));
+        assert!(end_is_missing(&whole.as_bytes()[..120]) && end_is_missing(begin.as_bytes()));
+        assert!(!end_is_missing(b"%PDF-1.3\n1 0 obj\n<< /L 99999 >>\nendobj\n%%EOF\n"), "another key of that name");
+    }
 }

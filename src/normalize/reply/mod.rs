@@ -121,6 +121,12 @@ pub(super) fn has_contact(lines: &[String]) -> bool {
     text::has_contact(lines)
 }
 
+/// The sentences of somebody's own words, without the signature below them, spelled evenly and in small letters.
+pub(super) fn plain_sentences(words: &str) -> Vec<String> {
+    let sentences = text::sentences(words, |line| statements::says(&text::plain(line)));
+    sentences.iter().map(|sentence| text::plain(&sentence.original)).filter(|sentence| !sentence.is_empty()).collect()
+}
+
 /// Whether a line is a greeting or a courtesy.
 pub(super) fn is_courtesy(line: &str) -> bool {
     let plain = text::plain(line.trim_end_matches(['.', '!', ',']));

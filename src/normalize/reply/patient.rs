@@ -40,8 +40,9 @@ pub(super) fn unnamed(sentence: &str) -> (String, Vec<String>) {
     if let Some(found) = LABELLED.captures(sentence) {
         return (found["rest"].trim_start_matches([',', ';', '-', ' ']).to_owned(), names(&found["name"]));
     }
-    for pattern in [&SUBJECT, &OBJECT] {
-        let Some(found) = pattern.captures(sentence).filter(|found| is_of_a_person(&found["name"])) else { continue };
+    // Who is or has something is the patient, or nobody that is known here; what is scheduled may be `Initial Consult`.
+    for (pattern, is_subject) in [(&SUBJECT, true), (&OBJECT, false)] {
+        let Some(found) = pattern.captures(sentence).filter(|found| is_of_a_person(&found["name"], is_subject)) else { continue };
         let with = |found: &Captures<'_>| {
             let before = found.name("before").map_or("", |before| before.as_str());
             let rest = found["rest"].trim_start_matches(['\'', '\u{2019}']);
@@ -54,12 +55,12 @@ pub(super) fn unnamed(sentence: &str) -> (String, Vec<String>) {
 }
 
 /// `Jane Roe`, `Ms Roe`; neither `Jane Roe MD` nor `Monday Morning`.
-fn is_of_a_person(name: &str) -> bool {
-    const CREDENTIALS: [&str; 9] = ["md", "do", "np", "pa", "pa-c", "rn", "aprn", "dnp", "phd"];
+fn is_of_a_person(name: &str, is_subject: bool) -> bool {
+    const CREDENTIALS: [&str; 11] = ["dr", "doctor", "md", "do", "np", "pa", "pa-c", "rn", "aprn", "dnp", "phd"];
     let words = names(name);
     let first = words.first().map_or("", String::as_str);
-    (is_given_name(first) || ["mr", "mrs", "ms", "miss"].contains(&first))
-        && !words.iter().any(|word| CREDENTIALS.contains(&word.as_str()) || super::statements::is_common(word))
+    (is_subject || is_given_name(first) || ["mr", "mrs", "ms", "miss"].contains(&first))
+        && !words.iter().any(|word| CREDENTIALS.contains(&word.as_str()) || super::statements::is_no_name(word))
 }
 
 fn names(name: &str) -> Vec<String> {
@@ -81,6 +82,7 @@ mod tests {
         for (sentence, read, of) in [
             ("Jane Roe is scheduled for 12/14/2026", "the patient is scheduled for 12/14/2026", "jane roe"),
             ("Patient Jane Q Roe has been scheduled", "the patient has been scheduled", "jane q roe"),
+            ("Ottoline Quill is scheduled", "the patient is scheduled", "ottoline quill"),
             ("Ms Roe did not show", "the patient did not show", "ms roe"),
             ("Scheduled Jane Roe for 12/14/2026", "Scheduled the patient for 12/14/2026", "jane roe"),
             ("Received referral for Jane Roe", "Received referral for the patient", "jane roe"),
@@ -100,9 +102,10 @@ mod tests {
             "Scheduled for Jane Roe MD",
             "Thanks, Jane Roe",
             "Jane Roe",
-            "Elm Street Clinic is closed",
             "Dr Jane Roe will see her",
-            "The Monday Clinic is full",
+            "Telehealth Visit is scheduled",
+            "Initial Consult is scheduled",
+            "Scheduled Initial Consult on 12/14/2026",
         ] {
             assert_eq!(unnamed(sentence), (sentence.to_owned(), Vec::new()), "{sentence}");
         }

@@ -67,6 +67,11 @@ pub(super) fn is_common(word: &str) -> bool {
     listed(RISKY, word) || listed(COMMON, word)
 }
 
+/// Whether a word (lower case) stands in no name.
+pub(super) fn is_no_name(word: &str) -> bool {
+    is_common(word) || listed(NEUTRAL, word)
+}
+
 /// What a clause means.
 pub(super) fn read(clause: &str) -> Clause {
     let clause = evened(clause);

@@ -151,7 +151,11 @@ impl Rules {
     fn hl7_rules(&self) -> Hl7Rules {
         match &self.channel {
             Some(channel) => interpret::hl7_rules(&self.config, channel, Timestamp::UNIX_EPOCH),
-            None => Hl7Rules::default(),
+            None => {
+                let settings = &self.config.settings;
+                let (region, time_zone) = (settings.region.clone(), settings.time_zone.clone());
+                Hl7Rules { region, time_zone, ..Hl7Rules::default() }
+            }
         }
     }
 

@@ -139,8 +139,14 @@ impl Rules<'_> {
         let items = self.document.root.get(&["acknowledge", "senders"]).map(|node| node.items()).unwrap_or_default();
         let wrong = |text: &str| {
             if self.has(&["inbound", "mllp"]) {
-                (text.split('|').count() != 2)
-                    .then_some(("is no HL7 sender", "write MSH-3 and MSH-4 with a bar between: \"EPIC|ST MARY\""))
+                let parts: Vec<&str> = text.split('|').map(str::trim).collect();
+                match parts.as_slice() {
+                    ["*", "*"] => {
+                        Some(("names everyone", "name who may send, or leave the list empty: then nobody's answers count"))
+                    }
+                    [_, _] => None,
+                    _ => Some(("is no HL7 sender", "write MSH-3 and MSH-4 with a bar between: \"EPIC|ST MARY\"; * is any")),
+                }
             } else if self.has(&["inbound", "mailbox"]) {
                 text.parse::<lettre::Address>()
                     .is_err()

@@ -37,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) outcome: Outcome,
     /// The keys its referral is known by, best first.
     pub(super) keys: Vec<ReferralKey>,
+    /// When its sender says that it was written, for HL7.
+    pub(super) written_at: Option<Timestamp>,
     /// Why a reply must not be acted on without a person; absent: it may.
     pub(super) doubt: Option<&'static str>,
     /// How long it may wait for a referral that is not known yet, in seconds from its arrival.
@@ -77,6 +79,7 @@ pub(super) struct Desk<'a> {
     remark: Option<String>,
     unknown_referral: bool,
     wait_seconds: u32,
+    written_at: Option<Timestamp>,
     is_answered: bool,
     keys_taken: BTreeMap<String, ReferralId>,
     /// Keys that were found to be of referrals in the store.
@@ -111,6 +114,7 @@ pub(super) fn decide(
         remark: None,
         unknown_referral: false,
         wait_seconds: 0,
+        written_at: None,
         is_answered: found.iter().any(|one| one.is_answered),
         keys_taken: BTreeMap::new(),
         keys_owned: RefCell::default(),
@@ -137,8 +141,8 @@ pub(super) fn decide(
 
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
-        let Found { outcome, keys, doubt, wait_seconds, is_answered: _ } = found;
-        self.wait_seconds = wait_seconds;
+        let Found { outcome, keys, written_at, doubt, wait_seconds, is_answered: _ } = found;
+        (self.wait_seconds, self.written_at) = (wait_seconds, written_at);
         let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
@@ -408,7 +412,15 @@ impl Desk<'_> {
     }
 
     pub(super) fn source(&self) -> Source {
-        Source { channel: self.channel.name.clone(), message: self.message.id, received_at: self.message.received_at }
+        let Message { id, received_at, .. } = self.message;
+        Source { channel: self.channel.name.clone(), message: id, received_at, written_at: self.written_at }
+    }
+
+    /// Whether the message was written before what its channel said last of a referral: it was overtaken on its way.
+    pub(super) fn is_overtaken(&self, known: &Referral) -> bool {
+        let of_channel = known.sources.iter().filter(|source| source.channel == self.channel.name);
+        let newest = of_channel.filter_map(|source| source.written_at).max();
+        newest.zip(self.written_at).is_some_and(|(newest, written)| written < newest)
     }
 
     /// Has the answer say something that no status code says.

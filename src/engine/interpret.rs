@@ -259,13 +259,14 @@ impl Found {
 
     /// What asks for nothing but to be kept or looked at.
     pub(super) fn of(outcome: Outcome) -> Self {
-        Self { outcome, keys: Vec::new(), doubt: None, wait_seconds: 0, is_answered: false }
+        Self { outcome, keys: Vec::new(), written_at: None, doubt: None, wait_seconds: 0, is_answered: false }
     }
 
     /// What one HL7 message holds, taken out of it: its kind and its event stay there too.
     pub(super) fn of_hl7(read: &mut Hl7Message) -> Self {
         let stays = Outcome { event: read.outcome.event, ..Outcome::of(read.outcome.kind) };
         let (outcome, keys) = (std::mem::replace(&mut read.outcome, stays), std::mem::take(&mut read.referral_keys));
-        Self { keys, wait_seconds: read.waits_for_referral_seconds, ..Self::of(outcome) }
+        let written_at = read.written_at;
+        Self { keys, written_at, wait_seconds: read.waits_for_referral_seconds, ..Self::of(outcome) }
     }
 }

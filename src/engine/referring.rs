@@ -189,6 +189,15 @@ fn change(
         desk.link(&known);
         return Ok(());
     }
+    if is_change && desk.is_overtaken(&known) {
+        known.record = stands;
+        desk.acknowledge(Some(&known));
+        desk.link(&known);
+        return desk.hold_message(
+            "by MSH-7 it was written before what the referral says already, and came later: nothing was changed; compare the two, and \
+             `correct` what it should say",
+        );
+    }
     let mut event = desk.entry(HistoryEvent::Changed);
     if replayed {
         event.by.push_str(", replayed by a person");

@@ -31,6 +31,9 @@ pub struct Source {
     pub message: MessageId,
     /// When it came.
     pub received_at: Timestamp,
+    /// When its sender says that it was written, for HL7 (MSH-7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
 }
 
 /// Where a value was read.

@@ -93,6 +93,30 @@ impl Asked {
 }
 
 #[test]
+fn a_change_that_was_overtaken_on_its_way_changes_nothing_and_is_for_a_person() {
+    let mut asked = Asked::new();
+    let written = |message: String, at: &str| message.replace("20261121093000-0800", at);
+    let newer = written(asked.event("I13", "M2"), "20261121120000-0800").replace("R^Routine", "S^STAT");
+    assert_eq!(field(&asked.send(&newer), "MSA", 1), "AA");
+    let older =
+        written(asked.event("I13", "M3"), "20261121110000-0800").replace("Palpitations on exertion", "First wording of it");
+    let answer = asked.send(&older);
+    assert_eq!(field(&answer, "MSA", 1), "AA", "it is kept: {answer}");
+    let referral = asked.referral();
+    assert_eq!(
+        (&referral["priority"], &referral["request"]["reason"]),
+        (&"stat".into(), &"Palpitations on exertion for six weeks".into())
+    );
+    let messages = asked.site.json(&["messages", "list", "--json"]).unwrap();
+    let held = messages.as_array().unwrap().iter().find(|one| one["control_id"] == "M3").unwrap();
+    assert!(held["state"] == "held" && held["reason"].to_string().contains("written before"), "{held:#}");
+    // The same second says nothing of the order.
+    let same = written(asked.event("I13", "M4"), "20261121120000-0800").replace("S^STAT", "R^Routine");
+    asked.send(&same);
+    assert_eq!(asked.referral()["priority"], "routine");
+}
+
+#[test]
 fn a_change_makes_a_new_version_and_the_specialist_gets_an_update_at_once() {
     let mut asked = Asked::new();
     let raised = asked.event("I13", "M2").replace("R^Routine", "S^STAT");

@@ -19,6 +19,24 @@ pub(super) fn show(outcome: &Value) {
     let none = format!("it has no record: {}", print::text(outcome, "/problems/0/message"));
     let record = outcome.get("record").unwrap_or(&Value::Null);
     print::table(&["FIELD", "VALUE", "READ FROM", "BY"], &rows(record), &none);
+    for line in about_reading(outcome) {
+        print::say(&line);
+    }
+}
+
+/// What holds it, which fields a person is to look at, and what was wrong in reading.
+fn about_reading(outcome: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, what) in [("held", "held for a person: "), ("review", "to be looked at: ")] {
+        let text = print::text(outcome, &format!("/record/{name}"));
+        lines.extend((!text.is_empty()).then(|| format!("{what}{text}")));
+    }
+    let problems = ["/problems", "/record/problems"].into_iter().filter_map(|place| outcome.pointer(place)?.as_array());
+    lines.extend(problems.flatten().map(|problem| {
+        let (field, message) = (print::text(problem, "/field"), print::text(problem, "/message"));
+        if field.is_empty() { format!("problem: {message}") } else { format!("problem: {field}: {message}") }
+    }));
+    lines
 }
 
 fn rows(record: &Value) -> Vec<Vec<String>> {
@@ -75,6 +93,20 @@ mod tests {
         for (location, path) in [("RF1^1^2", "RF1-2"), ("PRD^2^5", "PRD[2]-5"), ("PID^1^3^2^1", "PID-3[2].1"), ("text", "text")] {
             assert_eq!(as_path(location), path);
         }
+    }
+
+    #[test]
+    fn what_is_wrong_stands_below_the_fields() {
+        let outcome = serde_json::json!({
+            "problems": [{"code": "a", "message": "of the file"}],
+            "record": {
+                "held": ["blocking-field"], "review": ["patient.birth_date"],
+                "problems": [{"code": "map-unreadable", "field": "patient.birth_date", "message": "[map]: what PID-7 gives cannot be read"}],
+            },
+        });
+        let lines = about_reading(&outcome);
+        assert_eq!(lines[..2], ["held for a person: blocking-field", "to be looked at: patient.birth_date"]);
+        assert_eq!(lines[2..], ["problem: of the file", "problem: patient.birth_date: [map]: what PID-7 gives cannot be read"]);
     }
 
     #[test]

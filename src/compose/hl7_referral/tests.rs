@@ -8,7 +8,8 @@ use crate::{
 
 fn referral_of(record: Record) -> Referral {
     let message = crate::ids::MessageId::generate();
-    let source = crate::referral::Source { channel: crate::ids::ChannelName::new("a"), message, received_at: now() };
+    let source =
+        crate::referral::Source { channel: crate::ids::ChannelName::new("a"), message, received_at: now(), written_at: None };
     Referral {
         id: crate::ids::ReferralId::generate(),
         reference: Reference::generate(),

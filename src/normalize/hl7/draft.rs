@@ -73,9 +73,10 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
     draft.providers();
     draft.request();
     draft.payload();
+    draft.put_wanted_number_first();
     draft.mapped();
     draft.clinical();
-    draft.patient_numbers();
+    draft.check_patient_numbers();
     draft.deletions();
     draft.judge();
     let is_document = draft.is_document();
@@ -204,17 +205,8 @@ impl<'t, 'm> Draft<'t, 'm> {
     }
 
     /// Gives a time without an offset the offset of the sender's zone.
-    pub(super) fn in_zone(&self, mut date: HlDate) -> HlDate {
-        if date.precision < Precision::Minute || date.has_offset {
-            return date;
-        }
-        let Ok(zone) = jiff::tz::TimeZone::get(&self.rules.time_zone) else { return date };
-        let Ok(zoned) = date.iso.parse::<jiff::civil::DateTime>().and_then(|local| local.to_zoned(zone)) else { return date };
-        let seconds = zoned.offset().seconds();
-        let sign = if seconds < 0 { '-' } else { '+' };
-        date.iso.push_str(&format!("{sign}{:02}:{:02}", seconds.abs() / 3_600, seconds.abs() / 60 % 60));
-        date.has_offset = true;
-        date
+    pub(super) fn in_zone(&self, date: HlDate) -> HlDate {
+        in_zone(date, &self.rules.time_zone)
     }
 
     /// Reads a field of XTN repetitions into phones and mail addresses.
@@ -355,6 +347,20 @@ fn north_american(plain: &str, region: &str) -> Option<String> {
     };
     let begins_well = |at: usize| ten.as_bytes().get(at).is_some_and(|digit| (b'2'..=b'9').contains(digit));
     (ten.len() == 10 && begins_well(0) && begins_well(3)).then(|| format!("+1{ten}"))
+}
+
+/// Gives a time without an offset the one of a zone (IANA).
+pub(super) fn in_zone(mut date: HlDate, zone: &str) -> HlDate {
+    if date.precision < Precision::Minute || date.has_offset {
+        return date;
+    }
+    let Ok(zone) = jiff::tz::TimeZone::get(zone) else { return date };
+    let Ok(zoned) = date.iso.parse::<jiff::civil::DateTime>().and_then(|local| local.to_zoned(zone)) else { return date };
+    let seconds = zoned.offset().seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    date.iso.push_str(&format!("{sign}{:02}:{:02}", seconds.abs() / 3_600, seconds.abs() / 60 % 60));
+    date.has_offset = true;
+    date
 }
 
 #[cfg(test)]

@@ -267,7 +267,31 @@ impl Draft<'_, '_> {
                 }
             }
         }
+        self.forget_whose(&found, &profile.map);
         self.put(found);
+    }
+
+    /// A number that is put in the place of another is not that one's issuer's, and not of its kind, unless the mapping says so.
+    fn forget_whose(&mut self, found: &[Mapped], map: &Mapping) {
+        for field in found.iter().map(|mapped| mapped.field.as_str()) {
+            let Some((list, at)) = field.strip_suffix(".value").and_then(|entry| entry.split_once(".identifiers.")) else {
+                continue;
+            };
+            let record = &mut self.record;
+            let numbers = match list {
+                "patient" => &mut record.patient.identifiers,
+                "referring" => &mut record.referring.identifiers,
+                _ => &mut record.referred_to.identifiers,
+            };
+            let Some(number) = at.parse::<usize>().ok().and_then(|at| numbers.get_mut(at)) else { continue };
+            let is_mapped = |part: &str| map.0.iter().any(|rule| rule.field == format!("{list}.identifiers.{at}.{part}"));
+            if !is_mapped("authority") {
+                number.authority = None;
+            }
+            if !is_mapped("type") {
+                number.kind = None;
+            }
+        }
     }
 
     /// What a rule gives; the path whose value cannot be read, where no other path gives one.

@@ -52,7 +52,7 @@ use purpose::Purpose;
 
 use super::{Event, Kind, Outcome};
 use crate::{
-    protocols::hl7::{Message, ReadLimits, Text, Tolerance, Unreadable},
+    protocols::hl7::{Message, Precision, ReadLimits, Text, Tolerance, Unreadable, read_date},
     referral::{Problem, Reference},
 };
 
@@ -80,7 +80,7 @@ pub struct Hl7Rules {
 }
 
 impl Default for Hl7Rules {
-    /// What `loopline try` uses without a channel: numbers of the US, times in UTC, production messages, every sender.
+    /// Numbers of the US, times in UTC, production messages, every sender.
     fn default() -> Self {
         Self {
             region: "US".to_owned(),
@@ -119,6 +119,8 @@ pub struct Hl7Message {
     pub sender: String,
     /// MSH-10, for listings.
     pub control_id: Option<String>,
+    /// MSH-7, where it tells the second.
+    pub written_at: Option<Timestamp>,
     /// The keys that the referral is found and stored by, the best first.
     pub referral_keys: Vec<ReferralKey>,
     /// Our own reference, where the message quotes it.
@@ -206,6 +208,12 @@ fn request(read: &mut Hl7Message, message: &Message<'_>, identity: &identity::Id
     }
 }
 
+/// MSH-7 as an instant: what tells which of two messages says the newer. A time to the minute tells too little of two that come together.
+fn written_at(header: &Header, time_zone: &str) -> Option<Timestamp> {
+    let date = read_date(&header.raw.text(7)).ok().filter(|date| date.precision == Precision::Second)?;
+    draft::in_zone(date, time_zone).iso.parse().ok()
+}
+
 impl Hl7Message {
     fn new(header: Header, body: &[u8], rules: &Hl7Rules) -> Self {
         let (sender, profile) = (header.sender(), rules.profile());
@@ -219,6 +227,7 @@ impl Hl7Message {
             control_key: unique_id.map(|id| ["hl7-control|", &sender, "|", id].concat()),
             sender,
             control_id,
+            written_at: written_at(&header, &rules.time_zone),
             referral_keys: Vec::new(),
             reference: None,
             profile: Arc::clone(profile),

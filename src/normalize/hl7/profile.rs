@@ -352,7 +352,7 @@ impl SenderPattern {
         usize::from(self.application == "*") + usize::from(self.facility == "*")
     }
 
-    fn fits(&self, header: &Header) -> bool {
+    pub(super) fn fits(&self, header: &Header) -> bool {
         let part = |wanted: &str, field: usize| {
             wanted == "*" || wanted == header.raw.text(field) || wanted == header.first_component(field)
         };
@@ -391,8 +391,8 @@ impl Hl7Rules {
 }
 
 impl Draft<'_, '_> {
-    /// Puts the patient's number that the profile wants first, and checks the check digits of all.
-    pub(super) fn patient_numbers(&mut self) {
+    /// Puts the patient's number that the profile wants first: before the mapping, which names the numbers as they are shown.
+    pub(super) fn put_wanted_number_first(&mut self) {
         let profile = Arc::clone(self.rules.profile());
         let found = profile.patient_number.iter().find_map(|rule| {
             self.record.patient.identifiers.iter().position(|id| {
@@ -413,6 +413,11 @@ impl Draft<'_, '_> {
             }
             self.record.evidence.extend(first.map(|evidence| (path(0), evidence)));
         }
+    }
+
+    /// Checks the check digits of the patient's numbers.
+    pub(super) fn check_patient_numbers(&mut self) {
+        let profile = Arc::clone(self.rules.profile());
         let wrong: Vec<(usize, NumberCheck)> = self
             .record
             .patient

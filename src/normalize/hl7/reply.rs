@@ -1,7 +1,8 @@
 //! What the specialist's system says of a referral that was sent to it: RRI, 360X order messages, bookings, results and letters.
 
 use super::{
-    Hl7Message, Hl7Rules, draft,
+    Hl7Message, Hl7Rules,
+    draft::{self, in_zone},
     identity::Identity,
     purpose::{Booking, Progress, Purpose},
 };
@@ -27,7 +28,8 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         let marked = record.problems.iter().filter(|problem| MARKED.contains(&problem.code.as_str()));
         record.review = marked.filter_map(|problem| problem.field.clone()).collect();
     }
-    let reply = answer(&read.header.event, message, identity, purpose);
+    let zone = rules.profile().time_zone.as_deref();
+    let reply = answer(&read.header.event, message, identity, purpose, zone);
     let (kind, reply) = match purpose {
         Purpose::Report if is_final(message) && (is_note(message) || has_document(message)) => (Kind::Report, Some(reply)),
         // Laboratory values, a draft, a discharge summary: kept, closes nothing.
@@ -54,7 +56,7 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
     read.warnings.clear();
 }
 
-fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purpose) -> Reply {
+fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purpose, zone: Option<&str>) -> Reply {
     let outcome = match purpose {
         Purpose::Respond => match responded(event, message) {
             // Some say in the same message when the visit is.
@@ -70,7 +72,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         Purpose::Report | Purpose::Ask(_) => ReplyOutcome::Unclear,
     };
     let said = said(message);
-    let appointment = if outcome == ReplyOutcome::Scheduled { appointment(message) } else { None };
+    let appointment = if outcome == ReplyOutcome::Scheduled { appointment(message, zone) } else { None };
     Reply {
         reference: identity.reference.as_ref().map(|reference| reference.as_str().to_owned()),
         matched_by: Some(if identity.reference.is_some() { "reference" } else { "identifier" }.to_owned()),
@@ -134,14 +136,15 @@ fn quote(message: &Message<'_>) -> Option<String> {
     raw.map(str::trim).find(|raw| !raw.is_empty()).map(str::to_owned)
 }
 
-/// When and with whom the visit is: the service first, then the timing, then the resources. Local to the specialist unless it has an
-/// offset.
-fn appointment(message: &Message<'_>) -> Option<Appointment> {
+/// When and with whom the visit is: the service first, then the timing, then the resources. In the zone that the
+/// sender's profile names, else local to the specialist, unless it has an offset.
+fn appointment(message: &Message<'_>, zone: Option<&str>) -> Option<Appointment> {
     let places = [("AIS", 4, 1), ("TQ1", 7, 1), ("SCH", 11, 4), ("AIL", 6, 1), ("AIP", 6, 1), ("AIG", 8, 1)];
     let dates = places.into_iter().filter_map(|(name, field, component)| {
         read_date(&message.first(name)?.value(field, component)).ok().filter(|date| date.precision >= Precision::Day)
     });
-    let at = IsoDate::parse(&dates.into_iter().next()?.iso)?;
+    let date = dates.into_iter().next()?;
+    let at = IsoDate::parse(&zone.map_or_else(|| date.clone(), |zone| in_zone(date.clone(), zone)).iso)?;
     let person = |segment: Segment<'_, '_>, field: usize| {
         let parts = [6, 3, 2].map(|number| segment.value(field, number));
         let name = parts.iter().filter(|part| !part.is_empty()).map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
@@ -166,7 +169,8 @@ fn speaks_of_an_appointment(text: &str) -> bool {
 
 /// Whether an answer says when the visit is. A timing of its own (TQ1) may be what was asked for.
 fn books(message: &Message<'_>) -> bool {
-    ["SCH", "AIS", "AIG", "AIL", "AIP"].into_iter().any(|name| message.first(name).is_some()) && appointment(message).is_some()
+    ["SCH", "AIS", "AIG", "AIL", "AIP"].into_iter().any(|name| message.first(name).is_some())
+        && appointment(message, None).is_some()
 }
 
 fn valued(message: &Message<'_>) -> bool {

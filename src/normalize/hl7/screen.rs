@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Header, Hl7Rules, Refusal,
+    Header, Hl7Rules, Refusal, SenderPattern,
     purpose::{self, Purpose},
 };
 use crate::protocols::hl7::{Message, Segment};
@@ -25,7 +25,8 @@ pub(super) fn addressed_wrongly(header: &Header, rules: &Hl7Rules) -> Option<Ref
     }
     let is_known = || {
         let (whole, short) = (header.sender(), header.short_sender());
-        rules.senders.iter().any(|sender| *sender == whole || *sender == short)
+        let fits = |sender: &str| SenderPattern::parse(sender).is_some_and(|pattern| pattern.fits(header));
+        rules.senders.iter().any(|sender| *sender == whole || *sender == short || fits(sender))
     };
     if !rules.senders.is_empty() && !is_known() {
         return Some(Refusal::reject(207, "MSH^1^3", "this sending application and facility is not configured here"));

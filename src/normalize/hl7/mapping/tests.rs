@@ -146,3 +146,21 @@ fn every_field_that_can_be_mapped_is_one_that_the_record_has() {
         assert!(kept.pointer(&pointer).is_some() || kind == FieldKind::Kind, "{name} is kept");
     }
 }
+
+#[test]
+fn a_mapped_number_is_that_which_is_shown_and_nobody_elses() {
+    let mut body = BODY;
+    body[4] = "PID|1||111^^^CLIN^MR~222^^^EPIC^EPI||Lee^Leslie||19341101|F";
+    let profile: Profile =
+        toml::from_str("patient_number = [{ type = \"EPI\" }]\n[map]\n\"patient.identifiers.0.value\" = \"ZRF-6\"").unwrap();
+    let rules =
+        Hl7Rules { profiles: Arc::new(Profiles { usual: Arc::new(profile), by_sender: Vec::new() }), ..Hl7Rules::default() };
+    let read = normalize(body.join("\r").as_bytes(), &rules).unwrap();
+    let numbers = read.outcome.record.unwrap().patient.identifiers;
+    let shown: Vec<_> = numbers.iter().map(|id| (id.value.as_str(), id.authority.as_deref(), id.kind.as_deref())).collect();
+    assert_eq!(shown, [("20270131", None, None), ("111", Some("CLIN"), Some("MR"))]);
+    let named = mapped("\"patient.identifiers.0.value\" = \"ZRF-6\"\n\"patient.identifiers.0.authority\" = { value = \"EPIC\" }");
+    let number = &named.patient.identifiers[0];
+    let shown = (number.value.as_str(), number.authority.as_deref(), number.kind.as_deref());
+    assert_eq!(shown, ("20270131", Some("EPIC"), None));
+}

@@ -79,6 +79,10 @@ fn bookings_say_when_and_with_whom() {
     assert_eq!(keys(&booked)[0], format!("ei||{OID}|889+"));
     let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
     assert_eq!((appointment.at.as_str(), appointment.with.as_deref()), ("2026-12-14T10:30:00", Some("Dr Dora Ames")));
+    let dublin = Profile { time_zone: Some("Europe/Dublin".to_owned()), ..Profile::default() };
+    let lines = [head("SIU^S12^SIU_S12"), sch.clone(), PID.to_owned()].join("\r");
+    let there = normalize(lines.as_bytes(), &following(dublin)).unwrap().outcome.reply.unwrap();
+    assert_eq!(there.appointment.unwrap().at.as_str(), "2026-12-14T10:30:00+00:00");
     let moved = read(&[&head("SIU^S13"), &sch, "TQ1|1||||||20261215090000+0100", PID, "AIS|1||99243|20261216"]);
     assert_eq!(moved.outcome.reply.unwrap().appointment.unwrap().at.as_str(), "2026-12-16");
     let off = read(&[&head("SIU^S15"), &sch, PID]);

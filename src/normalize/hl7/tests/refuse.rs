@@ -68,7 +68,10 @@ fn quirk_2_a_wrong_receiving_facility() {
 fn quirk_2_an_unknown_sender() {
     let rules = |sender: &str| Hl7Rules { senders: vec![sender.to_owned()], ..Hl7Rules::default() };
     let body = joined(&[HEAD, RF1, RP, RT, PID]);
-    assert!(normalize(&body, &rules("EHR|CEDAR")).unwrap().refusal.is_none());
+    for taken in ["EHR|CEDAR", "EHR|*", "*|CEDAR"] {
+        assert!(normalize(&body, &rules(taken)).unwrap().refusal.is_none(), "{taken}");
+    }
+    assert!(normalize(&body, &rules("EPIC|*")).unwrap().refusal.is_some());
     let refusal = normalize(&body, &rules("EHR|BIRCH")).unwrap().refusal.unwrap();
     assert_eq!((refusal.level, refusal.code), (RefusalLevel::Reject, 207));
 }

@@ -9,6 +9,8 @@
 //! RF1-6 is the referrer's own number where there is one, since that is what it is for; ours stands in RF1-11 and OBR-2, and in RF1-6 of
 //! a referral that came without a number, as a fax does. An answer that quotes either finds its referral.
 //!
+//! A message that its character set cannot say whole is not written: who gets it would take what is left of a name for the name.
+//!
 //! An allergy that came as a segment goes on as one (AL1); what was read in words stays a note, since nobody split it into its parts.
 //!
 //! The documents hang on one OBR of a referral note. Notes stand right behind that OBR: behind the last OBX they would be notes about it.
@@ -25,7 +27,7 @@ use super::{
     paper::{Area, Paper, open_image},
 };
 use crate::{
-    protocols::hl7::{Charset, Delimiters, Writer},
+    protocols::hl7::{Alphabet, Delimiters, Unwritable, Writer},
     referral::{HistoryEvent, Referral, ReplyOutcome, Status},
 };
 
@@ -145,8 +147,10 @@ pub struct Enclosures {
 }
 
 /// REF^I12, I13 or I14. Pure: the time and the control id are passed in.
-#[must_use]
-pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: &Enclosures) -> Vec<u8> {
+///
+/// # Errors
+/// Where it would hold letters that the character set lacks.
+pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: &Enclosures) -> Result<Vec<u8>, Unwritable> {
     let mut writer = start(face, "REF", event.code(), "REF_I12");
     let record = &referral.record;
     segments::rf1(&mut writer, face.version, referral, ("P", "Pending"));
@@ -170,12 +174,14 @@ pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: 
     for (document, number) in enclosures.documents.iter().zip(1..) {
         segments::document(&mut writer, document, number);
     }
-    writer.finish()
+    writer.finish_whole()
 }
 
 /// RRI^I12 unasked, so without MSA: how a referral stands now.
-#[must_use]
-pub fn status(face: &Face<'_>, referral: &Referral) -> Vec<u8> {
+///
+/// # Errors
+/// Where it would hold letters that the character set lacks.
+pub fn status(face: &Face<'_>, referral: &Referral) -> Result<Vec<u8>, Unwritable> {
     let mut writer = start(face, "RRI", "I12", "RRI_I12");
     segments::rf1(&mut writer, face.version, referral, referral_status(referral.status));
     segments::providers(&mut writer, face.version, &referral.record);
@@ -183,7 +189,7 @@ pub fn status(face: &Face<'_>, referral: &Referral) -> Vec<u8> {
     for (words, number) in standing(referral).iter().zip(1_usize..) {
         writer.segment("NTE").text(1, &number.to_string()).text(3, words);
     }
-    writer.finish()
+    writer.finish_whole()
 }
 
 /// Whether a sender is told when a referral comes to stand so. What they know already, or asked for themselves, is not told.
@@ -299,8 +305,8 @@ pub fn pages_as_pdf(pages: &[PageImage], site_name: &str) -> Result<Bytes, Compo
 }
 
 fn start(face: &Face<'_>, kind: &str, event: &str, structure: &str) -> Writer {
-    let charset = Charset::of(face.character_set).or_else(|| Charset::of("UTF-8")).expect("UTF-8 is known");
-    let mut writer = Writer::new(Delimiters::default(), charset);
+    let alphabet = Alphabet::of(face.character_set).unwrap_or(Alphabet::UNICODE);
+    let mut writer = Writer::whole(Delimiters::default(), alphabet);
     let time = face.now.strftime("%Y%m%d%H%M%S+0000").to_string();
     let structure = if face.version == Version::V2_3 { "" } else { structure };
     writer.segment("MSH").text(3, face.sending[0]).text(4, face.sending[1]);

@@ -15,6 +15,7 @@ use crate::{
     ids::BodyId,
     message::Message,
     outbound::mllp::{MllpConfig, MllpMode},
+    protocols::hl7::Unwritable,
     referral::{Record, Referral, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
@@ -71,12 +72,16 @@ impl Letter<'_> {
             Purpose::Forward if handed_on(&self.context.store, self.delivery)?.is_some() => Some(Event::Change),
             Purpose::Forward => Some(Event::New),
         };
-        let bytes: Bytes = match event {
-            None => hl7_referral::status(&face, referral).into(),
+        let written = match event {
+            None => hl7_referral::status(&face, referral),
             Some(event) => match self.enclosures(referral, event).await? {
-                Ok(enclosures) => hl7_referral::referral(&face, event, referral, &enclosures).into(),
+                Ok(enclosures) => hl7_referral::referral(&face, event, referral, &enclosures),
                 Err(why) => return Ok(Err(why)),
             },
+        };
+        let bytes: Bytes = match written {
+            Ok(bytes) => bytes.into(),
+            Err(places) => return Ok(Err(self.lacks_letters(&places))),
         };
         let content = Hl7Content {
             message: BodyId::of(&bytes),
@@ -86,6 +91,15 @@ impl Letter<'_> {
             edited: false,
         };
         Ok(Ok((Content::Hl7(content), vec![bytes])))
+    }
+
+    /// Why nothing is sent of a message that the channel's character set cannot say whole. What the letters are is the patient's business.
+    fn lacks_letters(&self, places: &Unwritable) -> String {
+        format!(
+            "not sent, since {} cannot write every letter of {places}: set character_set = \"UNICODE UTF-8\" in the file of channel {}, if the \
+             other side can read it, or correct the letters of the referral; then `loopline deliveries retry {}`",
+            self.channel.character_set, self.delivery.through, self.delivery.id
+        )
     }
 
     /// MSH-5 and MSH-6: the sender of the message for what goes back to it, else the directory entry, else the channel's.

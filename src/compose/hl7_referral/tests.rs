@@ -39,6 +39,10 @@ fn face(version: Version) -> Face<'static> {
     }
 }
 
+fn whole(face: &Face<'_>, event: Event, of: &Referral, enclosures: &Enclosures) -> Vec<u8> {
+    super::referral(face, event, of, enclosures).unwrap()
+}
+
 fn read(bytes: &[u8]) -> Hl7Message {
     let rules = Hl7Rules { received_at: now(), ..Hl7Rules::default() };
     let message = normalize(bytes, &rules).unwrap();
@@ -114,7 +118,7 @@ fn full_record() -> Record {
 fn every_field_is_read_again_as_it_was_in_every_version() {
     for version in Version::ALL {
         let referral = referral_of(full_record());
-        let message = read(&super::referral(&face(version), Event::New, &referral, &Enclosures::default()));
+        let message = read(&whole(&face(version), Event::New, &referral, &Enclosures::default()));
         let back = message.outcome.record.unwrap();
         assert_eq!(said(&back), said(&referral.record), "{}", version.as_str());
         assert_eq!(message.reference.as_ref(), Some(&referral.reference), "our number is found");
@@ -131,7 +135,7 @@ fn an_allergy_goes_on_as_a_segment_and_is_read_again_as_it_was() {
     let record = read(came.as_bytes()).outcome.record.unwrap();
     for version in Version::ALL {
         let referral = referral_of(record.clone());
-        let bytes = super::referral(&face(version), Event::Change, &referral, &Enclosures::default());
+        let bytes = whole(&face(version), Event::Change, &referral, &Enclosures::default());
         let text = String::from_utf8(bytes.clone()).unwrap();
         let lines = |name: &str| text.split('\r').filter(|line| line.starts_with(name)).collect::<Vec<_>>();
         assert_eq!(
@@ -154,7 +158,7 @@ fn an_allergy_goes_on_as_a_segment_and_is_read_again_as_it_was() {
     // What a person or a fax put into words is no segment.
     let mut said = full_record();
     said.notes = vec!["Allergy: Penicillin".to_owned(), "Allergies: iodine".to_owned()];
-    let text = super::referral(&face(Version::V2_5_1), Event::New, &referral_of(said), &Enclosures::default());
+    let text = whole(&face(Version::V2_5_1), Event::New, &referral_of(said), &Enclosures::default());
     assert!(!String::from_utf8(text).unwrap().contains("\rAL1|"));
 }
 
@@ -172,7 +176,7 @@ fn the_shipped_samples_are_read_again_as_they_were() {
         });
         let enclosures = Enclosures { documents: documents.collect(), left_out: 0 };
         let referral = referral_of(record);
-        let second = read(&super::referral(&face(Version::V2_5_1), Event::New, &referral, &enclosures));
+        let second = read(&whole(&face(Version::V2_5_1), Event::New, &referral, &enclosures));
         assert_eq!(said(&second.outcome.record.unwrap()), said(&referral.record), "{name}");
     }
 }
@@ -183,7 +187,7 @@ fn a_referral_without_a_number_goes_by_ours_and_an_unknown_priority_stays_unknow
     record.identifiers.placer = None;
     record.priority = crate::referral::Priority::Unknown;
     let referral = referral_of(record);
-    let back = read(&super::referral(&face(Version::V2_5_1), Event::New, &referral, &Enclosures::default()));
+    let back = read(&whole(&face(Version::V2_5_1), Event::New, &referral, &Enclosures::default()));
     let record = back.outcome.record.unwrap();
     assert_eq!(record.identifiers.placer.unwrap().value, referral.reference.as_str());
     assert_eq!(record.priority, crate::referral::Priority::Unknown);
@@ -193,7 +197,7 @@ fn a_referral_without_a_number_goes_by_ours_and_an_unknown_priority_stays_unknow
 fn the_header_is_as_the_version_and_the_channel_want_it() {
     let referral = referral_of(full_record());
     let header = |face: &Face<'_>, event| {
-        let text = String::from_utf8(super::referral(face, event, &referral, &Enclosures::default())).unwrap();
+        let text = String::from_utf8(whole(face, event, &referral, &Enclosures::default())).unwrap();
         text.split('\r').next().unwrap().to_owned()
     };
     assert_eq!(
@@ -209,15 +213,32 @@ fn the_header_is_as_the_version_and_the_channel_want_it() {
 fn text_is_written_in_the_character_set_of_the_channel() {
     let latin = Face { character_set: "8859/1", ..face(Version::V2_4) };
     let referral = referral_of(full_record());
-    let bytes = super::referral(&latin, Event::New, &referral, &Enclosures::default());
+    let bytes = whole(&latin, Event::New, &referral, &Enclosures::default());
     assert!(bytes.windows(3).any(|part| part == b"S\xF8n"));
     assert_eq!(read(&bytes).outcome.record.unwrap().patient.name, referral.record.patient.name);
 }
 
 #[test]
+fn a_message_that_its_character_set_cannot_say_whole_is_not_written() {
+    let latin = Face { character_set: "8859/1", ..face(Version::V2_5_1) };
+    let mut record = full_record();
+    record.patient.name.family = Some("Wałęsa".to_owned());
+    record.notes.push("Dr Łoś knows her".to_owned());
+    let mut lost = referral_of(record);
+    let unwritable = super::referral(&latin, Event::New, &lost, &Enclosures::default()).unwrap_err();
+    assert_eq!(unwritable.to_string(), "PID-5 and NTE-3");
+    assert_eq!(super::status(&latin, &lost).unwrap_err().to_string(), "PID-5");
+    lost.record = full_record();
+    lost.record.notes = vec!["It’s “so” – 5 µg…".to_owned()];
+    let bytes = whole(&latin, Event::New, &lost, &Enclosures::default());
+    let text: String = bytes.into_iter().map(char::from).collect();
+    assert!(text.contains("NTE|1||It's \"so\" - 5 µg...\r"), "{text}");
+}
+
+#[test]
 fn what_is_left_out_is_said() {
     let enclosures = Enclosures { documents: Vec::new(), left_out: 2 };
-    let text = String::from_utf8(super::referral(&face(Version::V2_5_1), Event::New, &referral_of(full_record()), &enclosures));
+    let text = String::from_utf8(whole(&face(Version::V2_5_1), Event::New, &referral_of(full_record()), &enclosures));
     assert!(text.unwrap().contains("NTE|3||2 documents of this referral are not in this message"));
 }
 
@@ -227,7 +248,7 @@ fn a_status_says_how_it_stands_without_an_answer_to_anything() {
     referral.status = Status::Scheduled;
     referral.record.appointment =
         serde_json::from_value(serde_json::json!({"at": "2026-12-14T10:30", "with": "Dr Ames"})).unwrap();
-    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral)).unwrap();
+    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral).unwrap()).unwrap();
     assert!(
         text.contains("||RRI^I12^RRI_I12|") && text.contains("\rRF1|A^Accepted^HL70283|") && !text.contains("MSA|"),
         "{text}"
@@ -256,7 +277,7 @@ fn a_status_says_why_and_that_an_appointment_is_off() {
     let declined = say(&mut referral, ReplyOutcome::Declined, Some("no new patients\nbefore spring"));
     assert!(declined[0].starts_with("The specialist declines the referral."), "{declined:?}");
     assert_eq!(say(&mut referral, ReplyOutcome::Declined, None), declined, "what was said stands");
-    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral)).unwrap();
+    let text = String::from_utf8(super::status(&face(Version::V2_5_1), &referral).unwrap()).unwrap();
     assert!(text.contains("\rNTE|2||Reason: no new patients\\.br\\before spring\r"), "{text}");
     let other = say(&mut referral, ReplyOutcome::NeedsInformation, None);
     assert_eq!(other.len(), 1, "the reason was of the refusal");

@@ -19,12 +19,6 @@ impl Charset {
         Self { encoding: UTF_8, declared: true }
     }
 
-    /// The set that MSH-18 names so, to write a message in; none: it is not known here.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        Self::named(name).map(|encoding| Self { encoding, declared: true })
-    }
-
     /// What MSH-18 must say where what the sender wrote there is not this set; none: it is, or it says nothing and the text is ASCII.
     #[must_use]
     pub fn name_instead_of(self, declared: &str) -> Option<&'static str> {
@@ -64,7 +58,7 @@ impl Charset {
         (Self { encoding: WINDOWS_1252, declared: false }, text)
     }
 
-    /// Encodes text of an answer. What the set cannot say becomes a question mark.
+    /// Encodes text of an answer, which must never fail. What the set cannot say becomes a question mark.
     #[must_use]
     pub fn write(self, text: &str) -> Cow<'_, [u8]> {
         if self.encoding == UTF_8 || text.is_ascii() {
@@ -81,7 +75,7 @@ impl Charset {
 
     /// The first of the sets in MSH-18 that is more than ASCII: where the first one is left out, it is ASCII, and a later one is switched
     /// to by its escape sequences.
-    fn named(declared: &str) -> Option<&'static Encoding> {
+    pub(super) fn named(declared: &str) -> Option<&'static Encoding> {
         declared.split('~').find_map(Self::named_one)
     }
 

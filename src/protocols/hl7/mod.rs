@@ -5,7 +5,7 @@
 //! bytes ─▶ text.rs   character set, delimiters, terminators, limits ─▶ one normalised text
 //!            └─▶ message.rs  segments, fields, repetitions, components, over that text
 //! leaf  ─▶ escape.rs text without escapes      date.rs  ISO 8601 with the precision sent
-//! write.rs           segments with the sender's delimiters and character set
+//! write.rs           segments with the sender's delimiters and character set, or in an alphabet.rs that loses no letter
 //! answer.rs          MSA and ERR of an answer to us
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! Writing is our own, because an answer repeats bytes of the sender's (MSH-10, MSH-3 to 6) exactly as they came, which need not be
 //! valid text.
 
+mod alphabet;
 mod answer;
 mod batch;
 mod charset;
@@ -25,6 +26,7 @@ mod message;
 mod text;
 mod write;
 
+pub use alphabet::{Alphabet, Unwritable};
 pub use answer::{Answer, AnswerCode};
 pub use batch::{Envelope, split_messages};
 pub use charset::Charset;

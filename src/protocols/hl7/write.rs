@@ -1,21 +1,47 @@
 //! Writing segments: the sender's delimiters and character set, CR after each, nothing else.
 
-use super::{Charset, Delimiters, encode};
+use std::borrow::Cow;
+
+use super::{Alphabet, Charset, Delimiters, Unwritable, encode};
 
 /// Builds a message segment by segment. A field is named by its number; fields skipped are empty.
 pub struct Writer {
     out: Vec<u8>,
     delimiters: Delimiters,
-    charset: Charset,
+    letters: Letters,
+    /// The segment that is being written.
+    name: String,
     /// The number of the last field written in this segment.
     at: usize,
+    /// Where letters are lost.
+    unwritable: Unwritable,
+}
+
+/// What becomes of a letter that the character set lacks.
+#[derive(Clone, Copy)]
+enum Letters {
+    /// A question mark.
+    Replaced(Charset),
+    /// There is no message then.
+    Kept(Alphabet),
 }
 
 impl Writer {
-    /// A writer for one message.
+    /// A writer for one answer. A letter that the set lacks becomes a question mark.
     #[must_use]
     pub fn new(delimiters: Delimiters, charset: Charset) -> Self {
-        Self { out: Vec::with_capacity(512), delimiters, charset, at: 0 }
+        Self::with(delimiters, Letters::Replaced(charset))
+    }
+
+    /// A writer for one message that loses no letter: [`Writer::finish_whole`].
+    #[must_use]
+    pub fn whole(delimiters: Delimiters, alphabet: Alphabet) -> Self {
+        Self::with(delimiters, Letters::Kept(alphabet))
+    }
+
+    fn with(delimiters: Delimiters, letters: Letters) -> Self {
+        let (out, name) = (Vec::with_capacity(512), String::new());
+        Self { out, delimiters, letters, name, at: 0, unwritable: Unwritable::default() }
     }
 
     /// Begins a segment. MSH comes with its first two fields.
@@ -24,6 +50,7 @@ impl Writer {
             self.out.push(b'\r');
         }
         self.out.extend_from_slice(name.as_bytes());
+        name.clone_into(&mut self.name);
         self.at = 0;
         if name == "MSH" {
             let start = format!("{}{}", self.delimiters.field, self.delimiters.encoding_characters());
@@ -36,8 +63,19 @@ impl Writer {
     /// Writes a whole segment as it stands in a normalised text.
     pub fn copy(&mut self, raw: &str) -> &mut Self {
         self.segment("");
-        self.out.extend_from_slice(&self.charset.write(raw));
+        let bytes = self.encoded(0, raw);
+        self.out.extend_from_slice(&bytes);
         self
+    }
+
+    fn encoded<'r>(&mut self, field: usize, raw: &'r str) -> Cow<'r, [u8]> {
+        match self.letters {
+            Letters::Replaced(charset) => charset.write(raw),
+            Letters::Kept(alphabet) => alphabet.write(raw).unwrap_or_else(|| {
+                self.unwritable.add(&self.name, field);
+                Cow::Borrowed(&[])
+            }),
+        }
     }
 
     fn go_to(&mut self, field: usize) {
@@ -59,7 +97,7 @@ impl Writer {
 
     /// Writes a field as it stands in a normalised text, delimiters and all.
     pub fn raw(&mut self, field: usize, raw: &str) -> &mut Self {
-        let bytes = self.charset.write(raw);
+        let bytes = self.encoded(field, raw);
         self.bytes(field, &bytes)
     }
 
@@ -92,5 +130,14 @@ impl Writer {
     pub fn finish(mut self) -> Vec<u8> {
         self.out.push(b'\r');
         self.out
+    }
+
+    /// The message, where every letter of it could be written.
+    ///
+    /// # Errors
+    /// Where it holds letters that its character set lacks.
+    pub fn finish_whole(mut self) -> Result<Vec<u8>, Unwritable> {
+        let unwritable = std::mem::take(&mut self.unwritable);
+        if unwritable.is_empty() { Ok(self.finish()) } else { Err(unwritable) }
     }
 }

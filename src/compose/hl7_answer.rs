@@ -19,7 +19,7 @@ use crate::{
         Kind,
         hl7::{Condition, Header, Hl7Message, Refusal, RefusalLevel, Warning, code_text},
     },
-    protocols::hl7::Writer,
+    protocols::hl7::{Writer, decoded},
     referral::{Reference, Status},
     store::Receipt,
 };
@@ -216,7 +216,7 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
         None if level == Level::Application && has_response(header, message.outcome.kind, settings) => composer.response(None),
         None => composer.accepted(&message.warnings, None),
     };
-    let text = String::from_utf8_lossy(&bytes).replace('\r', "\n");
+    let text = decoded(&bytes).replace('\r', "\n");
     Some(text.trim_end().to_owned())
 }
 

@@ -23,6 +23,7 @@ use crate::{
     delivery::{Delivery, DeliveryState},
     ids::{ChannelName, DeliveryId, MessageId},
     message::{Message, State},
+    protocols::hl7,
     referral::{Reference, Referral, Status},
     store::{Decision, DeliveryFilter, MessageFilter, ReferralFilter, StoreError},
 };
@@ -393,7 +394,7 @@ async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, S
     }
     if let Some(answer) = &message.answer {
         let bytes = store.body(answer).await.map_err(|error| error.to_string())?.unwrap_or_default();
-        value["answer"] = Value::String(String::from_utf8_lossy(&bytes).replace('\r', "\n"));
+        value["answer"] = Value::String(hl7::decoded(&bytes).replace('\r', "\n"));
     }
     if raw {
         let bytes = store.body(&message.body).await.map_err(|error| error.to_string())?.unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::{
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
     ids::{BodyId, DeliveryId, Named},
     normalize::hl7::{Hl7Rules, normalize},
-    protocols::hl7::{Message, RawHeader, ReadLimits, Text},
+    protocols::hl7::{Alphabet, Message, RawHeader, ReadLimits, Text, Unwritable, decoded},
     referral::{HeldReason, Problem, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
@@ -42,7 +42,7 @@ pub(super) async fn show(context: &Context, id: DeliveryId) -> Result<Value, Str
     let mut value = json!({"delivery": with_wait[0]});
     if let Some(Content::Hl7(content)) = &delivery.content {
         let bytes = context.store.body(&content.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
-        value["message"] = Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        value["message"] = Value::String(decoded(&bytes));
     }
     Ok(value)
 }
@@ -195,24 +195,34 @@ fn guarded(was: DeliveryState, delivery: Delivery) -> Decision {
     }
 }
 
-/// The person's message in our form: segments end with CR, MSH-10 is the given one. It must be a message that we would take ourselves, of
-/// the kind that it replaces.
+/// The person's message in our form: segments end with CR, MSH-10 is the given one, and the text, which an editor wrote in UTF-8, is in the
+/// character set of MSH-18. It must be a message that we would take ourselves, of the kind that it replaces.
 fn checked(bytes: &[u8], before: &[u8], control_id: &str) -> Result<Bytes, String> {
     let unreadable = |why: &str| format!("the message {why}: begin it with MSH|^~\\&| and end each segment with a line end");
-    let text = Text::read(bytes, ReadLimits::default()).map_err(|why| unreadable(why.as_str()))?;
-    Message::parse(&text).map_err(|why| unreadable(why.as_str()))?;
+    let typed = std::str::from_utf8(bytes)
+        .map_err(|_| "the file is not in UTF-8: save it in UTF-8; it is sent in the character set that MSH-18 names")?;
+    let text = Text::typed(typed, ReadLimits::default()).map_err(|why| unreadable(why.as_str()))?;
+    let message = Message::parse(&text).map_err(|why| unreadable(why.as_str()))?;
     let kind = |bytes: &[u8]| RawHeader::read(bytes).map(|header| header.text(9)).unwrap_or_default();
     let (now, then) = (kind(bytes), kind(before));
     let family = |kind: &str| kind.split('^').take(2).collect::<Vec<_>>().join("^");
     if family(&now) != family(&then) {
         return Err(format!("MSH-9 is {now}, and the message that it replaces is {then}: edit that one, or skip it"));
     }
+    let alphabet = Alphabet::of(&text.header.character_sets()).unwrap_or(Alphabet::ASCII);
+    let Some(written) = alphabet.write(&with_control_id(&text, control_id)?).map(|bytes| Bytes::from(bytes.into_owned())) else {
+        return Err(lacks_letters(&message, alphabet));
+    };
     let rules = Hl7Rules { accept_processing_ids: ["P", "T", "D"].map(str::to_owned).to_vec(), ..Hl7Rules::default() };
-    let read = normalize(bytes, &rules).map_err(|why| unreadable(&why.to_string()))?;
-    if let Some(refusal) = read.refusal {
-        return Err(format!("{}: {}", refusal.location, refusal.text));
+    let read = normalize(&written, &rules).map_err(|why| unreadable(&why.to_string()))?;
+    match read.refusal {
+        Some(refusal) => Err(format!("{}: {}", refusal.location, refusal.text)),
+        None => Ok(written),
     }
-    // The text is normalized already; only MSH-10 is put in. MSH-1 is the separator itself, so MSH-10 is the tenth part.
+}
+
+/// The text is normalized already; only MSH-10 is put in. MSH-1 is the separator itself, so MSH-10 is the tenth part.
+fn with_control_id(text: &Text, control_id: &str) -> Result<String, String> {
     let separator = text.header.delimiters.field;
     let (header, rest) = text.content.split_once('\r').unwrap_or((&text.content, ""));
     let mut fields: Vec<&str> = header.split(separator).collect();
@@ -220,8 +230,26 @@ fn checked(bytes: &[u8], before: &[u8], control_id: &str) -> Result<Bytes, Strin
         Some(field) => *field = control_id,
         None => return Err("MSH ends before MSH-10: it needs MSH-12 at least".to_owned()),
     }
-    let header = fields.join(&separator.to_string());
-    Ok(text.charset.write(&format!("{header}\r{rest}")).into_owned().into())
+    Ok(format!("{}\r{rest}", fields.join(&separator.to_string())))
+}
+
+/// Where an edited message has letters that the set in its MSH-18 lacks, and what helps; never the letters.
+fn lacks_letters(message: &Message<'_>, alphabet: Alphabet) -> String {
+    let separator = message.delimiters().field;
+    let mut places = Unwritable::default();
+    for segment in message.segments() {
+        // MSH-1 is the separator itself.
+        let first = usize::from(segment.is("MSH"));
+        for (field, number) in segment.raw().split(separator).zip(first..) {
+            if alphabet.write(field).is_none() {
+                places.add(segment.name(), number);
+            }
+        }
+    }
+    format!(
+        "the character set that MSH-18 names (none: ASCII) lacks letters in {places}: replace them there; or, if the other side can read it, \
+         set character_set = \"UNICODE UTF-8\" in the channel's file and write the message anew (`deliveries retry --anew`), or name it in MSH-18"
+    )
 }
 
 #[cfg(test)]
@@ -232,10 +260,51 @@ mod tests {
 
     #[test]
     fn a_persons_message_gets_our_line_ends_and_a_control_id_of_its_own() {
-        let edited = "MSH|^~\\&|L|S|E|H|20261121||REF^I12|OLD|P|2.5.1\nPRD|RP\nPID|1||7||Söderberg^Leslie||19341102\n";
-        let bytes = checked(edited.as_bytes(), BEFORE, "NEW").unwrap();
+        let bytes = checked(edited("UNICODE UTF-8", "Söderberg").as_bytes(), BEFORE, "NEW").unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        assert_eq!(text, "MSH|^~\\&|L|S|E|H|20261121||REF^I12|NEW|P|2.5.1\rPRD|RP\rPID|1||7||Söderberg^Leslie||19341102\r");
+        assert_eq!(
+            text,
+            "MSH|^~\\&|L|S|E|H|20261121||REF^I12|NEW|P|2.5.1||||||UNICODE UTF-8\rPRD|RP\rPID|1||7||Söderberg^Leslie||19341102\r"
+        );
+    }
+
+    /// As an editor saves it.
+    fn edited(character_set: &str, family: &str) -> String {
+        format!(
+            "MSH|^~\\&|L|S|E|H|20261121||REF^I12|OLD|P|2.5.1||||||{character_set}\nPRD|RP\nPID|1||7||{family}^Leslie||19341102\n"
+        )
+    }
+
+    #[test]
+    fn a_persons_message_is_sent_in_the_character_set_that_it_names() {
+        let sent = |character_set: &str, family: &str| checked(edited(character_set, family).as_bytes(), BEFORE, "NEW");
+        let has = |bytes: &Bytes, name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+        assert!(has(&sent("8859/1", "Söder’berg").unwrap(), b"||S\xF6der'berg^Leslie|"));
+        assert!(has(&sent("8859/2", "Wałęsa").unwrap(), b"||Wa\xB3\xEAsa^Leslie|"));
+        assert!(has(&sent("GB18030", "李").unwrap(), b"||\xC0\xEE^Leslie|"));
+        for (character_set, family) in
+            [("8859/1", "Wałęsa"), ("8859/1", "S\u{FFFD}derberg"), ("", "Söderberg"), ("KLINGON", "Söderberg")]
+        {
+            let refused = sent(character_set, family).unwrap_err();
+            assert!(refused.contains("lacks letters in PID-5: replace them"), "{refused}");
+            assert!(refused.contains("character_set = \"UNICODE UTF-8\"") && !refused.contains(family), "{refused}");
+        }
+        let refused =
+            checked(b"MSH|^~\\&|L|S|E|H|20261121||REF^I12|OLD|P|2.5.1\nPID|1||7||S\xF6derberg\n", BEFORE, "NEW").unwrap_err();
+        assert!(refused.contains("not in UTF-8"), "{refused}");
+    }
+
+    #[test]
+    fn a_message_is_shown_in_the_character_set_that_it_names() {
+        for (character_set, bytes, letters) in [
+            ("8859/1", &b"M\xFCller"[..], "Müller"),
+            ("8859/2", b"\xA3\xF3d\xBC", "Łódź"),
+            ("UNICODE UTF-8", "Łódź".as_bytes(), "Łódź"),
+        ] {
+            let head = format!("MSH|^~\\&|L|S|E|H|20261121||REF^I12|C|P|2.5.1||||||{character_set}\rPID|1||7||");
+            let whole = [head.as_bytes(), bytes, b"\r"].concat();
+            assert_eq!(decoded(&whole), format!("{head}{letters}\r"));
+        }
     }
 
     #[test]

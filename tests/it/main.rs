@@ -7,6 +7,7 @@ mod answers;
 mod batches;
 mod certificates;
 mod channel_test;
+mod charsets;
 mod cover;
 mod crash;
 mod documents;

@@ -83,7 +83,7 @@ fn serve(number: usize, mut stream: TcpStream, received: &Mutex<Vec<(usize, Stri
         let Ok(read @ 1..) = stream.read(&mut piece) else { return };
         bytes.extend_from_slice(&piece[..read]);
         while let Some(end) = bytes.windows(2).position(|pair| pair == b"\x1c\r") {
-            let message = String::from_utf8(bytes[1..end].to_vec()).unwrap();
+            let message = in_its_set(&bytes[1..end]);
             bytes.drain(..end + 2);
             received.lock().unwrap().push((number, message.clone()));
             let acts = behaviour.lock().unwrap()(&message);
@@ -99,6 +99,12 @@ fn serve(number: usize, mut stream: TcpStream, received: &Mutex<Vec<(usize, Stri
             }
         }
     }
+}
+
+/// By MSH-18, and by nothing else: what is declared wrongly is read wrongly.
+fn in_its_set(message: &[u8]) -> String {
+    let latin: String = message.iter().map(|byte| char::from(*byte)).collect();
+    if field(&latin, "MSH", 18) == "8859/1" { latin } else { String::from_utf8(message.to_vec()).unwrap() }
 }
 
 pub fn ack(code: &str, control_id: &str, rest: &str) -> Vec<u8> {

@@ -33,5 +33,5 @@ pub use charset::Charset;
 pub use date::{DateProblem, HlDate, Precision, read_date};
 pub use escape::{decode, encode};
 pub use message::{Component, Field, Message, Repetition, Segment};
-pub use text::{Delimiters, RawHeader, ReadLimits, Text, Tolerance, Unreadable, narrowed_file};
+pub use text::{Delimiters, RawHeader, ReadLimits, Text, Tolerance, Unreadable, decoded, narrowed_file};
 pub use write::Writer;

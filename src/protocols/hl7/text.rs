@@ -218,6 +218,23 @@ impl RawHeader {
     }
 }
 
+impl RawHeader {
+    /// MSH-18, its repetitions parted by `~`.
+    #[must_use]
+    pub fn character_sets(&self) -> String {
+        self.text(18).replace(self.delimiters.repetition, "~")
+    }
+}
+
+/// A message for a person to look at: as it stands, line ends and all, decoded by its MSH-18, or by what its bytes turn out to be.
+#[must_use]
+pub fn decoded(body: &[u8]) -> String {
+    match RawHeader::read(body) {
+        Ok(header) => Charset::read(&header.character_sets(), strip_junk(body)).1.into_owned(),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 /// One message as normalised text.
 pub struct Text {
     /// The text, see the module.
@@ -236,6 +253,19 @@ impl Text {
     /// # Errors
     /// [`Unreadable`]: it cannot be read at all.
     pub fn read(body: &[u8], limits: ReadLimits) -> Result<Self, Unreadable> {
+        Self::read_as(body, limits, None)
+    }
+
+    /// Normalises one message that a person typed or saved: it is UTF-8, as editors write it, whatever its MSH-18 says.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: it cannot be read at all.
+    pub fn typed(text: &str, limits: ReadLimits) -> Result<Self, Unreadable> {
+        Self::read_as(text.as_bytes(), limits, Some("UNICODE UTF-8"))
+    }
+
+    /// `declared`: the character set, where it is not what MSH-18 says.
+    fn read_as(body: &[u8], limits: ReadLimits, declared: Option<&str>) -> Result<Self, Unreadable> {
         let header = RawHeader::read(body)?;
         let stripped = strip_junk(body);
         let delimiters = header.delimiters;
@@ -247,7 +277,7 @@ impl Text {
         if stripped.len() != body.len() {
             tolerances.push(Tolerance::JunkBeforeMsh);
         }
-        let (charset, text) = Charset::read(&header.text(18).replace(header.delimiters.repetition, "~"), stripped);
+        let (charset, text) = Charset::read(declared.unwrap_or(&header.character_sets()), stripped);
         if !charset.declared {
             tolerances.push(Tolerance::CharsetGuess);
         }

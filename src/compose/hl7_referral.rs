@@ -89,6 +89,8 @@ impl Version {
 /// What the message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// I12: who is asked to take it has said nothing of it yet, whatever a desk before said.
+    Request,
     /// I12: a referral that the other side does not know.
     New,
     /// I13: it is to be as it stands here now.
@@ -100,7 +102,7 @@ pub enum Event {
 impl Event {
     fn code(self) -> &'static str {
         match self {
-            Self::New => "I12",
+            Self::Request | Self::New => "I12",
             Self::Change => "I13",
             Self::Cancel => "I14",
         }
@@ -153,7 +155,8 @@ pub struct Enclosures {
 pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: &Enclosures) -> Result<Vec<u8>, Unwritable> {
     let mut writer = start(face, "REF", event.code(), "REF_I12");
     let record = &referral.record;
-    segments::rf1(&mut writer, face.version, referral, ("P", "Pending"));
+    let status = if event == Event::Request { Status::Requested } else { referral.status };
+    segments::rf1(&mut writer, face.version, referral, referral_status(status));
     segments::authorization(&mut writer, face.version, record);
     segments::providers(&mut writer, face.version, record);
     segments::patient(&mut writer, face.version, record);

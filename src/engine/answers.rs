@@ -76,7 +76,6 @@ pub(super) fn take(
     let mut brought = brought.unwrap_or_default();
     let repeats = brought.attachments.len();
     brought.attachments.retain(|one| !referral.record.attachments.iter().any(|known| known.id == one.id));
-    brought.notes.retain(|note| !referral.record.notes.contains(note));
     let is_reply = kind == Kind::Reply || (kind == Kind::Report && repeats > 0 && brought.attachments.is_empty());
     let mut reply = match reply {
         Some(reply) if is_reply => reply,

@@ -67,7 +67,7 @@ impl Letter<'_> {
             }
             Purpose::Update => Some(Event::Change),
             Purpose::Withdrawal => Some(Event::Cancel),
-            Purpose::ConfirmationRequest | Purpose::Pages => Some(Event::New),
+            Purpose::ConfirmationRequest | Purpose::Pages => Some(Event::Request),
             Purpose::Forward if is_cancelled(referral.status) => Some(Event::Cancel),
             Purpose::Forward if handed_on(&self.context.store, self.delivery)?.is_some() => Some(Event::Change),
             Purpose::Forward => Some(Event::New),

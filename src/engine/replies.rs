@@ -25,7 +25,8 @@ use crate::{
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email, hl7::ReferralKey},
     referral::{
-        HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome, Status,
+        HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome,
+        SpecialistsNote, Status,
     },
     store::{Decision, DeliveryFilter, StoreError},
 };
@@ -110,12 +111,13 @@ pub(super) fn take_of(
             if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
                 apply(&letters, config, desk.decision(), &mut referral, &reply, entry);
             }
+            let from = SpecialistsNote::Answer(reply.outcome);
             if let Some(why) = reply.page.as_ref().and_then(|page| page.to_read.clone()) {
                 // What the boxes say is taken; what is written by hand waits.
                 wait_for_person(desk, &mut referral, Reply { outcome: ReplyOutcome::Unclear, ..reply }, &why);
             }
             if let Some(brought) = brought {
-                enclose(&mut referral, brought);
+                enclose(&mut referral, brought, Some(from));
                 // The number that the other side gave it: later messages may quote nothing else.
                 return desk.write_known_as(referral, keys);
             }
@@ -372,7 +374,7 @@ pub(super) fn close_loop(
         return Ok(());
     }
     if let Some(record) = record {
-        enclose(&mut known, record);
+        enclose(&mut known, record, Some(SpecialistsNote::Report));
     }
     let event = desk.entry(HistoryEvent::Reported);
     known.record_event(event);
@@ -380,17 +382,12 @@ pub(super) fn close_loop(
     Ok(())
 }
 
-/// Keeps with a referral the words and documents that somebody sent about it.
-fn enclose(referral: &mut Referral, brought: Record) {
+/// Keeps with a referral the words and documents that somebody sent about it. `from`: what the specialist wrote the words in.
+fn enclose(referral: &mut Referral, brought: Record, from: Option<SpecialistsNote>) {
+    referral.record.add_notes_of(&brought, from);
     for attachment in brought.attachments {
         if !referral.record.attachments.contains(&attachment) {
             referral.record.attachments.push(attachment);
-        }
-    }
-    // An answer often repeats what it was asked with.
-    for note in brought.notes {
-        if !referral.record.notes.contains(&note) {
-            referral.record.notes.push(note);
         }
     }
 }
@@ -411,7 +408,7 @@ pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &
     }
     let file = desk.message().assigned.as_ref().and_then(|assigned| assigned.document.clone());
     let brought = record.unwrap_or_else(|| Record { attachments: file.into_iter().collect(), ..Record::default() });
-    enclose(&mut known, brought);
+    enclose(&mut known, brought, None);
     let event = desk.entry(HistoryEvent::Enclosed);
     known.record_event(event);
     desk.write(*known);

@@ -15,7 +15,7 @@ mod values;
 
 pub use allergy::Allergy;
 pub(crate) use fields::set_path;
-pub use notes::Note;
+pub use notes::{Note, SpecialistsNote};
 pub use pages::{FaxPage, Look, PageKind, Split};
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;

@@ -1,9 +1,44 @@
 //! Notes that come and go together with where they were read: their evidence, marks and problems name them by position.
+//!
+//! # Design notes
+//! A note is shown and sent on as it stands, without who wrote it. So a note of whoever answered the referral says that in front: it would be
+//! taken for one of whoever refers.
 
-use super::record::{Evidence, Record};
+use super::{
+    record::{Evidence, Record},
+    reply::ReplyOutcome,
+};
 
 /// A note, and where it was read, where that is known.
 pub type Note = (String, Option<Evidence>);
+
+const ANSWER: &str = "Answer of the specialist (";
+const ANSWER_END: &str = "): ";
+const REPORT: &str = "Report of the specialist: ";
+
+/// In what a note came that the specialist wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecialistsNote {
+    /// An answer that comes to this.
+    Answer(ReplyOutcome),
+    /// The report.
+    Report,
+}
+
+impl SpecialistsNote {
+    fn headed(self, note: &str) -> String {
+        match self {
+            Self::Answer(outcome) => format!("{ANSWER}{}{ANSWER_END}{note}", outcome.in_words()),
+            Self::Report => format!("{REPORT}{note}"),
+        }
+    }
+
+    /// What stands behind the heading; none: the note has no such heading.
+    fn words(note: &str) -> Option<&str> {
+        let answer = note.strip_prefix(ANSWER).and_then(|rest| rest.split_once(ANSWER_END)).map(|(_, words)| words);
+        answer.or_else(|| note.strip_prefix(REPORT))
+    }
+}
 
 impl Record {
     /// Puts notes before those that are there, whose paths move along.
@@ -43,16 +78,33 @@ impl Record {
         }
     }
 
+    /// Adds the notes of a record that came about this one, but those that are known: an answer often repeats what it was asked with. `from`:
+    /// what the specialist wrote them in; the notes of segments that say themselves what they are, such as an allergy, stay as they are.
+    pub fn add_notes_of(&mut self, brought: &Self, from: Option<SpecialistsNote>) {
+        for (at, note) in brought.notes.iter().enumerate() {
+            let is_known = |known: &String| known == note || SpecialistsNote::words(known) == Some(note.as_str());
+            if self.notes.iter().any(is_known) {
+                continue;
+            }
+            let is_words = matches!(brought.segment_of_note(at), None | Some("NTE" | "OBX"));
+            self.notes.push(match from.filter(|_| is_words) {
+                Some(from) => from.headed(note),
+                None => note.clone(),
+            });
+        }
+    }
+
+    /// The HL7 segment that a note was read from.
+    fn segment_of_note(&self, at: usize) -> Option<&str> {
+        self.evidence.get(&format!("notes.{at}"))?.location.as_deref()?.split('^').next()
+    }
+
     /// The notes whose HL7 segment fits, and where each was read. None: it is from no segment, or nobody knows.
     #[must_use]
     pub fn notes_where(&self, fits: impl Fn(Option<&str>) -> bool) -> Vec<Note> {
         let evidence = |at: usize| self.evidence.get(&format!("notes.{at}"));
-        let notes = self.notes.iter().enumerate().map(|(at, note)| (note, evidence(at)));
-        let fitting = notes.filter(|(_, evidence)| {
-            let location = evidence.and_then(|evidence| evidence.location.as_deref());
-            fits(location.and_then(|location| location.split('^').next()))
-        });
-        fitting.map(|(note, evidence)| (note.clone(), evidence.cloned())).collect()
+        let fitting = self.notes.iter().enumerate().filter(|(at, _)| fits(self.segment_of_note(*at)));
+        fitting.map(|(at, note)| (note.clone(), evidence(at).cloned())).collect()
     }
 }
 
@@ -80,5 +132,27 @@ mod tests {
         let allergies = record.notes_where(|segment| segment.is_some_and(|name| ["AL1", "IAM"].contains(&name)));
         let allergies: Vec<String> = allergies.into_iter().map(|(note, _)| note).collect();
         assert_eq!(allergies, ["one", "two", "second"]);
+    }
+
+    #[test]
+    fn a_note_of_the_specialist_says_so_and_is_known_again() {
+        let mut record = Record { notes: vec!["Please see.".to_owned()], ..Record::default() };
+        let mut answer =
+            Record { notes: ["Please see.", "No room", "Allergy: Nuts"].map(str::to_owned).to_vec(), ..Record::default() };
+        let at = |location: &str| Evidence { location: Some(location.to_owned()), ..Evidence::default() };
+        answer.evidence.insert("notes.1".to_owned(), at("NTE^2^3"));
+        answer.evidence.insert("notes.2".to_owned(), at("AL1^1^3"));
+        record.add_notes_of(&answer, Some(SpecialistsNote::Answer(ReplyOutcome::Declined)));
+        let known = ["Please see.", "Answer of the specialist (declined): No room", "Allergy: Nuts"];
+        assert_eq!(record.notes, known);
+        record.add_notes_of(&answer, Some(SpecialistsNote::Answer(ReplyOutcome::Accepted)));
+        // As it comes back from a system that it was handed on to.
+        let echoed = Record { notes: record.notes.clone(), ..Record::default() };
+        record.add_notes_of(&echoed, Some(SpecialistsNote::Report));
+        assert_eq!(record.notes, known);
+        let report = Record { notes: vec!["Seen today".to_owned()], ..Record::default() };
+        record.add_notes_of(&report, Some(SpecialistsNote::Report));
+        record.add_notes_of(&report, None);
+        assert_eq!(record.notes[3..], ["Report of the specialist: Seen today"]);
     }
 }

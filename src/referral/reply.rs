@@ -44,6 +44,30 @@ pub enum ReplyOutcome {
     Unclear,
 }
 
+impl ReplyOutcome {
+    /// In words, as they stand behind "the specialist's answer".
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::NotReceived => "not received",
+            Self::Accepted => "accepted",
+            Self::Scheduled => "appointment made",
+            Self::AppointmentCancelled => "appointment cancelled",
+            Self::Cancelled => "cancelled",
+            Self::Declined => "declined",
+            Self::NeedsInformation => "needs more information",
+            Self::Redirected => "another specialist is to be asked",
+            Self::Completed => "the visit took place",
+            Self::NoShow => "the patient did not come",
+            Self::PatientDeclined => "the patient declined",
+            Self::PatientUnreachable => "the patient cannot be reached",
+            Self::WrongRecipient => "not for them",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
 /// What was understood of a reply.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {

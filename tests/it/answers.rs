@@ -77,7 +77,8 @@ fn a_decline_in_the_very_answer_is_a_decline_with_its_reason() {
     let replies = replied(&declined);
     assert_eq!(replies.len(), 1, "{declined:#}");
     assert_eq!((&replies[0]["outcome"], &replies[0]["reason"]), (&"declined".into(), &"not accepting Quillfeathers".into()));
-    assert!(declined["notes"].as_array().unwrap().contains(&"not accepting Quillfeathers".into()), "{declined:#}");
+    let note = "Answer of the specialist (declined): not accepting Quillfeathers";
+    assert!(declined["notes"].as_array().unwrap().contains(&note.into()), "{declined:#}");
     let kept = came_back(&site);
     let [answer] = kept.as_slice() else { panic!("{kept:#?}") };
     let request = site.deliveries().into_iter().find(|one| one["purpose"] == "confirmation-request").unwrap();

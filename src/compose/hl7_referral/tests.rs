@@ -210,6 +210,26 @@ fn the_header_is_as_the_version_and_the_channel_want_it() {
 }
 
 #[test]
+fn a_referral_says_how_it_stands_and_a_request_is_pending() {
+    let mut referral = referral_of(full_record());
+    for (status, code) in [
+        (Status::Requested, "P^Pending"),
+        (Status::Scheduled, "A^Accepted"),
+        (Status::Closed, "A^Accepted"),
+        (Status::Declined, "R^Rejected"),
+        (Status::Expired, "E^Expired"),
+    ] {
+        referral.status = status;
+        for (event, code) in [(Event::New, code), (Event::Change, code), (Event::Request, "P^Pending")] {
+            let bytes = whole(&face(Version::V2_5_1), event, &referral, &Enclosures::default());
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            assert!(text.contains(&format!("\rRF1|{code}^HL70283|")), "{status:?} {event:?}: {text}");
+            assert_eq!(said(&read(&bytes).outcome.record.unwrap()), said(&referral.record), "a receiver reads the same referral");
+        }
+    }
+}
+
+#[test]
 fn text_is_written_in_the_character_set_of_the_channel() {
     let latin = Face { character_set: "8859/1", ..face(Version::V2_4) };
     let referral = referral_of(full_record());

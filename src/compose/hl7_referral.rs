@@ -160,7 +160,7 @@ pub fn referral(face: &Face<'_>, event: Event, referral: &Referral, enclosures: 
     segments::authorization(&mut writer, face.version, record);
     segments::providers(&mut writer, face.version, record);
     segments::patient(&mut writer, face.version, record);
-    segments::insurance(&mut writer, record);
+    segments::insurance(&mut writer, face.version, record);
     segments::codes(&mut writer, face.version, record);
     segments::order(&mut writer, face.version, referral);
     let left_out = (enclosures.left_out > 0).then(|| {

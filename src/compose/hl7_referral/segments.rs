@@ -11,6 +11,8 @@ use crate::{
     },
 };
 
+/// What kind it is was not said: of a number, HL7 table 0203.
+const UNSPECIFIED: &str = "U";
 /// The name of our numbers.
 const AUTHORITY: &str = "LOOPLINE";
 /// LOINC's referral note: what the documents hang on.
@@ -82,7 +84,9 @@ pub(super) fn authorization(writer: &mut Writer, version: Version, record: &Reco
         writer.text(9, &units.to_string());
     }
     if version >= Version::V2_8 {
-        writer.text(14, or_empty(leave.status.as_ref()));
+        // AUT-13, required: what kind of referral the leave is for. The record knows what the referral asks for, and no more.
+        let service = record.referred_to.specialty.as_ref().or(record.request.service.as_ref());
+        writer.components(13, &["", or_empty(service)]).text(14, or_empty(leave.status.as_ref()));
     }
 }
 
@@ -112,12 +116,18 @@ fn provider(writer: &mut Writer, version: Version, role: [&str; 2], provider: &P
     }
 }
 
+/// CX-5 of a number of which nobody said what kind it is: required from 2.7 on.
+fn unsaid_kind(version: Version) -> &'static str {
+    if version < Version::V2_7 { "" } else { UNSPECIFIED }
+}
+
 /// PID.
 pub(super) fn patient(writer: &mut Writer, version: Version, record: &Record) {
     let patient: &Patient = &record.patient;
     writer.segment("PID").text(1, "1");
     let number = |id: &PatientIdentifier| -> Vec<String> {
-        let [authority, kind] = [&id.authority, &id.kind].map(|text| text.clone().unwrap_or_default());
+        let authority = id.authority.clone().unwrap_or_default();
+        let kind = id.kind.clone().unwrap_or_else(|| unsaid_kind(version).to_owned());
         vec![id.value.clone(), String::new(), String::new(), authority, kind]
     };
     let numbers: Vec<Vec<String>> = patient.identifiers.iter().map(number).collect();
@@ -144,11 +154,12 @@ pub(super) fn patient(writer: &mut Writer, version: Version, record: &Record) {
 }
 
 /// IN1, one an insurance.
-pub(super) fn insurance(writer: &mut Writer, record: &Record) {
+pub(super) fn insurance(writer: &mut Writer, version: Version, record: &Record) {
     for (coverage, number) in record.insurance.iter().zip(1_usize..) {
         let payer = or_empty(coverage.payer.as_ref());
         writer.segment("IN1").text(1, &number.to_string()).components(2, &["", or_empty(coverage.plan.as_ref())]);
-        writer.components(3, &[payer]).components(4, &[payer]);
+        let kind = if payer.is_empty() { "" } else { unsaid_kind(version) };
+        writer.components(3, &[payer, "", "", "", kind]).components(4, &[payer]);
         writer.text(8, or_empty(coverage.group.as_ref())).text(36, or_empty(coverage.member_id.as_ref()));
     }
 }
@@ -206,6 +217,10 @@ pub(super) fn codes(writer: &mut Writer, version: Version, record: &Record) {
     for (code, number) in record.request.procedures.iter().zip(1_usize..) {
         coded(writer, "PR1", number, version, code);
         writer.text(5, &date(record.authored_at.as_ref()));
+        // PR1-6, required there: anesthesia, treatment or diagnosis (table 0230, open to other values). Nobody said which.
+        if version < Version::V2_4 {
+            writer.text(6, UNSPECIFIED);
+        }
     }
 }
 
@@ -300,8 +315,8 @@ fn xtn(phone: &Phone, version: Version) -> Vec<String> {
     let plan = phone.number.strip_prefix("+1").filter(|rest| rest.len() == 10 && rest.bytes().all(|byte| byte.is_ascii_digit()));
     let (area, local) = plan.and_then(|rest| rest.split_at_checked(3)).unwrap_or_default();
     let country = if area.is_empty() { "" } else { "1" };
-    // The number as one text is in component 1 until 2.6, and in 12 from 2.7 on.
+    // The number as one text is in component 1 until 2.5.1; 2.6 withdrew that, and has 12.
     let whole = phone.number.as_str();
-    let (old, new) = if version < Version::V2_7 { (whole, "") } else { ("", whole) };
+    let (old, new) = if version < Version::V2_6 { (whole, "") } else { ("", whole) };
     [old, usage, equipment, "", country, area, local, "", "", "", "", new].map(str::to_owned).to_vec()
 }

@@ -75,6 +75,7 @@ fn full_record() -> Record {
             "identifiers": [
                 {"value": "7|1", "authority": "ELM", "type": "MR"},
                 {"value": "900-00", "type": "SS"},
+                {"value": "55", "authority": "OAK"},
             ],
             "name": {"family": "O'Quill^feather & Søn", "given": "Ottoline", "middle": "M", "suffix": "Jr", "prefix": "Ms"},
             "birth_date": "1962-02-14",
@@ -207,6 +208,26 @@ fn the_header_is_as_the_version_and_the_channel_want_it() {
     let enhanced = Face { enhanced: true, ..face(Version::V2_8) };
     assert!(header(&enhanced, Event::Cancel).contains("||REF^I14^REF_I12|01KAVM6Q2C9Y2R0N4N5S|P|2.8|||AL|NE||UNICODE UTF-8"));
     assert!(header(&face(Version::V2_4), Event::Change).contains("|REF^I13^REF_I12|"));
+}
+
+#[test]
+fn what_a_version_requires_is_there_and_what_it_withdrew_is_not() {
+    let referral = referral_of(full_record());
+    for version in Version::ALL {
+        let text = String::from_utf8(whole(&face(version), Event::New, &referral, &Enclosures::default())).unwrap();
+        let field = |segment: &str, number: usize| {
+            let line = text.split('\r').find(|line| line.starts_with(segment)).unwrap_or_default();
+            line.split('|').nth(number).unwrap_or_default().to_owned()
+        };
+        let name = version.as_str();
+        assert_eq!(field("PR1", 6), if version < Version::V2_4 { "U" } else { "" }, "{name}");
+        assert_eq!(field("PID", 13).starts_with("+1503"), version < Version::V2_6, "{name}: XTN.1");
+        let kind = if version < Version::V2_7 { "" } else { "^U" };
+        assert!(field("PID", 3).ends_with(&format!("~55^^^OAK{kind}")), "{name}: {}", field("PID", 3));
+        let payer = if version < Version::V2_7 { "Aster Health" } else { "Aster Health^^^^U" };
+        assert_eq!(field("IN1", 3), payer, "{name}");
+        assert_eq!(field("AUT", 13), if version < Version::V2_8 { "" } else { "^Cardiology" }, "{name}");
+    }
 }
 
 #[test]

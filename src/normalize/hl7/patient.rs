@@ -65,7 +65,9 @@ impl<'t, 'm> Draft<'t, 'm> {
                 let universal = id.component(4).part(2).into_owned();
                 let authority = [id.value(4).into_owned(), universal, id.value(10).into_owned()];
                 let authority = authority.into_iter().find(|text| !text.is_empty());
-                let kind = some(id.value(5)).or_else(|| Some(usual.to_owned()).filter(|kind| !kind.is_empty()));
+                // Table 0203: `U` is unspecified, which 2.7 has instead of nothing.
+                let kind = some(id.value(5)).filter(|kind| kind != "U");
+                let kind = kind.or_else(|| Some(usual.to_owned()).filter(|kind| !kind.is_empty()));
                 let path = element("patient.identifiers", self.record.patient.identifiers.len());
                 self.seen(leaf(&path, "value"), location("PID", occurrence, field));
                 self.record.patient.identifiers.push(PatientIdentifier { value, authority, kind });

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::referral::{Compare, Record, Reply, ReplyOutcome};
+use crate::referral::{Compare, Record, Reply, ReplyOutcome, Sex};
 
 /// Why a reply may be of another patient, written to the patient, or of something before the referral.
 ///
@@ -38,7 +38,12 @@ fn are_of(named: &[String], record: &Record) -> bool {
     let whole = |word: &String| known.contains(&word);
     let initial = name.middle.as_deref().map(str::to_lowercase);
     let letter = |word: &str| word.chars().count() == 1 && initial.as_ref().is_none_or(|initial| initial.starts_with(word));
-    let titled = |word: &str| ["mr", "mrs", "ms", "miss"].contains(&word);
+    // Mr. Roe is the husband, where the patient is Mrs. Roe.
+    let titled = |word: &str| match word {
+        "mr" => record.patient.sex != Some(Sex::F),
+        "mrs" | "ms" | "miss" => record.patient.sex != Some(Sex::M),
+        _ => false,
+    };
     family.iter().any(|family| named.contains(family)) && named.iter().all(|word| whole(word) || letter(word) || titled(word))
 }
 
@@ -47,7 +52,7 @@ fn words_of(name: String) -> Vec<String> {
 }
 
 /// Whether a birth date (ISO 8601) is what somebody wrote, in whatever order and with or without the century.
-fn is_written(known: &str, written: &str) -> bool {
+pub(super) fn is_written(known: &str, written: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let month = |part: &str| MONTHS.iter().position(|name| part.starts_with(name)).map(|at| at as i32 + 1);
     let number = |part: &str| part.trim_end_matches(|c: char| c.is_alphabetic()).parse().ok().or_else(|| month(part));
@@ -107,6 +112,15 @@ mod tests {
         for theirs in ["delphine okafor-lee", "okafor-lee delphine", "mrs okafor-lee", "delphine q okafor-lee"] {
             assert_eq!(named(theirs), None, "{theirs}");
         }
+        let mut woman = record();
+        woman.patient.sex = Some(Sex::F);
+        let reply = |name: &str| Reply {
+            outcome: ReplyOutcome::Received,
+            compare: Compare { names: vec![name.into(), "okafor-lee".into()], ..Compare::default() },
+            ..Reply::unread()
+        };
+        assert!(differs(&reply("mr"), &woman, None, &TimeZone::UTC).is_some(), "her husband");
+        assert_eq!(differs(&reply("mrs"), &woman, None, &TimeZone::UTC), None);
         for other in ["delphine", "delphine okafor", "daniel okafor-lee", "jane roe", "mrs roe"] {
             assert!(named(other).is_some(), "{other}");
         }

@@ -313,7 +313,7 @@ impl Desk<'_> {
         if !self.is_replayed_on(&referral) {
             referral.sources.push(self.source());
         }
-        self.note(&referral);
+        self.link(&referral);
         match self.decision.referrals.iter_mut().find(|write| write.referral.id == referral.id) {
             Some(write) => write.referral = referral,
             None => {
@@ -357,7 +357,7 @@ impl Desk<'_> {
                 ReferralKey::Number { .. } | ReferralKey::Answered(_) | ReferralKey::Own(_) => {}
             }
         }
-        self.note(&referral);
+        self.link(&referral);
         self.keys_taken.extend(others.iter().map(|key| (key.clone(), referral.id)));
         self.decision.referrals.push(ReferralWrite { referral, read_version: None, keys: others });
         Ok(())
@@ -416,13 +416,6 @@ impl Desk<'_> {
         Source { channel: self.channel.name.clone(), message: id, received_at, written_at: self.written_at }
     }
 
-    /// Whether the message was written before what its channel said last of a referral: it was overtaken on its way.
-    pub(super) fn is_overtaken(&self, known: &Referral) -> bool {
-        let of_channel = known.sources.iter().filter(|source| source.channel == self.channel.name);
-        let newest = of_channel.filter_map(|source| source.written_at).max();
-        newest.zip(self.written_at).is_some_and(|(newest, written)| written < newest)
-    }
-
     /// Has the answer say something that no status code says.
     pub(super) fn say(&mut self, remark: impl Into<String>) {
         self.remark = Some(remark.into());
@@ -435,12 +428,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Notes that the message is about this referral, without a change to it.
+    /// Notes that the message is about this referral.
     pub(super) fn link(&mut self, referral: &Referral) {
-        self.note(referral);
-    }
-
-    pub(super) fn note(&mut self, referral: &Referral) {
         self.standing = Some((referral.reference.clone(), referral.status));
         if !self.message.referrals.contains(&referral.id) {
             self.message.referrals.push(referral.id);

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     message::Protocol,
     normalize::hl7::{ReferralKey, differ},
-    referral::{Provider, Record, Reference, Referral, Status},
+    referral::{Provider, Record, Reference, Referral, Source, Status},
     store::StoreError,
 };
 
@@ -28,6 +28,13 @@ const ANSWER_DAYS_MAX: i64 = 180;
 
 /// The places where an answer quotes the number that the referrer gave.
 const REFERRERS_PLACES: [&str; 5] = ["RF1-6", "ORC-2", "OBR-2", "SCH-26", "TXA-14"];
+
+/// Whether a message was written before what its channel said last of a referral: it was overtaken on its way.
+pub(super) fn is_overtaken(this: &Source, known: &Referral) -> bool {
+    let of_channel = known.sources.iter().filter(|source| source.channel == this.channel);
+    let newest = of_channel.filter_map(|source| source.written_at).max();
+    newest.zip(this.written_at).is_some_and(|(newest, written)| written < newest)
+}
 
 /// The referral that its sender speaks of; or else the reference of another patient's that has the number.
 pub(super) fn asked_about(

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     decide::Desk,
-    finding::asked_about,
+    finding::{asked_about, is_overtaken},
     left_out, resent, route, sameness,
     told::{Letters, Updates},
 };
@@ -189,7 +189,7 @@ fn change(
         desk.link(&known);
         return Ok(());
     }
-    if is_change && desk.is_overtaken(&known) {
+    if is_change && is_overtaken(&desk.source(), &known) {
         known.record = stands;
         desk.acknowledge(Some(&known));
         desk.link(&known);

@@ -19,7 +19,7 @@ use crate::{
 #[must_use]
 pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Record) -> Option<RouteTarget> {
     let by: &[RouteBy] = if channel.route.by.is_empty() { &[RouteBy::Directory, RouteBy::Specialty] } else { &channel.route.by };
-    // Who is meant, where the directory knows them and no way to them: another desk than theirs is then the wrong one.
+    // Who is meant, where the directory knows them and no way to them: another desk of the same specialty is then the wrong one.
     let mut meant: Option<&str> = None;
     for way in by {
         let found = match way {
@@ -37,7 +37,7 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
             return Some(target);
         }
     }
-    channel.route.default.clone().filter(|target| meant.is_none_or(|meant| meant == target.to))
+    channel.route.default.clone()
 }
 
 /// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would
@@ -319,17 +319,17 @@ mod tests {
     #[test]
     fn a_desk_without_a_way_of_its_own_that_is_meant_is_asked_by_its_route_or_nobody_is() {
         let route = "specialty.Cardiology = { through = \"fax-out\", to = \"heart-desk\" }\n\
-            specialty.Dermatology = { through = \"fax-out\", to = \"skin-desk\" }\n\
-            default = { through = \"fax-out\", to = \"brain-desk\" }\n";
-        let (config, channel) = config(route);
-        let to = |specialty: &str| {
+            specialty.Dermatology = { through = \"fax-out\", to = \"skin-desk\" }\n";
+        let to = |route: &str, specialty: &str| {
+            let (config, channel) = config(route);
             let mut record = faxed(specialty, false);
             record.referred_to.npi = Some("1234567893".to_owned());
             destination(&config, &channel, &record).map(|target| target.to)
         };
-        assert_eq!(to("Dermatology").as_deref(), Some("skin-desk"));
-        assert_eq!(to("Cardiology"), None, "another desk than the one that is named");
-        assert_eq!(to("Neurology"), None, "nor the one that gets the rest");
+        assert_eq!(to(route, "Dermatology").as_deref(), Some("skin-desk"));
+        assert_eq!(to(route, "Cardiology"), None, "another desk than the one that is named");
+        let with_default = format!("{route}default = {{ through = \"fax-out\", to = \"brain-desk\" }}\n");
+        assert_eq!(to(&with_default, "Cardiology").as_deref(), Some("brain-desk"), "who gets the rest gets this");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
         DateOrder,
         reply::{has_contact, is_around_a_name, is_courtesy, is_signature_line, read_reply, says_nothing, subject_warns},
     },
-    referral::ReplyOutcome,
+    referral::{Reference, ReplyOutcome},
 };
 
 /// More than this is not looked through: a person reads the mail.
@@ -48,6 +48,24 @@ impl LeftOut {
     pub(super) fn add_quoted(&mut self, text: &str) {
         self.quoted.push_str(text);
         self.quoted.push_str("\n\n");
+    }
+
+    /// Whether it quotes a letter of another referral.
+    pub(super) fn names_another(&self, reference: &Reference) -> bool {
+        super::REFERENCE
+            .find_iter(&self.quoted)
+            .any(|found| found.as_str().parse::<Reference>().is_ok_and(|other| other != *reference))
+    }
+
+    /// The lines of it that are neither ours, nor heads, nor what stands around a mail or in a signature.
+    pub(super) fn rest(&self, site_name: &str) -> Vec<String> {
+        let below = lines_of(&self.below);
+        let said = below
+            .iter()
+            .enumerate()
+            .filter(|(at, line)| !is_of_a_signature(line, has_contact(below.get(at + 1..).unwrap_or_default())) && !is_name(line))
+            .map(|(_, line)| line.clone());
+        said.chain(not_ours(&self.quoted, site_name)).collect()
     }
 
     /// Whether any of it may say what the answer is to, or something else than the answer. `outcome`: what the own words come to.

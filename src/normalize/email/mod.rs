@@ -26,7 +26,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use regex::Regex;
 
 pub use self::{
-    beside::Beside,
+    beside::{Beside, beside},
     bounce::Report,
     read::{Mail, MailLimits, Part, read},
 };
@@ -102,10 +102,12 @@ pub struct MailOutcome {
     pub repeat_key: String,
     /// The address in From, lower case; empty where there is none.
     pub sender: String,
-    /// Its own words.
+    /// Its own words, and what it passes on or quotes that is none of ours.
     pub words: String,
-    /// What those are where a referral is attached.
-    pub beside: Beside,
+    /// Its subject.
+    pub subject: String,
+    /// Whether a machine wrote it: then its words say nothing of a referral.
+    pub is_automatic: bool,
 }
 
 impl MailOutcome {
@@ -173,9 +175,9 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         others: Vec::new(),
         repeat_key: mail.repeat_key.clone(),
         sender: mail.from.as_deref().unwrap_or_default().to_ascii_lowercase(),
-        words: mail.words.clone(),
-        // What a machine writes says nothing of a referral.
-        beside: if mail.automatic.is_some() { Beside::Nothing } else { beside::beside(&mail.words, &mail.subject) },
+        words: std::iter::once(mail.words.clone()).chain(mail.left_out.rest(rules.site_name)).collect::<Vec<_>>().join("\n"),
+        subject: mail.subject.clone(),
+        is_automatic: mail.automatic.is_some(),
     };
     for part in &mail.parts {
         let kept = if part.is_document() {
@@ -303,6 +305,7 @@ fn reply(mail: &Mail, found: &Match, reference: &Reference, sent_on: Date, rules
                     .says_more(reply.outcome, rules.site_name, sent_on, order)
                     .then_some("what it quotes, or what stands below its signature, is not our letter and may say something too")
             })
+            .or_else(|| mail.left_out.names_another(reference).then_some("it quotes a letter about another referral"))
             .or_else(|| names_no_referral(mail).then_some("it names a reference that is none of ours"))
             .or_else(|| shows_otherwise(mail, &reply, sent_on, order).then_some("its text and its HTML say different things"))
     };

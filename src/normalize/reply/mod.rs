@@ -127,6 +127,16 @@ pub(super) fn plain_sentences(words: &str) -> Vec<String> {
     sentences.iter().map(|sentence| text::plain(&sentence.original)).filter(|sentence| !sentence.is_empty()).collect()
 }
 
+/// Whether a word (in small letters) can turn round what stands beside it.
+pub(super) fn is_risky(word: &str) -> bool {
+    statements::is_risky(word)
+}
+
+/// The birth dates that the lines of a text give, as they are written.
+pub(super) fn birth_dates(words: &str) -> Vec<String> {
+    words.lines().filter_map(text::birth_date).collect()
+}
+
 /// Whether a line is a greeting or a courtesy.
 pub(super) fn is_courtesy(line: &str) -> bool {
     let plain = text::plain(line.trim_end_matches(['.', '!', ',']));

@@ -268,7 +268,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:and )?(?:{C} (?:is |was |has been )?)?(?:now )?(?:(?:placed|put|added) )?(?:in|into|in to) (?:our |the )?(?:work ?|scheduling |referral )?queue(?: to be scheduled)?$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
+            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:and )?(?:{C} (?:is |was |has been )?)?(?:now )?(?:(?:placed|put|added) )?(?:in|into|in to) (?:our |the )?(?:work ?|scheduling |referral |triage )?queue(?: to be scheduled)?$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
         ),
         (
             Pending,
@@ -280,7 +280,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:provider|physician|specialist) dr [a-z'-]+(?: [a-z'-]+)?$|^(?:please )?(?:arrive|arriving|check[ -]?in|arrival)(?: time)?(?: early)?(?: @t\d+|(?: \d+ (?:min|mins|minutes))? early)$",
+            r"^(?:provider|physician|specialist) dr [a-z'-]+$|^(?:please )?(?:arrive|arriving|check[ -]?in|arrival)(?: time)?(?: early)?(?: @t\d+|(?: \d+ (?:min|mins|minutes))? early)$",
         ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (

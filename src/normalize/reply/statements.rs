@@ -67,6 +67,11 @@ pub(super) fn is_common(word: &str) -> bool {
     listed(RISKY, word) || listed(COMMON, word)
 }
 
+/// Whether a word (lower case) can turn round what stands beside it.
+pub(super) fn is_risky(word: &str) -> bool {
+    listed(RISKY, word)
+}
+
 /// Whether a word (lower case) stands in no name.
 pub(super) fn is_no_name(word: &str) -> bool {
     is_common(word) || listed(NEUTRAL, word)
@@ -165,7 +170,8 @@ fn statement(clause: &str) -> Option<Meaning> {
             r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:office|clinic|location|practice)\b",
         )
     });
-    if ELSEWHERE.is_match(clause) || !names_doctors(clause) {
+    // What they would be able to do, they do not say that they do.
+    if ELSEWHERE.is_match(clause) || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
         return None;
     }
     let dated = clause.contains("@d");
@@ -220,6 +226,15 @@ fn names_doctors(clause: &str) -> bool {
         let second = all.get(at + 2).filter(|word| !word.starts_with('@') && !listed(GO_ON, word));
         plain(name) && !listed(NO_NAME, name) && second.is_none_or(|second| is_given_name(name) && plain(second))
     })
+}
+
+/// Whether who stands before a degree is named: `with jane roe md`, but not `with her kaiser md`.
+fn names_colleagues(clause: &str) -> bool {
+    static BEFORE_DEGREE: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"\bwith (?P<given>[a-z'-]+) (?P<family>[a-z'-]+) (?:md|do|np|pa-c|pa|aprn|dnp)\b"));
+    BEFORE_DEGREE
+        .captures_iter(clause)
+        .all(|found| &found["given"] == "dr" || (is_given_name(&found["given"]) && !is_no_name(&found["family"])))
 }
 
 /// What a clause that is no known sentence seems to say, for the person who reads it.

@@ -391,7 +391,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(\S) (?:many )?(?:thanks|thank you)(?: so much| very much| again)?$", "$1"),
         (r"^((?:we )?needs? .*) please$", "$1"),
         // The number behind it was taken out.
-        (r"^(.*\b(?:send|fax|email)\b.*) (?:to|at)$", "$1"),
+        (r"^(.*\b(?:send|fax|email)\b.*) (?:to|at)\s*$", "$1"),
         // Another day than the one that was asked for, or none that lasts.
         (r"\b(?:at|on|for|by) (?:that|those|these|the) (?:times?|dates?|days?|slots?)\b|\bfor now\b", " tentatively "),
         (r"\bw/", "with "),

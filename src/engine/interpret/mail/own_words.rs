@@ -1,10 +1,10 @@
 //! What a mail's own words are to the referral that is attached to it: another referral, the better one, or something said beside it.
 
 use crate::{
-    engine::{decide::Found, sameness::same_patient},
+    engine::{compared, decide::Found, sameness::same_patient},
     normalize::{
         Kind, Outcome,
-        email::{Beside, MailOutcome},
+        email::{Beside, MailOutcome, beside},
     },
     referral::{HeldReason, Priority, Problem, Record},
 };
@@ -51,19 +51,31 @@ pub(super) fn keep(found: &mut [Found], mail: &MailOutcome) {
     for record in found.iter_mut().filter(|one| one.outcome.kind == Kind::Referral).filter_map(|one| one.outcome.record.as_mut())
     {
         let differs = own.is_some_and(|own| differs(own, record));
-        if mail.beside == Beside::Nothing && !differs {
+        let name = &record.patient.name;
+        let names: Vec<String> =
+            [&name.family, &name.given, &name.middle].into_iter().flatten().flat_map(|name| words_of(name)).collect();
+        let is_birth_date =
+            |born: &str| record.patient.birth_date.as_ref().is_some_and(|known| compared::is_written(known.as_str(), born));
+        let said = beside(&mail.words, &mail.subject, &names, is_birth_date);
+        if mail.is_automatic || (said == Beside::Nothing && !differs) {
             continue;
         }
-        let words: String = mail.words.trim().chars().take(NOTE_CHARACTERS_MAX).collect();
+        let words = format!("{}\n{}", mail.subject.trim(), mail.words.trim());
+        let words: String = words.trim().chars().take(NOTE_CHARACTERS_MAX).collect();
         if !words.is_empty() && !record.notes.contains(&words) {
             record.put_notes_last(vec![(words, None)]);
         }
-        if mail.beside == Beside::Warning || differs {
+        if said == Beside::Warning || differs {
             let text =
                 "the mail says something beside what is attached, and it may change it: read it before anything is sent on";
             hold(record, HeldReason::OtherMatter, "mail-says-more", text);
         }
     }
+}
+
+/// The words of a name, in small letters.
+fn words_of(name: &str) -> Vec<String> {
+    name.to_lowercase().split(|symbol: char| !(symbol.is_alphanumeric() || "'-".contains(symbol))).map(str::to_owned).collect()
 }
 
 /// Whether the words name another priority or another specialty than what is attached.

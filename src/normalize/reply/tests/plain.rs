@@ -233,5 +233,7 @@ pub(super) const PLAIN: &[Case] = {
         ("Jane Roe is scheduled for 12/14/2026 at 10:30.", O::Scheduled, None, AT),
         ("Received referral for Jane Roe.", O::Received, Some(true), None),
         ("Patient: Roe, Jane\nDOB: 1/2/1933\nAppointment: 12/14/2026 at 10:30 am with Dr. Kim", O::Scheduled, None, AT),
+        ("Please fax labs to 503-555-0101.", O::NeedsInformation, None, None),
+        ("Received. In triage queue.", O::Received, Some(true), None),
     ]
 };

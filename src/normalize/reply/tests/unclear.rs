@@ -486,4 +486,11 @@ pub(super) const UNCLEAR: &[&str] = &[
     "Jane Roe is scheduled elsewhere on 12/14/2026",
     "Scheduled with Jane Roe on Elm Street",
     "Our panel is closed to new patients until March.",
+    "Scheduled 12/14/2026 with her Kaiser MD.",
+    "Patient is scheduled with a different MD 12/14/2026.",
+    "She is scheduled 12/14/2026 with the referring MD.",
+    "Patient will be seen 12/14/2026 with Westside Heart PA",
+    "Scheduled 12/14/2026 10:30. Provider: Dr. Lee declined.",
+    "Dr. Lee would be able to see her.",
+    "We would be able to accept her.",
 ];

@@ -35,6 +35,16 @@ fn a_plain_reply_is_matched_by_its_token_and_read() {
 }
 
 #[test]
+fn a_letter_about_another_referral_that_is_quoted_makes_the_reply_unclear() {
+    let quoting = |reference: &str| {
+        let mail = PLAIN_REPLY.replace("> Loopline sent you a patient referral.", &format!("> Reference: {reference}"));
+        outcome_of(&mail).outcome.reply.unwrap().outcome
+    };
+    assert_eq!(quoting("LL-0000-0000"), ReplyOutcome::Scheduled);
+    assert_eq!(quoting("LL-CGA4-W0KJ"), ReplyOutcome::Unclear);
+}
+
+#[test]
 fn a_birth_date_in_the_subject_is_compared_too() {
     let mail = PLAIN_REPLY.replace("Re: Referral", "Re: Referral (DOB 1/2/1933)");
     assert_eq!(outcome_of(&mail).outcome.reply.unwrap().compare.born.as_deref(), Some("1/2/1933"));

@@ -71,7 +71,8 @@ const HARMLESS: &str = "\
     please will call called calling phone message need needs require requires required records labs insurance authorization auth patients \
     referrals who what where which how when until page pages full fully week weeks month months between from around about with by only pcp \
     primary son daughter wife husband brother sister out under over per route id account member acct mrn review reviewed reviewing availability \
-    available out available refer recommend recommended follow voicemail offer fax hospital ask wants want prefers prefer";
+    available out available refer recommend recommended follow voicemail offer fax hospital ask wants want prefers prefer \
+    use uses lives living medicaid hmo";
 
 /// What a mail's own words, and what its subject says beside them, are to a referral whose patient has these names (in small letters) and
 /// this birth date, where they are known.

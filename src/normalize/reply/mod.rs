@@ -210,6 +210,9 @@ impl Said {
             let last = last && at + 1 == clauses.len();
             let mut read = statements::read(clause);
             settle_appointment(&mut read, clause);
+            if !statements::writes_doctors_as_names(clause, &sentence.original) {
+                self.doubt("what stands behind a doctor's name may be a name, or another word");
+            }
             if let Some(whom) = statements::greeted(clause) {
                 self.compare.greets.extend(statements::words(whom).map(str::to_owned));
             }

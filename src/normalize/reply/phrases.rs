@@ -385,6 +385,7 @@ pub(super) const RISKY: &str = "\
     reject rejection deny denial refuse refusal dup self pay overseas gone fell through blurry kidding capacity pto sabbatical maternity offline flooded bankrupt strike review reviewing \
     reviewed tbd tba tbc ooo sick intended pass pend refer recommend recommended rec suggest suggested consider prefer prefers \
     verify invalid ineligible belongs goes chose chooses sees established object \
+    give gives giving use uses moving moves lives living unpaid balance medicaid hmo cash \
     recommends suggests objects defers passes refuses retires advises mismatch bad mrn acct account member id far ps under over route";
 
 /// Words that change nothing of what is said beside them, whatever it is. No word that can stand for somebody or something else is one.

@@ -170,8 +170,10 @@ fn statement(clause: &str) -> Option<Meaning> {
             r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:office|clinic|location|practice)\b",
         )
     });
+    static OURS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bour (?P<which>[a-z]+) (?:office|clinic|location)\b"));
     // What they would be able to do, they do not say that they do.
-    if ELSEWHERE.is_match(clause) || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
+    let elsewhere = ELSEWHERE.is_match(clause) || OURS.captures_iter(clause).any(|found| is_risky(&found["which"]));
+    if elsewhere || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
         return None;
     }
     let dated = clause.contains("@d");
@@ -227,6 +229,24 @@ fn names_doctors(clause: &str) -> bool {
         plain(name) && !listed(NO_NAME, name) && second.is_none_or(|second| is_given_name(name) && plain(second))
     })
 }
+
+/// Whether each second word of a doctor's name begins like one where it was written: `Dr. Lee Kim`, but not `Dr. Lee replacement`.
+pub(super) fn writes_doctors_as_names(clause: &str, written: &str) -> bool {
+    static DOCTOR: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bdr [a-z'-]+ (?P<second>[a-z'-]+)"));
+    static WRITTEN: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"(?i)\b(?:dr|doctor)\.? (?P<first>[\p{L}'-]+) (?P<second>[\p{L}'-]+)"));
+    let names = |found: &regex::Captures<'_>| is_given_name(&found["first"].to_lowercase());
+    !DOCTOR.is_match(clause)
+        || WRITTEN.captures_iter(written).filter(names).all(|found| {
+            let second = &found["second"];
+            second.chars().next().is_some_and(char::is_uppercase) || listed(BEHIND_DOCTORS, &second.to_lowercase())
+        })
+}
+
+/// What goes on behind a doctor's name, in small letters.
+const BEHIND_DOCTORS: &str = "\
+    at in here now with to is has will can does and accepts accept accepted accepting sees declines declined scheduled booked would are was not \
+    regretfully must declining unable on for because due since as reason md do np pa pa-c";
 
 /// Whether who stands before a degree is named: `with jane roe md`, but not `with her kaiser md`.
 fn names_colleagues(clause: &str) -> bool {

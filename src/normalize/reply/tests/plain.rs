@@ -235,5 +235,8 @@ pub(super) const PLAIN: &[Case] = {
         ("Patient: Roe, Jane\nDOB: 1/2/1933\nAppointment: 12/14/2026 at 10:30 am with Dr. Kim", O::Scheduled, None, AT),
         ("Please fax labs to 503-555-0101.", O::NeedsInformation, None, None),
         ("Received. In triage queue.", O::Received, Some(true), None),
+        ("Scheduled 12/14/2026 at 10:30 with Dr. Lee Kim.", O::Scheduled, None, AT),
+        ("Dr. Lee accepted the referral.", O::Accepted, None, None),
+        ("Scheduled with Dr. Lee on 12/14/2026 at 10:30.", O::Scheduled, None, AT),
     ]
 };

@@ -493,4 +493,10 @@ pub(super) const UNCLEAR: &[&str] = &[
     "Scheduled 12/14/2026 10:30. Provider: Dr. Lee declined.",
     "Dr. Lee would be able to see her.",
     "We would be able to accept her.",
+    "Scheduled 12/14/2026 with Dr. Lee replacement.",
+    "Please refer her to Dr. Lee again.",
+    "Scheduled 12/14/2026 in our closed clinic.",
+    "Accepted.\nRegards,\nMaria\nGive it to Westside\n503-555-0100",
+    "Received.\nRegards,\nMaria\nUse Westside Cardiology\nwww.westside.example",
+    "Received.\nRegards,\nMaria\nLives in Texas\n503-555-0100",
 ];

@@ -66,34 +66,33 @@ fn a_desk_that_has_the_pages_is_told_of_a_cancel_though_its_mail_never_left() {
     assert_eq!(count(&site, "confirmation-request", "email-out", "withdrawn"), 1);
 }
 
-#[test]
-fn a_cancel_that_waits_to_leave_still_reaches_the_desk_when_a_person_ends_the_referral() {
-    let (site, _running, mut peer, reference) = with_stuck_mail();
-    let fax_out = site.data("fax-out");
-    fs::rename(&fax_out, site.data("fax-out-away")).unwrap();
-    fs::write(&fax_out, "").unwrap();
+/// A desk has the pages, and the withdrawal to it waits, since the folder of faxes is away. Its id is the last.
+fn with_waiting_withdrawal() -> (Site, Running, String, String) {
+    let (site, running, mut peer, reference) = with_stuck_mail();
+    fs::rename(site.data("fax-out"), site.data("fax-out-away")).unwrap();
+    fs::write(site.data("fax-out"), "").unwrap();
     peer.send(&again("I14", "M2")).unwrap();
     let waits = |one: &Value| one["purpose"] == "withdrawal" && one["state"] == "queued" && !one["reason"].is_null();
     assert!(wait_for(|| site.deliveries().iter().any(waits)), "{:#?}", site.deliveries());
+    let withdrawal = site.deliveries().into_iter().find(waits).unwrap()["id"].as_str().unwrap().to_owned();
+    (site, running, reference, withdrawal)
+}
+
+#[test]
+fn a_cancel_that_waits_to_leave_still_reaches_the_desk_when_a_person_ends_the_referral() {
+    let (site, _running, reference, withdrawal) = with_waiting_withdrawal();
     let settled = settle(&site, &[&reference, "reject", "--reason", "patient moved"]);
     assert_eq!(settled["status"], "cancelled");
     assert_eq!(count(&site, "withdrawal", "fax-out", "withdrawn"), 0, "{:#?}", site.deliveries());
-    fs::remove_file(&fax_out).unwrap();
-    fs::rename(site.data("fax-out-away"), &fax_out).unwrap();
-    let withdrawal = site.deliveries().into_iter().find(waits).unwrap()["id"].as_str().unwrap().to_owned();
+    fs::remove_file(site.data("fax-out")).unwrap();
+    fs::rename(site.data("fax-out-away"), site.data("fax-out")).unwrap();
     site.json(&["deliveries", "retry", &withdrawal, "--json"]).unwrap();
     assert!(wait_for(|| count(&site, "withdrawal", "fax-out", "sent") == 1), "{:#?}", site.deliveries());
 }
 
 #[test]
 fn a_cancel_that_waits_to_leave_is_none_any_more_when_a_person_keeps_the_referral() {
-    let (site, _running, mut peer, reference) = with_stuck_mail();
-    let fax_out = site.data("fax-out");
-    fs::rename(&fax_out, site.data("fax-out-away")).unwrap();
-    fs::write(&fax_out, "").unwrap();
-    peer.send(&again("I14", "M2")).unwrap();
-    let waits = |one: &Value| one["purpose"] == "withdrawal" && one["state"] == "queued" && !one["reason"].is_null();
-    assert!(wait_for(|| site.deliveries().iter().any(waits)), "{:#?}", site.deliveries());
+    let (site, _running, reference, _) = with_waiting_withdrawal();
     settle(&site, &[&reference, "reopen"]);
     assert_eq!(count(&site, "withdrawal", "fax-out", "withdrawn"), 1, "{:#?}", site.deliveries());
 }

@@ -2,8 +2,9 @@
 
 mod plain;
 mod unclear;
+mod unclear_too;
 
-use self::{plain::PLAIN, unclear::UNCLEAR};
+use self::{plain::PLAIN, unclear::UNCLEAR, unclear_too::UNCLEAR_TOO};
 use super::*;
 
 const SENT_ON: Date = Date::constant(2026, 11, 21);
@@ -29,6 +30,7 @@ fn plain_words_come_to_their_outcome() {
 fn what_is_not_plain_goes_to_a_person() {
     let wrong: Vec<_> = UNCLEAR
         .iter()
+        .chain(UNCLEAR_TOO)
         .filter_map(|words| {
             let outcome = read(words).outcome;
             (outcome != ReplyOutcome::Unclear).then(|| format!("{words:?}: {outcome:?}"))

@@ -24,7 +24,10 @@ pub(super) fn clauses(sentence: &str) -> Vec<String> {
 fn companion(before: &str, piece: &str) -> Option<String> {
     const CREDENTIALS: [&str; 8] = ["md", "do", "np", "pa", "pa-c", "aprn", "dnp", "rn"];
     let marks = statements::words(piece).all(|word| word.starts_with('@') || ["on", "at", "for", "the", "and"].contains(&word));
-    if marks || piece.starts_with("with dr ") || CREDENTIALS.contains(&piece) {
+    // `Left three messages, no response`.
+    let unanswered = ["no response", "no answer", "no callback", "no call back", "no return call"].contains(&piece)
+        && ["left", "lvm", "attempt", "called"].iter().any(|tried| before.contains(tried));
+    if marks || unanswered || piece.starts_with("with dr ") || CREDENTIALS.contains(&piece) {
         return Some(format!("{before} {piece}"));
     }
     let says = |outcome| statements::read(before).meanings.contains(&Meaning::Says(outcome));

@@ -353,7 +353,7 @@ impl Said {
         if self.because && outcome != Some(Declined) {
             self.doubt("it gives a reason, and it is not plain for what");
         }
-        if self.again && outcome != Some(NotReceived) {
+        if self.again && !matches!(outcome, Some(NotReceived | NeedsInformation)) {
             self.doubt("it asks to send something again");
         }
         if self.report && !matches!(outcome, Some(Scheduled | Completed)) {

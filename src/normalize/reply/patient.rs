@@ -29,7 +29,7 @@ pub(super) fn unnamed(sentence: &str) -> (String, Vec<String>) {
     });
     static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"^(?i:(?:the )?(?:patient|pt),? )?(?P<name>{W}(?: \p{Lu})?(?: {W}){1,2}|(?:Mr|Mrs|Ms|Miss) {W}),?(?P<rest> (?i:{V})\b)",
+            r"^(?i:(?:the )?(?:patient|pt),? )?(?P<name>{W}(?: \p{Lu})?(?: {W}){1,2}|{W}, {W}(?: \p{Lu})?|(?:Mr|Mrs|Ms|Miss) {W}),?(?P<rest> (?i:{V})\b)",
         )
     });
     static OBJECT: LazyLock<Regex> = LazyLock::new(|| {
@@ -82,6 +82,7 @@ mod tests {
         for (sentence, read, of) in [
             ("Jane Roe is scheduled for 12/14/2026", "the patient is scheduled for 12/14/2026", "jane roe"),
             ("Patient Jane Q Roe has been scheduled", "the patient has been scheduled", "jane q roe"),
+            ("Roe, Jane Q is scheduled", "the patient is scheduled", "roe jane q"),
             ("Ottoline Quill is scheduled", "the patient is scheduled", "ottoline quill"),
             ("Ms Roe did not show", "the patient did not show", "ms roe"),
             ("Scheduled Jane Roe for 12/14/2026", "Scheduled the patient for 12/14/2026", "jane roe"),

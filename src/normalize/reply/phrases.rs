@@ -45,10 +45,10 @@ const A: &str = "(?:(?:the |this |your |that |her |his )?(?:new )?(?:patient )?(
 const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new |initial |telehealth )?|(?:her |his )(?:new patient |new |first |initial |telehealth )?)(?:appointment|visit|consultation|consult))";
 /// When, where and with whom.
 const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+(?: [a-z'-]+)?(?: (?:md|do|np|pa-c|pa))?|[a-z'-]+ [a-z'-]+ (?:md|do|np|pa-c|pa|aprn|dnp)|us|our (?:office|clinic|team|np|pa|provider|practice))| to see (?:dr [a-z'-]+|us|our (?:np|pa|provider))\
-                 | (?:in|at) (?:our (?:[a-z]+ )?|the )(?:office|clinic|location))*";
+                 | (?:in|at) (?:our (?:[a-z]+ ){0,3}|the )(?:office|clinic|location))*";
 /// How and when something came.
 const H: &str =
-    "(?: @[dt]\\d+| here| (?:by|via) (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all pages)*";
+    "(?: @[dt]\\d+| here| (?:by|via) (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all (?:\\d{1,3} )?pages)*";
 /// What can be missing.
 const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
@@ -104,6 +104,7 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
     r"^(?:re|ref|reference)(?: number| no)?$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
+    r"^all (?:\d{1,3} )?pages$",
 ];
 
 /// Tried in this order, each against a whole clause.
@@ -174,7 +175,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::NoShow), r"^missed {V}{T}$"),
         (
             Says(O::PatientUnreachable),
-            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file)| x ?\d| \d times| after (?:\d|two|three|several|multiple) attempts)*$",
+            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file)| x ?\d| \d times| after (?:\d|two|three|several|multiple) attempts)*$|^(?:{W} )?(?:have )?(?:made )?(?:multiple|several|\d|two|three|four) (?:unsuccessful )?attempts to (?:reach|contact) (?:{O}|{F})(?: by phone)?,?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called (?:{O}|{F})?(?: and)? ?)?(?:lvm|left (?:an? |the )?(?:vm|voice ?mail|messages?)) ?x ?\d,?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called|contacted) (?:{O}|{F}) (?:\d|two|three|four|several|multiple) times(?: and left (?:messages|voice ?mails|vms))?,?(?: and| with)? no (?:response|answer|call ?back|return call)$",
         ),
         (
             Says(O::PatientUnreachable),
@@ -256,11 +257,11 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (Because, r"^{Q}$"),
         (
             Again,
-            r"^(?:please |kindly )(?:re-?send|re-?fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?$",
+            r"^(?:please |kindly )(?:re-?send|re-?fax|send|fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?(?: to us)?$",
         ),
         (
             Called,
-            r"^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$",
+            r"^approved$|^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$",
         ),
         (
             Pending,
@@ -280,12 +281,12 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:provider|physician|specialist) dr [a-z'-]+$|^(?:please )?(?:arrive|arriving|check[ -]?in|arrival)(?: time)?(?: early)?(?: @t\d+|(?: \d+ (?:min|mins|minutes))? early)$",
+            r"^(?:provider|physician|specialist) dr [a-z'-]+$|^(?:please )?(?:(?:have|ask|remind|tell) {O} (?:to )?|{S} (?:should|needs to) )?(?:arrive|arriving|check[ -]?in|arrival)(?: time)?(?: early)?(?: @t\d+|(?: \d+ (?:min|mins|minutes))? (?:early|prior|before(?: (?:the |her |his )?(?:appointment|visit))?))$|^(?:please )?(?:have|ask|remind|tell) {O} (?:to )?bring (?:(?:the|her|his|their|a|an|any|all|current|photo|id|and|or|list|of|prior|recent|{I}) ?)+$|^location (?:our )?(?:[a-z]+ ){0,2}(?:office|clinic|location)$|^location \d{1,5} (?:[nsew] )?(?:[a-z]+ ){1,3}(?:st|street|ave|avenue|rd|road|blvd|dr|drive|way|lane|ln|hwy|pkwy)(?: (?:suite|ste|unit|#) ?[0-9a-z]{1,5})?$",
         ),
         (NotYet, r"^(?:not yet|none yet|pending)$"),
         (
             Review,
-            r"^(?:we |{D} )?(?:(?:will (?:review|triage)|(?:are )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?(?: and (?:call|contact|schedule)(?: {O})?)?)$",
+            r"^(?:{C} )?is (?:now )?with (?:our |the )(?:triage (?:nurse|team)|clinical team|referral (?:team|coordinator|nurse)|intake(?: team)?|schedulers?|scheduling(?: team)?)(?: (?:now|for review))?$|^(?:we |{D} )?(?:(?:will (?:review|triage)|(?:are |is )?(?:currently )?(?:reviewing|triaging))(?: {R})?(?: (?:now|soon|shortly))?(?: and (?:call|contact|schedule)(?: {O})?)?)$",
         ),
         (
             Review,
@@ -302,6 +303,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (
             Says(O::Scheduled),
             r"^(?:{S} )?(?:is |has been |has now been |is now )?(?:now )?(?:re-?)?(?:scheduled|booked)(?: in)?(?: (?:for )?{V})?{T}$",
+        ),
+        (
+            Says(O::Scheduled),
+            r"^{W} (?:were|was) able to (?:get {O} (?:scheduled|booked|in)|(?:schedule|book) (?:{O}|{V}))(?: (?:for )?{V})?{T} @d\d+{T}$",
         ),
         (Says(O::Scheduled), r"^(?:{S}|{V}) was (?:re-?)?(?:scheduled|booked)(?: in)?(?: for {V})?{T} @d\d+{T}$"),
         (
@@ -336,7 +341,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Accepted),
-            r"^(?:{D} )?(?:have |has )?accepted$|^we (?:will )?accept$|^accepted (?:{O}|{A})$|^{D} accept(?:s|ed)? (?:{O}|{A})$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^(?:the |this |your |that |her |his )?(?:new )?(?:patient's )?(?:referral|case) (?:is |was |has been )?accepted$|^{S} (?:is|was|has been) accepted$",
+            r"^approved for scheduling$|^(?:(?:reviewed )?and )?(?:{A} (?:is |was |has been )?)?approved by dr [a-z'-]+(?: for scheduling)?$|^(?:{D} )?(?:have |has )?accepted$|^we (?:will )?accept$|^accepted (?:{O}|{A})$|^{D} accept(?:s|ed)? (?:{O}|{A})$|^(?:{A} (?:is |was |has been |have been )?)?accepted by (?:dr [a-z'-]+|us|our (?:office|clinic|practice))$|^(?:the |this |your |that |her |his )?(?:new )?(?:patient's )?(?:referral|case) (?:is |was |has been )?accepted$|^{S} (?:is|was|has been) accepted$",
         ),
         (
             Says(O::Accepted),
@@ -345,7 +350,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^{W} (?:are|is) in receipt of {C}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} |this is to |just to )?confirm|confirming|(?:this is |just )?to (?:confirm|acknowledge|let you know)) (?:that )?we (?:have |did )?(?:received|receive|got) {C}{H}$",
+            r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^{W} (?:are|is) in receipt of {C}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^acknowledged$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} |this is to |just to )?confirm|confirming|(?:this is |just )?to (?:confirm|acknowledge|let you know)) (?:that )?we (?:have |did )?(?:received|receive|got) {C}{H}$",
         ),
         (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
         (
@@ -397,7 +402,7 @@ pub(super) const NEUTRAL: &str = "\
 /// What is missing stands among such words.
 pub(super) const ASKED_FOR: &str = "\
     most recent latest last office clinic progress consult visit or any all copy copies complete completed full updated \
-    recent signed front back relevant pertinent clinical prior supporting additional more medical imaging insurance lab \
+    recent relevant pertinent clinical prior supporting additional more medical imaging insurance lab \
     us over me referring sheet";
 
 /// Common words that are no part of a name or a desk.

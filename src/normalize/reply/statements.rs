@@ -167,12 +167,12 @@ fn is_courtesy(clause: &str) -> bool {
 fn statement(clause: &str) -> Option<Meaning> {
     static ELSEWHERE: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:office|clinic|location|practice)\b",
+            r"\bour (?:sister|partner|affiliated?|other|second|new|old|former|previous|network|nearest|closest) (?:[a-z]+ ){0,2}(?:office|clinic|location|practice)\b",
         )
     });
-    static OURS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bour (?P<which>[a-z]+) (?:office|clinic|location)\b"));
+    static OURS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bour (?P<which>(?:[a-z]+ ){1,3})(?:office|clinic|location)\b"));
     // What they would be able to do, they do not say that they do.
-    let elsewhere = ELSEWHERE.is_match(clause) || OURS.captures_iter(clause).any(|found| is_risky(&found["which"]));
+    let elsewhere = ELSEWHERE.is_match(clause) || OURS.captures_iter(clause).any(|found| words(&found["which"]).any(is_risky));
     if elsewhere || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
         return None;
     }
@@ -301,6 +301,9 @@ fn is_owed_to_them(what: &str) -> bool {
         return false;
     }
     let to_us = what.replace(" to us", "").replace(" to our", "").replace(" to me", "");
+    // "The signed order", "front and back of the card"; but not "we need the records back", "the report signed".
+    static SIGNED: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bsigned (?P<item>{I})\b|\bfront and back of\b"));
+    let to_us = SIGNED.replace_all(&to_us, "$item");
     let besides = ITEM.replace_all(&to_us, " ");
     !to_us.contains(" to ")
         && !what.starts_with("to ")

@@ -111,7 +111,9 @@ fn split(line: &str) -> Vec<Sentence> {
 
 fn push(sentences: &mut Vec<Sentence>, text: &str, ends_as_question: bool) {
     let whole = text.trim();
-    let text = whole.trim_start_matches(['-', '*', '•', '–']).trim();
+    // `* received` is one of a list, `*received*` is bold.
+    let bold = whole.strip_prefix('*').is_some_and(|rest| !rest.starts_with(char::is_whitespace));
+    let text = if bold { whole } else { whole.trim_start_matches(['-', '*', '•', '–']).trim() };
     if !text.is_empty() {
         sentences.push(Sentence {
             original: text.to_owned(),
@@ -129,7 +131,14 @@ pub(super) fn has_boxes(text: &str) -> bool {
     ];
     const DRAWN: [&str; 7] = ["[ ]", "[]", "[_]", "( )", "()", "~~", "___"];
     static LEFT_OPEN: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b(?:tbd|tba|tbc|xx+)\b"));
-    text.contains(BOXES) || LEFT_OPEN.is_match(text) || DRAWN.iter().any(|drawn| text.contains(drawn))
+    // One in front of a word and one behind it make it bold; one that stands alone is a blank, or points to a remark.
+    static STARS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\*+"));
+    static STAR_ALONE: LazyLock<Regex> = LazyLock::new(|| fixed(r"\s\*+(?:\s|$)"));
+    text.contains(BOXES)
+        || LEFT_OPEN.is_match(text)
+        || DRAWN.iter().any(|drawn| text.contains(drawn))
+        || STAR_ALONE.is_match(text)
+        || STARS.find_iter(text).count() % 2 == 1
 }
 
 /// How many lines at the end are a signature.
@@ -150,6 +159,7 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
                 .enumerate()
                 .skip(1)
                 .all(|(at, line)| like(line) || is_around_a_name(line, has_contact(below.get(at + 1..).unwrap_or_default())))
+            && !names_a_second_person(below)
         {
             return below.len();
         }
@@ -163,7 +173,16 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
     };
     let own = block.get(at..).unwrap_or_default();
     let numbered = own.iter().any(|line| line.chars().filter(char::is_ascii_digit).count() >= 5);
-    if numbered && !own.iter().any(|line| has_sure_desk_word(line)) { 0 } else { own.len() }
+    if (numbered && !own.iter().any(|line| has_sure_desk_word(line))) || names_a_second_person(own) { 0 } else { own.len() }
+}
+
+/// Whether a name stands below another's, with nothing beside it that says what they do: it may be the patient's.
+fn names_a_second_person(lines: &[&str]) -> bool {
+    let is_named = |line: &&&str| is_titled(line) && begins_with_person(line) && !has_sure_desk_word(line);
+    let signed = lines.first().map_or("", |line| line.trim()).to_lowercase();
+    let of_signed = |word: &str| super::statements::words(&signed).any(|own| own == word);
+    begins_with_person(&signed)
+        && lines.iter().skip(1).filter(is_named).any(|line| !super::statements::words(&line.to_lowercase()).any(of_signed))
 }
 
 /// Whether one of these lines has a number or an address: then what stands above is of a signature that somebody drew up once, motto and all.
@@ -191,7 +210,7 @@ pub(super) fn is_around_a_name(line: &str, drawn_up: bool) -> bool {
     begins && !is_sentence && super::says_nothing(&besides) && (drawn_up || is_all_titled(&besides))
 }
 
-/// Whether each word begins like a name's, and there are two at least, or none, or one of a desk.
+/// Whether each word begins like a name's, and one at least is what practices and their people are called, or there is no word.
 fn is_all_titled(line: &str) -> bool {
     const SMALL: [&str; 6] = ["of", "and", "the", "for", "&", "at"];
     // `Re: Jane Doe`, `Doe, Jane`: of whom it is.
@@ -205,8 +224,21 @@ fn is_all_titled(line: &str) -> bool {
         let begins = word.chars().find(|symbol| symbol.is_alphabetic()).is_some_and(char::is_uppercase);
         (begins && !may_be_done(word)) || SMALL.contains(word)
     };
-    let alone = words.len() == 1 && !line.contains('[');
-    words.iter().all(titled) && (!alone || is_desk(line))
+    let called = words.is_empty() || line.contains('[') || is_desk(line) || has_sure_desk_word(line) || is_called_like_practices(line);
+    words.iter().all(titled) && called
+}
+
+/// Whether a line has a word that practices are called by: `Alder Heart`, `Cedar Family Health`, but not `Sent Back`.
+fn is_called_like_practices(line: &str) -> bool {
+    const PRACTICES: &str = "\
+        heart health healthcare healthworks wellness hospital hospitals spine spinal pain skin eye eyes vision lung kidney liver bone joint joints \
+        brain women's womens children's childrens kids pediatrics paediatrics orthopedics orthopaedics ortho family internal medicine surgery \
+        surgical imaging radiology institute partners physicians specialists specialty consultants university college cancer cardiac vascular \
+        sleep allergy asthma ent obgyn digestive diabetes rehab rehabilitation therapy behavioral mental neuro foot ankle hand arthritis \
+        llc pllc pc inc ltd lp permanente providence memorial mercy saint regional community county valley navigator liaison lead supervisor \
+        administrator director triage intake billing new-patient";
+    let lower = line.to_lowercase();
+    super::statements::words(&lower).any(|word| PRACTICES.split_ascii_whitespace().any(|known| known == word))
 }
 
 /// `(she/her)`, `Pronouns: she/her/hers`.

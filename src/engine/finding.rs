@@ -29,11 +29,19 @@ const ANSWER_DAYS_MAX: i64 = 180;
 /// The places where an answer quotes the number that the referrer gave.
 const REFERRERS_PLACES: [&str; 5] = ["RF1-6", "ORC-2", "OBR-2", "SCH-26", "TXA-14"];
 
-/// Whether a message was written before what its channel said last of a referral: it was overtaken on its way.
-pub(super) fn is_overtaken(this: &Source, known: &Referral) -> bool {
-    let of_channel = known.sources.iter().filter(|source| source.channel == this.channel);
-    let newest = of_channel.filter_map(|source| source.written_at).max();
-    newest.zip(this.written_at).is_some_and(|(newest, written)| written < newest)
+/// Whether a message was written before what its sender said last of a referral: it was overtaken on its way. The clocks of two systems that
+/// send through one channel tell nothing.
+pub(super) fn is_overtaken(desk: &Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
+    let this = desk.source();
+    let later = |source: &&Source| {
+        source.channel == this.channel && source.written_at.zip(this.written_at).is_some_and(|(said, is)| is < said)
+    };
+    for source in known.sources.iter().filter(later) {
+        if desk.store.message(source.message)?.is_some_and(|message| message.sender == desk.message().sender) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The referral that its sender speaks of; or else the reference of another patient's that has the number.

@@ -15,7 +15,7 @@ use crate::{
     ids::BodyId,
     message::Message,
     outbound::mllp::{MllpConfig, MllpMode},
-    protocols::hl7::Unwritable,
+    protocols::hl7::{RawHeader, Unwritable},
     referral::{Record, Referral, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
@@ -69,8 +69,7 @@ impl Letter<'_> {
             Purpose::Withdrawal => Some(Event::Cancel),
             Purpose::ConfirmationRequest | Purpose::Pages => Some(Event::Request),
             Purpose::Forward if is_cancelled(referral.status) => Some(Event::Cancel),
-            Purpose::Forward if handed_on(&self.context.store, self.delivery)?.is_some() => Some(Event::Change),
-            Purpose::Forward => Some(Event::New),
+            Purpose::Forward => Some(self.handing_on().await?),
         };
         let written = match event {
             None => hl7_referral::status(&face, referral),
@@ -91,6 +90,19 @@ impl Letter<'_> {
             edited: false,
         };
         Ok(Ok((Content::Hl7(content), vec![bytes])))
+    }
+
+    /// New, where the other system has nothing of it, or was told last that it is cancelled.
+    async fn handing_on(&self) -> Result<Event, StoreError> {
+        let Some(before) = handed_on(&self.context.store, self.delivery)? else { return Ok(Event::New) };
+        let Some(Content::Hl7(content)) = &before.content else { return Ok(Event::Change) };
+        let message = match self.context.store.body(&content.message).await {
+            Ok(message) => message.unwrap_or_default(),
+            Err(StoreError::Unreadable(_)) => Bytes::new(),
+            Err(error) => return Err(error),
+        };
+        let kind = RawHeader::read(&message).map(|header| header.text(9)).unwrap_or_default();
+        Ok(if kind.starts_with("REF^I14") { Event::New } else { Event::Change })
     }
 
     /// Why nothing is sent of a message that the channel's character set cannot say whole. What the letters are is the patient's business.

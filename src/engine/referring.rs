@@ -189,7 +189,7 @@ fn change(
         desk.link(&known);
         return Ok(());
     }
-    if is_change && is_overtaken(&desk.source(), &known) {
+    if is_change && is_overtaken(desk, &known)? {
         known.record = stands;
         desk.acknowledge(Some(&known));
         desk.link(&known);

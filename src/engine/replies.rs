@@ -247,6 +247,9 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
         (Status::Closed, Scheduled | NeedsInformation) => {
             Some("the report is back, and the desk goes on with it: read the reply, then put it aside, or reopen the referral")
         }
+        (Status::Declined, Accepted | Received) => {
+            Some("it was declined before, and now the desk goes on with it: say what it means, or put the reply aside")
+        }
         (Status::Completed | Status::Closed, Declined | PatientDeclined) => Some(
             "the visit took place, as was said before, and now it is declined: ask the desk, then put the reply aside, or say what it means",
         ),

@@ -80,7 +80,25 @@ pub(super) async fn retry(context: &Context, id: DeliveryId, anew: bool) -> Resu
     if context.pauses.end(&delivery.through, now) {
         tracing::info!(channel = %delivery.through, "a person tries a delivery again: the channel rests no longer");
     }
-    write(context, delivery, was, Vec::new()).await
+    let withdraw = if anew { said_anew(context, &delivery).map_err(|error| plain(&error))? } else { Vec::new() };
+    let decision = Decision { withdraw, ..guarded(was, delivery.clone()) };
+    context.store.settle(decision).await.map_err(|error| plain(&error))?;
+    Ok(delivery)
+}
+
+/// What waits behind a delivery that is written anew from the referral as it stands, and would say the same once more.
+fn said_anew(context: &Context, anew: &Delivery) -> Result<Vec<DeliveryId>, StoreError> {
+    if anew.referral.is_none() || !matches!(anew.purpose, Purpose::Forward | Purpose::Status) {
+        return Ok(Vec::new());
+    }
+    let deliveries = context.store.deliveries(&DeliveryFilter { referral: anew.referral, ..DeliveryFilter::default() })?;
+    let says_no_more = |other: &&Delivery| {
+        (other.purpose == anew.purpose && other.through == anew.through && other.to == anew.to)
+            && (other.queued_at, other.id) > (anew.queued_at, anew.id)
+            && (other.state == DeliveryState::Queued && other.attempts == other.excused)
+            && !matches!(&other.content, Some(Content::Hl7(content)) if content.edited)
+    };
+    Ok(deliveries.iter().filter(says_no_more).map(|other| other.id).collect())
 }
 
 /// Puts a person's bytes in the place of the message. They get a control id of their own: under the old one the other side may know the
@@ -99,6 +117,17 @@ pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Res
     let old = context.store.body(&before.message).await.map_err(|error| plain(&error))?.unwrap_or_default();
     let control_id = delivery.control_id(true);
     let message = checked(bytes, &old, &control_id)?;
+    let referral = delivery.referral.map(|id| context.store.referral(id)).transpose().map_err(|error| plain(&error))?.flatten();
+    if let Some(referral) = referral {
+        let names = |bytes: &[u8]| memchr::memmem::find(bytes, referral.reference.as_str().as_bytes()).is_some();
+        if names(&old) && !names(&message) {
+            return Err(format!(
+                "the message that delivery {id} sends names {}, and this one does not: it may be another patient's; edit what \
+                 `deliveries show {id}` prints",
+                referral.reference
+            ));
+        }
+    }
     let was = delivery.state;
     delivery.content = Some(Content::Hl7(Hl7Content {
         message: BodyId::of(&message),
@@ -111,7 +140,9 @@ pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Res
     delivery.excused = delivery.attempts;
     delivery.due_at = Timestamp::now();
     delivery.reason = Some("edited by a person".to_owned());
-    write(context, delivery, was, vec![message]).await
+    let decision = Decision { bodies: vec![Named::from(message)], ..guarded(was, delivery.clone()) };
+    context.store.settle(decision).await.map_err(|error| plain(&error))?;
+    Ok(delivery)
 }
 
 /// Takes it out of the line: it is never sent, and what waits behind it goes on.
@@ -178,12 +209,6 @@ fn skipped(context: &Context, skipped: &Delivery, decision: &mut Decision) -> Re
         decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
     }
     Ok(())
-}
-
-async fn write(context: &Context, delivery: Delivery, was: DeliveryState, bodies: Vec<Bytes>) -> Result<Delivery, String> {
-    let decision = Decision { bodies: bodies.into_iter().map(Named::from).collect(), ..guarded(was, delivery.clone()) };
-    context.store.settle(decision).await.map_err(|error| plain(&error))?;
-    Ok(delivery)
 }
 
 /// A write that fails where the delivery was claimed since it was read.

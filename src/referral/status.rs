@@ -185,8 +185,9 @@ impl Status {
             {
                 self
             }
-            ReplyOutcome::Received if early => Self::Confirmed,
-            ReplyOutcome::Accepted if early || self == Self::Confirmed => Self::Accepted,
+            // After a refusal, a person has looked at it.
+            ReplyOutcome::Received if early || self == Self::Declined => Self::Confirmed,
+            ReplyOutcome::Accepted if early || matches!(self, Self::Confirmed | Self::Declined) => Self::Accepted,
             ReplyOutcome::Received | ReplyOutcome::Accepted => self,
             ReplyOutcome::NotReceived => match self {
                 Self::Requested => Self::New,

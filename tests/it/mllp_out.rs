@@ -531,3 +531,59 @@ fn the_application_acknowledgement_follows_on_a_connection_of_our_own() {
     assert!(wait_for(|| site.deliveries().iter().all(told)), "{:#?}", site.deliveries());
     assert_eq!(ehr.received().len(), 5);
 }
+
+#[test]
+fn what_is_written_anew_is_not_said_once_more_by_the_change_behind_it() {
+    // The connection breaks, so the first may have arrived; then the EHR refuses it.
+    let ehr = Ehr::start(|_| vec![Act::Close]);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    ehr.wait_for(1, &site);
+    let change = referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I13").replace("19620214", "19620215");
+    Peer::connect(&site.mllp()).send(&change).unwrap();
+    assert!(wait_for(|| forwards(&site).len() == 2), "{:#?}", forwards(&site));
+    ehr.behave(|message| vec![Act::Write(ack("AE", field(message, "MSH", 10), "|no such clinic"))]);
+    let refused = forward(&site, 0, "dead");
+    ehr.behave(good);
+    loopline(&site, &["deliveries", "retry", refused["id"].as_str().unwrap(), "--anew"]).unwrap();
+    forward(&site, 0, "sent");
+    forward(&site, 1, "withdrawn");
+    let last = ehr.received().pop().unwrap();
+    assert_eq!((field(&last, "MSH", 9), field(&last, "PID", 7)), ("REF^I12^REF_I12", "19620215"));
+}
+
+#[test]
+fn a_referral_that_is_sent_anew_after_its_cancel_is_handed_on_as_a_new_one() {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    forward(&site, 0, "sent");
+    let mut peer = Peer::connect(&site.mllp());
+    peer.send(&referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I14")).unwrap();
+    forward(&site, 1, "sent");
+    peer.send(&referral_message("M3", "P1", "Quill")).unwrap();
+    forward(&site, 2, "sent");
+    peer.send(&referral_message("M4", "P1", "Quill").replace("REF^I12", "REF^I13").replace("19620214", "19620215")).unwrap();
+    forward(&site, 3, "sent");
+    let messages = ehr.received();
+    let events: Vec<&str> = messages.iter().map(|message| &field(message, "MSH", 9)[..7]).collect();
+    assert_eq!(events, ["REF^I12", "REF^I14", "REF^I12", "REF^I13"]);
+}
+
+#[test]
+fn an_edited_message_is_of_the_same_referral() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AE", field(message, "MSH", 10), "|no such clinic"))]);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    refer(&site, 2, "Feather");
+    let ids: Vec<String> = (0..2).map(|n| forward(&site, n, "dead")["id"].as_str().unwrap().to_owned()).collect();
+    let shown = loopline(&site, &["deliveries", "show", &ids[1]]).unwrap();
+    let file = site.path("edited.hl7");
+    fs::write(&file, &shown[shown.find("MSH|").unwrap()..]).unwrap();
+    let refusal = loopline(&site, &["deliveries", "edit", &ids[0], file.to_str().unwrap()]).unwrap_err();
+    assert!(refusal.contains("it may be another patient's") && !refusal.contains("Feather"), "{refusal}");
+    loopline(&site, &["deliveries", "edit", &ids[1], file.to_str().unwrap()]).unwrap();
+}

@@ -336,7 +336,8 @@ fn a_cancel_takes_back_all_that_has_not_left() {
 fn a_change_before_the_request_left_is_in_the_request_and_needs_no_update() {
     let (site, _running) = with_absent_fax_folder();
     send(&site, &to_dermatology("M1", "P1"));
-    assert!(wait_for(|| site.deliveries()[0]["content"].is_object()), "{:#?}", site.deliveries());
+    // Composed, and its first attempt over.
+    assert!(wait_for(|| site.deliveries()[0]["reason"].is_string()), "{:#?}", site.deliveries());
     send(&site, &to_dermatology("M2", "P1").replace("REF^I12", "REF^I13").replace("R^Routine", "S^Stat"));
     let deliveries = site.deliveries();
     assert_eq!(deliveries.len(), 1, "{deliveries:#?}");

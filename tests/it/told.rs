@@ -418,3 +418,17 @@ fn a_wrong_desk_that_was_never_asked_is_for_a_person_too() {
     let settled = settle(&site, &[&reference, "reply", "wrong-recipient"]);
     assert!(settled["held"].to_string().contains("wrong-recipient"), "{settled:#}");
 }
+
+#[test]
+fn who_goes_on_after_a_refusal_is_seen_by_a_person_who_says_what_it_means() {
+    let (site, _running, reference) = with_referral(&referral_message("M1", "P1", "Quill"));
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested" && !site.mails_out().is_empty()));
+    reply(&site, "r1", "We decline this referral because we are full.");
+    assert!(wait_for(|| show(&site, &reference)["status"] == "declined"), "{:#}", show(&site, &reference));
+    reply(&site, "r2", "We accept, will call the patient.");
+    let pending = || show(&site, &reference)["pending_replies"].to_string();
+    assert!(wait_for(|| pending().contains("declined before")), "{:#}", show(&site, &reference));
+    assert_eq!(show(&site, &reference)["status"], "declined");
+    settle(&site, &[&reference, "reply", "accepted"]);
+    assert_eq!(show(&site, &reference)["status"], "accepted");
+}

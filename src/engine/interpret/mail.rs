@@ -179,12 +179,17 @@ fn with_own_words(mut found: Vec<Found>, mut mail: MailOutcome) -> Vec<Found> {
             found.is_empty()
         }
     };
+    // Beside an answer, a new referral is about something else, or the answer is about it.
+    let strict = mail.outcome.kind == Kind::Reply;
+    if strict {
+        own_words::keep(&mut found, &mail, true);
+    }
     if counts {
         found.push(Found { doubt: mail.doubt.map(Doubt::as_str), ..Found::of(mail.outcome) });
         return found;
     }
-    if !matches!(mail.outcome.kind, Kind::Reply) {
-        own_words::keep(&mut found, &mail);
+    if !strict {
+        own_words::keep(&mut found, &mail, false);
     }
     let mut problems = mail.outcome.problems;
     if mail.outcome.kind == Kind::Reply {

@@ -26,7 +26,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use regex::Regex;
 
 pub use self::{
-    beside::{Beside, beside},
+    beside::{Beside, Sayings, beside},
     bounce::Report,
     read::{Mail, MailLimits, Part, read},
 };
@@ -102,12 +102,10 @@ pub struct MailOutcome {
     pub repeat_key: String,
     /// The address in From, lower case; empty where there is none.
     pub sender: String,
-    /// Its own words, and what it passes on or quotes that is none of ours.
-    pub words: String,
-    /// Its subject.
-    pub subject: String,
-    /// Whether a machine wrote it: then its words say nothing of a referral.
-    pub is_automatic: bool,
+    /// All that it says, wherever that stands.
+    pub said: Sayings,
+    /// Whether something is attached that is not read, and is no logo, signature or visiting card.
+    pub has_unread: bool,
 }
 
 impl MailOutcome {
@@ -175,9 +173,8 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         others: Vec::new(),
         repeat_key: mail.repeat_key.clone(),
         sender: mail.from.as_deref().unwrap_or_default().to_ascii_lowercase(),
-        words: std::iter::once(mail.words.clone()).chain(mail.left_out.rest(rules.site_name)).collect::<Vec<_>>().join("\n"),
-        subject: mail.subject.clone(),
-        is_automatic: mail.automatic.is_some(),
+        said: said(mail, rules.site_name),
+        has_unread: false,
     };
     for part in &mail.parts {
         let kept = if part.is_document() {
@@ -189,6 +186,7 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         };
         kept.push(part.clone());
     }
+    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && !part.is_text());
     if !result.others.is_empty() {
         let problem = Problem::new(
             "attachment-not-read",
@@ -215,18 +213,32 @@ fn brings_documents(mail: &Mail) -> bool {
 
 /// Whether a mail brings anything that may say something, read or not: more than a logo, a signature or a visiting card.
 fn brings_more(mail: &Mail) -> bool {
+    brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))
+}
+
+/// A logo, a signature, a visiting card.
+fn says_nothing(part: &Part) -> bool {
     const LOGO_BYTES_MAX: usize = 150_000;
     const LOGO_PIXELS_MAX: (u32, u32) = (700, 300);
-    let says_nothing = |part: &Part| {
-        let logo = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"].contains(&part.media_type.as_str())
-            && part.content.len() < LOGO_BYTES_MAX
-                // A screenshot of a page is higher, and says something.
-                && picture_size(&part.content).is_none_or(|(width, height)| {
-                    width.max(height) <= LOGO_PIXELS_MAX.0 && width.min(height) <= LOGO_PIXELS_MAX.1
-                });
-        logo || part.media_type.contains("signature") || part.media_type.contains("vcard")
-    };
-    brings_documents(mail) || mail.parts.iter().any(|part| !says_nothing(part))
+    let logo = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"].contains(&part.media_type.as_str())
+        && part.content.len() < LOGO_BYTES_MAX
+            // A screenshot of a page is higher, and says something.
+            && picture_size(&part.content).is_none_or(|(width, height)| {
+                width.max(height) <= LOGO_PIXELS_MAX.0 && width.min(height) <= LOGO_PIXELS_MAX.1
+            });
+    logo || part.media_type.contains("signature") || part.media_type.contains("vcard")
+}
+
+/// All that a mail says, with what it quotes or passes on that is none of ours.
+fn said(mail: &Mail, site_name: &str) -> Sayings {
+    let own = std::iter::once(mail.words.clone()).chain(mail.left_out.rest(site_name)).collect::<Vec<_>>().join("\n");
+    let attached = mail.parts.iter().filter(|part| part.is_text()).map(Part::words);
+    Sayings {
+        texts: [own, mail.shown.clone()].into_iter().chain(mail.within.iter().cloned()).chain(attached).collect(),
+        subjects: std::iter::once(mail.subject.clone()).chain(mail.subjects_within.iter().cloned()).collect(),
+        file_names: mail.parts.iter().filter_map(|part| part.name.clone()).collect(),
+        is_automatic: mail.automatic.is_some(),
+    }
 }
 
 fn classify(mail: &Mail, found: &Match, rules: &MailRules<'_>) -> Outcome {

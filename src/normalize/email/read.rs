@@ -73,6 +73,17 @@ impl Part {
     pub fn is_hl7(&self) -> bool {
         self.media_type == "application/hl7-v2"
     }
+
+    /// Whether it is a text, which may say something of what is attached beside it.
+    pub(super) fn is_text(&self) -> bool {
+        ["text/plain", "text/html"].contains(&self.media_type.as_str())
+    }
+
+    /// What it says, where it is a text.
+    pub(super) fn words(&self) -> String {
+        let text = String::from_utf8_lossy(&self.content);
+        if self.media_type == "text/html" { words::whole_html_to_text(&text) } else { text.into_owned() }
+    }
 }
 
 impl fmt::Debug for Part {
@@ -104,7 +115,11 @@ pub struct Mail {
     pub shown: String,
     /// What was left out of them, in the text or in the HTML.
     pub(super) left_out: LeftOut,
-    /// Whether any of them stand below quoted text.
+    /// The words of the mails within it, which it passes on, and their subjects.
+    pub within: Vec<String>,
+    /// See there.
+    pub subjects_within: Vec<String>,
+    /// Whether any of its own words stand below quoted text.
     pub below_quotes: bool,
     /// All its text, quoted text included, and the headers of a returned mail: where a token may stand.
     pub all_text: String,
@@ -326,10 +341,11 @@ impl Reader<'_> {
         for text in ids.iter().flatten() {
             self.text(text);
         }
-        if self.report.is_none() {
-            self.mail.forwarded = true;
-        }
         self.returned = self.report.is_some();
+        if !self.returned {
+            self.mail.forwarded = true;
+            self.mail.subjects_within.extend(nested.subject().map(str::to_owned));
+        }
         self.message(nested, depth + 1);
     }
 
@@ -351,7 +367,7 @@ impl Reader<'_> {
     /// A text that is shown as the mail itself. Only the outermost mail has words of the sender's own.
     fn body(&mut self, text: &str, depth: u32) {
         self.text(text);
-        if depth > 0 {
+        if depth > 0 && (self.returned || is_hl7(text.as_bytes())) {
             return;
         }
         if is_hl7(text.as_bytes()) {
@@ -359,6 +375,10 @@ impl Reader<'_> {
             return;
         }
         let own = words::own_words(&self.bounded(text));
+        if depth > 0 {
+            self.mail.within.push(format!("{}\n{}", own.words, own.quoted));
+            return;
+        }
         self.mail.left_out.add(&own);
         self.mail.forwarded |= own.forwarded;
         self.mail.below_quotes |= own.below_quotes;

@@ -89,7 +89,7 @@ pub(super) fn mark(text: &str, sent_on: Date, order: DateOrder) -> Marked {
         format!("@d{}{clock}", marked.days.len() - 1)
     });
     let text = CLOCK.replace_all(&days, |captures: &Captures<'_>| {
-        let mut clock = clock(captures);
+        let mut clock = clock(captures, order);
         let rest = captures.get(0).and_then(|whole| days.get(whole.end()..)).unwrap_or_default();
         if captures.name("bare").is_some() && !may_follow_a_time(rest) {
             clock.doubt = Some("a number that may be no time");
@@ -224,7 +224,7 @@ fn resolve(written: &Written, sent_on: Date) -> Day {
     Day { coming, gone, doubt }
 }
 
-fn clock(captures: &Captures<'_>) -> Clock {
+fn clock(captures: &Captures<'_>, order: DateOrder) -> Clock {
     let number = |name: &str| captures.name(name).and_then(|found| found.as_str().parse::<i8>().ok());
     if captures.name("noon").is_some() {
         return Clock { time: Time::new(12, 0, 0, 0).ok(), doubt: None };
@@ -243,7 +243,9 @@ fn clock(captures: &Captures<'_>) -> Clock {
         // 14:30 pm is said often enough and can only be one time; 0:30 pm cannot.
         Some("pm" | "p") if hour > 12 => (hour, None),
         Some(_) => (-1, None),
-        // No clinic opens at two in the morning, but 2:30 may be a slip for 12:30 as well: a person decides.
+        // No clinic opens at two in the morning. Where the day has twice twelve hours, 2:30 is an everyday way to write the afternoon; elsewhere
+        // it may be a slip for 12:30 as well, as a bare 2 may be anywhere: a person decides.
+        None if (1..=5).contains(&hour) && order == DateOrder::MonthFirst && captures.name("h").is_some() => (hour + 12, None),
         None if (0..=6).contains(&hour) => (hour, Some("a time that may be morning or afternoon")),
         None => (hour, None),
     };
@@ -287,6 +289,8 @@ mod tests {
             );
         }
         assert_eq!(read("14/12/2026 2pm", DateOrder::DayFirst), (Some("2026-12-14".into()), Some("14:00".into()), false));
+        assert_eq!(read("12/14 at 2:30", DateOrder::MonthFirst), (Some("2026-12-14".into()), Some("14:30".into()), false));
+        assert!(read("14/12/2026 2:30", DateOrder::DayFirst).2, "there it may be a slip");
         assert_eq!(read("1/5 at noon", DateOrder::MonthFirst), (Some("2027-01-05".into()), Some("12:00".into()), false));
     }
 
@@ -301,7 +305,8 @@ mod tests {
             "11/20",
             "11/21",
             "12/14/2031",
-            "12/14/2026 2:30",
+            "12/14/2026 6:30",
+            "12/14/2026 0:30",
             "12/14/2026 at 3",
             "12/14/2026 25:00",
             "yesterday",

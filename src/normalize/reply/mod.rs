@@ -15,6 +15,7 @@ mod patient;
 mod phrases;
 mod statements;
 mod text;
+mod weighed;
 
 use jiff::{ToSpan, civil::Date};
 
@@ -116,15 +117,24 @@ pub(super) fn is_around_a_name(line: &str, drawn_up: bool) -> bool {
     text::is_around_a_name(line, drawn_up)
 }
 
+/// Whether a line is another person's name than the one signed above it, and no more.
+pub(super) fn names_a_second(signed: &str, line: &str) -> bool {
+    text::names_a_second_person(&[signed, line])
+}
+
 /// Whether one of these lines has a number or an address, as a signature that somebody drew up once.
 pub(super) fn has_contact(lines: &[String]) -> bool {
     text::has_contact(lines)
 }
 
-/// The sentences of somebody's own words, without the signature below them, spelled evenly and in small letters.
-pub(super) fn plain_sentences(words: &str) -> Vec<String> {
+/// The sentences of somebody's own words, without the signature below them: as they were written, and spelled evenly in small letters.
+pub(super) fn plain_sentences(words: &str) -> Vec<(String, String)> {
     let sentences = text::sentences(words, |line| statements::says(&text::plain(line)));
-    sentences.iter().map(|sentence| text::plain(&sentence.original)).filter(|sentence| !sentence.is_empty()).collect()
+    sentences
+        .into_iter()
+        .map(|sentence| (text::plain(&sentence.original), sentence.original))
+        .map(|(plain, own)| (own, plain))
+        .collect()
 }
 
 /// Whether a word (in small letters) can turn round what stands beside it.
@@ -134,7 +144,7 @@ pub(super) fn is_risky(word: &str) -> bool {
 
 /// The birth dates that the lines of a text give, as they are written.
 pub(super) fn birth_dates(words: &str) -> Vec<String> {
-    words.lines().filter_map(text::birth_date).collect()
+    words.lines().flat_map(text::birth_dates).collect()
 }
 
 /// Whether a line is a greeting or a courtesy.
@@ -169,6 +179,8 @@ struct Said {
     again: bool,
     report: bool,
     regret: bool,
+    /// Whether they tell of a call to the patient.
+    called: bool,
     /// Marks such as people tick a list of choices with.
     ticks: bool,
     /// What only the referral can tell.
@@ -259,7 +271,8 @@ impl Said {
                 Meaning::Again => self.again = true,
                 Meaning::Report => self.report = true,
                 Meaning::Regret => self.regret = true,
-                Meaning::Appointment | Meaning::Called | Meaning::Filler => {}
+                Meaning::Called => self.called = true,
+                Meaning::Appointment | Meaning::Along | Meaning::Filler => {}
             }
         }
     }
@@ -340,85 +353,6 @@ impl Said {
             page: None,
             compare: self.compare,
         }
-    }
-
-    /// Some things are said beside one outcome alone.
-    fn weigh_what_goes_along(&mut self, outcome: Option<ReplyOutcome>) {
-        use ReplyOutcome::{
-            Cancelled, Completed, Declined, NeedsInformation, NotReceived, PatientDeclined, PatientUnreachable, Received,
-            Redirected, Scheduled, WrongRecipient,
-        };
-        /// A form names every choice it has.
-        const OUTCOMES_MAX: usize = 2;
-        if self.because && outcome != Some(Declined) {
-            self.doubt("it gives a reason, and it is not plain for what");
-        }
-        if self.again && !matches!(outcome, Some(NotReceived | NeedsInformation)) {
-            self.doubt("it asks to send something again");
-        }
-        if self.report && !matches!(outcome, Some(Scheduled | Completed)) {
-            self.doubt("it speaks of a visit, and does not say that there is one");
-        }
-        let may_regret = matches!(
-            outcome,
-            Some(Declined | NotReceived | WrongRecipient | PatientDeclined | PatientUnreachable | NeedsInformation | Redirected)
-        );
-        if self.regret && !may_regret {
-            self.doubt("it regrets something, and it is not plain what");
-        }
-        if outcome == Some(WrongRecipient) && self.outcomes.contains(&Received) {
-            self.doubt("it says that it came, and that it is not theirs");
-        }
-        let over = matches!(outcome, Some(Declined | NotReceived | WrongRecipient | Cancelled | PatientDeclined | Redirected));
-        if (over || outcome == Some(PatientUnreachable)) && (self.pending || self.review) {
-            self.doubt("it goes on with what it says no to");
-        }
-        if self.outcomes.len() > OUTCOMES_MAX && self.days.is_empty()
-            || self.ticks && self.days.is_empty() && self.outcomes.len() > 1
-        {
-            self.doubt("it names several outcomes, as a form does");
-        }
-    }
-
-    fn received(&self, outcome: Option<ReplyOutcome>) -> Option<bool> {
-        let yes = self.yes || self.outcomes.contains(&ReplyOutcome::Received);
-        let no = self.outcomes.contains(&ReplyOutcome::NotReceived);
-        match (yes, no) {
-            (true, false) if outcome != Some(ReplyOutcome::WrongRecipient) => Some(true),
-            (false, true) => Some(false),
-            (true | false, true | false) => None,
-        }
-    }
-
-    /// The one outcome that all statements come to: the furthest along one path; two paths are a contradiction.
-    fn outcome(&mut self) -> Option<ReplyOutcome> {
-        use ReplyOutcome::{Accepted, Completed, Declined, NeedsInformation, Received, Redirected, Scheduled, WrongRecipient};
-        let mut said = self.outcomes.clone();
-        if said.is_empty() {
-            return self.yes.then_some(Received);
-        }
-        let has = |said: &[ReplyOutcome], outcome| said.contains(&outcome);
-        if said.len() > 1 && !has(&said, ReplyOutcome::NotReceived) {
-            said.retain(|outcome| *outcome != Received);
-        }
-        if has(&said, Scheduled) || has(&said, Completed) {
-            said.retain(|outcome| *outcome != Accepted);
-        }
-        // Accepted, and before they go on they want something: that is what has to be done.
-        if said == [Accepted, NeedsInformation] {
-            said.retain(|outcome| *outcome != Accepted);
-        }
-        if has(&said, Redirected) {
-            said.retain(|outcome| *outcome != Declined);
-        }
-        if has(&said, WrongRecipient) {
-            said.retain(|outcome| *outcome != Redirected);
-        }
-        if said.len() > 1 {
-            self.doubt("it says several things");
-        }
-        // The best reading of several is the one that was said last.
-        said.last().copied()
     }
 
     /// The appointment, where one day to come was named with it. What is not plain about it becomes the doubt.

@@ -47,12 +47,11 @@ const V: &str = "(?:(?:(?:an? |the )?(?:new patient |new |initial |telehealth )?
 const T: &str = "(?: @[dt]\\d+| here| now| with (?:dr [a-z'-]+(?: [a-z'-]+)?(?: (?:md|do|np|pa-c|pa))?|[a-z'-]+ [a-z'-]+ (?:md|do|np|pa-c|pa|aprn|dnp)|us|our (?:office|clinic|team|np|pa|provider|practice))| to see (?:dr [a-z'-]+|us|our (?:np|pa|provider))\
                  | (?:in|at) (?:our (?:[a-z]+ ){0,3}|the )(?:office|clinic|location))*";
 /// How and when something came.
-const H: &str =
-    "(?: @[dt]\\d+| here| (?:by|via) (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all (?:\\d{1,3} )?pages)*";
+const H: &str = "(?: @[dt]\\d+| here| (?:by|via) (?:fax|email|us|our office)| (?:for|on) {O}| safely| in full| in good order| all (?:[1-9]\\d{0,2} )?pages)*";
 /// What can be missing.
-const I: &str = "(?:labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
+const I: &str = "(?:(?:diagnosis|dx) codes?|labs?|lab results?|bloodwork|records?|notes?|chart|imaging|images?|x-?rays?|mri|ct|echo|ekg|ecg|insurance card|insurance|\
                  demographics|authorization|auth|medication list|medications?|med list|history|results?|reports?|orders?|diagnosis|\
-                 icd(?:-?10)?(?: code)?|pathology|phone number|signature|face ?sheet|copy|information|info|documentation|clinicals?|\
+                 icd(?:-?10)?(?: code)?|ov notes?|pathology|phone number|(?:physician|provider|doctor|dr)(?:'s)? signature|face ?sheet|copy|information|info|documentation|clinicals?|\
                  cover ?sheet)";
 
 /// A pattern with the names filled in.
@@ -85,7 +84,7 @@ pub(super) fn fixed(pattern: &str) -> Regex {
 const WHY: &str = "(?: ?-? ?(?:(?:because|due to|since|as|reason)(?: of)? )?{Q})?";
 /// The reasons for which a practice is not the right one, or can not.
 const Q: &str = "(?:(?:the |this |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?(?: is (?:out of network|out of our network|not in(?: our)? network|not accepted(?: here)?))?\
-                 |(?:we are |she is |he is |patient is )?(?:out of|not in|outside(?: of)?) (?:our |the )?(?:network|service area|scope(?: of practice)?|area|catchment(?: area)?)(?: with (?:her|his|their|the|this|patient's) (?:insurance|plan))?\
+                 |(?:we are |being |she is |he is |patient is )?(?:out of|not in|outside(?: of)?) (?:our |the )?(?:network|service area|scope(?: of practice)?|area|catchment(?: area)?)(?: with (?:(?:her|his|their|the|this|patient's) )+(?:insurance|plan))?\
                  |we (?:do not|can not|no longer) (?:take|accept|participate with) (?:this |the |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?\
                  |(?:we are )?(?:not|no longer) (?:currently )?(?:accepting|taking)(?: any)? new (?:patients|referrals)(?: at this time)?\
                  |(?:we are |our (?:office|clinic) is )?(?:full|at capacity|fully booked)|(?:we have )?(?:no|lack of|limited) (?:availability|capacity|openings)|availability|capacity|staffing\
@@ -104,12 +103,12 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
     r"^(?:re|ref|reference)(?: number| no)?$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
-    r"^all (?:\d{1,3} )?pages$",
+    r"^all (?:[1-9]\d{0,2} )?pages$",
 ];
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Again, Appointment, Because, Called, NotYet, Pending, Report, Review, Says};
+    use Meaning::{Again, Along, Appointment, Because, Called, NotYet, Pending, Report, Review, Says};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -166,6 +165,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Cancelled),
             r"^(?:we )?(?:confirm(?:ed|ing)?|acknowledged?|noted|received) (?:the |this |your )?cancell?ation(?: (?:of {R}|for {P}|request))*$|^(?:the |this |your )?cancell?ation(?: request)? (?:is |was |has been )?(?:confirmed|noted|received|acknowledged|processed)$",
         ),
+        (
+            Says(O::AppointmentCancelled),
+            r"^(?:the )?patient (?:has )?cancel(?:l)?ed (?:the|her|his|their) (?:appointment|visit){T}$|^{V} (?:was |has been |is )?cancel(?:l)?ed by (?:the )?patient$",
+        ),
         (Says(O::NoShow), r"^(?:{S} )?(?:has |was |is |an? )*no[- ]?show(?:ed)?(?: (?:for |to )?{V})?{T}$"),
         (
             Says(O::NoShow),
@@ -175,15 +178,15 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         (Says(O::NoShow), r"^missed {V}{T}$"),
         (
             Says(O::PatientUnreachable),
-            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file)| x ?\d| \d times| after (?:\d|two|three|several|multiple) attempts)*$|^(?:{W} )?(?:have )?(?:made )?(?:multiple|several|\d|two|three|four) (?:unsuccessful )?attempts to (?:reach|contact) (?:{O}|{F})(?: by phone)?,?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called (?:{O}|{F})?(?: and)? ?)?(?:lvm|left (?:an? |the )?(?:vm|voice ?mail|messages?)) ?x ?\d,?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called|contacted) (?:{O}|{F}) (?:\d|two|three|four|several|multiple) times(?: and left (?:messages|voice ?mails|vms))?,?(?: and| with)? no (?:response|answer|call ?back|return call)$",
+            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule| at the number (?:provided|given|on file))*(?: x ?[2-9]| [2-9] times| after (?:[2-9]|two|three|several|multiple) attempts| despite (?:several|multiple|repeated) attempts)(?: by phone| to schedule)*$|^(?:{W} )?(?:have )?(?:made )?(?:multiple|several|[2-9]|two|three|four) (?:unsuccessful )?attempts (?:made )?to (?:reach|contact) (?:{O}|{F})(?: by phone)?,?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called (?:{O}|{F})?(?: and)? ?)?(?:lvm|left (?:an? |the )?(?:vm|voice ?mail|messages?)) ?x ?[2-9],?(?: and| with)? no (?:response|answer|call ?back|return call)$|^(?:{W} )?(?:have )?(?:called|contacted) (?:{O}|{F}) (?:[2-9]|two|three|four|several|multiple) times(?: and left (?:messages|voice ?mails|vms))?,?(?: and| with)? no (?:response|answer|call ?back|return call)$",
         ),
         (
             Says(O::PatientUnreachable),
-            r"^(?:{W} )?(?:have )?left (?:several|multiple|two|three|four|\d) (?:voice ?mails?|vms?|messages)(?: for (?:{O}|{F}))?(?:,? (?:and |with )?(?:no (?:response|answer|call ?back|return call)|{P} (?:has|have) not (?:called|returned)(?: our calls| us)?(?: back)?))$",
+            r"^(?:{W} )?(?:have )?left (?:several|multiple|two|three|four|[2-9]) (?:voice ?mails?|vms?|messages)(?: for (?:{O}|{F}))?(?:,? (?:and |with )?(?:no (?:response|answer|call ?back|return call)|{P} (?:has|have) not (?:called|returned)(?: our calls| us)?(?: back)?))$",
         ),
         (
             Says(O::PatientUnreachable),
-            r"^(?:{S}|{F}) (?:is unreachable|are unreachable|is not (?:responding|answering)|(?:has|have|did) not (?:returned?|answered|responded to) our (?:calls|messages)|(?:is|are) not returning our calls)$",
+            r"^(?:{S}|{F}) (?:is unreachable|are unreachable|(?:has|have|did) not (?:returned?|answered|responded to) our (?:calls|messages)|(?:is|are) not returning our calls)$",
         ),
         (
             Says(O::PatientDeclined),
@@ -203,11 +206,11 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::NeedsInformation),
-            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|require|are missing|missing) (?P<what>.*\b{I}\b.*)",
+            r"^(?:and |but )?(?:we |our office )?(?:still |also |just |only )*(?:need|require|are missing|missing) (?P<what>.*\b{I}\b.*)|^(?:prior )?(?:auth|authorization) (?:is )?(?:required|needed)(?: before (?:we can (?:schedule|book)|scheduling))?$",
         ),
         (
             Says(O::Declined),
-            r"^(?:{D} )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|see|accommodate|treat) (?:{O}|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?: at this time)?{Y}$",
+            r"^(?:{D} )?(?:are |is |am )?(?:currently )?(?:unable to|not able to|can not|will not be able to|will not) (?:(?:accept|take(?: on)?|accommodate|treat) (?:{O}|new patients|any new patients)|see (?:(?:the |this |your |that |said )?patient|her|him|new patients|any new patients)|(?:accept|take(?: on)?|accommodate) (?:{A}|new referrals))(?: at this time)?{Y}$",
         ),
         (
             Says(O::Declined),
@@ -244,7 +247,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|reach out|get in touch with|in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|reach out|get in touch with|in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)|in the next (?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
         ),
         (
             Pending,
@@ -252,16 +255,20 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Report,
-            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$|^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
+            r"^(?:the |our |her |his )?(?:consult(?:ation)? |visit )?(?:reports?|notes?|results?) (?:to follow|will follow|will be (?:sent|faxed)(?: over)?|(?:was |were |has been |have been )?(?:sent|faxed)(?: to (?:you|your office))?)(?: (?:soon|shortly))?$|^{P} (?:is |are |has been |have been )?(?:aware|notified|informed) of (?:the |her |his )?(?:appointment|date|time)(?: and (?:date|time))?$|^{S} (?:has )?confirmed$|^(?:we )?(?:spoke|talked) (?:with|to) (?:{O}|{F})$",
         ),
-        (Because, r"^{Q}$"),
+        (Because, r"^{Q}$|^please refer (?:{O} )?(?:elsewhere|to another (?:office|clinic|provider|practice|specialist))$"),
         (
             Again,
             r"^(?:please |kindly )(?:re-?send|re-?fax|send|fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?(?: to us)?$",
         ),
         (
+            Along,
+            r"^approved$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$|^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?$|^{S} will be (?:notified|informed)(?: by (?:mail|phone|us|our office))?$",
+        ),
+        (
             Called,
-            r"^approved$|^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$",
+            r"^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$",
         ),
         (
             Pending,
@@ -269,7 +276,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:and )?(?:{C} (?:is |was |has been )?)?(?:now )?(?:(?:placed|put|added) )?(?:in|into|in to) (?:our |the )?(?:work ?|scheduling |referral |triage )?queue(?: to be scheduled)?$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
+            r"^(?:and )?(?:{C} is )?(?:in process|being processed|in progress)$|^(?:and )?(?:{C} (?:is |was |has been )?)?(?:now )?(?:(?:placed|put|added) )?(?:in|into|in to) (?:our |the )?(?:work ?|scheduling |referral |triage )?queue(?: (?:to be scheduled|for review))?$|^(?:we )?will (?:be processing|process)(?: {R})?$|^(?:we are )?working on (?:it|this|{R})$|^(?:we )?will get {O} scheduled(?: (?:soon|shortly|asap|as soon as possible))?$|^(?:and )?(?:{C} (?:is |was |has been )?)?entered (?:in|into|in to) our system$",
         ),
         (
             Pending,
@@ -277,7 +284,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:we )?(?:lvm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
+            r"^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: x ?1)?(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone)?(?: x ?1)?(?: yet)?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
         ),
         (
             Report,
@@ -326,6 +333,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         // "Confirmed", with a day to come and a time: no receipt has one.
         (Appointment, r"^(?:{S} is )?confirmed{T} @d\d+ @t\d+{T}$"),
+        (Appointment, r"^yes @d\d+ @t\d+{T}$|^@d\d+ @t\d+ with dr [a-z'-]+{T}$"),
         (Appointment, r"^appointment yes{T}$|^(?:all )?set(?: up)?{T}$|^{S} is (?:all )?set(?: up)?{T}$"),
         (
             Appointment,
@@ -352,7 +360,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Says(O::Received),
             r"^(?:(?:{W} |this is to |just to )(?:confirm|acknowledge)|(?:{W} )?(?:just )?(?:confirming|confirmed|acknowledging|acknowledged)) (?:the |our )?(?:receipt|receiving)(?: of)?(?: {C})?{H}$|^{W} (?:are|is) in receipt of {C}$|^receipt (?:is |has been )?(?:confirmed|acknowledged)$|^acknowledged$|^(?:just )?confirmed$|^confirming$|^(?:(?:{W} |this is to |just to )?confirm|confirming|(?:this is |just )?to (?:confirm|acknowledge|let you know)) (?:that )?we (?:have |did )?(?:received|receive|got) {C}{H}$",
         ),
-        (Says(O::Received), r"^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$"),
+        (
+            Says(O::Received),
+            r"^all (?:[1-9]\d{0,2} )?pages (?:were |have been )?received$|^(?:\[x\] *)?(?:{R} )?received *-? *yes$|^\[x\] *(?:{R} )?received$",
+        ),
         (
             Says(O::Received),
             r"^(?:{W} )?(?:have |has |just |now |also |safely )*received(?: {C})?{H}$|^(?:{W} )?(?:have |just |now )*got {C}{H}$|^(?:{W} )?did (?:get|receive) {C}{H}$",
@@ -363,7 +374,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Says(O::Received),
-            r"^(?:{W} )?(?:do )?(?:now )?have {C}(?: on file| in hand| in our system)?{H}$|^{C} is (?:now )?(?:in our (?:system|queue)|on file|in hand)$",
+            r"^(?:{W} )?(?:do )?(?:now )?have (?:(?:the |this |your |her |his )(?:new )?(?:patient )?(?:referral|fax|packet|paperwork)|it|this one|this)(?: on file| in hand| in our system)?{H}$|^(?:(?:the |this |your |her |his )?(?:referral|fax|packet|paperwork)|it|this one|this) is (?:now )?(?:in our (?:system|queue)|on file|in hand)$",
         ),
     ]
 };
@@ -377,7 +388,7 @@ pub(super) const RISKY: &str = "\
     unfortunately sorry regret apologies wait waiting waitlist waitlisted hold cancel canceled cancelled cancels \
     cancellation moved changed change postponed wrong error mistake different other another second duplicate already \
     previously previous prior last before former old ago died dead deceased passed expired hospice hospital \
-    hospitalized admitted inpatient emergency er urgent asap soonest earlier earliest later available availability \
+    hospitalized admitted inpatient outside undecided preferred emergency er urgent asap soonest earlier earliest later available availability \
     opening openings offer offered fully solid out full overbooked double call called calling callback phone voicemail \
     message missing illegible unreadable blank partial partially part page pages cut incomplete only half need needs \
     require requires required incorrect inactive denied declined declines refused rejected expedite question why who \

@@ -37,8 +37,10 @@ pub(super) enum Meaning {
     Again,
     /// `Unfortunately`: before what they can not do.
     Regret,
-    /// They called the patient, or looked at it: what came of it stands beside, or nothing did.
+    /// They called the patient: what came of it stands beside, or nothing did.
     Called,
+    /// Done on the way, whatever it comes to: they looked at it, left the patient a message.
+    Along,
     /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
@@ -171,9 +173,12 @@ fn statement(clause: &str) -> Option<Meaning> {
         )
     });
     static OURS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bour (?P<which>(?:[a-z]+ ){1,3})(?:office|clinic|location)\b"));
+    static PLACE: LazyLock<Regex> =
+        LazyLock::new(|| fixed(r"^location (?:our )?(?P<which>(?:[a-z]+ )+)(?:office|clinic|location)$"));
+    let strange = PLACE.captures_iter(clause).any(|found| words(&found["which"]).any(is_no_name));
     // What they would be able to do, they do not say that they do.
     let elsewhere = ELSEWHERE.is_match(clause) || OURS.captures_iter(clause).any(|found| words(&found["which"]).any(is_risky));
-    if elsewhere || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
+    if elsewhere || strange || clause.contains("would be able") || !names_doctors(clause) || !names_colleagues(clause) {
         return None;
     }
     let dated = clause.contains("@d");
@@ -208,6 +213,7 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Report
             | Meaning::Regret
             | Meaning::Called
+            | Meaning::Along
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)
@@ -293,7 +299,12 @@ static ITEM: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b{I}\b"));
 /// `the labs`, but not `to cancel the order`, `the report to her family doctor` or `the insurance card with the patient`.
 fn is_owed_to_them(what: &str) -> bool {
     let first = |begin: &str| what.strip_prefix(begin).map(|rest| rest.split(' ').next().unwrap_or_default());
-    let told_to_patient = ["for ", "him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
+    // To the patient, whose are these; and "this information" stands elsewhere.
+    static NOT_OURS: LazyLock<Regex> = LazyLock::new(|| {
+        fixed(r"\byour (?:insurance|phone|information|info|medication|demographics|own)\b|\ball of your\b|\bthis info")
+    });
+    let told_to_patient = NOT_OURS.is_match(what)
+        || ["for ", "him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
         || first("her ").or_else(|| first("his ")).is_some_and(|next| {
             ["for", "over", "in", "to", "the", "a", "an", "here", "at", "back", "some", "any", "our", "this"].contains(&next)
         });
@@ -301,8 +312,8 @@ fn is_owed_to_them(what: &str) -> bool {
         return false;
     }
     let to_us = what.replace(" to us", "").replace(" to our", "").replace(" to me", "");
-    // "The signed order", "front and back of the card"; but not "we need the records back", "the report signed".
-    static SIGNED: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bsigned (?P<item>{I})\b|\bfront and back of\b"));
+    // "The signed order", but not "we need the records back", "the report signed".
+    static SIGNED: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bsigned (?P<item>{I})\b"));
     let to_us = SIGNED.replace_all(&to_us, "$item");
     let besides = ITEM.replace_all(&to_us, " ");
     !to_us.contains(" to ")
@@ -352,7 +363,7 @@ const VAGUE: &str = "\
 fn names_somebody(whom: &str) -> bool {
     const WORDS_MAX: usize = 5;
     // An office or a department may be one of theirs.
-    const PLACES: &str = "clinic practice hospital group associates specialists surgeons";
+    const PLACES: &str = "clinic practice hospital associates specialists surgeons";
     const ANY: &str = "main downtown intake contact call admissions central new our own local";
     const FIELDS: &str =
         "surgery medicine orthopedics orthopaedics pediatrics paediatrics psychiatry obstetrics obgyn ent oncology";

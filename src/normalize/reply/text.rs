@@ -177,7 +177,7 @@ fn signature_lines(lines: &[&str], says: impl Fn(&str) -> bool) -> usize {
 }
 
 /// Whether a name stands below another's, with nothing beside it that says what they do: it may be the patient's.
-fn names_a_second_person(lines: &[&str]) -> bool {
+pub(super) fn names_a_second_person(lines: &[&str]) -> bool {
     let is_named = |line: &&&str| is_titled(line) && begins_with_person(line) && !has_sure_desk_word(line);
     let signed = lines.first().map_or("", |line| line.trim()).to_lowercase();
     let of_signed = |word: &str| super::statements::words(&signed).any(|own| own == word);
@@ -224,7 +224,8 @@ fn is_all_titled(line: &str) -> bool {
         let begins = word.chars().find(|symbol| symbol.is_alphabetic()).is_some_and(char::is_uppercase);
         (begins && !may_be_done(word)) || SMALL.contains(word)
     };
-    let called = words.is_empty() || line.contains('[') || is_desk(line) || has_sure_desk_word(line) || is_called_like_practices(line);
+    let called =
+        words.is_empty() || line.contains('[') || is_desk(line) || has_sure_desk_word(line) || is_called_like_practices(line);
     words.iter().all(titled) && called
 }
 
@@ -367,13 +368,17 @@ pub(super) fn looks_like_signature(line: &str) -> bool {
 }
 
 /// A birth date, in small letters.
-const BIRTH_DATE: &str =
-    r"\b(?:dob|d ?o ?b|date of birth|born)\b\s*(?:on|is|:|-)?\s*(?P<born>[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4})";
+const BIRTH_DATE: &str = r"\b(?:dob|d ?o ?b|d\.o\.b\.?|date of birth|birth ?date|birthday|born)(?:\b|\s)\s*(?:on|is|:|-)?\s*(?P<born>[0-9a-z]+[/.\- ][0-9a-z]+[/.\-, ]+\d{2,4})";
 
 /// The birth date that a sentence gives, as it was written.
 pub(super) fn birth_date(sentence: &str) -> Option<String> {
+    birth_dates(sentence).into_iter().next()
+}
+
+/// All birth dates that a line gives.
+pub(super) fn birth_dates(line: &str) -> Vec<String> {
     static BORN: LazyLock<Regex> = LazyLock::new(|| fixed(BIRTH_DATE));
-    BORN.captures(&sentence.to_lowercase()).map(|found| found["born"].to_owned())
+    BORN.captures_iter(&line.to_lowercase()).map(|found| found["born"].to_owned()).collect()
 }
 
 /// Whether a sentence holds a link: what a portal asks for stands behind it.
@@ -427,6 +432,7 @@ static SPELLING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         // Another day than the one that was asked for, or none that lasts.
         (r"\b(?:at|on|for|by) (?:that|those|these|the) (?:times?|dates?|days?|slots?)\b|\bfor now\b", " tentatively "),
         (r"\bw/", "with "),
+        (r"\(?\bfront (?:and|&) back\b\)?(?: of)?", " "),
         (r"&", " and "),
         (r"\b(referr?al)s? (?:request|form)\b", "referral"),
         (r"\bdoctor\b", "dr"),

@@ -45,44 +45,54 @@ fn asks(record: &Record) -> usize {
     [whither, record.request.reason.is_some(), record.priority != Priority::Unknown].into_iter().filter(|said| *said).count()
 }
 
-/// Keeps what the words say beside the referrals that are attached, as a note on each; what may turn them round is for a person.
-pub(super) fn keep(found: &mut [Found], mail: &MailOutcome) {
+/// Keeps what the mail says beside the referrals that are attached, as a note on each; what may turn them round is for a person. `strict`: a note
+/// is too, since what it is about is another referral perhaps.
+pub(super) fn keep(found: &mut [Found], mail: &MailOutcome, strict: bool) {
     let own = mail.outcome.record.as_ref();
+    let words = words_of(mail);
+    let is_long = words.chars().count() > NOTE_CHARACTERS_MAX;
     for record in found.iter_mut().filter(|one| one.outcome.kind == Kind::Referral).filter_map(|one| one.outcome.record.as_mut())
     {
-        let differs = own.is_some_and(|own| differs(own, record));
-        let name = &record.patient.name;
-        let names: Vec<String> =
-            [&name.family, &name.given, &name.middle].into_iter().flatten().flat_map(|name| words_of(name)).collect();
         let is_birth_date =
             |born: &str| record.patient.birth_date.as_ref().is_some_and(|known| compared::is_written(known.as_str(), born));
-        let said = beside(&mail.words, &mail.subject, &names, is_birth_date);
-        if mail.is_automatic || (said == Beside::Nothing && !differs) {
-            continue;
+        let said = beside(&mail.said, record, is_birth_date);
+        let differs = own.is_some_and(|own| differs(own, record));
+        let warns = said == Beside::Warning || differs || (said == Beside::Note && (strict || is_long));
+        if said != Beside::Nothing || differs {
+            let kept: String = words.chars().take(NOTE_CHARACTERS_MAX).collect();
+            if !kept.is_empty() && !record.notes.contains(&kept) {
+                record.put_notes_last(vec![(kept, None)]);
+            }
         }
-        let words = format!("{}\n{}", mail.subject.trim(), mail.words.trim());
-        let words: String = words.trim().chars().take(NOTE_CHARACTERS_MAX).collect();
-        if !words.is_empty() && !record.notes.contains(&words) {
-            record.put_notes_last(vec![(words, None)]);
-        }
-        if said == Beside::Warning || differs {
+        if warns {
             let text =
                 "the mail says something beside what is attached, and it may change it: read it before anything is sent on";
             hold(record, HeldReason::OtherMatter, "mail-says-more", text);
         }
+        if mail.has_unread {
+            let text = "the mail brings something else that is not read, and it goes to nobody: look at it (`messages export`)";
+            hold(record, HeldReason::NotAllRead, "mail-brings-more", text);
+        }
     }
 }
 
-/// The words of a name, in small letters.
-fn words_of(name: &str) -> Vec<String> {
-    name.to_lowercase().split(|symbol: char| !(symbol.is_alphanumeric() || "'-".contains(symbol))).map(str::to_owned).collect()
+/// All that a mail says, each once.
+fn words_of(mail: &MailOutcome) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for text in mail.said.subjects.iter().chain(&mail.said.texts).map(|text| text.trim()) {
+        if !text.is_empty() && !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all.join("\n")
 }
 
-/// Whether the words name another priority or another specialty than what is attached.
+/// Whether the words name another priority, sex or specialty than what is attached.
 fn differs(own: &Record, attached: &Record) -> bool {
     let priority = own.priority != Priority::Unknown && own.priority != attached.priority;
     let folded = |record: &Record| record.referred_to.specialty.as_ref().map(|specialty| specialty.to_lowercase());
-    priority || (folded(own).is_some() && folded(own) != folded(attached))
+    let sex = own.patient.sex.zip(attached.patient.sex).is_some_and(|(own, attached)| own != attached);
+    priority || sex || (folded(own).is_some() && folded(own) != folded(attached))
 }
 
 fn hold(record: &mut Record, reason: HeldReason, code: &str, text: &str) {

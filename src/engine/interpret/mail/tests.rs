@@ -163,7 +163,7 @@ async fn what_a_mail_says_beside_a_referral_that_is_attached_is_kept_and_a_warni
     for (words, notes, held) in [
         ("Please see the attached referral.", 0, &[][..]),
         ("She prefers mornings.", 1, &[][..]),
-        ("Patient: Quillfeather, Ada\nDOB: 02/14/1962\nReferral, as you know her", 1, &[][..]),
+        ("Patient: Quillfeather, Ada\nDOB: 02/14/1962\nReferral", 0, &[][..]),
         ("Please do NOT process the attached referral, it was sent in error.", 1, &[HeldReason::OtherMatter][..]),
         ("Patient: Quillfeather, Ada\nReason: palpitations\nPriority: stat", 1, &[HeldReason::OtherMatter][..]),
     ] {
@@ -172,4 +172,44 @@ async fn what_a_mail_says_beside_a_referral_that_is_attached_is_kept_and_a_warni
         let record = found[0].outcome.record.as_ref().unwrap();
         assert_eq!((record.notes.len(), record.held.as_slice()), (notes, held), "{words}");
     }
+}
+
+/// A mail of these parts, each with its own head.
+fn of_parts(parts: &[&str]) -> String {
+    let head = "From: office@family.example\nTo: referrals@clinic.example\nSubject: Referral\nDate: Sat, 21 Nov 2026 10:00:00 -0800\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n";
+    format!("{head}{}--b--\n", parts.iter().map(|part| format!("--b\n{part}\n")).collect::<String>())
+}
+
+#[tokio::test]
+async fn a_warning_counts_wherever_in_the_mail_it_stands() {
+    const SEE: &str = "Content-Type: text/plain\n\nPlease see attached.";
+    let hl7 =
+        format!("Content-Type: application/hl7-v2\nContent-Disposition: attachment; filename=r.hl7\n\n{}", hl7("I12", "P1"));
+    let held = |found: &[Found]| -> Vec<HeldReason> {
+        found.iter().filter_map(|one| one.outcome.record.as_ref()).flat_map(|record| record.held.clone()).collect()
+    };
+    assert_eq!(held(&read(&of_parts(&[SEE, &hl7]), false).await), []);
+    let within = "Content-Type: message/rfc822\n\nFrom: a@family.example\nSubject: Referral\nContent-Type: text/plain\n\nSorry, wrong patient.";
+    let subject_within =
+        "Content-Type: message/rfc822\n\nFrom: a@family.example\nSubject: Please hold\nContent-Type: text/plain\n\nSee attached.";
+    let shown = "Content-Type: multipart/alternative; boundary=c\n\n--c\nContent-Type: text/plain\n\nPlease see attached.\n--c\nContent-Type: text/html\n\n<p>Please see attached.</p><p>Cancel it.</p>\n--c--";
+    let text = "Content-Type: text/plain; name=note.txt\nContent-Disposition: attachment; filename=note.txt\n\nDo not schedule.";
+    let named =
+        "Content-Type: application/pdf; name=x\nContent-Disposition: attachment; filename=\"CANCELLED.pdf\"\n\n%PDF-1.7 x";
+    for part in [within, subject_within, shown, text, named] {
+        let found = read(&of_parts(&[SEE, &hl7, part]), false).await;
+        assert_eq!(held(&found), [HeldReason::OtherMatter], "{part}");
+    }
+    let unread = "Content-Type: application/msword\nContent-Disposition: attachment; filename=c.doc\n\nxxxx";
+    assert_eq!(held(&read(&of_parts(&[SEE, &hl7, unread]), false).await), [HeldReason::NotAllRead]);
+    // Beside an answer of ours, quoted or by its token, and from a copier.
+    for words in
+        ["Sorry, this is the wrong patient. LL-0000-0000", "This is for another patient. TOKEN", "She prefers mornings. TOKEN"]
+    {
+        let found = read(&of_parts(&[&format!("Content-Type: text/plain\n\n{words}"), &hl7]), false).await;
+        assert!(held(&found).contains(&HeldReason::OtherMatter), "{words}");
+    }
+    let copier =
+        of_parts(&["Content-Type: text/plain\n\nSent in error, please disregard.", &hl7]).replace("office@", "no-reply@");
+    assert_eq!(held(&read(&copier, false).await), [HeldReason::OtherMatter]);
 }

@@ -1,0 +1,287 @@
+//! What practices write above what they attach, and what it comes to.
+
+use super::*;
+use crate::referral::{IsoDate, PatientIdentifier, Priority, Sex};
+
+/// Leslie Lee, 1 November 1934, female, routine, to Dr. Ames, cardiology.
+fn attached() -> Record {
+    let mut record = Record { priority: Priority::Routine, ..Record::default() };
+    record.patient.name.family = Some("Lee".to_owned());
+    record.patient.name.given = Some("Leslie".to_owned());
+    record.patient.birth_date = IsoDate::parse("1934-11-01");
+    record.patient.sex = Some(Sex::F);
+    record.patient.identifiers.push(PatientIdentifier { value: "5202708".to_owned(), authority: None, kind: None });
+    record.referring.name.family = Some("Phillips".to_owned());
+    record.referring.organization = Some("Richardside Medical Associates".to_owned());
+    record.referred_to.name.family = Some("Ames".to_owned());
+    record.referred_to.specialty = Some("Cardiology".to_owned());
+    record
+}
+
+fn of_record(words: &str, subject: &str, record: &Record) -> Beside {
+    let said = Sayings { texts: vec![words.to_owned()], subjects: vec![subject.to_owned()], ..Sayings::default() };
+    beside(&said, record, |born| born.starts_with("11/1/") || born.starts_with("11/01/1934"))
+}
+
+fn of(words: &str, subject: &str) -> Beside {
+    of_record(words, subject, &attached())
+}
+
+/// Those of them that come to something else.
+fn others<'a>(cases: &[(&'a str, &'a str)], expected: Beside) -> Vec<(&'a str, &'a str, Beside)> {
+    let all = cases.iter().map(|(words, subject)| (*words, *subject, of(words, subject)));
+    all.filter(|(_, _, said)| *said != expected).collect()
+}
+
+#[test]
+fn what_only_says_that_something_is_attached_is_nothing() {
+    let cases = [
+        ("", ""),
+        ("Please see attached.", "Referral"),
+        ("Hi,\n\nPlease find attached referral for Leslie Lee.\n\nThanks,\nMaria\n", "Referral - Cardiology"),
+        (
+            "Good morning,\n\nAttached please find a new patient referral for your review. Please contact our office with any questions.\n\n\
+             Thank you,\n\nMaria Gonzalez, MA\nRichardside Medical Associates\n80 Hill Rd, Rochester NY 14604\nP: 585-925-6511 | F: 630-274-9277",
+            "New patient referral",
+        ),
+        ("Attached.", "referral"),
+        ("Pls see attached referral. Thx!", "Referral for L.L."),
+        ("Please see the attached referral for Leslie Lee.", "Fwd: Referral"),
+        (
+            "Please see attached referral and records.\n\nThanks!\nKim\nReferral Coordinator",
+            "Referral: Lee, Leslie - DOB 11/01/1934",
+        ),
+        (
+            "Hello,\n\nPlease see attached referral, demographics, insurance card and last office note for the above patient. Please call the \
+             patient to schedule.\n\nThank you",
+            "Cardiology referral",
+        ),
+        (
+            "Hello,\n\nAttached is a referral for one of our patients. Please let us know once the appointment has been scheduled.\n\nThank \
+             you and have a great day!\nSherry",
+            "",
+        ),
+        (
+            "Dear colleagues,\n\nI would be grateful if you could see this patient. The referral letter is attached.\n\nYours sincerely,\n\nDr Jesus Phillips",
+            "",
+        ),
+        ("Kindly process the attached referral request.\n\nBest regards,\nReferrals Team", "Referral request"),
+        ("Good Morning!\n\nReferral attached. Happy Friday!\n\nJen :)", "Referral"),
+        ("Please see attached. Please confirm receipt.\n\nThanks", "Lee Leslie referral"),
+        (
+            "To Whom It May Concern,\n\nPlease accept the attached referral for our patient.\n\nShould you need anything further, please do not \
+             hesitate to contact us at 585-925-6511.\n\nSincerely,\nRichardside Medical Associates",
+            "Patient Referral",
+        ),
+        (
+            "Good afternoon\n\nPlease see attached referral\n\nMany thanks\n\nSusan\n\nSusan Price\nMedical Secretary to Dr J Phillips",
+            "",
+        ),
+        (
+            "Please see attached referral for cardiology.\n\nThank you!\n\nKelly Moore, RN\nIf this is a medical emergency, please call 911.",
+            "",
+        ),
+        ("Referral attached for scheduling at your earliest convenience.", "Referral for Cardiology - Lee"),
+        ("Please see attached routine referral.", "Routine referral"),
+        ("Attached is the referral we discussed on the phone.", "Referral"),
+        (
+            "Attached, please find the referral for Leslie Lee (DOB 11/01/1934, MRN 5202708).\n\nThank you for seeing this pleasant patient.",
+            "",
+        ),
+        ("Referral packet attached - referral form, last 2 office notes, labs, EKG.", "Referral packet"),
+        ("Please see attached referral to Dr. Ames.\n\nThanks,\nLaura", ""),
+        ("Please see attached referral and contact the patient to schedule.", ""),
+        ("Please see attached. If you have any questions, please feel free to contact our office.", ""),
+        ("Please see attached referral. Let me know if you need anything else.", ""),
+        ("Good morning, can you please schedule the attached patient?", ""),
+        ("Could you please schedule this patient? Referral attached.", ""),
+        ("Please see attached referral. Please fax back appointment date and time to 630-274-9277.", ""),
+        ("Referral attached. Please advise once scheduled.", ""),
+        ("Please see attached. Please send us your consultation notes when complete.", ""),
+        ("Please see attached referral - evaluate and treat.", ""),
+        ("Thank you for seeing this patient. Referral attached.", ""),
+        ("Please see attached referral, sorry for the delay.", ""),
+        ("As requested, the referral is attached.", ""),
+        ("Here is the referral you asked for.", ""),
+        ("Please see attached referral (3 pages including cover).", ""),
+        ("See attached.", "Secure: Patient referral"),
+        ("See attached.", "[SECURE] Lee, Leslie - Cardiology referral"),
+        ("See attached.", "Lee L 11/01/1934"),
+        ("See attached.", "FAX: 2 page(s) from 5859256511"),
+        ("Please call the patient to schedule at the number listed.\nSending over insurance card front and back.", ""),
+        ("See attached.\n\nMany thanks\n\nSusan\nSusan Price\nDirect line: 0117 496 0123\nWorking days: Monday - Thursday", ""),
+    ];
+    assert_eq!(others(&cases, Beside::Nothing), []);
+}
+
+#[test]
+fn what_machines_write_is_nothing_but_where_it_surely_warns() {
+    let cases = [
+        (
+            "This E-mail was sent from \"RNP002673A1B2C3\" (MP C4504).\n\nScan Date: 11.20.2026 15:04:11 (-0500)\nQueries to: \
+             scanner@richardside.example",
+            "Message from \"RNP002673A1B2C3\"",
+        ),
+        (
+            "You have received a 2 page fax at 2026-11-20 15:04:11 GMT.\n\n* The reference number for this fax is sfo2_did11-1700511111-49.\n\n\
+             Please visit www.efax.example if you have any questions regarding this message or your service.\n\nThis account is subject to the \
+             terms listed in the Customer Agreement.",
+            "eFax message from \"585-925-6511\" - 2 page(s), Caller-ID: 585-925-6511",
+        ),
+        (
+            "Device Name: Sharp MFP\nDevice Model: MX-M565N\nLocation: Nurse station\n\nFile Format: PDF (Medium)\nUse a reader or other \
+             program to view the document.",
+            "Scanned image from MX-M565N",
+        ),
+        ("", "Scan_20261120_1504"),
+        (
+            "You have a new fax.\nFrom: (585) 925-6511\nReceived: Friday, November 20, 2026",
+            "New Fax Message from (585) 925-6511 on 11/20/2026 3:04 PM",
+        ),
+    ];
+    assert_eq!(others(&cases, Beside::Nothing), []);
+    let warn = [
+        ("You have received a new fax. Wrong patient on page 2, cancel it.", "eFax"),
+        ("This E-mail was sent from \"RNP0026\" (MP C4504).", "Scan: wrong patient, do not schedule"),
+        ("This E-mail was sent from \"RNP0026\" (MP C4504).", "Tobias Marsh"),
+        ("Tobias is the patient.\nThis E-mail was sent from \"RNP0026\" (MP C4504).", "Scan"),
+        ("This message is sent to take back the referral.", ""),
+        ("Pages 3-5 are somebody else's.", ""),
+    ];
+    assert_eq!(others(&warn, Beside::Warning), []);
+}
+
+#[test]
+fn what_a_copier_sends_is_of_a_machine_and_warns_all_the_same() {
+    let said = |words: &str, subject: &str| Sayings {
+        texts: vec![words.to_owned()],
+        subjects: vec![subject.to_owned()],
+        is_automatic: true,
+        ..Sayings::default()
+    };
+    let of = |words: &str, subject: &str| beside(&said(words, subject), &attached(), |_| false);
+    assert_eq!(of("Your practice system sent a document.", "Document 4711"), Beside::Nothing);
+    assert_eq!(of("Please disregard the attached, sent in error.", "Document"), Beside::Warning);
+    assert_eq!(of("", "Wrong patient - shred"), Beside::Warning);
+    assert_eq!(of("", "Marsh"), Beside::Warning);
+}
+
+#[test]
+fn what_says_more_is_a_note() {
+    let cases = [
+        ("Please see attached referral. She prefers mornings.", "Referral"),
+        ("Please see attached. Patient speaks Spanish, interpreter needed.", "Referral"),
+        ("Attached is the referral for Leslie Lee. She uses a wheelchair.", "Referral"),
+        ("Please see attached. Her daughter Anna will drive her.", "Referral"),
+        ("See attached. Patient is hard of hearing, please speak up on the phone.", "Referral"),
+        ("Please see attached referral. Best to leave a voicemail.", "Referral"),
+        ("Please see attached. Labs will follow under separate cover.", "Referral"),
+        ("Please see attached. Patient has been told to expect your call.", "Referral"),
+        ("Please see attached. No auth needed.", "Referral"),
+        ("See attached. She will bring her MRI on a disc.", "Referral"),
+    ];
+    assert_eq!(others(&cases, Beside::Note), []);
+    let mut record = attached();
+    record.referred_to = Default::default();
+    assert_eq!(of_record("Please see attached referral to Dr. Kim.", "", &record), Beside::Note);
+    assert_eq!(of_record("See attached.", "Neurology referral", &record), Beside::Note);
+}
+
+#[test]
+fn whatever_else_it_says_is_for_a_person() {
+    let words = [
+        "Please disregard the attached, it was sent in error.",
+        "Correct DOB is 11/10/1934, the form has it wrong.",
+        "DOB 01/11/1943",
+        "d.o.b. 11/10/1934",
+        "Birthdate: Nov 10, 1934",
+        "DOB 11/01/1934, husband DOB 05/05/1932",
+        "Lee (11/10/1934)",
+        "This needs to be seen today.",
+        "Please hold this until we call you.",
+        "She will be going to Mayo for this.",
+        "Referral is for her sister.",
+        "Please get her in this week.",
+        "Her INR is 9.",
+        "Please give this to Dr. Chen.",
+        "Please see attached referral for Dr. Chen.",
+        "Patient undecided.",
+        "Page 3 is not hers.",
+        "BP 220/130 in the office.",
+        "Scratch that.",
+        "Nvm",
+        "Amended referral.",
+        "Resending with right patient this time.",
+        "This is for Leslie Lee Sr.",
+        "Note sex is male.",
+        "He is looking forward to it.",
+        "This is for a pleasant gentleman.",
+        "New phone 503-226-9911",
+        "PAUSE",
+        "urgnet",
+        "pls cancell",
+        "2WW",
+        "Please send to the Salem office.",
+        "Please route to neurology.",
+        "We are withdrawing this referral.",
+        "Patient is in the hospital.",
+        "Attached are 2 referrals.",
+        "MRN is 7719923.",
+        "Please see attached referral for John Smith.",
+        "For Tobias Marsh.",
+        "FOR TOBIAS MARSH",
+        "Re: Tobias J. Marsh",
+        "Referral for Mrs. Petrov.",
+        "Referral for Karen.",
+        "Marsh, Tobias",
+        "Thank you for seeing Tobias.",
+        "Favor de cancelar, paciente equivocado.",
+        "C A N C E L",
+        "Please contact the patient's daughter.",
+        "Please do not contact the patient.",
+        "See attached.\n\nThanks,\nKim\nHigh Priority",
+        "See attached.\n\nThanks,\nKim\nAttn: Dr. Chen",
+        "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nTobias Marsh",
+        "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nRUSH",
+        "See attached.\n\nThanks,\nMaria\nCedar Clinic\n503-555-0100\nP.S. she died",
+        "Please see attached?? not sure",
+    ];
+    let of_words: Vec<(&str, &str)> = words.iter().map(|words| (*words, "Referral")).collect();
+    assert_eq!(others(&of_words, Beside::Warning), []);
+    let subjects = [
+        "STAT referral",
+        "Please cancel",
+        "REFERRAL - PLS RUSH",
+        "Referral - CORRECTED",
+        "Hold - Referral",
+        "Referral - DOB 11/01/1943",
+        "Leslie Lee 11/10/1934",
+        "Leslie Leigh referral",
+        "Marsh",
+        "T. Marsh",
+        "Tobias Marsh",
+        "Lee, Lester",
+        "RE: Tobias Marsh",
+        "Referral for Tobias",
+        "REFERRAL FOR TOBIAS MARSH",
+        "Petrov, Olga - Referral",
+        "Referral - Mrs. Petrov",
+        "Referral - MRN 7719923",
+        "Neurology referral",
+        "Attn Dr. Chen",
+        "Amended",
+        "2 referrals",
+    ];
+    let of_subjects: Vec<(&str, &str)> = subjects.iter().map(|subject| ("Please see attached.", *subject)).collect();
+    assert_eq!(others(&of_subjects, Beside::Warning), []);
+}
+
+#[test]
+fn what_a_file_is_called_can_warn_too() {
+    let of = |name: &str| {
+        let said = Sayings { texts: vec!["See attached.".to_owned()], file_names: vec![name.to_owned()], ..Sayings::default() };
+        beside(&said, &attached(), |_| false)
+    };
+    assert_eq!(["scan0001.pdf", "Lee_Leslie_referral.pdf", "referral.hl7"].map(of), [Beside::Nothing; 3]);
+    assert_eq!(["CANCELLED referral.hl7", "Tobias_Marsh.pdf"].map(of), [Beside::Warning; 2]);
+}

@@ -296,11 +296,20 @@ fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option
     // A bracket behind a label is part of it: "Diagnosis (ICD-10):", "Name (last, first):".
     let close = words.iter().enumerate().skip(to).take(4).find(|(_, word)| word.text.contains(')'));
     match (words.get(to), close) {
+        (Some(open), Some((end, last))) if asks_to_choose(&open.text) => {
+            Some((meaning, end + 1, colon || last.text.ends_with(':'), exact))
+        }
         (Some(open), Some((end, last))) if open.text.starts_with('(') && last.text.ends_with([':', ';']) => {
             Some((meaning, end + 1, true, exact))
         }
         _ => Some((meaning, to, colon, exact)),
     }
+}
+
+/// Whether a bracket behind a label says how its options are to be marked: "(check one)".
+fn asks_to_choose(open: &str) -> bool {
+    let word = open.strip_prefix('(').unwrap_or_default().to_lowercase();
+    matches!(word.as_str(), "check" | "circle" | "select" | "choose" | "tick" | "mark" | "pick")
 }
 
 /// A label that is broken over two lines of one cell: "Ordering" above "provider:".

@@ -221,7 +221,8 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
         if labelled || segment.text().ends_with(['.', ',']) {
             continue;
         }
-        if names_referral {
+        let boxed = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words).any(regions::is_box_or_brackets);
+        if names_referral && !boxed {
             for (from, to, listed) in lists::specialties_in(&words) {
                 // "Referral from Cardiology to Neurology", "already sees Cardiology": who is left or seen is not who is asked.
                 if from.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| is_elsewhere(before)) {
@@ -240,7 +241,6 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
                     let others = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words);
                     others.filter_map(|other| lists::priority(&other.text)).any(|other| other != priority)
                 };
-                let boxed = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words).any(regions::is_box_or_brackets);
                 if let Some(priority) = lists::priority(word).filter(|priority| !care && !boxed && !chosen_from(*priority)) {
                     let taken = segment.words.get(place..=place).unwrap_or_default();
                     let candidate =

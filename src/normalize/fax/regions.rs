@@ -145,12 +145,22 @@ fn rest_of_row(sheet: &Sheet, marks: &Marks, from: usize) -> Vec<Word> {
     words
 }
 
-/// Everything behind a label on its row, up to the next label, and the rows of tick boxes under it that go on with them.
+/// What a label offers to choose from: everything behind it on its row, or a column of tick boxes under it.
 pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> {
-    const ROWS_MAX: usize = 4;
     if marks.under_values && is_caption(sheet, label) {
         return above(sheet, marks, label, 1);
     }
+    let row = options_of_row(sheet, marks, label);
+    if row.iter().any(is_box_or_brackets) {
+        return row;
+    }
+    let column = options_below(sheet, marks, label);
+    if column.is_empty() { row } else { column }
+}
+
+/// Everything behind a label on its row, up to the next label, and the rows of tick boxes under it that go on with them.
+fn options_of_row(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> {
+    const ROWS_MAX: usize = 4;
     let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };
     let mut words = until_label(marks, own, label.segment, label.to);
     if label.to + words.len() < own.words.len() {
@@ -173,13 +183,61 @@ pub(super) fn options(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> 
         let boxed: Vec<(usize, &Segment)> = sheet.row(row).collect();
         // A box that a pen has hidden may not have been found.
         let goes_on = boxed.iter().all(|(at, segment)| segment.area.left > left - 2.0 * sheet.text_height && !marks.begins(*at))
-            && boxed.iter().any(|(_, segment)| segment.words.first().is_some_and(is_box_or_brackets));
+            && boxed.iter().any(|(_, segment)| starts_with_box(segment));
         if !goes_on {
             break;
         }
         words.extend(boxed.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)));
     }
     words
+}
+
+/// The column of tick boxes under a label that has nothing behind it and no value beside it, as far right as the next thing on its row.
+fn options_below(sheet: &Sheet, marks: &Marks, label: &Label) -> Vec<Word> {
+    const ROWS_MAX: usize = 40;
+    const GAP_HEIGHTS_MAX: f32 = 2.5;
+    let Some(own) = sheet.segments.get(label.segment).filter(|own| own.words.len() == label.to) else { return Vec::new() };
+    let height = sheet.text_height;
+    let beside = sheet.row(own.row).find(|(_, segment)| segment.area.left > label.area.right);
+    if beside.is_some_and(|(at, _)| !marks.begins(at) && !marks.heads(at)) {
+        return Vec::new();
+    }
+    let columns = left_edge(marks, own, label) - height..beside.map_or(f32::MAX, |(_, segment)| segment.area.left - 0.3 * height);
+    let mut words: Vec<Word> = Vec::new();
+    // A row whose box a pen has hidden: an option where another one follows.
+    let mut boxless: Option<Vec<Word>> = None;
+    let mut bottom = own.area.bottom;
+    for row in own.row + 1..=own.row + ROWS_MAX {
+        let mut cells = sheet.row(row).filter(|(_, segment)| columns.contains(&segment.area.left)).peekable();
+        let Some((_, first)) = cells.peek().copied() else { continue };
+        if first.area.top - bottom > GAP_HEIGHTS_MAX * height {
+            break;
+        }
+        let is_labelled = |at: usize, segment: &Segment| marks.begins(at) || (marks.heads(at) && !starts_with_box(segment));
+        let cells: Vec<(usize, &Segment)> = cells.take_while(|(at, segment)| !is_labelled(*at, segment)).collect();
+        let taken: Vec<Word> = cells.iter().flat_map(|(at, segment)| until_label(marks, segment, *at, 0)).collect();
+        let boxed = cells.iter().any(|(_, segment)| starts_with_box(segment));
+        if taken.is_empty() || (!boxed && boxless.is_some()) {
+            break;
+        }
+        bottom = first.area.bottom;
+        if boxed {
+            words.extend(boxless.take().into_iter().flatten().chain(taken));
+        } else {
+            boxless = Some(taken);
+        }
+    }
+    words
+}
+
+/// Where a label begins. Words before it that are no label of their own are its beginning: "Presenting *concern*".
+fn left_edge(marks: &Marks, own: &Segment, label: &Label) -> f32 {
+    let another = marks.labels.iter().any(|other| other.segment == label.segment && other.from < label.from);
+    if another { label.area.left } else { own.area.left }
+}
+
+fn starts_with_box(segment: &Segment) -> bool {
+    segment.words.first().is_some_and(is_box_or_brackets)
 }
 
 /// Whether a word is a drawn tick box.

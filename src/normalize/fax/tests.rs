@@ -1,5 +1,6 @@
 //! Small pages, drawn as text: a character is 12 pixels wide, a line 40 pixels high.
 
+mod choices;
 mod documents;
 mod doubts;
 mod layouts;

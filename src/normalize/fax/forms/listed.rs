@@ -4,12 +4,13 @@ use super::{
     super::{
         candidates::{Candidates, Field, Rank},
         labels::{Label, Subject, fold},
-        layout::text_of,
-        lists, phones,
+        layout::{Area, text_of},
+        lists, phones, regions,
     },
     Context, texts,
-    ticks::{LIKELY_TRUST, Ticked, boxed, ticked},
+    ticks::{BEFORE_BOXES_TRUST, LIKELY_TRUST, Ticked, between_boxes, boxed, ticked, ticked_option},
 };
+use crate::reader::Word;
 
 /// How like an entry of the list a printed payer must be to be corrected to it.
 const NEAR_MIN: f32 = 0.9;
@@ -19,6 +20,15 @@ pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates
         return;
     }
     let Some((words, trust)) = context.plain(label, 1) else { return };
+    let (words, trust) = match ticked_option(context, label, &words) {
+        None => (words, trust),
+        Some(Ok((option, sure))) => (option, trust * sure),
+        Some(Err(words)) => {
+            let candidate = found.add(Field::Payer, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
+            candidate.failed = Some(("tick-unclear", "it cannot be told which payer is ticked: check it on the page"));
+            return;
+        }
+    };
     if words.len() > 8 || phones::read(&texts(&words), &context.rules.region).is_some() {
         return;
     }
@@ -57,9 +67,10 @@ pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candid
     if context.subject == Some(Subject::Other) {
         return;
     }
-    let boxed = boxed(context, label);
-    let ticks = boxed.is_some();
-    let Some((words, trust)) = boxed.map(|words| (words, 1.0)).or_else(|| context.plain(label, 1)) else { return };
+    let Some((words, trust)) = boxed(context, label).map(|words| (words, 1.0)).or_else(|| context.plain(label, 1)) else {
+        return;
+    };
+    let ticks = words.iter().any(regions::is_box_or_brackets);
     let page = context.page();
     match lists::specialties_in(&texts(&words)).as_slice() {
         [] if ticks => {}
@@ -71,27 +82,78 @@ pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candid
         }
         [(from, to, listed)] if !ticks => {
             let taken = words.get(*from..*to).unwrap_or_default();
+            if is_one_of_column(context, listed, taken) {
+                return unclear_specialty(&words, page, Rank::OwnLabel, found);
+            }
             found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, trust).confidence =
                 listed_confidence(listed.likeness) * trust;
         }
-        // Several are printed, as in a row of boxes: which is meant is for a person, unless one is ticked.
-        several => {
-            let places: Vec<(usize, usize)> = several.iter().map(|(from, to, _)| (*from, *to)).collect();
-            let (chosen, sure) = match ticked(&words, &places) {
-                Ticked::Sure(at) => (several.get(at), 1.0),
-                Ticked::Likely(at) => (several.get(at), LIKELY_TRUST),
-                Ticked::Unclear => (None, 0.0),
-            };
-            if let Some((from, to, listed)) = chosen {
-                let taken = words.get(*from..*to).unwrap_or_default();
-                found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::OwnLabel, trust).confidence =
-                    listed_confidence(listed.likeness) * trust * sure;
-            } else {
-                let candidate = found.add(Field::Specialty, String::new(), &words, page, Rank::OwnLabel, 0.3);
-                candidate.failed = Some(("tick-unclear", "it cannot be told which specialty is ticked: check it on the page"));
-            }
+        _ => ticked_specialty(&words, page, Rank::OwnLabel, found),
+    }
+}
+
+/// Several specialties are printed, as in a row of boxes: which is meant is for a person, unless one is ticked.
+pub(super) fn ticked_specialty(words: &[Word], page: u32, rank: Rank, found: &mut Candidates) {
+    let listed = lists::specialties_in(&texts(words));
+    let runs = between_boxes(words);
+    let framed = [words.first(), words.last()].into_iter().flatten().any(regions::is_box_or_brackets);
+    let leading = runs.first().filter(|_| !framed);
+    // What stands before all boxes is a value by itself, unless its box was not found.
+    if let (Some(leading), [(from, to, one)]) = (leading, listed.as_slice())
+        && to <= &leading.1
+    {
+        let taken = words.get(*from..*to).unwrap_or_default();
+        found.add(Field::Specialty, one.name.clone(), taken, page, rank, 1.0).confidence =
+            listed_confidence(one.likeness) * BEFORE_BOXES_TRUST;
+        return;
+    }
+    // What is on no list and has a box may be ticked as well.
+    let others = runs.iter().copied().skip(usize::from(leading.is_some()));
+    let others = others.filter(|(from, to)| !listed.iter().any(|(at, _, _)| (from..to).contains(&at)));
+    let named = listed.iter().map(|(from, to, listed)| (*from, *to, Some(listed)));
+    let mut options: Vec<(usize, usize, Option<&lists::Listed>)> =
+        named.chain(others.map(|(from, to)| (from, to, None))).collect();
+    options.sort_by_key(|(from, _, _)| *from);
+    let places: Vec<(usize, usize)> = options.iter().map(|(from, to, _)| (*from, *to)).collect();
+    let (chosen, sure) = match ticked(words, &places) {
+        Ticked::Sure(at) => (options.get(at), 1.0),
+        Ticked::Likely(at) => (options.get(at), LIKELY_TRUST),
+        Ticked::Unclear => (None, 0.0),
+    };
+    let Some((from, to, listed)) = chosen else { return unclear_specialty(words, page, rank, found) };
+    let taken = words.get(*from..*to).unwrap_or_default();
+    match listed {
+        Some(listed) => {
+            found.add(Field::Specialty, listed.name.clone(), taken, page, rank, 1.0).confidence =
+                listed_confidence(listed.likeness) * sure;
+        }
+        None => {
+            let value = text_of(taken).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+            found.add(Field::Specialty, value, taken, page, rank, 0.9 * sure);
         }
     }
+}
+
+pub(super) fn unclear_specialty(words: &[Word], page: u32, rank: Rank, found: &mut Candidates) {
+    let candidate = found.add(Field::Specialty, String::new(), words, page, rank, 0.3);
+    candidate.failed = Some(("tick-unclear", "it cannot be told which specialty is ticked: check it on the page"));
+}
+
+/// Whether another specialty stands right under this one: a column to choose from, of whose boxes none was found.
+pub(super) fn is_one_of_column(context: &Context<'_>, listed: &lists::Listed, taken: &[Word]) -> bool {
+    const GAP_HEIGHTS_MAX: f32 = 2.5;
+    const ASIDE_HEIGHTS_MAX: f32 = 2.0;
+    const WORDS_MAX: usize = 5;
+    let (area, height) = (Area::around(taken), context.sheet.text_height);
+    context.sheet.segments.iter().enumerate().any(|(at, segment)| {
+        let gap = segment.area.top - area.bottom;
+        let near = segment.area.top > area.middle()
+            && gap < GAP_HEIGHTS_MAX * height
+            && (segment.area.left - area.left).abs() < ASIDE_HEIGHTS_MAX * height;
+        let others = || lists::specialties_in(&texts(&segment.words));
+        let small = segment.words.len() <= WORDS_MAX && !context.marks.begins(at) && !context.marks.heads(at);
+        near && small && others().iter().any(|(from, _, other)| *from <= 1 && other.name != listed.name)
+    })
 }
 
 /// How sure a value is that is near an entry of a closed list.

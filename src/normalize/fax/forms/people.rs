@@ -6,9 +6,12 @@ use super::{
         dates, deaths,
         labels::{Label, Meaning, Subject},
         layout::text_of,
-        lists, names,
+        lists, names, regions,
     },
-    Context, listed_confidence, payer, texts,
+    Context,
+    listed::{is_one_of_column, ticked_specialty, unclear_specialty},
+    listed_confidence, payer, texts,
+    ticks::{between_boxes, boxed, ticked_option},
 };
 use crate::{
     normalize::given_names::{is_given_name, is_like_a_given_name},
@@ -143,6 +146,10 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
         Who::ReferredTo => (Field::ReferredFamily, Field::ReferredGiven, Field::ReferredOrganization),
     };
     let page = context.page();
+    if who == Who::ReferredTo && offers_specialties(context, label, &words, found) {
+        return;
+    }
+    let Some((words, trust)) = of_options(context, label, (words, trust), organization, found) else { return };
     let text = text_of(&words);
     let specialties = if who == Who::ReferredTo { lists::specialties_in(&texts(&words)) } else { Vec::new() };
     for (from, to, listed) in &specialties {
@@ -166,8 +173,56 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
     }
 }
 
+/// Whether it is specialties that a label of the specialist offers to choose from ("Refer to:"): the ticked one is added.
+fn offers_specialties(context: &Context<'_>, label: &Label, words: &[Word], found: &mut Candidates) -> bool {
+    let page = context.page();
+    if !words.iter().any(regions::is_box_or_brackets) {
+        let listed = lists::specialties_in(&texts(words));
+        let one_of = |(from, to, listed): &(usize, usize, lists::Listed)| {
+            is_one_of_column(context, listed, words.get(*from..*to).unwrap_or_default())
+        };
+        let column = listed.len() == 1 && listed.iter().any(one_of);
+        if column {
+            unclear_specialty(words, page, Rank::Label, found);
+        }
+        return column;
+    }
+    let words = boxed(context, label).unwrap_or_else(|| words.to_vec());
+    let named = lists::specialties_in(&texts(&words));
+    let options = between_boxes(&words);
+    // A practice may have a specialty in its name: "Harbor Cardiology" is for the reader of names.
+    let alone = |(from, to): &(usize, usize)| {
+        named.iter().any(|(at, end, _)| at == from && *end <= *to && words.get(*end..*to).is_none_or(|rest| rest.len() < 2))
+    };
+    let offered = options.iter().filter(|option| alone(option)).count() * 2 > options.len();
+    if offered {
+        ticked_specialty(&words, page, Rank::Label, found);
+    }
+    offered
+}
+
+/// The words of a value; of options with boxes those of the ticked one. None: it cannot be told which, and a person is asked.
+fn of_options(
+    context: &Context<'_>,
+    label: &Label,
+    (words, trust): (Vec<Word>, f32),
+    field: Field,
+    found: &mut Candidates,
+) -> Option<(Vec<Word>, f32)> {
+    match ticked_option(context, label, &words) {
+        None => Some((words, trust)),
+        Some(Ok((option, sure))) => Some((option, trust * sure)),
+        Some(Err(words)) => {
+            let candidate = found.add(field, String::new(), &words, context.page(), Rank::Label, 0.3);
+            candidate.failed = Some(("tick-unclear", "it cannot be told which box is ticked: check it on the page"));
+            None
+        }
+    }
+}
+
 pub(super) fn organization(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
-    let Some((words, trust)) = context.plain(label, 1) else { return };
+    let Some(value) = context.plain(label, 1) else { return };
+    let Some((words, trust)) = of_options(context, label, value, field, found) else { return };
     practice(context, label, words, (field, rank, trust), found);
 }
 
@@ -183,7 +238,9 @@ fn practice(
     let name = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
     if lists::breaks_off(&name(&words)) {
         let longer = context.plain(label, 2).map(|(longer, _)| longer);
-        words = longer.filter(|longer| longer.len() <= words.len() + MORE_WORDS_MAX).unwrap_or(words);
+        let admitted =
+            |longer: &Vec<Word>| longer.len() <= words.len() + MORE_WORDS_MAX && !longer.iter().any(regions::is_box_or_brackets);
+        words = longer.filter(admitted).unwrap_or(words);
     }
     let value = name(&words);
     let trust = if lists::breaks_off(&value) || lists::nearly_spelled(&value) { 0.9 * trust } else { trust };

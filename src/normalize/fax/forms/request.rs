@@ -6,7 +6,7 @@ use super::{
         codes, icd10cm,
         labels::{Label, Meaning},
         layout::text_of,
-        lists,
+        lists, regions,
     },
     Context,
 };
@@ -25,7 +25,12 @@ pub(super) fn reason(context: &Context<'_>, label: &Label, found: &mut Candidate
         return;
     }
     let candidate = found.add(Field::Reason, value, &words, context.page(), Rank::OwnLabel, 1.0);
-    candidate.confidence = prose(&words) * trust * if whole(&words) { 1.0 } else { 0.9 };
+    candidate.confidence = prose(&words) * trust * offered_trust(&words) * if whole(&words) { 1.0 } else { 0.9 };
+}
+
+/// How far running text is trusted that is a list of options, the ticked and the others: a person must see what it comes to.
+fn offered_trust(words: &[Word]) -> f32 {
+    if words.iter().any(regions::is_box_or_brackets) { 0.9 } else { 1.0 }
 }
 
 /// Whether nothing seems to be missing: several words, and no gap between two of them that a word would fill.
@@ -156,5 +161,6 @@ pub(super) fn note(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::Medications => format!("Medications: {text}"),
         _ => text,
     };
-    found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, 1.0).confidence = prose(&words) * trust;
+    found.add(Field::Note, value, &words, context.page(), Rank::OwnLabel, 1.0).confidence =
+        prose(&words) * trust * offered_trust(&words);
 }

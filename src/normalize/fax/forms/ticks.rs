@@ -266,6 +266,45 @@ pub(super) fn yes(context: &Context<'_>, label: &Label) -> Option<Word> {
     words.get(at).filter(|_| said).cloned()
 }
 
+/// How far a value is trusted that stands before boxes: its own box may not have been found.
+pub(super) const BEFORE_BOXES_TRUST: f32 = 0.9;
+
+/// The option that is ticked of those that a label's value offers, and how far that is trusted; `Err`: which one cannot be told. None: there
+/// is no box in the value.
+pub(super) fn ticked_option(context: &Context<'_>, label: &Label, value: &[Word]) -> Option<Result<(Vec<Word>, f32), Vec<Word>>> {
+    if !value.iter().any(regions::is_box_or_brackets) {
+        return None;
+    }
+    let words = boxed(context, label).unwrap_or_else(|| value.to_vec());
+    let options = between_boxes(&words);
+    let option = |at: usize| options.get(at).and_then(|(from, to)| words.get(*from..*to)).unwrap_or_default().to_vec();
+    let framed = [words.first(), words.last()].into_iter().flatten().any(regions::is_box_or_brackets);
+    if !framed {
+        return Some(Ok((option(0), BEFORE_BOXES_TRUST)));
+    }
+    Some(match ticked(&words, &options) {
+        Ticked::Sure(at) => Ok((option(at), 1.0)),
+        Ticked::Likely(at) => Ok((option(at), LIKELY_TRUST)),
+        Ticked::Unclear => Err(words),
+    })
+}
+
+/// The texts between the boxes of a row, each at its first and behind its last word.
+pub(super) fn between_boxes(words: &[Word]) -> Vec<(usize, usize)> {
+    let mut texts = Vec::new();
+    let mut from = 0;
+    for end in 0..=words.len() {
+        if words.get(end).is_none_or(regions::is_box_or_brackets) {
+            let text = words.get(from..end).unwrap_or_default();
+            if text.iter().any(|word| word.text.contains(char::is_alphanumeric)) {
+                texts.push((from, end));
+            }
+            from = end + 1;
+        }
+    }
+    texts
+}
+
 /// The row of boxes behind a label, drawn or printed, where there is one.
 pub(super) fn boxed(context: &Context<'_>, label: &Label) -> Option<Vec<Word>> {
     let words = context.options(label);

@@ -218,7 +218,14 @@ fn extract(scan: &Scan<'_>, limits: &Limits) -> Result<Option<PageImage>, PagesE
             *pixel = 255 - *pixel;
         }
     }
-    Ok(Some(place(PageImage::from_rows(width, height, gray, bilevel, (RENDER_DPI, RENDER_DPI)), scan.placed)))
+    let image = PageImage::from_rows(width, height, gray, bilevel, (RENDER_DPI, RENDER_DPI));
+    let image = PageImage { cut_off: image.cut_off || is_cut_off(&scan.stream), ..image };
+    Ok(Some(place(image, scan.placed)))
+}
+
+/// Whether an image is a JPEG whose end is missing.
+fn is_cut_off(stream: &Stream<'_>) -> bool {
+    matches!(stream.filters().as_slice(), [Filter::DctDecode]) && picture::jpeg_end_is_missing(&stream.raw_data())
 }
 
 /// Decode `[1 0]` on a gray image: black and white change places.
@@ -337,8 +344,9 @@ fn values(page: &Page<'_>, glyphs: &Glyphs) -> Option<Pdf> {
 }
 
 fn render(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
-    check_images(page, limits)?;
+    let cut_off = check_images(page, limits)?;
     let mut image = rendered(page, limits)?;
+    image.cut_off |= cut_off;
     if form::draws_over(page)
         && let Some(values) = values(page, &Glyphs::of(page, to_pixels(page)))
         && let Some(page) = values.pages().first()
@@ -351,8 +359,9 @@ fn render(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
     Ok(image)
 }
 
-/// The renderer unpacks an image before it scales it down, whatever its size.
-fn check_images(page: &Page<'_>, limits: &Limits) -> Result<(), PagesError> {
+/// The renderer unpacks an image before it scales it down, whatever its size. Says whether the end of one is missing.
+fn check_images(page: &Page<'_>, limits: &Limits) -> Result<bool, PagesError> {
+    let mut cut_off = false;
     let mut operations = page.typed_operations();
     while let Some(operation) = operations.next() {
         let TypedInstruction::XObject(name) = operation else { continue };
@@ -363,8 +372,9 @@ fn check_images(page: &Page<'_>, limits: &Limits) -> Result<(), PagesError> {
         {
             limits.check(width, height)?;
         }
+        cut_off |= is_cut_off(&stream);
     }
-    Ok(())
+    Ok(cut_off)
 }
 
 fn rendered(page: &Page<'_>, limits: &Limits) -> Result<PageImage, PagesError> {
@@ -396,5 +406,33 @@ mod tests {
         assert!(!end_is_missing(whole.as_bytes()));
         assert!(end_is_missing(&whole.as_bytes()[..120]) && end_is_missing(begin.as_bytes()));
         assert!(!end_is_missing(b"%PDF-1.3\n1 0 obj\n<< /L 99999 >>\nendobj\n%%EOF\n"), "another key of that name");
+    }
+
+    /// A PDF whose page shows a picture, over the whole page or on a part of it.
+    fn showing(picture: &[u8], side: u32) -> Vec<u8> {
+        let head = format!(
+            "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
+             3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>\n\
+             endobj\n4 0 obj\n<< /Length 40 >>\nstream\n{:<40}\nendstream\nendobj\n5 0 obj\n<< /Type /XObject /Subtype /Image \
+             /Width 200 /Height 200 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /DCTDecode /Length {} >>\nstream\n",
+            format!("q {side} 0 0 {side} 0 0 cm /I Do Q"),
+            picture.len(),
+        );
+        [head.as_bytes(), picture, b"\nendstream\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"].concat()
+    }
+
+    #[test]
+    fn a_page_with_a_jpeg_without_its_end_is_cut_off() {
+        let stripes = image::GrayImage::from_fn(200, 200, |x, y| image::Luma([if (x / 7 + y / 9) % 2 == 0 { 0 } else { 255 }]));
+        let mut whole = Vec::new();
+        stripes.write_to(&mut std::io::Cursor::new(&mut whole), image::ImageFormat::Jpeg).unwrap();
+        for side in [200, 90] {
+            let cut_off = |picture: &[u8]| {
+                let pages = PdfPages::open(&showing(picture, side), false).unwrap().unwrap();
+                pages.page(0, &Limits::default()).unwrap().cut_off
+            };
+            assert!(!cut_off(&whole), "{side}");
+            assert!(cut_off(&whole[..whole.len() * 7 / 10]), "{side}");
+        }
     }
 }

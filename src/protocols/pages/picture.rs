@@ -24,7 +24,8 @@ impl Picture {
         let ratio = pixel_ratio(&self.bytes).unwrap_or(1.0);
         let across = (width as f32).min(height as f32 * ratio) / PAGE_WIDTH_INCHES;
         let bilevel = gray.iter().all(|pixel| matches!(pixel, 0 | 255));
-        Ok(PageImage::from_rows(width, height, gray, bilevel, (across, across / ratio)))
+        let image = PageImage::from_rows(width, height, gray, bilevel, (across, across / ratio));
+        Ok(PageImage { cut_off: image.cut_off || jpeg_end_is_missing(&self.bytes), ..image })
     }
 }
 
@@ -69,6 +70,30 @@ fn jfif_density(bytes: &[u8]) -> Option<(u32, u32)> {
     Some((number(12)?, number(14)?))
 }
 
+/// Whether a JPEG ends without the mark of its end: decoders make gray of what is missing and do not say so. The marks are followed from one
+/// to the next (ITU-T T.81, annex B), since a small picture within it has an end of its own.
+pub(super) fn jpeg_end_is_missing(bytes: &[u8]) -> bool {
+    const START: [u8; 3] = [0xff, 0xd8, 0xff];
+    const END: u8 = 0xd9;
+    if !bytes.starts_with(&START) {
+        return false;
+    }
+    let mut at = 2;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        // What is compressed has no 0xff but before a zero, a restart mark or another 0xff.
+        let next = rest.windows(2).position(|two| two[0] == 0xff && !matches!(two[1], 0 | 0x01 | 0xd0..=0xd8 | 0xff));
+        let Some(next) = next else { return true };
+        let mark = rest.get(next + 1).copied();
+        if mark == Some(END) {
+            return false;
+        }
+        let length = rest.get(next + 2..next + 4).and_then(|two| two.try_into().ok()).map(u16::from_be_bytes);
+        let Some(length) = length else { return true };
+        at += next + 2 + usize::from(length);
+    }
+}
+
 /// Decodes a PNG or JPEG to gray, after a look at its header.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>), PagesError> {
     let unreadable = |_| PagesError::Unreadable("a picture cannot be decoded");
@@ -90,4 +115,32 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>
     // What is transparent shows the paper.
     let gray = image.into_luma_alpha8().pixels().map(|pixel| on_white(pixel.0[0], pixel.0[1])).collect();
     Ok((width, height, gray))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, ImageFormat, Luma};
+
+    use super::*;
+
+    /// A JPEG of stripes, in the head of which another one stands.
+    fn jpeg() -> Vec<u8> {
+        let stripes = GrayImage::from_fn(200, 200, |x, y| Luma([if (x / 7 + y / 9) % 2 == 0 { 0 } else { 255 }]));
+        let mut whole = Vec::new();
+        stripes.write_to(&mut Cursor::new(&mut whole), ImageFormat::Jpeg).unwrap();
+        let small = [&[0xff, 0xe1, 0, 8][..], &[0xff, 0xd8, 0xff, 0xd9, 0, 0]].concat();
+        [&whole[..2], &small, &whole[2..]].concat()
+    }
+
+    #[test]
+    fn a_jpeg_without_its_end_is_cut_off() {
+        let whole = jpeg();
+        let page = |bytes: &[u8]| Picture::open(bytes).page(&Limits::default());
+        assert!(!page(&whole).unwrap().cut_off);
+        assert!(!page(&[&whole[..], b"rubbish"].concat()).unwrap().cut_off);
+        for percent in [55, 70, 85, 95] {
+            assert!(page(&whole[..whole.len() * percent / 100]).unwrap().cut_off, "{percent}");
+        }
+        assert!(page(&whole[..whole.len() - 2]).unwrap().cut_off);
+    }
 }

@@ -38,7 +38,7 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
     }
     // Two dates behind one label, "07/19/1985 or 07/19/1958": which of them is meant is for a person.
     let mut at = 0;
-    while at < rest.len() {
+    while rest.get(at).is_some_and(|word| !is_of_another_day(word)) {
         let tail = rest.get(at..).unwrap_or_default();
         let other = dates::read(&texts(tail), rules.date_order, rules.today);
         at += other.map_or(1, |other| other.words);
@@ -49,6 +49,51 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
             found.add(Field::BirthDate, other.date.to_string(), taken, context.page(), rank, trust * DIGITS_TRUST * other.trust);
         }
     }
+}
+
+/// Whether a word says that the date behind it is another day's: a label of its own, known or not ("Accession:"), or one without its colon.
+pub(super) fn is_of_another_day(word: &Word) -> bool {
+    const DAYS: [&str; 36] = [
+        "seen",
+        "visit",
+        "visited",
+        "printed",
+        "print",
+        "collected",
+        "collection",
+        "drawn",
+        "reported",
+        "report",
+        "resulted",
+        "received",
+        "service",
+        "dos",
+        "encounter",
+        "admitted",
+        "admission",
+        "discharged",
+        "discharge",
+        "ordered",
+        "order",
+        "signed",
+        "sent",
+        "faxed",
+        "created",
+        "updated",
+        "scheduled",
+        "appointment",
+        "appt",
+        "referred",
+        "effective",
+        "expires",
+        "onset",
+        "injury",
+        "lmp",
+        "today",
+    ];
+    let plain = word.text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let labelled = word.text.ends_with(':') && word.text.contains(char::is_alphabetic);
+    labelled || DAYS.contains(&plain.as_str())
 }
 
 /// The age that stands beside the birth date.

@@ -9,6 +9,7 @@ use super::{
         lists, names, regions,
     },
     Context,
+    days::is_of_another_day,
     listed::{is_one_of_column, ticked_specialty, unclear_specialty},
     listed_confidence, payer, texts,
     ticks::{between_boxes, boxed, ticked_option},
@@ -47,6 +48,7 @@ pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, fou
     }
     // A birth date that follows the name in a letter's subject line needs no label.
     let rest = words.get(name.words..).unwrap_or_default();
+    let rest = rest.split(is_of_another_day).next().unwrap_or_default();
     let date = (0..rest.len().min(3)).find_map(|at| {
         let tail = rest.get(at..)?;
         Some((dates::read(&texts(tail), context.rules.date_order, context.rules.today)?, tail.to_vec()))

@@ -75,3 +75,25 @@ Reason for referral: Changing mole left calf",
     assert_eq!(record.referring.name.family.as_deref(), Some("Solheim"));
     assert!(!record.review.iter().any(|path| path.starts_with("patient.")), "{:?}", record.review);
 }
+
+#[test]
+fn a_day_of_a_visit_or_a_report_is_no_birth_date() {
+    for others in [
+        "Seen: 11/19/2026   Printed: 11/20/2026",
+        "Seen: 11/19/2026",
+        "Seen 11/19/2026",
+        "Collected: 11/19/2026 Reported: 11/20/2026",
+        "Accession: 11/19/2026",
+        "Visit 11/19/2026",
+    ] {
+        let line = format!("Patient: Leslie Lee   DOB: 11/01/1934   {others}");
+        let record = record(&FORM.replace("Patient Name: Lee, Leslie\nDate of Birth: 11/01/1934     Sex: Female", &line));
+        assert_eq!((name(&record), born(&record)), (("Lee", "Leslie"), "1934-11-01"), "{others}");
+        assert!(!record.review.iter().any(|path| path == "patient.birth_date"), "{others}");
+        assert_eq!(record.evidence["patient.birth_date"].rivals, Vec::<String>::new(), "{others}");
+    }
+    let none = record("Patient Referral\n\nPatient: Leslie Lee   Seen: 11/19/2026\nReason for Referral: Iron deficiency anemia");
+    assert_eq!(born(&none), "", "without a label of its own a visit's day is none either");
+    let two = record(&FORM.replace("11/01/1934", "11/01/1934 or 11/01/1943"));
+    assert!(two.review.iter().any(|path| path == "patient.birth_date"), "a second birth date still is a rival");
+}

@@ -23,7 +23,6 @@ use self::{
     boxes::Seen,
     marks::Placement,
 };
-use super::layout::text_of;
 use crate::{
     compose::{
         acknowledgement,
@@ -31,7 +30,7 @@ use crate::{
     },
     ids::Named,
     normalize::{Kind, Outcome},
-    reader::{PageReading, Reading},
+    reader::{PageReading, Reading, Word},
     referral::{Answerer, Handwriting, PageForm, PageKind, Problem, Reference, Reply, ReturnedBox, ReturnedPage, Tick, TokenKey},
 };
 
@@ -173,12 +172,38 @@ fn identified<'a>(page: &'a PageReading, key: Option<&TokenKey>) -> Option<Ours<
 
 fn printed(page: &PageReading) -> Option<Reference> {
     page.words.iter().enumerate().find_map(|(at, word)| {
-        reference_in(&word.text).or_else(|| {
-            // The recognizer may part it at its dashes.
-            let few = page.words.get(at..(at + 3).min(page.words.len()))?;
-            word.text.to_uppercase().starts_with("LL").then(|| reference_in(&text_of(few).replace(' ', "-")))?
-        })
+        let whole = || reference_in(&joined(&[word]));
+        // The recognizer may part it at its dashes, and take the parts for words of several lines.
+        let parted = || {
+            let next = page.words.get(at..).unwrap_or_default().iter().take(PARTS_MAX).collect();
+            let begun = [next, on_its_level(page, word)].into_iter().filter(|_| word.text.to_uppercase().starts_with("LL"));
+            let mut parts = begun.flat_map(|parts: Vec<&Word>| (2..=parts.len()).map(move |count| joined(&parts[..count])));
+            parts.find_map(|text| reference_in(&text))
+        };
+        whole().or_else(parted)
     })
+}
+
+/// The parts of a reference.
+const PARTS_MAX: usize = 3;
+
+/// A word and those right of it on its level, from the left, as many as a reference may have parts.
+fn on_its_level<'a>(page: &'a PageReading, word: &'a Word) -> Vec<&'a Word> {
+    let [_, top, right, bottom] = word.bounds;
+    let level = |other: &&Word| {
+        let middle = other.bounds[1].midpoint(other.bounds[3]);
+        (top..bottom).contains(&middle) && other.bounds[0] + (bottom - top) / 2 > right && !std::ptr::eq(*other, word)
+    };
+    let mut beside: Vec<&Word> = page.words.iter().filter(level).collect();
+    beside.sort_by_key(|other| other.bounds[0]);
+    std::iter::once(word).chain(beside).take(PARTS_MAX).collect()
+}
+
+/// The parts of a reference in one text, with one dash between two of them.
+fn joined(parts: &[&Word]) -> String {
+    let is_dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}');
+    let pieces = parts.iter().flat_map(|part| part.text.split(is_dash)).filter(|text| !text.is_empty());
+    pieces.collect::<Vec<_>>().join("-")
 }
 
 /// The first well-formed reference in a text, `LL` and dashes included: eight letters alone are any word.

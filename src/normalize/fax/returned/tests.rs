@@ -143,3 +143,22 @@ fn a_letter_that_names_our_reference_is_no_page_of_ours() {
 fn a_page_that_asks_says_in_how_many_rows() {
     assert_eq!((rows(Some("ABCDEF3")), rows(Some("ABCDEF9")), rows(None)), (3, 7, 7));
 }
+
+#[test]
+fn a_printed_reference_that_was_parted_at_its_dash_is_found_and_a_misread_one_is_not() {
+    let reference: Reference = "LL-KS87-5N9T".parse().unwrap();
+    let found = |lines: &[&str]| identified(&page(1, lines, &[]), None).map(|one| one.reference);
+    for parted in
+        ["LL- KS87-5N9T", "LL - KS87-5N9T", "LL KS87 5N9T", "LL-KS87- 5N9T", "LL\u{2014} KS87\u{2014}5N9T", "LL-KS87-5N9T"]
+    {
+        assert_eq!(found(&["Referral: please confirm", parted]).as_ref(), Some(&reference), "{parted}");
+    }
+    for other in ["LL- KS87-5N9X", "LL- KS87", "LL- please confirm", "KS87-5N9T"] {
+        assert_eq!(found(&["Referral: please confirm", other]), None, "{other}");
+    }
+    // The recognizer took its first part for a word of the line below.
+    let mut merged = page(1, &["Reference", "LL- KS87-5N9T", "To Gastroenterology Desk"], &[]);
+    let first = merged.words.remove(1);
+    merged.words.insert(2, first);
+    assert_eq!(identified(&merged, None).map(|one| one.reference), Some(reference));
+}

@@ -26,6 +26,7 @@ struct Entry {
 pub(super) struct Words {
     pub(super) organization: Vec<String>,
     pub(super) title: Vec<String>,
+    pub(super) no_name: Vec<String>,
     pub(super) particles: Vec<String>,
     pub(super) suffixes: Vec<String>,
     pub(super) prefixes: Vec<String>,
@@ -193,6 +194,15 @@ pub(super) fn capital_i(word: &str) -> String {
     let known = words().capital_i.iter().any(|known| known.strip_prefix('i') == Some(plain.as_str()));
     let shaped = rest.starts_with(consonant) && !rest.starts_with("bs");
     if known || shaped { format!("I{rest}") } else { word.to_owned() }
+}
+
+/// Whether a few words, each with a capital, are the rest of a title: "Specialist *Referral Request*".
+pub(super) fn is_rest_of_title(text: &str) -> bool {
+    const WORDS_MAX: usize = 4;
+    let word = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    text.split_whitespace().count() <= WORDS_MAX
+        && text.split_whitespace().all(|word| !word.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit()))
+        && text.split_whitespace().any(|one| words().no_name.contains(&word(one)))
 }
 
 /// Whether a text is a form's or a cover page's title.

@@ -90,7 +90,7 @@ fn part(word: &str, first: bool) -> Option<(Part, String)> {
     let lower = plain.to_lowercase();
     let lists = lists::words();
     let sound = !plain.is_empty() && plain.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '\u{2019}' | '.'));
-    if !sound {
+    if !sound || lists.no_name.contains(&lower) {
         return None;
     }
     if lists.prefixes.contains(&lower) && first {

@@ -31,7 +31,8 @@ use super::{
     FaxRules,
     candidates::{Candidates, Field, Rank},
     labels::{Label, Marks, Meaning, Subject},
-    layout::Sheet,
+    layout::{Sheet, text_of},
+    lists,
     regions::{self, Region, Relation},
 };
 use crate::{reader::Word, referral::PhoneUse};
@@ -78,7 +79,7 @@ impl Context<'_> {
     fn plain(&self, label: &Label, lines: usize) -> Option<(Vec<Word>, f32)> {
         let region = self.regions(label, lines).into_iter().next()?;
         match region.relation {
-            Relation::Behind if !label.colon && !label.exact => None,
+            Relation::Behind if !label.colon && (!label.exact || lists::is_rest_of_title(&text_of(&region.words))) => None,
             // A label that begins its segment is hardly a word of a phrase.
             Relation::Behind if !label.colon => Some((region.words, if label.from == 0 { 0.975 } else { 0.93 })),
             Relation::Behind | Relation::RightOf | Relation::Below | Relation::Above => Some((region.words, 1.0)),

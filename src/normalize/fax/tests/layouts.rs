@@ -77,6 +77,20 @@ Reason for referral: Changing mole left calf",
 }
 
 #[test]
+fn the_words_of_a_title_are_nobodys_name() {
+    for title in
+        ["SPECIALIST REFERRAL REQUEST", "Specialist Referral Form", "SPECIALIST CARE REFERRAL", "PHYSICIAN CONSULTATION REQUEST"]
+    {
+        let record = record(&FORM.replace("Oakfield Family Medicine", &format!("Oakfield Family Medicine\n{title}")));
+        let found = [&record.referred_to, &record.referring].map(|one| (one.name.family.clone(), one.organization.clone()));
+        let practice = Some("Oakfield Family Medicine".to_owned());
+        assert_eq!(found, [(None, None), (Some("Phillips".to_owned()), practice)], "{title}");
+    }
+    let named = record(&format!("{FORM}\nSpecialist Ada Fenwick, MD"));
+    assert_eq!(named.referred_to.name.family.as_deref(), Some("Fenwick"), "a name without a colon is one");
+}
+
+#[test]
 fn a_day_of_a_visit_or_a_report_is_no_birth_date() {
     for others in [
         "Seen: 11/19/2026   Printed: 11/20/2026",

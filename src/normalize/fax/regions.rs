@@ -419,7 +419,8 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
     let in_segment = own.words.get(label.to).map(|word| word.bounds[0] as f32);
     let beside = sheet.row(own.row).map(|(_, segment)| segment.area.left).find(|left| *left > label.area.right);
     let limit = [in_segment, beside].into_iter().flatten().fold(f32::MAX, f32::min) - 0.3 * height;
-    let left = label.area.left - height;
+    let begins = left_edge(marks, own, label);
+    let left = begins - height;
     let mut words: Vec<Word> = Vec::new();
     let mut last = label.area;
     let mut row = own.row;
@@ -451,7 +452,7 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
             1.6
         };
         let near = gap < reach * height;
-        let aligned = line > 0 || area.left - label.area.left < 2.5 * height;
+        let aligned = line > 0 || area.left - begins < 2.5 * height;
         if taken.is_empty() || !near || !aligned || (line > 0 && labelled) {
             break;
         }

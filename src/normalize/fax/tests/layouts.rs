@@ -111,3 +111,13 @@ fn a_day_of_a_visit_or_a_report_is_no_birth_date() {
     let two = record(&FORM.replace("11/01/1934", "11/01/1934 or 11/01/1943"));
     assert!(two.review.iter().any(|path| path == "patient.birth_date"), "a second birth date still is a rival");
 }
+
+#[test]
+fn a_label_with_a_word_before_it_has_all_of_the_text_beneath() {
+    let text = "Withdrawn since September with school refusal and passive suicidal ideation, no plan. Sertraline\n50 mg started 10/30/2026.";
+    for label in ["Presenting concern:", "Parental concern:", "Main concern:", "Reason for Referral:"] {
+        let begin = FORM.split("Reason for Referral").next().unwrap_or_default();
+        let record = record(&format!("{begin}\n\n{label}\n{text}"));
+        assert_eq!(record.request.reason.as_deref(), Some(text.replace('\n', " ").as_str()), "{label}");
+    }
+}

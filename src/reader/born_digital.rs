@@ -8,10 +8,14 @@
 //! beside the text (a picture, handwriting, letters turned into curves) is taken as it was recognized. Whatever is in doubt is recognized
 //! as a whole, as if there were no text.
 
-use super::{read::PAGE_OCR_SECONDS_MAX, second_look::second_look};
+use super::{
+    boxes::{self, TickBox},
+    read::PAGE_OCR_SECONDS_MAX,
+    second_look::second_look,
+};
 use crate::protocols::{
     ocr::{Image, Layout, OcrError, OcrWord, Recognizer, Region},
-    pages::{PageImage, TextLayer, TextWord},
+    pages::{FormBox, PageImage, TextLayer, TextWord},
 };
 
 /// Fewer words than this are a stamp or a header, not a page's text.
@@ -63,7 +67,20 @@ pub(super) fn words(layer: &TextLayer, page: &PageImage, recognizer: &mut Recogn
         let beside = shown.into_iter().filter(|found| !is_text(found));
         words.extend(beside.map(|found| OcrWord { line: found.line + lines, block: found.block + 1, ..found }));
     }
+    insert_boxes(&mut words, &layer.boxes);
     Ok(Some(words))
+}
+
+/// Puts the tick boxes of a form among the words, as if they had been drawn and looked at.
+fn insert_boxes(words: &mut Vec<OcrWord>, form_boxes: &[FormBox]) {
+    let boxes: Vec<TickBox> = form_boxes
+        .iter()
+        .map(|one| {
+            let [left, top, right, bottom] = one.bounds;
+            TickBox::known(Region { left, top, right, bottom }, one.ticked)
+        })
+        .collect();
+    boxes::insert(words, &boxes);
 }
 
 /// The words of the text, each as sure as the page shows it; none: the page shows another text.
@@ -282,5 +299,17 @@ mod tests {
             }
         }
         assert_eq!(marks(&gray, width), 10);
+    }
+
+    #[test]
+    fn the_boxes_of_a_form_stand_before_their_words() {
+        let mut words = shown("Sex: Male Female");
+        let of_form = |left, ticked| FormBox { bounds: [left, 10, left + 8, 30], ticked };
+        for (word, left) in words.iter_mut().zip([0, 70, 150]) {
+            (word.region.left, word.region.right) = (left, left + 40);
+        }
+        insert_boxes(&mut words, &[of_form(58, Some(true)), of_form(138, Some(false))]);
+        let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(texts, ["Sex:", "\u{2612}", "Male", "\u{2610}", "Female"]);
     }
 }

@@ -64,6 +64,16 @@ pub(super) struct TickBox {
 }
 
 impl TickBox {
+    /// A box of which it is known whether it is ticked; none: it cannot be told.
+    pub(super) fn known(region: Region, ticked: Option<bool>) -> Self {
+        let ink = match ticked {
+            Some(true) => 1.0,
+            Some(false) => 0.0,
+            None => EMPTY_INK_MAX.midpoint(TICKED_INK_MIN),
+        };
+        Self { region, ink }
+    }
+
     fn text(self) -> &'static str {
         if self.ink <= EMPTY_INK_MAX {
             EMPTY

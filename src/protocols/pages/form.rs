@@ -102,9 +102,42 @@ fn decode(bytes: &[u8]) -> String {
     }
 }
 
+/// The tick boxes and radio buttons of a page: where each is, and whether it is on; none: its value and what is shown of it differ.
+pub(super) fn tick_boxes(page: &Page<'_>) -> Vec<(Rect, Option<bool>)> {
+    /// Field flags (table 226): a button to push holds no value.
+    const PUSHED: u32 = 1 << 16;
+    let is_box = |field: &Dict<'_>| {
+        let button = inherited::<Name<'_>>(field, b"FT").is_some_and(|kind| kind.as_ref() == b"Btn");
+        button && inherited::<u32>(field, b"Ff").unwrap_or(0) & PUSHED == 0
+    };
+    let boxed = |field: Dict<'_>| {
+        let area = field.get::<Rect>(b"Rect").filter(|area| area.width() > 1.0 && area.height() > 1.0)?;
+        Some((area, state(&field)))
+    };
+    annotations(page).filter(is_box).filter_map(boxed).collect()
+}
+
 fn is_on(field: &Dict<'_>) -> bool {
-    let state = field.get::<Name<'_>>(b"AS").or_else(|| inherited::<Name<'_>>(field, b"V"));
-    state.is_some_and(|state| state.as_ref() != b"Off")
+    state(field) == Some(true)
+}
+
+/// Whether a box is on: by the state that it is shown in, and by the value of its field, which several buttons may share.
+fn state(field: &Dict<'_>) -> Option<bool> {
+    let is_off = |state: &Name<'_>| state.as_ref() == b"Off";
+    let shown = field.get::<Name<'_>>(b"AS");
+    let value = inherited::<Name<'_>>(field, b"V").filter(|value| !is_off(value));
+    let states = field.get::<Dict<'_>>(b"AP").and_then(|appearance| appearance.get::<Dict<'_>>(b"N"));
+    // Of buttons that share a value it is the one that has a drawing for it.
+    let valued = value.is_some_and(|value| match &states {
+        Some(states) => states.contains_key(value.as_ref()),
+        None => shown.is_none() || field.contains_key(b"V"),
+    });
+    match shown {
+        Some(shown) if !is_off(&shown) => Some(true),
+        Some(_) if valued => None,
+        Some(_) => Some(false),
+        None => Some(valued),
+    }
 }
 
 /// Whether a tick box has a drawing of the state it is in.
@@ -194,4 +227,42 @@ fn document(page: &Page<'_>, content: &str) -> Vec<u8> {
         content.len(),
     )
     .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use hayro::hayro_syntax::Pdf;
+
+    use super::*;
+
+    #[test]
+    fn a_tick_box_is_on_by_what_is_shown_and_by_the_value_of_its_field() {
+        let fields = [
+            ("/FT /Btn /V /Yes /AS /Yes /AP << /N << /Yes 9 0 R /Off 9 0 R >> >>", Some(true)),
+            ("/FT /Btn /V /Off /AS /Off /AP << /N << /Yes 9 0 R /Off 9 0 R >> >>", Some(false)),
+            ("/FT /Btn /V /Yes", Some(true)),
+            ("/FT /Btn", Some(false)),
+            ("/FT /Btn /V /Yes /AS /Off /AP << /N << /Yes 9 0 R /Off 9 0 R >> >>", None),
+            ("/Parent 8 0 R /AS /Two /AP << /N << /Two 9 0 R >> >>", Some(true)),
+            ("/Parent 8 0 R /AS /Off /AP << /N << /Three 9 0 R >> >>", Some(false)),
+            ("/FT /Btn /Ff 65536", None),
+            ("/FT /Tx /V (Lee)", None),
+        ];
+        let annotations: String = (fields.iter().zip(1..))
+            .map(|((entries, _), place)| {
+                let (left, right) = (place * 20, place * 20 + 10);
+                format!("<< /Type /Annot /Subtype /Widget /Rect [{left} 50 {right} 60] {entries} >> ")
+            })
+            .collect();
+        let pdf = format!(
+            "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
+             3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 100] /Annots [ {annotations}] >>\nendobj\n\
+             8 0 obj\n<< /FT /Btn /Ff 32768 /V /Two >>\nendobj\n9 0 obj\n<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 1 >>\nstream\n \nendstream\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
+        );
+        let pdf = Pdf::new(pdf.into_bytes()).unwrap();
+        let found = tick_boxes(pdf.pages().first().unwrap());
+        let states: Vec<Option<bool>> = found.iter().map(|(_, state)| *state).collect();
+        assert_eq!(states, fields[..7].iter().map(|(_, state)| *state).collect::<Vec<_>>());
+        assert_eq!(found[1].0.x0 as i32, 40);
+    }
 }

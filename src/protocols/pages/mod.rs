@@ -19,7 +19,7 @@ mod tiff;
 pub use look::darkness;
 pub use picture::size as picture_size;
 pub use prepare::{Prepared, cut_out, prepare, quarter_turns, unchanged};
-pub use text::{TextLayer, TextWord};
+pub use text::{FormBox, TextLayer, TextWord};
 
 /// What a document may cost. Checked against headers, before the decoding.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,7 @@ use hayro::{
 
 use super::{
     Limits, PageImage, PagesError, embedded, form, picture,
-    text::{Glyphs, TextLayer},
+    text::{FormBox, Glyphs, TextLayer},
     tiff::luma,
 };
 
@@ -92,7 +92,13 @@ impl PdfPages {
         {
             glyphs.add(Glyphs::of(page, to_pixels(page)));
         }
-        Some(glyphs.into_layer(image.width, image.height))
+        let mut layer = glyphs.into_layer(image.width, image.height);
+        let on_page = |(area, ticked): (Rect, Option<bool>)| {
+            let area = to_pixels(page).transform_rect_bbox(Area::new(area.x0, area.y0, area.x1, area.y1));
+            FormBox::on_page(area, ticked, image.width, image.height)
+        };
+        layer.boxes = form::tick_boxes(page).into_iter().map(on_page).collect();
+        Some(layer)
     }
 
     pub(super) fn page(&self, position: usize, limits: &Limits) -> Result<PageImage, PagesError> {

@@ -40,6 +40,27 @@ pub struct TextLayer {
     pub unmapped: usize,
     /// Those that do not stand upright on a level line, and are in no word.
     pub turned: usize,
+    /// The tick boxes of its form.
+    pub boxes: Vec<FormBox>,
+}
+
+/// A tick box of a page's form (a field, not a drawing).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FormBox {
+    /// Left, top, right, bottom, in pixels of the page image.
+    pub bounds: [u32; 4],
+    /// Whether it is ticked; none: its value says so, and what is shown does not.
+    pub ticked: Option<bool>,
+}
+
+impl FormBox {
+    /// A box on an image of this size.
+    pub(super) fn on_page(area: Rect, ticked: Option<bool>, width: u32, height: u32) -> Self {
+        let [width, height] = [f64::from(width), f64::from(height)];
+        let sides =
+            [area.x0.clamp(0.0, width), area.y0.clamp(0.0, height), area.x1.clamp(0.0, width), area.y1.clamp(0.0, height)];
+        Self { bounds: sides.map(|side| side.round() as u32), ticked }
+    }
 }
 
 /// One glyph on the page image.
@@ -93,7 +114,7 @@ impl Glyphs {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             words.extend(words_of(line).into_iter().filter_map(|word| word.on_page(number, width, height)));
         }
-        TextLayer { words, glyphs: self.total, unmapped: self.unmapped, turned: self.turned }
+        TextLayer { words, glyphs: self.total, unmapped: self.unmapped, turned: self.turned, boxes: Vec::new() }
     }
 
     fn take(&mut self, glyph: &Glyph<'_>, to_pixels: Affine) {

@@ -208,7 +208,11 @@ fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
                 let before =
                     from.checked_sub(1).filter(|at| !found.iter().any(|label: &Label| (label.from..label.to).contains(at)));
                 let other = before.and_then(|at| anothers(meaning, &segment.words.get(at)?.text));
-                let start = if other.is_some() { from - 1 } else { from };
+                // "14 Main St" is no fourteenth cell.
+                let closes = colon || segment.words.get(to).is_none_or(|next| next.text.starts_with('('));
+                let number = before.filter(|at| *at == 0 && closes).and_then(|at| segment.words.get(at));
+                let numbered = number.is_some_and(|word| is_number_of_cell(&word.text));
+                let start = if other.is_some() || numbered { from - 1 } else { from };
                 let area = Area::around(segment.words.get(start..to).unwrap_or_default());
                 let meaning = other.unwrap_or(meaning);
                 found.push(Label { meaning, segment: at, from: start, to, below: None, area, colon, exact, faint: false });
@@ -222,6 +226,13 @@ fn labels_in(sheet: &Sheet, at: usize, table: &Labels) -> Vec<Label> {
     let ends: Vec<usize> = found.iter().filter(|label| !label.colon).map(|label: &Label| label.to).collect();
     found.retain(|label| label.colon || !in_running_text(&segment.words, label, &starts, &ends));
     found
+}
+
+/// Whether a word numbers a cell of a form: `4`, `13a.`, `7)`.
+fn is_number_of_cell(text: &str) -> bool {
+    let plain = text.trim_end_matches(['.', ')']);
+    let digits = plain.chars().take_while(char::is_ascii_digit).count();
+    (1..=2).contains(&digits) && plain.chars().count() <= digits + 1 && plain.chars().skip(digits).all(|c| c.is_ascii_lowercase())
 }
 
 /// What a label of the specialist means behind a word that says that it is another one: "Previous *specialist*", "Sending *department*".
@@ -295,7 +306,12 @@ fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option
     let (_, meaning, to, colon, exact) = best?;
     // A bracket behind a label is part of it: "Diagnosis (ICD-10):", "Name (last, first):".
     let close = words.iter().enumerate().skip(to).take(4).find(|(_, word)| word.text.contains(')'));
+    let taken = words.get(from..to).unwrap_or_default();
+    let opens = taken.iter().skip(1).any(|word| word.text.starts_with('('));
+    let is_open = opens && !taken.iter().any(|word| word.text.contains(')'));
     match (words.get(to), close) {
+        // A part of the bracket may be in the table: "Name (last, first, *middle initial)*".
+        (_, Some((end, last))) if is_open => Some((meaning, end + 1, colon || last.text.ends_with(':'), exact)),
         (Some(open), Some((end, last))) if asks_to_choose(&open.text) => {
             Some((meaning, end + 1, colon || last.text.ends_with(':'), exact))
         }

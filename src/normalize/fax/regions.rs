@@ -2,7 +2,8 @@
 
 use super::{
     labels::{Label, Marks},
-    layout::{Area, Segment, Sheet},
+    layout::{Area, Segment, Sheet, text_of},
+    lists,
 };
 use crate::reader::Word;
 
@@ -83,11 +84,37 @@ pub(super) fn stand_under_values(sheet: &Sheet, marks: &Marks) -> bool {
         let next = below(sheet, marks, label, 1);
         let over = label.area.top - Area::around(&value).bottom;
         let to_next = if next.is_empty() { f32::MAX } else { Area::around(&next).top - label.area.bottom };
-        let larger = value.first().is_some_and(|word| word_height(word) > 1.1 * label.area.height());
-        larger && over < to_next
+        value.first().is_some_and(|word| is_larger(word, label)) && over < to_next
     });
     let under = under.count();
-    under >= CAPTIONS_MIN && under as f32 >= SHARE_MIN * captions.len() as f32
+    under >= CAPTIONS_MIN && under as f32 >= SHARE_MIN * captions.len() as f32 && !are_cells(sheet, marks, &captions)
+}
+
+/// Whether captions stand at the top of cells, however near to what is in the cells above them: over the first of them stands at most a
+/// title, and under the last what is filled in.
+fn are_cells(sheet: &Sheet, marks: &Marks, captions: &[&Label]) -> bool {
+    let rows = || captions.iter().map(|label| row_of(sheet, label));
+    let of_row = |row: Option<usize>| captions.iter().filter(move |label| Some(row_of(sheet, label)) == row);
+    let has_value_above = |label: &&&Label| {
+        let value = above(sheet, marks, label, 1);
+        !value.is_empty() && !lists::looks_like_title(&text_of(&value))
+    };
+    let has_value_below = |label: &&&Label| {
+        sheet.segments.iter().enumerate().any(|(at, segment)| {
+            let (area, gap) = (segment.area, segment.area.top - label.area.bottom);
+            let under =
+                gap > 0.0 && gap < CELL_GAP_HEIGHTS_MAX * area.height() && (area.left - label.area.left).abs() < area.height();
+            under && segment.words.first().is_some_and(|word| is_larger(word, label)) && !marks.begins(at) && !marks.heads(at)
+        })
+    };
+    let (first, last) = (of_row(rows().min()), of_row(rows().max()));
+    let (count, filled) = (first.clone().count(), first.filter(has_value_above).count());
+    filled * 2 < count && last.filter(has_value_below).count() > 0
+}
+
+/// Whether a word is larger than a label, as what is filled in is larger than its caption.
+fn is_larger(word: &Word, label: &Label) -> bool {
+    word_height(word) > 1.1 * label.area.height()
 }
 
 fn word_height(word: &Word) -> f32 {
@@ -400,6 +427,8 @@ fn above(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
     found.into_iter().rev().flatten().collect()
 }
 
+/// How far under a caption in small print at the top of a cell may stand what is filled in, in heights of that.
+const CELL_GAP_HEIGHTS_MAX: f32 = 2.3;
 /// How far under a table's head its first row may stand, in heights of text.
 const TABLE_GAP_HEIGHTS_MAX: f32 = 3.0;
 
@@ -420,6 +449,7 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
     let beside = sheet.row(own.row).map(|(_, segment)| segment.area.left).find(|left| *left > label.area.right);
     let limit = [in_segment, beside].into_iter().flatten().fold(f32::MAX, f32::min) - 0.3 * height;
     let begins = left_edge(marks, own, label);
+    let caption = !label.colon && ends_as_caption(&own.words, label.to);
     let left = begins - height;
     let mut words: Vec<Word> = Vec::new();
     let mut last = label.area;
@@ -451,7 +481,8 @@ fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
         } else {
             1.6
         };
-        let near = gap < reach * height;
+        let in_cell = line == 0 && caption && taken.first().is_some_and(|word| is_larger(word, label));
+        let near = gap < reach * height || (in_cell && gap < CELL_GAP_HEIGHTS_MAX * area.height());
         let aligned = line > 0 || area.left - begins < 2.5 * height;
         if taken.is_empty() || !near || !aligned || (line > 0 && labelled) {
             break;

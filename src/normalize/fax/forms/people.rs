@@ -115,7 +115,16 @@ fn seems_turned_round(name: &names::ReadName) -> bool {
 /// How far a name is trusted that is no name, and would be one with another letter that looks alike.
 fn given_trust(field: Field, text: &str) -> f32 {
     let given = matches!(field, Field::Given | Field::ReferringGiven | Field::ReferredGiven);
-    if given && is_like_a_given_name(text) { 0.8 } else { 1.0 }
+    if given && (is_like_a_given_name(text) || runs_into_initial(text)) { 0.8 } else { 1.0 }
+}
+
+/// Whether a given name in capitals is none, and is one without its last letter: `MIGUELA` was `MIGUEL A`, perhaps.
+fn runs_into_initial(text: &str) -> bool {
+    const LETTERS_MIN: usize = 5;
+    let lower = text.to_lowercase();
+    let shorter = lower.char_indices().next_back().and_then(|(last, _)| lower.get(..last)).unwrap_or_default();
+    let capitals = text.chars().count() >= LETTERS_MIN && text.chars().all(char::is_uppercase);
+    capitals && !is_given_name(&lower) && is_given_name(shorter)
 }
 
 pub(super) fn part_of_name(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {

@@ -268,3 +268,11 @@ fn a_status_request_and_a_correction_are_held() {
         assert_eq!(record.held, [HeldReason::OtherMatter], "{line}");
     }
 }
+
+#[test]
+fn a_given_name_that_an_initial_may_have_run_into_is_marked() {
+    for (printed, marked) in [("MIGUELA", true), ("MIGUEL A", false), ("MIGUEL", false), ("Miguela", false), ("XANDRIA", false)] {
+        let record = record(&format!("Referral Form\n\nPatient Name: DE LA ROSA, {printed}\nDOB: 11/01/1934\n{REST}"));
+        assert_eq!(marks(&record, "patient.name.given"), marked, "{printed}");
+    }
+}

@@ -50,6 +50,49 @@ Diagnosis (ICD-10)",
 }
 
 #[test]
+fn captions_at_the_top_of_cells_are_not_those_of_the_cells_above() {
+    let record = captioned(
+        "\
+REQUEST FOR SPECIALTY CONSULTATION
+
+
+1 Patient name (Last, First, Middle Initial)   2 Date of birth   3 Sex
+DE LA ROSA, MIGUEL A                           06/17/1959        M
+4 Patient phone          5 MRN
+(915) 562-4471           771402
+6 Insurance company      7 Member ID
+CIGNA OAP                U4471902201
+8 Referring provider     9 NPI
+ANNELIESE BRANDT MD      1234561128
+10 Specialty requested   11 Priority
+UROLOGY                  URGENT
+12 Reason for referral
+RISING PSA WITH URINARY RETENTION",
+    );
+    assert_eq!(record.referring.name.family.as_deref(), Some("BRANDT"));
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("CIGNA"));
+    assert_eq!(record.insurance[0].member_id.as_deref(), Some("U4471902201"));
+    assert_eq!((record.patient.name.family.as_deref(), born(&record)), (Some("DE LA ROSA"), "1959-06-17"));
+    assert_eq!(record.referred_to.specialty.as_deref(), Some("Urology"));
+    assert_eq!(record.request.reason.as_deref(), Some("RISING PSA WITH URINARY RETENTION"));
+    let empty = captioned(
+        "\
+REQUEST FOR SPECIALTY CONSULTATION
+
+
+1 Patient name           2 Date of birth   3 Sex
+DE LA ROSA, MIGUEL A     06/17/1959        M
+13. Referring facility   13a. Fax          14. Specialty
+
+15. Reason for referral
+RISING PSA WITH URINARY RETENTION",
+    );
+    let street = super::record(&FORM.replace("12 Elm St", "14 Main St")).patient.address.lines.first().cloned();
+    assert_eq!(street.as_deref(), Some("14 Main St"), "the number of a house is not one of a cell");
+    assert_eq!(empty.referring.organization, None, "the number and the caption of the next cell are no value");
+}
+
+#[test]
 fn a_table_with_a_head_is_read_by_its_columns() {
     let record = record(
         "\

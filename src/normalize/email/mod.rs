@@ -238,6 +238,7 @@ fn said(mail: &Mail, site_name: &str) -> Sayings {
         subjects: std::iter::once(mail.subject.clone()).chain(mail.subjects_within.iter().cloned()).collect(),
         file_names: mail.parts.iter().filter_map(|part| part.name.clone()).collect(),
         is_automatic: mail.automatic.is_some(),
+        is_important: mail.important,
     }
 }
 

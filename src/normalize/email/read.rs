@@ -125,6 +125,8 @@ pub struct Mail {
     pub all_text: String,
     /// Whether it passes on somebody else's mail.
     pub forwarded: bool,
+    /// Whether it was sent with high importance.
+    pub important: bool,
     /// Whether a machine wrote it, and how that is known.
     pub automatic: Option<&'static str>,
     /// What it says of a delivery that failed.
@@ -216,6 +218,9 @@ fn headers(message: &Message<'_>, mail: &mut Mail) {
     mail.subject = message.subject().unwrap_or_default().trim().to_owned();
     mail.sent_on = message.date().filter(|date| date.is_valid()).and_then(|date| {
         Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
+    });
+    mail.important = ["Importance", "X-Priority", "X-MSMail-Priority"].iter().any(|name| {
+        header(message, name).is_some_and(|value| value.to_lowercase().starts_with("high") || value.starts_with(['1', '2']))
     });
     mail.message_id = message.message_id().map(str::to_owned);
     for value in [message.in_reply_to(), message.references()] {

@@ -197,7 +197,7 @@ pub(super) fn is_of_lawyers(paragraph: &str) -> bool {
     });
     static OF_A_REFERRAL: LazyLock<Regex> = LazyLock::new(|| {
         fixed(
-            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept(?:ed|ing)|we accept|referrals?|seeing|seen|labs|we|wrong (?:recipient|office|fax|number)|to us in error|privacy officer|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient|dr|she|he|family)\b",
+            r"(?i)\b(?:declin\w*|cancel\w*|schedul\w*|book(?:ed|ing)|appointment|accept(?:ed|ing)|we accept|referrals?|seeing|seen|labs|we|wrong (?:recipient|office|fax|number)|to us in error|privacy officer|patient (?:has|is|was|will|needs?|died|passed)|th(?:e|is) patient|dr|she|he|family|dob|birth ?da(?:y|te)|pages? \d+|moved|off by|patient moved)\b",
         )
     });
     let terms: std::collections::BTreeSet<String> = TERM.find_iter(paragraph).map(|term| term.as_str().to_lowercase()).collect();

@@ -179,8 +179,12 @@ struct Said {
     again: bool,
     report: bool,
     regret: bool,
-    /// Whether they tell of a call to the patient.
+    /// Whether they tell of a call to the patient, or of a message that was left.
     called: bool,
+    left: bool,
+    /// Whether a doctor, or a review, is told of; and whether `she`, or `he`, said no.
+    doctor: bool,
+    pronoun: bool,
     /// Marks such as people tick a list of choices with.
     ticks: bool,
     /// What only the referral can tell.
@@ -228,6 +232,10 @@ impl Said {
             if let Some(whom) = statements::greeted(clause) {
                 self.compare.greets.extend(statements::words(whom).map(str::to_owned));
             }
+            self.left |= read.meanings == [Meaning::Along] && ["lvm", "lm", "left"].iter().any(|left| clause.contains(left));
+            self.doctor |= clause.contains("dr ") || clause.contains("review") || clause == "approved";
+            self.pronoun |= (clause.starts_with("she ") || clause.starts_with("he "))
+                && read.meanings.contains(&Meaning::Says(ReplyOutcome::PatientDeclined));
             quoted |= read.hint.is_some() || read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
             if sentence.question && !asks_for_something(&read, clause) {
                 self.doubt("it holds a question");

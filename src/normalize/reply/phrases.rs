@@ -333,7 +333,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         // "Confirmed", with a day to come and a time: no receipt has one.
         (Appointment, r"^(?:{S} is )?confirmed{T} @d\d+ @t\d+{T}$"),
-        (Appointment, r"^yes @d\d+ @t\d+{T}$|^@d\d+ @t\d+ with dr [a-z'-]+{T}$"),
+        (Appointment, r"^yes @d\d+ @t\d+{T}$"),
         (Appointment, r"^appointment yes{T}$|^(?:all )?set(?: up)?{T}$|^{S} is (?:all )?set(?: up)?{T}$"),
         (
             Appointment,

@@ -199,6 +199,11 @@ fn statement(clause: &str) -> Option<Meaning> {
                 (dated || !clause.contains("resched") && !clause.contains("re-sched") && !clause.contains("rebook"))
                     && !(alone && (clause.starts_with("we ") || clause.starts_with("our ")))
             }
+            // "He declined the referral" may be the doctor.
+            Meaning::Says(ReplyOutcome::PatientDeclined) => {
+                let of_referral = ["referral", "referral fax", "case", "it", "this"].iter().any(|what| clause.ends_with(what));
+                !(of_referral && (clause.starts_with("she ") || clause.starts_with("he ")))
+            }
             // Seen before, or once, is no answer: what was done has its day.
             Meaning::Says(ReplyOutcome::Completed) => dated,
             Meaning::Says(_)
@@ -304,7 +309,19 @@ fn is_owed_to_them(what: &str) -> bool {
         fixed(r"\byour (?:insurance|phone|information|info|medication|demographics|own)\b|\ball of your\b|\bthis info")
     });
     let told_to_patient = NOT_OURS.is_match(what)
-        || ["for ", "him ", "them ", "the patient ", "patient "].iter().any(|whom| what.starts_with(whom))
+        || [
+            "for ",
+            "him ",
+            "them ",
+            "the patient ",
+            "this patient ",
+            "your patient ",
+            "our patient ",
+            "that patient ",
+            "patient ",
+        ]
+        .iter()
+        .any(|whom| what.starts_with(whom))
         || first("her ").or_else(|| first("his ")).is_some_and(|next| {
             ["for", "over", "in", "to", "the", "a", "an", "here", "at", "back", "some", "any", "our", "this"].contains(&next)
         });

@@ -66,7 +66,10 @@ impl Said {
             outcome,
             Some(Declined | Accepted | Cancelled | AppointmentCancelled | WrongRecipient | NotReceived | Redirected)
         );
-        if self.called && of_the_desk {
+        if self.pronoun && self.doctor {
+            self.doubt("who said no may be the doctor");
+        }
+        if of_the_desk && (self.called || (self.left && outcome != Some(Accepted))) {
             // "Called patient. Declined.", "Called her, wrong number".
             self.doubt("it tells of a call to the patient, and it is not plain who says what");
         }

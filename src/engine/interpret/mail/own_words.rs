@@ -84,6 +84,9 @@ fn words_of(mail: &MailOutcome) -> String {
             all.push(text);
         }
     }
+    if mail.said.is_important {
+        all.push("(The mail was sent with high importance.)");
+    }
     all.join("\n")
 }
 

@@ -20,12 +20,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use self::{
-    phrases::{HARMLESS, MACHINES, PLAIN, SAFE, SUBJECTS, WARNS},
+    phrases::{HARMLESS, MACHINES, OF_PEOPLE, PLAIN, SAFE, SUBJECTS, WARNS},
     whose::Whose,
 };
 use crate::{
     normalize::reply::{is_around_a_name, is_courtesy, is_signature_line, names_a_second, plain_sentences},
-    referral::Record,
+    referral::{Priority, Record},
 };
 
 /// What the words are, beside what is attached.
@@ -50,6 +50,8 @@ pub struct Sayings {
     pub subjects: Vec<String>,
     /// Whether a machine sent it: a copier, a fax service.
     pub is_automatic: bool,
+    /// Whether it was sent with high importance.
+    pub is_important: bool,
 }
 
 /// What a mail says to a referral that is attached to it. `is_birth_date` tells whether a date, as it is written, is the patient's birth date.
@@ -58,9 +60,11 @@ pub fn beside(said: &Sayings, attached: &Record, is_birth_date: impl Fn(&str) ->
     let whose = Whose::of(attached);
     let mut weight = Beside::Nothing;
     let mut of_machine = said.is_automatic;
-    let warns = |name: &String| WARNS.is_match(&name.to_lowercase()) || whose.is_other(name, &is_birth_date);
-    if said.file_names.iter().map(|name| name.replace(['_', '-', '.'], " ")).any(|name| warns(&name)) {
+    if said.file_names.iter().any(|name| warns_by_name(name, &whose, &is_birth_date)) {
         return Beside::Warning;
+    }
+    if said.is_important && !matches!(attached.priority, Priority::Stat | Priority::Urgent) {
+        weight = Beside::Note;
     }
     for text in &said.texts {
         weight = weight.max(of_text(text, &whose, &is_birth_date, said.is_automatic));
@@ -76,9 +80,10 @@ pub fn beside(said: &Sayings, attached: &Record, is_birth_date: impl Fn(&str) ->
 fn of_text(text: &str, whose: &Whose, is_birth_date: &impl Fn(&str) -> bool, is_automatic: bool) -> Beside {
     let (text, apart) = without_signature(text);
     let sentences = plain_sentences(&text);
-    let of_people = sentences.iter().take_while(|(_, sentence)| !is_of_machine(sentence));
-    let written = of_people.map(|(written, _)| written.as_str()).collect::<Vec<_>>().join("\n");
-    if whose.is_other(&written, is_birth_date) {
+    let people = sentences.iter().position(|(_, sentence)| is_of_machine(sentence)).unwrap_or(sentences.len());
+    let written = |sentences: &[(String, String)]| sentences.iter().map(|(own, _)| own.as_str()).collect::<Vec<_>>().join("\n");
+    let (of_people, of_machines) = sentences.split_at(people);
+    if whose.is_other(&written(of_people), is_birth_date) || whose.is_other_in_passing(&written(of_machines), is_birth_date) {
         return Beside::Warning;
     }
     let mut weight = apart.iter().map(|line| of_subject(line, whose, is_birth_date, false)).max().unwrap_or(Beside::Nothing);
@@ -88,11 +93,26 @@ fn of_text(text: &str, whose: &Whose, is_birth_date: &impl Fn(&str) -> bool, is_
         let (rest, is_note) = whose.without(sentence, is_birth_date);
         let said = weigh(&rest).max(if is_note { Beside::Note } else { Beside::Nothing });
         weight = weight.max(match said {
-            Beside::Warning if of_machine && !WARNS.is_match(&rest) => Beside::Nothing,
+            Beside::Warning if of_machine && !warns(&rest) => Beside::Nothing,
             said => said,
         });
     }
     weight
+}
+
+/// Whether a sentence among a machine's warns, or is a person's all the same.
+fn warns(sentence: &str) -> bool {
+    WARNS.is_match(sentence) || OF_PEOPLE.is_match(sentence)
+}
+
+/// Whether what a file is called warns, or names somebody else.
+fn warns_by_name(name: &str, whose: &Whose, is_birth_date: &impl Fn(&str) -> bool) -> bool {
+    let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem).replace(['_', '-', '.'], " ");
+    let lower = name.to_lowercase();
+    WARNS.is_match(&lower)
+        || OF_PEOPLE.find_iter(&lower).any(|found| !SAFE.contains(found.as_str()) && !whose.is_known(found.as_str()))
+        || whose.is_other(&name, is_birth_date)
+        || whose.is_named_otherwise(&name)
 }
 
 /// A subject has no sentences: it is a few words, or what a machine calls what it sends.
@@ -112,11 +132,14 @@ fn of_subject(subject: &str, whose: &Whose, is_birth_date: &impl Fn(&str) -> boo
     let mut weight = Beside::Nothing;
     for (_, sentence) in plain_sentences(subject) {
         let (rest, is_note) = whose.without(&SUBJECTS.replace_all(&sentence, " "), is_birth_date);
-        let is_number = |word: &&str| word.len() >= NUMBER_CHARACTERS_MIN && word.chars().any(|symbol| symbol.is_ascii_digit());
+        // `11/27` and `48hrs` are none.
+        let is_number = |word: &&str| {
+            word.len() >= NUMBER_CHARACTERS_MIN && word.chars().all(|symbol| symbol.is_ascii_digit() || "-#()".contains(symbol))
+        };
         let unnumbered = rest.split(' ').filter(|word| !is_number(word)).collect::<Vec<_>>().join(" ");
         let said = weigh(&unnumbered).max(if is_note { Beside::Note } else { Beside::Nothing });
         weight = weight.max(match said {
-            Beside::Warning if is_machines && !WARNS.is_match(&rest) => Beside::Nothing,
+            Beside::Warning if is_machines && !warns(&rest) => Beside::Nothing,
             said => said,
         });
     }
@@ -167,7 +190,7 @@ fn without_signature(text: &str) -> (String, Vec<&str>) {
         LazyLock::new(|| phrases::fixed(r"(?i)\b(?:priority|attn|attention|stat|routine|urgent|delete|rush)\b"));
     static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
         phrases::fixed(
-            r"(?i)^(?:direct(?: line| dial)?|tel(?:ephone)?|phone|ph|fax|mobile|cell|office|main|[pftme]|e-?mail|web)\b[ .:|(]*[\d(+].{0,60}$|^(?:my |our )?(?:working|office|business|clinic) (?:days|hours)\b.{0,80}$",
+            r"(?i)^(?:direct(?: line| dial)?|tel(?:ephone)?|phone|ph|fax|mobile|cell|office|main|[pftme]|e-?mail|web)\b[ .:|(]*[\d(+](?:[\d\s().+|/,:-]|\b(?:ext|x|fax|f|p|tel|cell|phone|office|direct|main|m|t|toll free)\b)*$|^(?:my |our )?(?:working|office|business|clinic) (?:days|hours)\b(?:[\d\s.,:&/\u{2013}-]|\b(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|nesday|sday|urday)?s?\b|\b(?:to|and|through|am|pm|noon|closed|for|lunch)\b|(?:am|pm))*$",
         )
     });
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -179,12 +202,21 @@ fn without_signature(text: &str) -> (String, Vec<&str>) {
         let says_nothing = plain_sentences(line).iter().all(|(_, sentence)| weigh(sentence) == Beside::Nothing);
         if !says_nothing && (SAYS.is_match(line) || WARNS.is_match(&line.to_lowercase())) || is_second {
             apart.push(*line);
-        } else if !(is_signature_line(line) || is_around_a_name(line, true) || CONTACT.is_match(line)) {
+        } else if !(is_signature_line(line)
+            || CONTACT.is_match(line)
+            || is_around_a_name(line, signed.is_none() || is_of_practice(line)))
+        {
             kept.push(line);
         }
         signed = signed.or(Some(line));
     }
     (kept.join("\n"), apart)
+}
+
+/// `Nurse Care Coordinator`: a title or a practice has more words than `Bleeding`, `See Tomorrow`.
+fn is_of_practice(line: &str) -> bool {
+    const WORDS_MIN: usize = 3;
+    line.split_whitespace().count() >= WORDS_MIN
 }
 
 #[cfg(test)]

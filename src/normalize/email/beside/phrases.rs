@@ -51,6 +51,7 @@ pub(super) static PLAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:the |her |his )?(?:last|most recent|latest|prior|previous|recent)(?: (?:\d{1,2}|two|three|few))?(?: {I})\b",
         r"\b\d{1,3} page\(s\)|\b(?:total )?(?:number of )?pages?(?: (?:including|incl) (?:the )?cover(?: sheet)?)?[ :]+\d{1,3}\b|\b\(?\d{1,3} (?:total )?pages?\b(?: (?:including|incl) (?:the )?cover(?: sheet)?)?\)?|\b1 of 1\b|\bfront and back\b",
         r"\bto follow$|\bhere (?:you go|you are|it is)\b|^(?:[a-z0-9-]+\.)+[a-z]{2,}$",
+        r"^this (?:e-?mail|message|mail) (?:was|has been|is) (?:(?:automatically|sent|securely|secured|encrypted|using|by|with|from|via|and|my|iphone|ipad|phone)\b ?)+(?:zix|paubox|virtru|hushmail|proofpoint|mimecast|barracuda|microsoft(?: purview)?|office 365|proton ?mail)?(?: encryption)?(?:\(r\))?$",
         r"^this is [a-z]+ (?:from|at|with)\b",
         r"^(?:fyi|forwarding|scan|scanned document|attached image)$",
     ])
@@ -83,8 +84,8 @@ pub(super) static HARMLESS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// Sentences that only machines write, as they begin.
 pub(super) static MACHINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     list(&[
-        r"^this (?:e-?mail|message|fax|document|mail) (?:was|has been|is) (?:automatically )?(?:sent|scanned|generated|secured|encrypted)(?: securely)? (?:from|by|using|via|with)\b",
-        r"^(?:you have|you got|you just|you)(?: (?:just|received|got))* (?:an? )?(?:[^ ]+ ){0,5}(?:fax|secure message|secure email|encrypted message|attached data)\b",
+        r"^this (?:e-?mail|message|fax|document|mail) (?:was|has been|is) (?:automatically )?(?:sent|scanned|generated) (?:from|by|using|via|with)\b",
+        r"^(?:you have|you got|you just|you)(?: (?:just|received|got))* (?:an? )?(?:[^ ]+ ){0,5}(?:fax|attached data)\b",
         r"^(?:please (?:open|find) the attached (?:scanned )?document|it was sent to you (?:using|from)|the document was scanned|scanned from|attached file is scanned image|attached is a scan|an? (?:new )?(?:fax|document) (?:has been|was) (?:sent to you|received))\b",
         r"^(?:device (?:name|model|serial)|attachment file type|file format|resolution|scan date|multifunction printer|caller id|fax received|new fax message|reply to:|scan from|send data from|this is an automated)\b",
     ])
@@ -94,6 +95,13 @@ pub(super) static MACHINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 pub(super) static WARNS: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
         r"\b(?:disregard\w*|ignore|discard|shred\w*|void\w*|withdr[ae]w\w*|retract\w*|rescind\w*|revok\w*|recall\w*|mis(?:sent|directed|filed|labell?ed|spelled|spelt)|mistake\w*|mistakenly|in error|erroneous\w*|incorrect\w*|wrong\w*|accident\w*|oops|never ?mind|cancel\w*|cxld?|corrected|correction|revised|amended|supersed\w*|replac\w*|instead|swap\w*|redirect\w*|duplicate|do not (?:schedule|send|call|contact|book|process|use|fax|act|see)|on hold|hold (?:off|this|until)|stop|deceased|died|dead|expired|hospice|stat|urgent\w*|emergen\w*|asap|rush|expedite\w*|immediately|another patient|different patient|(?:some(?:body|one)|anybody) else|not (?:our|my|the|this|hers|his) patient|sister|brother|husband|wife|twin)\b",
+    )
+});
+
+/// What only people say, of a referral: in no sentence of a machine that is passed over.
+pub(super) static OF_PEOPLE: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"\b(?:patient|pts?|she|he|her|his|him|hers|they|them|referral|refer|dr|doctor|appointment|schedul\w*|book\w*|insurance|birth\w*|dob|seen|needs?|wants?|moved|mother|father|daughter|son|lady|gentleman|tomorrow|today|weeks?|priority|old|version|signed|unsigned|discontinued|denied|declined|refused|closed|draft|hold|bleed\w*|pain|icu|er|suicid\w*|pregnant|address|worse|cardiology|neurology)\b",
     )
 });
 
@@ -114,7 +122,7 @@ pub(super) static SAFE: LazyLock<HashSet<&str>> = LazyLock::new(|| {
      results imaging image images report reports order orders demographics demographic insurance card info information cover sheet \
      face page pages letter copy scan ekg ecg echo mri xray x ray ct patient patients patient's new mutual pleasant consult \
      consultation evaluation evaluate treat treatment visit office clinic practice center group associates medical health department \
-     doctor dr md do np pa office's one pt ref she her he him his thank thanks regards sincerely yours best mr mrs ms dob mrn \
+     doctor dr md np pa office's one pt ref she her he him his thank thanks regards sincerely yours best mr mrs ms dob mrn \
      includes"
         .split_ascii_whitespace()
         .collect()

@@ -33,85 +33,85 @@ fn others<'a>(cases: &[(&'a str, &'a str)], expected: Beside) -> Vec<(&'a str, &
     all.filter(|(_, _, said)| *said != expected).collect()
 }
 
+/// Words and subjects.
+const COVERS: &[(&str, &str)] = &[
+    ("", ""),
+    ("Please see attached.", "Referral"),
+    ("Hi,\n\nPlease find attached referral for Leslie Lee.\n\nThanks,\nMaria\n", "Referral - Cardiology"),
+    (
+        "Good morning,\n\nAttached please find a new patient referral for your review. Please contact our office with any questions.\n\n\
+             Thank you,\n\nMaria Gonzalez, MA\nRichardside Medical Associates\n80 Hill Rd, Rochester NY 14604\nP: 585-925-6511 | F: 630-274-9277",
+        "New patient referral",
+    ),
+    ("Attached.", "referral"),
+    ("Pls see attached referral. Thx!", "Referral for L.L."),
+    ("Please see the attached referral for Leslie Lee.", "Fwd: Referral"),
+    ("Please see attached referral and records.\n\nThanks!\nKim\nReferral Coordinator", "Referral: Lee, Leslie - DOB 11/01/1934"),
+    (
+        "Hello,\n\nPlease see attached referral, demographics, insurance card and last office note for the above patient. Please call the \
+             patient to schedule.\n\nThank you",
+        "Cardiology referral",
+    ),
+    (
+        "Hello,\n\nAttached is a referral for one of our patients. Please let us know once the appointment has been scheduled.\n\nThank \
+             you and have a great day!\nSherry",
+        "",
+    ),
+    (
+        "Dear colleagues,\n\nI would be grateful if you could see this patient. The referral letter is attached.\n\nYours sincerely,\n\nDr Jesus Phillips",
+        "",
+    ),
+    ("Kindly process the attached referral request.\n\nBest regards,\nReferrals Team", "Referral request"),
+    ("Good Morning!\n\nReferral attached. Happy Friday!\n\nJen :)", "Referral"),
+    ("Please see attached. Please confirm receipt.\n\nThanks", "Lee Leslie referral"),
+    (
+        "To Whom It May Concern,\n\nPlease accept the attached referral for our patient.\n\nShould you need anything further, please do not \
+             hesitate to contact us at 585-925-6511.\n\nSincerely,\nRichardside Medical Associates",
+        "Patient Referral",
+    ),
+    (
+        "Good afternoon\n\nPlease see attached referral\n\nMany thanks\n\nSusan\n\nSusan Price\nMedical Secretary to Dr J Phillips",
+        "",
+    ),
+    (
+        "Please see attached referral for cardiology.\n\nThank you!\n\nKelly Moore, RN\nIf this is a medical emergency, please call 911.",
+        "",
+    ),
+    ("Referral attached for scheduling at your earliest convenience.", "Referral for Cardiology - Lee"),
+    ("Please see attached routine referral.", "Routine referral"),
+    ("Attached is the referral we discussed on the phone.", "Referral"),
+    (
+        "Attached, please find the referral for Leslie Lee (DOB 11/01/1934, MRN 5202708).\n\nThank you for seeing this pleasant patient.",
+        "",
+    ),
+    ("Referral packet attached - referral form, last 2 office notes, labs, EKG.", "Referral packet"),
+    ("Please see attached referral to Dr. Ames.\n\nThanks,\nLaura", ""),
+    ("Please see attached referral and contact the patient to schedule.", ""),
+    ("Please see attached. If you have any questions, please feel free to contact our office.", ""),
+    ("Please see attached referral. Let me know if you need anything else.", ""),
+    ("Good morning, can you please schedule the attached patient?", ""),
+    ("Could you please schedule this patient? Referral attached.", ""),
+    ("Please see attached referral. Please fax back appointment date and time to 630-274-9277.", ""),
+    ("Referral attached. Please advise once scheduled.", ""),
+    ("Please see attached. Please send us your consultation notes when complete.", ""),
+    ("Please see attached referral - evaluate and treat.", ""),
+    ("Thank you for seeing this patient. Referral attached.", ""),
+    ("Please see attached referral, sorry for the delay.", ""),
+    ("As requested, the referral is attached.", ""),
+    ("Here is the referral you asked for.", ""),
+    ("Please see attached referral (3 pages including cover).", ""),
+    ("See attached.", "Secure: Patient referral"),
+    ("See attached.", "[SECURE] Lee, Leslie - Cardiology referral"),
+    ("See attached.", "Lee L 11/01/1934"),
+    ("This message was sent securely using Zix(R).\n\nPlease see attached referral.", "[SECURE] Referral"),
+    ("See attached.", "FAX: 2 page(s) from 5859256511"),
+    ("Please call the patient to schedule at the number listed.\nSending over insurance card front and back.", ""),
+    ("See attached.\n\nMany thanks\n\nSusan\nSusan Price\nDirect line: 0117 496 0123\nWorking days: Monday - Thursday", ""),
+];
+
 #[test]
 fn what_only_says_that_something_is_attached_is_nothing() {
-    let cases = [
-        ("", ""),
-        ("Please see attached.", "Referral"),
-        ("Hi,\n\nPlease find attached referral for Leslie Lee.\n\nThanks,\nMaria\n", "Referral - Cardiology"),
-        (
-            "Good morning,\n\nAttached please find a new patient referral for your review. Please contact our office with any questions.\n\n\
-             Thank you,\n\nMaria Gonzalez, MA\nRichardside Medical Associates\n80 Hill Rd, Rochester NY 14604\nP: 585-925-6511 | F: 630-274-9277",
-            "New patient referral",
-        ),
-        ("Attached.", "referral"),
-        ("Pls see attached referral. Thx!", "Referral for L.L."),
-        ("Please see the attached referral for Leslie Lee.", "Fwd: Referral"),
-        (
-            "Please see attached referral and records.\n\nThanks!\nKim\nReferral Coordinator",
-            "Referral: Lee, Leslie - DOB 11/01/1934",
-        ),
-        (
-            "Hello,\n\nPlease see attached referral, demographics, insurance card and last office note for the above patient. Please call the \
-             patient to schedule.\n\nThank you",
-            "Cardiology referral",
-        ),
-        (
-            "Hello,\n\nAttached is a referral for one of our patients. Please let us know once the appointment has been scheduled.\n\nThank \
-             you and have a great day!\nSherry",
-            "",
-        ),
-        (
-            "Dear colleagues,\n\nI would be grateful if you could see this patient. The referral letter is attached.\n\nYours sincerely,\n\nDr Jesus Phillips",
-            "",
-        ),
-        ("Kindly process the attached referral request.\n\nBest regards,\nReferrals Team", "Referral request"),
-        ("Good Morning!\n\nReferral attached. Happy Friday!\n\nJen :)", "Referral"),
-        ("Please see attached. Please confirm receipt.\n\nThanks", "Lee Leslie referral"),
-        (
-            "To Whom It May Concern,\n\nPlease accept the attached referral for our patient.\n\nShould you need anything further, please do not \
-             hesitate to contact us at 585-925-6511.\n\nSincerely,\nRichardside Medical Associates",
-            "Patient Referral",
-        ),
-        (
-            "Good afternoon\n\nPlease see attached referral\n\nMany thanks\n\nSusan\n\nSusan Price\nMedical Secretary to Dr J Phillips",
-            "",
-        ),
-        (
-            "Please see attached referral for cardiology.\n\nThank you!\n\nKelly Moore, RN\nIf this is a medical emergency, please call 911.",
-            "",
-        ),
-        ("Referral attached for scheduling at your earliest convenience.", "Referral for Cardiology - Lee"),
-        ("Please see attached routine referral.", "Routine referral"),
-        ("Attached is the referral we discussed on the phone.", "Referral"),
-        (
-            "Attached, please find the referral for Leslie Lee (DOB 11/01/1934, MRN 5202708).\n\nThank you for seeing this pleasant patient.",
-            "",
-        ),
-        ("Referral packet attached - referral form, last 2 office notes, labs, EKG.", "Referral packet"),
-        ("Please see attached referral to Dr. Ames.\n\nThanks,\nLaura", ""),
-        ("Please see attached referral and contact the patient to schedule.", ""),
-        ("Please see attached. If you have any questions, please feel free to contact our office.", ""),
-        ("Please see attached referral. Let me know if you need anything else.", ""),
-        ("Good morning, can you please schedule the attached patient?", ""),
-        ("Could you please schedule this patient? Referral attached.", ""),
-        ("Please see attached referral. Please fax back appointment date and time to 630-274-9277.", ""),
-        ("Referral attached. Please advise once scheduled.", ""),
-        ("Please see attached. Please send us your consultation notes when complete.", ""),
-        ("Please see attached referral - evaluate and treat.", ""),
-        ("Thank you for seeing this patient. Referral attached.", ""),
-        ("Please see attached referral, sorry for the delay.", ""),
-        ("As requested, the referral is attached.", ""),
-        ("Here is the referral you asked for.", ""),
-        ("Please see attached referral (3 pages including cover).", ""),
-        ("See attached.", "Secure: Patient referral"),
-        ("See attached.", "[SECURE] Lee, Leslie - Cardiology referral"),
-        ("See attached.", "Lee L 11/01/1934"),
-        ("See attached.", "FAX: 2 page(s) from 5859256511"),
-        ("Please call the patient to schedule at the number listed.\nSending over insurance card front and back.", ""),
-        ("See attached.\n\nMany thanks\n\nSusan\nSusan Price\nDirect line: 0117 496 0123\nWorking days: Monday - Thursday", ""),
-    ];
-    assert_eq!(others(&cases, Beside::Nothing), []);
+    assert_eq!(others(COVERS, Beside::Nothing), []);
 }
 
 #[test]
@@ -146,6 +146,15 @@ fn what_machines_write_is_nothing_but_where_it_surely_warns() {
         ("This E-mail was sent from \"RNP0026\" (MP C4504).", "Tobias Marsh"),
         ("Tobias is the patient.\nThis E-mail was sent from \"RNP0026\" (MP C4504).", "Scan"),
         ("This message is sent to take back the referral.", ""),
+        ("This message was sent securely using Zix(R).\n\nPlease see attached. Her BP is 80/40.", ""),
+        ("This message was sent securely using Zix(R).\n\nPlease see attached referral for Olga Petrov.", ""),
+        ("You have received a 2 page fax.\n\nCover page: Needs to be seen this week.", ""),
+        ("You have received a fax.\nMessage from sender: pt no longer wants to come", ""),
+        ("Scan Date: 11.20.2026\nDOB 11/10/1943", ""),
+        ("Scanned from her chart, page 3 belongs to her mother.", ""),
+        ("This is an automated message. Priority: High", ""),
+        ("", "Scan - patient moved to Ohio"),
+        ("", "Scanned - Bleeding, see today"),
         ("Pages 3-5 are somebody else's.", ""),
     ];
     assert_eq!(others(&warn, Beside::Warning), []);
@@ -187,66 +196,72 @@ fn what_says_more_is_a_note() {
     assert_eq!(of_record("See attached.", "Neurology referral", &record), Beside::Note);
 }
 
+const WARNINGS: &[&str] = &[
+    "Please disregard the attached, it was sent in error.",
+    "Correct DOB is 11/10/1934, the form has it wrong.",
+    "DOB 01/11/1943",
+    "d.o.b. 11/10/1934",
+    "Birthdate: Nov 10, 1934",
+    "DOB 11/01/1934, husband DOB 05/05/1932",
+    "Lee (11/10/1934)",
+    "This needs to be seen today.",
+    "Please hold this until we call you.",
+    "She will be going to Mayo for this.",
+    "Referral is for her sister.",
+    "Please get her in this week.",
+    "Her INR is 9.",
+    "Please give this to Dr. Chen.",
+    "Please see attached referral for Dr. Chen.",
+    "Patient undecided.",
+    "Page 3 is not hers.",
+    "BP 220/130 in the office.",
+    "Scratch that.",
+    "Nvm",
+    "Amended referral.",
+    "Resending with right patient this time.",
+    "This is for Leslie Lee Sr.",
+    "Note sex is male.",
+    "He is looking forward to it.",
+    "This is for a pleasant gentleman.",
+    "New phone 503-226-9911",
+    "PAUSE",
+    "urgnet",
+    "pls cancell",
+    "2WW",
+    "Please send to the Salem office.",
+    "Please route to neurology.",
+    "We are withdrawing this referral.",
+    "Patient is in the hospital.",
+    "Attached are 2 referrals.",
+    "MRN is 7719923.",
+    "Please see attached referral for John Smith.",
+    "For Tobias Marsh.",
+    "FOR TOBIAS MARSH",
+    "Re: Tobias J. Marsh",
+    "Referral for Mrs. Petrov.",
+    "Referral for Karen.",
+    "Marsh, Tobias",
+    "Thank you for seeing Tobias.",
+    "Favor de cancelar, paciente equivocado.",
+    "C A N C E L",
+    "Please contact the patient's daughter.",
+    "Please do not contact the patient.",
+    "See attached.\n\nThanks,\nKim\nHigh Priority",
+    "See attached.\n\nThanks,\nKim\nAttn: Dr. Chen",
+    "See attached.\n\nThanks,\nKim\nCell: 503-555-0199 is her daughter, use that",
+    "See attached.\n\nThanks,\nKim\nOffice hours: she can only come Fridays",
+    "See attached.\n\nThanks,\nKim\nBleeding",
+    "See attached.\n\nThanks,\nKim\nSee Tomorrow",
+    "Please also do an echo.",
+    "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nTobias Marsh",
+    "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nRUSH",
+    "See attached.\n\nThanks,\nMaria\nCedar Clinic\n503-555-0100\nP.S. she died",
+    "Please see attached?? not sure",
+];
+
 #[test]
 fn whatever_else_it_says_is_for_a_person() {
-    let words = [
-        "Please disregard the attached, it was sent in error.",
-        "Correct DOB is 11/10/1934, the form has it wrong.",
-        "DOB 01/11/1943",
-        "d.o.b. 11/10/1934",
-        "Birthdate: Nov 10, 1934",
-        "DOB 11/01/1934, husband DOB 05/05/1932",
-        "Lee (11/10/1934)",
-        "This needs to be seen today.",
-        "Please hold this until we call you.",
-        "She will be going to Mayo for this.",
-        "Referral is for her sister.",
-        "Please get her in this week.",
-        "Her INR is 9.",
-        "Please give this to Dr. Chen.",
-        "Please see attached referral for Dr. Chen.",
-        "Patient undecided.",
-        "Page 3 is not hers.",
-        "BP 220/130 in the office.",
-        "Scratch that.",
-        "Nvm",
-        "Amended referral.",
-        "Resending with right patient this time.",
-        "This is for Leslie Lee Sr.",
-        "Note sex is male.",
-        "He is looking forward to it.",
-        "This is for a pleasant gentleman.",
-        "New phone 503-226-9911",
-        "PAUSE",
-        "urgnet",
-        "pls cancell",
-        "2WW",
-        "Please send to the Salem office.",
-        "Please route to neurology.",
-        "We are withdrawing this referral.",
-        "Patient is in the hospital.",
-        "Attached are 2 referrals.",
-        "MRN is 7719923.",
-        "Please see attached referral for John Smith.",
-        "For Tobias Marsh.",
-        "FOR TOBIAS MARSH",
-        "Re: Tobias J. Marsh",
-        "Referral for Mrs. Petrov.",
-        "Referral for Karen.",
-        "Marsh, Tobias",
-        "Thank you for seeing Tobias.",
-        "Favor de cancelar, paciente equivocado.",
-        "C A N C E L",
-        "Please contact the patient's daughter.",
-        "Please do not contact the patient.",
-        "See attached.\n\nThanks,\nKim\nHigh Priority",
-        "See attached.\n\nThanks,\nKim\nAttn: Dr. Chen",
-        "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nTobias Marsh",
-        "See attached.\n\nThanks,\nKim Doyle\nCedar Clinic\n585-925-6511\nRUSH",
-        "See attached.\n\nThanks,\nMaria\nCedar Clinic\n503-555-0100\nP.S. she died",
-        "Please see attached?? not sure",
-    ];
-    let of_words: Vec<(&str, &str)> = words.iter().map(|words| (*words, "Referral")).collect();
+    let of_words: Vec<(&str, &str)> = WARNINGS.iter().map(|words| (*words, "Referral")).collect();
     assert_eq!(others(&of_words, Beside::Warning), []);
     let subjects = [
         "STAT referral",
@@ -271,6 +286,8 @@ fn whatever_else_it_says_is_for_a_person() {
         "Attn Dr. Chen",
         "Amended",
         "2 referrals",
+        "Referral - 48hrs",
+        "Referral - please see by 11/27",
     ];
     let of_subjects: Vec<(&str, &str)> = subjects.iter().map(|subject| ("Please see attached.", *subject)).collect();
     assert_eq!(others(&of_subjects, Beside::Warning), []);
@@ -283,5 +300,11 @@ fn what_a_file_is_called_can_warn_too() {
         beside(&said, &attached(), |_| false)
     };
     assert_eq!(["scan0001.pdf", "Lee_Leslie_referral.pdf", "referral.hl7"].map(of), [Beside::Nothing; 3]);
-    assert_eq!(["CANCELLED referral.hl7", "Tobias_Marsh.pdf"].map(of), [Beside::Warning; 2]);
+    assert_eq!(
+        ["CANCELLED referral.hl7", "Tobias_Marsh.pdf", "petrov_olga.pdf", "draft unsigned.hl7"].map(of),
+        [Beside::Warning; 4]
+    );
+    assert_eq!(of("Lee patient referral.pdf"), Beside::Nothing);
+    let said = Sayings { texts: vec!["See attached.".to_owned()], is_important: true, ..Sayings::default() };
+    assert_eq!(beside(&said, &attached(), |_| false), Beside::Note, "the exclamation mark is kept");
 }

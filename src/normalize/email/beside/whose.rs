@@ -85,7 +85,7 @@ impl Whose {
         self.patient.contains(word.strip_suffix("'s").unwrap_or(&word))
     }
 
-    fn is_known(&self, word: &str) -> bool {
+    pub(super) fn is_known(&self, word: &str) -> bool {
         /// So much of a word that `cardiologist` is of `cardiology`.
         const STEM: usize = 6;
         let word = word.strip_suffix("'s").unwrap_or(word);
@@ -103,6 +103,14 @@ impl Whose {
             || self.is_of_another_sex(text)
     }
 
+    /// The same, of what machines write: streets and firms are called like people, so only who is named as the patient counts.
+    pub(super) fn is_other_in_passing(&self, text: &str, is_birth_date: &impl Fn(&str) -> bool) -> bool {
+        self.names_a_patient(text)
+            || birth_dates(text).iter().any(|born| !is_birth_date(born))
+            || self.has_another_number(text)
+            || self.is_of_another_sex(text)
+    }
+
     fn names_somebody_else(&self, text: &str) -> bool {
         static FULL: LazyLock<Regex> = LazyLock::new(|| {
             fixed(
@@ -111,11 +119,6 @@ impl Whose {
         });
         static REVERSED: LazyLock<Regex> =
             LazyLock::new(|| fixed(r"\b(?P<family>\p{Lu}[\p{L}'-]+), (?P<given>\p{Lu}[\p{L}'-]+)"));
-        static TITLED: LazyLock<Regex> =
-            LazyLock::new(|| fixed(r"\b(?i:mr|mrs|ms|miss)\.? (?:(?P<given>\p{Lu}[\p{L}'-]+) )?(?P<family>\p{Lu}[\p{L}'-]+)"));
-        static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
-            fixed(r"\b(?i:for|patient|pt|patient name|re|seeing|sending|name|referral)\b[:#]? (?P<given>\p{Lu}[\p{L}'-]+)")
-        });
         let is_safe = |word: &str| SAFE.contains(word.to_lowercase().as_str()) || is_risky(&word.to_lowercase());
         let known = |word: &str| self.known.contains(&word.to_lowercase());
         let given = |word: &str| is_given_name(&word.to_lowercase());
@@ -127,11 +130,22 @@ impl Whose {
             let (first, second) = (&found["given"], &found["family"]);
             let is_name = given(first) && !is_safe(second);
             is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second)
-        }) || TITLED.captures_iter(text).any(|found| !self.is_theirs(&found["family"]) && !known(&found["family"]))
-            || GIVEN.captures_iter(text).any(|found| {
-                let name = &found["given"];
-                given(name) && !self.is_theirs(name) && !known(name)
-            })
+        }) || self.names_a_patient(text)
+    }
+
+    /// `Mrs. Petrov`, `for Olga`.
+    fn names_a_patient(&self, text: &str) -> bool {
+        static TITLED: LazyLock<Regex> =
+            LazyLock::new(|| fixed(r"\b(?i:mr|mrs|ms|miss)\.? (?:(?P<given>\p{Lu}[\p{L}'-]+) )?(?P<family>\p{Lu}[\p{L}'-]+)"));
+        static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
+            fixed(r"\b(?i:for|patient|pt|patient name|re|seeing|sending|name|referral)\b[:#]? (?P<given>\p{Lu}[\p{L}'-]+)")
+        });
+        let is_other = |name: &str| !self.is_theirs(name) && !self.known.contains(&name.to_lowercase());
+        TITLED.captures_iter(text).any(|found| is_other(&found["family"]))
+            || GIVEN
+                .captures_iter(text)
+                .map(|found| found["given"].to_owned())
+                .any(|name| is_given_name(&name.to_lowercase()) && is_other(&name))
     }
 
     /// Whether a subject is a name and no more, and not the patient's: `Marsh`, `tobias marsh`, `Lee, Lester`.

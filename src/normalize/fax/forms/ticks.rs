@@ -269,9 +269,11 @@ pub(super) fn yes(context: &Context<'_>, label: &Label) -> Option<Word> {
 /// How far a value is trusted that stands before boxes: its own box may not have been found.
 pub(super) const BEFORE_BOXES_TRUST: f32 = 0.9;
 
-/// The option that is ticked of those that a label's value offers, and how far that is trusted; `Err`: which one cannot be told. None: there
-/// is no box in the value.
-pub(super) fn ticked_option(context: &Context<'_>, label: &Label, value: &[Word]) -> Option<Result<(Vec<Word>, f32), Vec<Word>>> {
+/// The words of an option and how far they are trusted; `Err`: all of them, where it cannot be told which one is ticked.
+type Chosen = Result<(Vec<Word>, f32), Vec<Word>>;
+
+/// The option that is ticked of those that a label's value offers. None: there is no box in the value.
+pub(super) fn ticked_option(context: &Context<'_>, label: &Label, value: &[Word]) -> Option<Chosen> {
     if !value.iter().any(regions::is_box_or_brackets) {
         return None;
     }

@@ -234,7 +234,8 @@ impl Said {
             }
             self.left |= read.meanings == [Meaning::Along] && ["lvm", "lm", "left"].iter().any(|left| clause.contains(left));
             self.doctor |= clause.contains("dr ") || clause.contains("review") || clause == "approved";
-            self.pronoun |= (clause.starts_with("she ") || clause.starts_with("he "))
+            let bare = clause.strip_prefix("unfortunately ").unwrap_or(clause);
+            self.pronoun |= (bare.starts_with("she ") || bare.starts_with("he "))
                 && read.meanings.contains(&Meaning::Says(ReplyOutcome::PatientDeclined));
             quoted |= read.hint.is_some() || read.meanings.iter().any(|meaning| *meaning != Meaning::Filler);
             if sentence.question && !asks_for_something(&read, clause) {

@@ -35,6 +35,7 @@ pub(super) const UNCLEAR_TOO: &[&str] = &[
     "Received.\nRegards,\nMaria\nUse Westside Cardiology\nwww.westside.example",
     "Received.\nRegards,\nMaria\nLives in Texas\n503-555-0100",
     "Reviewed by Dr. Ames. She declined.",
+    "Reviewed by Dr. Ames. Unfortunately he declined.",
     "The referral was reviewed by Dr. Lee. He declined the referral.",
     "We received the referral. He declined it.",
     "Received and reviewed by Dr. Ames, he declined it.",

@@ -159,6 +159,17 @@ fn forward(site: &Site, n: usize, state: &str) -> Value {
     found().unwrap()
 }
 
+/// A site of whose one referral the EHR has taken what it was sent, and a peer of it.
+fn with_one_handed_on() -> (Ehr, Site, Running, Peer) {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    let running = start(&site);
+    refer(&site, 1, "Quill");
+    forward(&site, 0, "sent");
+    let peer = Peer::connect(&site.mllp());
+    (ehr, site, running, peer)
+}
+
 pub fn loopline(site: &Site, arguments: &[&str]) -> Result<String, String> {
     let output = site.command().args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -191,12 +202,7 @@ fn every_referral_is_handed_on_in_order_on_one_connection() {
 
 #[test]
 fn a_change_goes_as_i13_and_a_cancel_as_i14_and_what_says_nothing_new_does_not_go() {
-    let ehr = Ehr::start(good);
-    let site = site(ehr.port);
-    let _running = start(&site);
-    refer(&site, 1, "Quill");
-    forward(&site, 0, "sent");
-    let mut peer = Peer::connect(&site.mllp());
+    let (ehr, site, _running, mut peer) = with_one_handed_on();
     let first = referral_message("M1", "P1", "Quill");
     // The same referral under another control id says nothing new.
     peer.send(&first.replace("|M1|", "|M2|")).unwrap();
@@ -555,12 +561,7 @@ fn what_is_written_anew_is_not_said_once_more_by_the_change_behind_it() {
 
 #[test]
 fn a_referral_that_is_sent_anew_after_its_cancel_is_handed_on_as_a_new_one() {
-    let ehr = Ehr::start(good);
-    let site = site(ehr.port);
-    let _running = start(&site);
-    refer(&site, 1, "Quill");
-    forward(&site, 0, "sent");
-    let mut peer = Peer::connect(&site.mllp());
+    let (ehr, site, _running, mut peer) = with_one_handed_on();
     peer.send(&referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I14")).unwrap();
     forward(&site, 1, "sent");
     peer.send(&referral_message("M3", "P1", "Quill")).unwrap();

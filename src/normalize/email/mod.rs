@@ -186,7 +186,7 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         };
         kept.push(part.clone());
     }
-    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && !part.is_text());
+    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && part.words().is_none());
     if !result.others.is_empty() {
         let problem = Problem::new(
             "attachment-not-read",
@@ -232,7 +232,7 @@ fn says_nothing(part: &Part) -> bool {
 /// All that a mail says, with what it quotes or passes on that is none of ours.
 fn said(mail: &Mail, site_name: &str) -> Sayings {
     let own = std::iter::once(mail.words.clone()).chain(mail.left_out.rest(site_name)).collect::<Vec<_>>().join("\n");
-    let attached = mail.parts.iter().filter(|part| part.is_text()).map(Part::words);
+    let attached = mail.parts.iter().filter_map(Part::words);
     Sayings {
         texts: [own, mail.shown.clone()].into_iter().chain(mail.within.iter().cloned()).chain(attached).collect(),
         subjects: std::iter::once(mail.subject.clone()).chain(mail.subjects_within.iter().cloned()).collect(),

@@ -75,14 +75,17 @@ impl Part {
     }
 
     /// Whether it is a text, which may say something of what is attached beside it.
-    pub(super) fn is_text(&self) -> bool {
+    fn is_text(&self) -> bool {
         ["text/plain", "text/html"].contains(&self.media_type.as_str())
     }
 
-    /// What it says, where it is a text.
-    pub(super) fn words(&self) -> String {
+    /// What it says, where it is a text that is not too long to be looked through.
+    pub(super) fn words(&self) -> Option<String> {
+        if !self.is_text() || self.content.len() > MailLimits::default().text_characters_max {
+            return None;
+        }
         let text = String::from_utf8_lossy(&self.content);
-        if self.media_type == "text/html" { words::whole_html_to_text(&text) } else { text.into_owned() }
+        Some(if self.media_type == "text/html" { words::whole_html_to_text(&text) } else { text.into_owned() })
     }
 }
 
@@ -381,7 +384,11 @@ impl Reader<'_> {
         }
         let own = words::own_words(&self.bounded(text));
         if depth > 0 {
-            self.mail.within.push(format!("{}\n{}", own.words, own.quoted));
+            // What is past the limit of all the text is told of by `text`.
+            let so_far: usize = self.mail.within.iter().map(String::len).sum();
+            if so_far < self.limits.text_characters_max {
+                self.mail.within.push(format!("{}\n{}", own.words, own.quoted));
+            }
             return;
         }
         self.mail.left_out.add(&own);

@@ -27,6 +27,7 @@ pub(super) struct Words {
     pub(super) organization: Vec<String>,
     pub(super) title: Vec<String>,
     pub(super) no_name: Vec<String>,
+    pub(super) other_days: Vec<String>,
     pub(super) particles: Vec<String>,
     pub(super) suffixes: Vec<String>,
     pub(super) prefixes: Vec<String>,

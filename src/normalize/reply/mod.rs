@@ -147,6 +147,11 @@ pub(super) fn birth_dates(words: &str) -> Vec<String> {
     words.lines().flat_map(text::birth_dates).collect()
 }
 
+/// Whether a line is a closing, as stands above a name.
+pub(super) fn is_closing(line: &str) -> bool {
+    text::is_closing(line)
+}
+
 /// Whether a line is a greeting or a courtesy.
 pub(super) fn is_courtesy(line: &str) -> bool {
     let plain = text::plain(line.trim_end_matches(['.', '!', ',']));
@@ -182,7 +187,7 @@ struct Said {
     /// Whether they tell of a call to the patient, or of a message that was left.
     called: bool,
     left: bool,
-    /// Whether a doctor, or a review, is told of; and whether `she`, or `he`, said no.
+    /// Whether a doctor, or that somebody looked at it, is told of; and whether `she`, or `he`, said no.
     doctor: bool,
     pronoun: bool,
     /// Marks such as people tick a list of choices with.
@@ -232,8 +237,7 @@ impl Said {
             if let Some(whom) = statements::greeted(clause) {
                 self.compare.greets.extend(statements::words(whom).map(str::to_owned));
             }
-            self.left |= read.meanings == [Meaning::Along] && ["lvm", "lm", "left"].iter().any(|left| clause.contains(left));
-            self.doctor |= clause.contains("dr ") || clause.contains("review") || clause == "approved";
+            self.doctor |= clause.contains("dr ");
             let bare = clause.strip_prefix("unfortunately ").unwrap_or(clause);
             self.pronoun |= (bare.starts_with("she ") || bare.starts_with("he "))
                 && read.meanings.contains(&Meaning::Says(ReplyOutcome::PatientDeclined));
@@ -281,7 +285,9 @@ impl Said {
                 Meaning::Report => self.report = true,
                 Meaning::Regret => self.regret = true,
                 Meaning::Called => self.called = true,
-                Meaning::Appointment | Meaning::Along | Meaning::Filler => {}
+                Meaning::Looked => self.doctor = true,
+                Meaning::Left => self.left = true,
+                Meaning::Appointment | Meaning::Filler => {}
             }
         }
     }

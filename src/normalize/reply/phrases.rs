@@ -101,6 +101,7 @@ pub(super) const COURTESIES: &[&str] = &[
     r"^(?:if you have|for|with) any (?:further |other )?questions?(?: or concerns)?$",
     r"^(?:(?:kind|best|warm) )?regards$|^sincerely(?: yours)?$|^best(?: wishes)?$|^cheers$|^respectfully$",
     r"^{P} (?:is |are |has been |have been )?(?:aware|notified|informed)$",
+    r"^{S} will be (?:notified|informed)(?: by (?:mail|phone|us|our office))?$",
     r"^(?:re|ref|reference)(?: number| no)?$",
     r"^(?:you are welcome|ok|okay|great|perfect)$",
     r"^all (?:[1-9]\d{0,2} )?pages$",
@@ -108,7 +109,7 @@ pub(super) const COURTESIES: &[&str] = &[
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Again, Along, Appointment, Because, Called, NotYet, Pending, Report, Review, Says};
+    use Meaning::{Again, Appointment, Because, Called, Left, Looked, NotYet, Pending, Report, Review, Says};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -262,10 +263,8 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             Again,
             r"^(?:please |kindly )(?:re-?send|re-?fax|send|fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?(?: to us)?$",
         ),
-        (
-            Along,
-            r"^approved$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$|^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?$|^{S} will be (?:notified|informed)(?: by (?:mail|phone|us|our office))?$",
-        ),
+        (Looked, r"^approved$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$"),
+        (Left, r"^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?$"),
         (
             Called,
             r"^(?:we )?(?:have )?(?:called|contacted|phoned|reached|notified|informed) (?:{O}|{F})$|^{S} (?:was|has been) (?:called|contacted)$",

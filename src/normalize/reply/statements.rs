@@ -39,8 +39,10 @@ pub(super) enum Meaning {
     Regret,
     /// They called the patient: what came of it stands beside, or nothing did.
     Called,
-    /// Done on the way, whatever it comes to: they looked at it, left the patient a message.
-    Along,
+    /// They looked at it, whatever it comes to.
+    Looked,
+    /// They left the patient a message, whatever it comes to.
+    Left,
     /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
@@ -218,7 +220,8 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Report
             | Meaning::Regret
             | Meaning::Called
-            | Meaning::Along
+            | Meaning::Looked
+            | Meaning::Left
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)

@@ -31,7 +31,7 @@ static HALF: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b([ap])\.\s?m\b\.?"
 static END: LazyLock<Regex> = LazyLock::new(|| fixed(r"[.!?;]+(?:\s+|$)"));
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:many thanks|thanks|thank you|thx|with thanks|(?:best|kind|kindest|warm) regards|regards|best wishes|best|sincerely|respectfully|cheers|yours truly)(?: so much| very much| again)?\s*[,.!]*$",
+        r"(?i)^(?:many thanks|thanks|thank you|thx|with thanks|(?:with )?(?:best|kind|kindest|warm) (?:regards|wishes)|regards|best|(?:yours )?sincerely|yours faithfully|respectfully|cheers|yours truly)(?: so much| very much| again)?\s*[,.!]*$",
     )
 });
 
@@ -139,6 +139,11 @@ pub(super) fn has_boxes(text: &str) -> bool {
         || DRAWN.iter().any(|drawn| text.contains(drawn))
         || STAR_ALONE.is_match(text)
         || STARS.find_iter(text).count() % 2 == 1
+}
+
+/// Whether a line is a closing, as stands above a name.
+pub(super) fn is_closing(line: &str) -> bool {
+    CLOSING.is_match(line)
 }
 
 /// How many lines at the end are a signature.

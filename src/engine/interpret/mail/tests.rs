@@ -202,6 +202,11 @@ async fn a_warning_counts_wherever_in_the_mail_it_stands() {
     }
     let unread = "Content-Type: application/msword\nContent-Disposition: attachment; filename=c.doc\n\nxxxx";
     assert_eq!(held(&read(&of_parts(&[SEE, &hl7, unread]), false).await), [HeldReason::NotAllRead]);
+    let long = format!(
+        "Content-Type: text/plain\nContent-Disposition: attachment; filename=c.txt\n\n{}",
+        "See attached. ".repeat(9_000)
+    );
+    assert_eq!(held(&read(&of_parts(&[SEE, &hl7, &long]), false).await), [HeldReason::NotAllRead], "it is not looked through");
     // Beside an answer of ours, quoted or by its token, and from a copier.
     for words in
         ["Sorry, this is the wrong patient. LL-0000-0000", "This is for another patient. TOKEN", "She prefers mornings. TOKEN"]

@@ -7,7 +7,7 @@
 //! whatever else it says is for a person before anything goes out.
 //!
 //! What machines write (fax services, scanners) nobody can know whole. From its first sentence that only they write, only what surely warns
-//! counts.
+//! counts, and what has a word that people use of a referral.
 //!
 //! Wherever something can stand it is looked at: text, HTML beside it, mails within, attached texts, each subject. Names, birth dates,
 //! numbers, doctors and specialties are compared with what is attached.
@@ -24,7 +24,7 @@ use self::{
     whose::Whose,
 };
 use crate::{
-    normalize::reply::{is_around_a_name, is_courtesy, is_signature_line, names_a_second, plain_sentences},
+    normalize::reply::{is_around_a_name, is_closing, is_courtesy, is_signature_line, names_a_second, plain_sentences},
     referral::{Priority, Record},
 };
 
@@ -181,11 +181,9 @@ fn weigh(sentence: &str) -> Beside {
 /// A text without the lines below its closing that stand in signatures, whatever the practice is called; and those of them that say something
 /// all the same: a priority, to whose attention it is, a second person's name.
 fn without_signature(text: &str) -> (String, Vec<&str>) {
-    static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
-        phrases::fixed(
-            r"(?i)^(?:(?:many |with )?thanks(?: again| so much| very much)?|thank you(?: so much| very much| again)?(?: and have a \w+ (?:day|week|weekend))?|thx|ty|(?:with )?(?:best|kind|kindest|warm)?(?: regards| wishes)|best|(?:yours )?(?:sincerely|faithfully|truly)|cheers|respectfully)\s*[,.!]*(?:\s+\p{Lu}[\p{L}.]*){0,3}$",
-        )
-    });
+    /// `Thanks, Maria`; `Thank you and have a great day!`
+    static BEHIND_CLOSING: LazyLock<Regex> =
+        LazyLock::new(|| phrases::fixed(r"(?:,? and have an? \w+ (?:day|week|weekend)\W*|[,.!]\s+(?:\p{Lu}[\p{L}.]*\s*){1,3})$"));
     static SAYS: LazyLock<Regex> =
         LazyLock::new(|| phrases::fixed(r"(?i)\b(?:priority|attn|attention|stat|routine|urgent|delete|rush)\b"));
     static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
@@ -194,7 +192,9 @@ fn without_signature(text: &str) -> (String, Vec<&str>) {
         )
     });
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let Some(closing) = lines.iter().rposition(|line| CLOSING.is_match(line)) else { return (text.to_owned(), Vec::new()) };
+    let Some(closing) = lines.iter().rposition(|line| is_closing(&BEHIND_CLOSING.replace(line, ""))) else {
+        return (text.to_owned(), Vec::new());
+    };
     let (mut kept, mut apart) = (lines.get(..=closing).unwrap_or_default().to_vec(), Vec::new());
     let mut signed: Option<&str> = None;
     for line in lines.iter().skip(closing + 1).filter(|line| !line.is_empty()) {

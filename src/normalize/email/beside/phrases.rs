@@ -101,7 +101,7 @@ pub(super) static WARNS: LazyLock<Regex> = LazyLock::new(|| {
 /// What only people say, of a referral: in no sentence of a machine that is passed over.
 pub(super) static OF_PEOPLE: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"\b(?:patient|pts?|she|he|her|his|him|hers|they|them|referral|refer|dr|doctor|appointment|schedul\w*|book\w*|insurance|birth\w*|dob|seen|needs?|wants?|moved|mother|father|daughter|son|lady|gentleman|tomorrow|today|weeks?|priority|old|version|signed|unsigned|discontinued|denied|declined|refused|closed|draft|hold|bleed\w*|pain|icu|er|suicid\w*|pregnant|address|worse|cardiology|neurology)\b",
+        r"\b(?:patient|pts?|she|he|her|his|him|hers|they|them|referral|refer|dr|doctor|appointment|schedul\w*|book\w*|insurance|birth\w*|dob|seen|needs?|wants?|moved|mother|father|daughter|son|lady|gentleman|tomorrow|today|weeks?|priority|old|version|signed|unsigned|discontinued|denied|declined|refused|closed|draft|hold|bleed\w*|pain|icu|er|suicid\w*|pregnant|address|worse\w*|now)\b",
     )
 });
 

@@ -294,6 +294,16 @@ fn whatever_else_it_says_is_for_a_person() {
 }
 
 #[test]
+fn what_the_reason_says_takes_no_weight_from_what_the_mail_says() {
+    let mut record = attached();
+    record.request.reason = Some("Palpitations now worsening, please see her today".to_owned());
+    for words in ["Please see her today.", "Please see her now.", "Worsening."] {
+        assert_eq!(of_record(words, "Referral", &record), Beside::Warning, "{words}");
+    }
+    assert_eq!(of_record("Reason: palpitations", "Referral", &record), Beside::Nothing);
+}
+
+#[test]
 fn what_a_file_is_called_can_warn_too() {
     let of = |name: &str| {
         let said = Sayings { texts: vec!["See attached.".to_owned()], file_names: vec![name.to_owned()], ..Sayings::default() };

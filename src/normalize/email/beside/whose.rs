@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 
 use regex::Regex;
 
-use super::phrases::{SAFE, fixed};
+use super::phrases::{OF_PEOPLE, SAFE, WARNS, fixed};
 use crate::{
     normalize::{
         given_names::is_given_name,
@@ -45,6 +45,9 @@ fn bare(number: &str) -> String {
     number.chars().filter(|symbol| symbol.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
+/// How long a word of the reason is that may be said again.
+const REASON_LETTERS_MIN: usize = 5;
+
 impl Whose {
     pub(super) fn of(record: &Record) -> Self {
         let (from, to) = (&record.referring, &record.referred_to);
@@ -52,8 +55,10 @@ impl Whose {
         let request = &record.request;
         let reasons = request.reason.iter().chain(request.diagnoses.iter().flat_map(|one| [&one.code, &one.text]).flatten());
         let payers = record.insurance.iter().filter_map(|one| one.payer.as_ref());
-        let named = named.chain(reasons).chain(payers);
-        let known = named.flat_map(|name| words_of(name)).chain(of_name(&from.name)).chain(of_name(&to.name));
+        // Of sentences, only what is long enough to be a complaint: "see her now" is another thing beside "palpitations, worse now".
+        let reasons = reasons.flat_map(|reason| words_of(reason)).filter(|word| word.chars().count() >= REASON_LETTERS_MIN);
+        let known = named.chain(payers).flat_map(|name| words_of(name));
+        let known = known.chain(reasons).chain(of_name(&from.name)).chain(of_name(&to.name));
         let initial = |part: &Option<String>| {
             part.as_deref().and_then(|part| part.chars().next()).map(|letter| letter.to_lowercase().to_string())
         };
@@ -66,7 +71,7 @@ impl Whose {
         Self {
             patient: of_name(&record.patient.name).chain(initials).collect(),
             // "Cedar Urgent Care" makes nothing less urgent.
-            known: known.filter(|word| !is_risky(word)).collect(),
+            known: known.filter(|word| !(is_risky(word) || WARNS.is_match(word) || OF_PEOPLE.is_match(word))).collect(),
             numbers: numbers.chain(insured).collect(),
             has_doctor: to.name.family.is_some(),
             has_specialty: to.specialty.is_some(),
@@ -97,10 +102,7 @@ impl Whose {
 
     /// Whether a text, as it was written, is about somebody else, or says of the patient what is not so.
     pub(super) fn is_other(&self, text: &str, is_birth_date: &impl Fn(&str) -> bool) -> bool {
-        self.names_somebody_else(text)
-            || birth_dates(text).iter().any(|born| !is_birth_date(born))
-            || self.has_another_number(text)
-            || self.is_of_another_sex(text)
+        self.names_somebody_else(text) || self.is_other_in_passing(text, is_birth_date)
     }
 
     /// The same, of what machines write: streets and firms are called like people, so only who is named as the patient counts.
@@ -122,15 +124,12 @@ impl Whose {
         let is_safe = |word: &str| SAFE.contains(word.to_lowercase().as_str()) || is_risky(&word.to_lowercase());
         let known = |word: &str| self.known.contains(&word.to_lowercase());
         let given = |word: &str| is_given_name(&word.to_lowercase());
-        FULL.captures_iter(text).any(|found| {
+        FULL.captures_iter(text).chain(REVERSED.captures_iter(text)).any(|found| {
             let (first, second) = (&found["given"], &found["family"]);
-            let is_name = found.name("before").is_none() && found.name("behind").is_none() && given(first) && !is_safe(second);
+            let of_doctor = ["before", "behind"].iter().any(|name| found.name(name).is_some());
+            let is_name = !of_doctor && given(first) && !is_safe(second);
             is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second)
-        }) || REVERSED.captures_iter(text).any(|found| {
-            let (first, second) = (&found["given"], &found["family"]);
-            let is_name = given(first) && !is_safe(second);
-            is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second)
-        }) || self.names_a_patient(text)
+        })
     }
 
     /// `Mrs. Petrov`, `for Olga`.

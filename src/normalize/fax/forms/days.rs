@@ -6,6 +6,7 @@ use super::{
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         dates, deaths,
         labels::{Label, Subject},
+        lists,
     },
     Context, texts, ticks,
 };
@@ -53,47 +54,9 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
 
 /// Whether a word says that the date behind it is another day's: a label of its own, known or not ("Accession:"), or one without its colon.
 pub(super) fn is_of_another_day(word: &Word) -> bool {
-    const DAYS: [&str; 36] = [
-        "seen",
-        "visit",
-        "visited",
-        "printed",
-        "print",
-        "collected",
-        "collection",
-        "drawn",
-        "reported",
-        "report",
-        "resulted",
-        "received",
-        "service",
-        "dos",
-        "encounter",
-        "admitted",
-        "admission",
-        "discharged",
-        "discharge",
-        "ordered",
-        "order",
-        "signed",
-        "sent",
-        "faxed",
-        "created",
-        "updated",
-        "scheduled",
-        "appointment",
-        "appt",
-        "referred",
-        "effective",
-        "expires",
-        "onset",
-        "injury",
-        "lmp",
-        "today",
-    ];
     let plain = word.text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let labelled = word.text.ends_with(':') && word.text.contains(char::is_alphabetic);
-    labelled || DAYS.contains(&plain.as_str())
+    labelled || lists::words().other_days.contains(&plain)
 }
 
 /// The age that stands beside the birth date.

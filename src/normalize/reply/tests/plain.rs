@@ -258,6 +258,7 @@ pub(super) const PLAIN: &[Case] = {
         ("Roe, Jane is scheduled for 12/14/2026 at 10:30.", O::Scheduled, None, AT),
         ("Scheduled 12/14 at 1:00 with Dr. Lee.", O::Scheduled, None, Some("2026-12-14T13:00")),
         ("Yes, 12/14/2026 at 10:30 am.", O::Scheduled, None, AT),
+        ("Declined, out of network. Patient will be notified.", O::Declined, None, None),
         ("Accepted. LVM for pt.", O::Accepted, None, None),
         ("Scheduled 12/14/2026 at 10:30 am. LVM.", O::Scheduled, None, AT),
         ("Scheduled 12/14/2026 at 10:30 am. Left message for patient.", O::Scheduled, None, AT),

@@ -104,7 +104,7 @@ pub struct MailOutcome {
     pub sender: String,
     /// All that it says, wherever that stands.
     pub said: Sayings,
-    /// Whether something is attached that is not read, and is no logo, signature or visiting card.
+    /// Whether something of it is not read: past a limit, or attached, and no logo, signature or visiting card.
     pub has_unread: bool,
 }
 
@@ -186,7 +186,9 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         };
         kept.push(part.clone());
     }
-    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && part.words().is_none());
+    let is_cut = ["mail-text-max", "mail-parts-max", "mail-nesting-max", "mail-part-bytes-max"];
+    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && part.words().is_none())
+        || mail.problems.iter().any(|problem| is_cut.contains(&problem.code.as_str()));
     if !result.others.is_empty() {
         let problem = Problem::new(
             "attachment-not-read",

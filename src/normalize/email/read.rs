@@ -118,9 +118,9 @@ pub struct Mail {
     pub shown: String,
     /// What was left out of them, in the text or in the HTML.
     pub(super) left_out: LeftOut,
-    /// The words of the mails within it, which it passes on, and their subjects.
+    /// The words of the mails within it, which it passes on.
     pub within: Vec<String>,
-    /// See there.
+    /// Their subjects.
     pub subjects_within: Vec<String>,
     /// Whether any of its own words stand below quoted text.
     pub below_quotes: bool,

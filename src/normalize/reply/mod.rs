@@ -130,11 +130,11 @@ pub(super) fn has_contact(lines: &[String]) -> bool {
 /// The sentences of somebody's own words, without the signature below them: as they were written, and spelled evenly in small letters.
 pub(super) fn plain_sentences(words: &str) -> Vec<(String, String)> {
     let sentences = text::sentences(words, |line| statements::says(&text::plain(line)));
-    sentences
-        .into_iter()
-        .map(|sentence| (text::plain(&sentence.original), sentence.original))
-        .map(|(plain, own)| (own, plain))
-        .collect()
+    let both = |sentence: text::Sentence| {
+        let plain = text::plain(&sentence.original);
+        (sentence.original, plain)
+    };
+    sentences.into_iter().map(both).collect()
 }
 
 /// Whether a word (in small letters) can turn round what stands beside it.

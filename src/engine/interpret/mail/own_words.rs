@@ -70,7 +70,7 @@ pub(super) fn keep(found: &mut [Found], mail: &MailOutcome, strict: bool) {
             hold(record, HeldReason::OtherMatter, "mail-says-more", text);
         }
         if mail.has_unread {
-            let text = "the mail brings something else that is not read, and it goes to nobody: look at it (`messages export`)";
+            let text = "not all of the mail was read, and the rest goes to nobody: look at it (`messages export`)";
             hold(record, HeldReason::NotAllRead, "mail-brings-more", text);
         }
     }

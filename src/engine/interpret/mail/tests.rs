@@ -207,6 +207,8 @@ async fn a_warning_counts_wherever_in_the_mail_it_stands() {
         "See attached. ".repeat(9_000)
     );
     assert_eq!(held(&read(&of_parts(&[SEE, &hl7, &long]), false).await), [HeldReason::NotAllRead], "it is not looked through");
+    let cut = format!("Content-Type: text/plain\n\n{}", "Please see attached. ".repeat(9_000));
+    assert!(held(&read(&of_parts(&[&cut, &hl7]), false).await).contains(&HeldReason::NotAllRead), "its end may say more");
     // Beside an answer of ours, quoted or by its token, and from a copier.
     for words in
         ["Sorry, this is the wrong patient. LL-0000-0000", "This is for another patient. TOKEN", "She prefers mornings. TOKEN"]

@@ -241,6 +241,7 @@ fn said(mail: &Mail, site_name: &str) -> Sayings {
         file_names: mail.parts.iter().filter_map(|part| part.name.clone()).collect(),
         is_automatic: mail.automatic.is_some(),
         is_important: mail.important,
+        sender_name: mail.from_name.clone(),
     }
 }
 

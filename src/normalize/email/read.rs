@@ -100,6 +100,8 @@ impl fmt::Debug for Part {
 pub struct Mail {
     /// The address in From; the first, where there are several.
     pub from: Option<String>,
+    /// The name before it.
+    pub from_name: Option<String>,
     /// The address in Reply-To.
     pub reply_to: Option<String>,
     /// Every address it was sent to: To, Cc, Delivered-To, X-Original-To, Envelope-To.
@@ -210,6 +212,7 @@ pub(super) fn header(message: &Message<'_>, name: &str) -> Option<String> {
 fn headers(message: &Message<'_>, mail: &mut Mail) {
     let first = |address: Option<&mail_parser::Address<'_>>| address.and_then(|list| list.first()?.address().map(str::to_owned));
     mail.from = first(message.from());
+    mail.from_name = message.from().and_then(|list| list.first()?.name().map(str::to_owned));
     mail.reply_to = first(message.reply_to());
     for list in message.all_to().chain(message.all_cc()) {
         mail.to.extend(list.iter().filter_map(|address| address.address().map(str::to_owned)).take(50));

@@ -142,6 +142,11 @@ pub(super) fn is_risky(word: &str) -> bool {
     statements::is_risky(word)
 }
 
+/// The telephone numbers and addresses that stand in a text, which [`plain_sentences`] leave out.
+pub(super) fn contacts(text: &str) -> Vec<&str> {
+    text::contacts(text)
+}
+
 /// The birth dates that the lines of a text give, as they are written.
 pub(super) fn birth_dates(words: &str) -> Vec<String> {
     words.lines().flat_map(text::birth_dates).collect()
@@ -187,6 +192,8 @@ struct Said {
     /// Whether they tell of a call to the patient, or of a message that was left.
     called: bool,
     left: bool,
+    /// Whether they could not reach the patient.
+    unreached: bool,
     /// Whether a doctor, or that somebody looked at it, is told of; and whether `she`, or `he`, said no.
     doctor: bool,
     pronoun: bool,
@@ -287,6 +294,7 @@ impl Said {
                 Meaning::Called => self.called = true,
                 Meaning::Looked => self.doctor = true,
                 Meaning::Left => self.left = true,
+                Meaning::Unreached => self.unreached = true,
                 Meaning::Appointment | Meaning::Filler => {}
             }
         }
@@ -322,7 +330,7 @@ impl Said {
     fn conclude(mut self, words: &str) -> Reply {
         let outcome = self.outcome();
         let appointment = self.appointment();
-        if self.no && outcome != Some(ReplyOutcome::NotReceived) {
+        if self.no && !matches!(outcome, Some(ReplyOutcome::NotReceived | ReplyOutcome::Declined)) {
             self.doubt("it says no, and it is not plain to what");
         }
         let over = [ReplyOutcome::Scheduled, ReplyOutcome::Completed];

@@ -84,11 +84,11 @@ pub(super) fn fixed(pattern: &str) -> Regex {
 const WHY: &str = "(?: ?-? ?(?:(?:because|due to|since|as|reason)(?: of)? )?{Q})?";
 /// The reasons for which a practice is not the right one, or can not.
 const Q: &str = "(?:(?:the |this |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?(?: is (?:out of network|out of our network|not in(?: our)? network|not accepted(?: here)?))?\
-                 |(?:we are |being |she is |he is |patient is )?(?:out of|not in|outside(?: of)?) (?:our |the )?(?:network|service area|scope(?: of practice)?|area|catchment(?: area)?)(?: with (?:(?:her|his|their|the|this|patient's) )+(?:insurance|plan))?\
+                 |(?:we are |being |she (?:is|lives) |he (?:is|lives) |(?:the |this )?patient (?:is|lives) )?(?:out of|not in|outside(?: of)?) (?:our |the )?(?:network|service area|scope(?: of practice)?|area|catchment(?: area)?)(?: with (?:(?:her|his|their|the|this|patient's) )+(?:insurance|plan))?\
                  |we (?:do not|can not|no longer) (?:take|accept|participate with) (?:this |the |her |his |their |patient's )*(?:insurance|plan|medicaid|medicare)(?: plan)?\
-                 |(?:we are )?(?:not|no longer) (?:currently )?(?:accepting|taking)(?: any)? new (?:patients|referrals)(?: at this time)?\
-                 |(?:we are |our (?:office|clinic) is )?(?:full|at capacity|fully booked)|(?:we have )?(?:no|lack of|limited) (?:availability|capacity|openings)|availability|capacity|staffing\
-                 |we (?:do not|only) (?:see|treat) (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients|pediatric patients|this condition)\
+                 |(?:we are |dr [a-z'-]+ is |(?:the|our) (?:doctor|provider|physician) is )?(?:not|no longer) (?:currently )?(?:accepting|taking)(?: any)? new (?:patients|referrals)(?: at this time)?\
+                 |(?:we are |our (?:office|clinic|practice) is )?(?:full|at capacity|fully booked)|(?:we have )?(?:no|lack of|limited) (?:availability|capacity|openings)|availability|capacity|staffing\
+                 |we (?:do not|only) (?:see|treat) (?:children|kids|adults|minors|pediatrics?(?: patients)?|adult patients|pediatric patients|this condition)(?: here)?\
                  |(?:her |his |patient's |the )?age|(?:{S} is )?(?:too young|too old|a minor|under (?:18|eighteen)|under age)\
                  |(?:it is |{S} is |this is )?not (?:a good fit|appropriate)(?: for (?:our|this) (?:clinic|practice|office))?|(?:{S} )?does not meet (?:our )?criteria)";
 
@@ -109,7 +109,7 @@ pub(super) const COURTESIES: &[&str] = &[
 
 /// Tried in this order, each against a whole clause.
 pub(super) const STATEMENTS: &[(Meaning, &str)] = {
-    use Meaning::{Again, Appointment, Because, Called, Left, Looked, NotYet, Pending, Report, Review, Says};
+    use Meaning::{Again, Appointment, Because, Called, Left, Looked, NotYet, Pending, Report, Review, Says, Unreached};
     use ReplyOutcome as O;
     &[
         // The wrong number, provider or address of the patient is something else: only what is said of ourselves counts.
@@ -244,11 +244,11 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^appointment (?:not yet|none yet|pending)$|^(?:and |but )?(?:{S} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
+            r"^(?:but )?(?:there is )?no appointment (?:yet|has been made yet|made yet|so far|date yet)$|^appointment (?:not yet|none yet|pending)$|^(?:appointment )?(?:pending scheduling|scheduling (?:is )?pending)$|^(?:and |but )?(?:{S} |(?:the |her |his )?appointment )?(?:(?:is|are|has|have) )?(?:still |yet )?to be (?:scheduled|booked|made)$",
         ),
         (
             Pending,
-            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|reach out|get in touch with|in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)|in the next (?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
+            r"^(?:and |but )?(?:we |our (?:office|team|staff|schedulers?|scheduling team|front desk|clinic) |someone |scheduling )?(?:will|are going to|shall) (?:be )?(?:calling|contacting|reaching out to|call|contact|reach out to|reach out|get in touch with|in touch with|schedule|book)(?: (?:with )?(?:{O}|{F}))?(?: (?:and|to) (?:schedule|book|set up|make|arrange)(?: (?:{O}|an? |the |appointment|visit|consult))*)?(?: (?:an? |the )?appointment)?(?: (?:soon|shortly|asap|directly|within the week|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)|in the next (?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))*$|^(?:and )?(?:{S}|{F}) will be (?:contacted|called)(?: to schedule(?: (?:an? |the )?(?:appointment|visit|consult))?)?(?: (?:soon|shortly|within (?:the next )?(?:\d+|two|three)(?: ?- ?\d+)? (?:business )?(?:days|hours)))?$",
         ),
         (
             Pending,
@@ -264,6 +264,10 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
             r"^(?:please |kindly )(?:re-?send|re-?fax|send|fax|send again|fax again|(?:send|fax) (?:it|this|{R}) again)(?: (?:it|this|{R}))?(?: to us)?$",
         ),
         (Looked, r"^approved$|^(?:{C} )?(?:was |has been )?reviewed(?: by dr [a-z'-]+)?$"),
+        (
+            Unreached,
+            r"^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|contact|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone| to schedule)*(?: x ?1)?(?: yet)?$",
+        ),
         (Left, r"^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: (?:for|with) (?:{O}|{F}))?$"),
         (
             Called,
@@ -283,7 +287,7 @@ pub(super) const STATEMENTS: &[(Meaning, &str)] = {
         ),
         (
             Pending,
-            r"^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: x ?1)?(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:{W} )?(?:are |were |have been |been )?(?:unable to|not able to|can not|could not|have not been able to) (?:reach|get (?:a )?hold of|get in touch with) (?:{O}|{F})(?: by phone)?(?: x ?1)?(?: yet)?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
+            r"^(?:we )?(?:lvm|lm|left (?:a |an )?(?:voice ?mail|vm|message))(?: x ?1)?(?: (?:for|with) (?:{O}|{F}))?(?: to (?:schedule|call(?: us)?(?: back)?))?$|^(?:we |our (?:office|team|staff|schedulers?) )?(?:will|are going to) (?:be )?(?:call|contact|reach out to|calling|contacting|reaching out to) (?:{O}|{F})(?: to schedule(?: an appointment)?)? @d\d+$",
         ),
         (
             Report,

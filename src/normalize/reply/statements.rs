@@ -43,6 +43,8 @@ pub(super) enum Meaning {
     Looked,
     /// They left the patient a message, whatever it comes to.
     Left,
+    /// They could not reach the patient so far.
+    Unreached,
     /// Their report is promised, or the patient knows of the appointment: there is, or was, one.
     Report,
     /// Courtesy.
@@ -222,6 +224,7 @@ fn statement(clause: &str) -> Option<Meaning> {
             | Meaning::Called
             | Meaning::Looked
             | Meaning::Left
+            | Meaning::Unreached
             | Meaning::Filler => true,
         };
         plain.then_some(*meaning)

@@ -254,6 +254,12 @@ static PRONOUNS: LazyLock<Regex> =
 /// An address of mail or of the web.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\S+@\S+|https?://\S+|www\.\S+"));
 
+/// The telephone numbers and addresses of mail that stand in a text.
+pub(super) fn contacts(text: &str) -> Vec<&str> {
+    let all = [&TELEPHONE, &ADDRESS].into_iter().flat_map(|kind| kind.find_iter(text)).map(|found| found.as_str());
+    all.filter(|found| !found.contains("://") && !found.starts_with("www.")).collect()
+}
+
 /// Whether a line has a word that only a desk's line has.
 fn has_sure_desk_word(line: &str) -> bool {
     let lower = line.to_lowercase();

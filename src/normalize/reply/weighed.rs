@@ -73,6 +73,9 @@ impl Said {
             // "Called patient. Declined.", "Called her, wrong number".
             self.doubt("it tells of a call to the patient, and it is not plain who says what");
         }
+        if self.unreached && !self.pending && outcome != Some(PatientUnreachable) {
+            self.doubt("they could not reach the patient");
+        }
         let may_regret = matches!(
             outcome,
             Some(Declined | NotReceived | WrongRecipient | PatientDeclined | PatientUnreachable | NeedsInformation | Redirected)

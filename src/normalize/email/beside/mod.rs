@@ -9,9 +9,10 @@
 //! What machines write (fax services, scanners) nobody can know whole. From its first sentence that only they write, only what surely warns
 //! counts, and what has a word that people use of a referral.
 //!
-//! Wherever something can stand it is looked at: text, HTML beside it, mails within, attached texts, each subject. Names, birth dates,
-//! numbers, doctors and specialties are compared with what is attached.
+//! Wherever something can stand it is looked at: text, HTML beside it, mails within, attached texts, each subject, the sender's name. Names,
+//! birth dates, numbers, telephones, addresses, doctors and specialties are compared with what is attached.
 
+mod contacts;
 mod phrases;
 mod whose;
 
@@ -20,7 +21,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use self::{
-    phrases::{HARMLESS, MACHINES, OF_PEOPLE, PLAIN, SAFE, SUBJECTS, WARNS},
+    phrases::{HARMLESS, MACHINES, NAMED_PAPERS, OF_PEOPLE, PLAIN, SAFE, SUBJECTS, WARNS},
     whose::Whose,
 };
 use crate::{
@@ -52,15 +53,18 @@ pub struct Sayings {
     pub is_automatic: bool,
     /// Whether it was sent with high importance.
     pub is_important: bool,
+    /// What the sender is called, beside the address.
+    pub sender_name: Option<String>,
 }
 
 /// What a mail says to a referral that is attached to it. `is_birth_date` tells whether a date, as it is written, is the patient's birth date.
 #[must_use]
 pub fn beside(said: &Sayings, attached: &Record, is_birth_date: impl Fn(&str) -> bool) -> Beside {
-    let whose = Whose::of(attached);
+    let sender = said.sender_name.as_deref().unwrap_or_default();
+    let whose = Whose::of(attached, sender);
     let mut weight = Beside::Nothing;
     let mut of_machine = said.is_automatic;
-    if said.file_names.iter().any(|name| warns_by_name(name, &whose, &is_birth_date)) {
+    if said.file_names.iter().any(|name| warns_by_name(name, &whose, &is_birth_date)) || WARNS.is_match(&sender.to_lowercase()) {
         return Beside::Warning;
     }
     if said.is_important && !matches!(attached.priority, Priority::Stat | Priority::Urgent) {
@@ -88,9 +92,15 @@ fn of_text(text: &str, whose: &Whose, is_birth_date: &impl Fn(&str) -> bool, is_
     }
     let mut weight = apart.iter().map(|line| of_subject(line, whose, is_birth_date, false)).max().unwrap_or(Beside::Nothing);
     let mut of_machine = is_automatic;
-    for (_, sentence) in &sentences {
+    for (own, sentence) in &sentences {
         of_machine |= is_of_machine(sentence);
+        if !of_machine {
+            weight = weight.max(whose.contacts.weigh(own, sentence));
+        }
+        // A paper that is named, and did not come: the message has none with it.
+        let lacks_papers = !whose.has_papers && NAMED_PAPERS.is_match(sentence);
         let (rest, is_note) = whose.without(sentence, is_birth_date);
+        let is_note = is_note || lacks_papers;
         let said = weigh(&rest).max(if is_note { Beside::Note } else { Beside::Nothing });
         weight = weight.max(match said {
             Beside::Warning if of_machine && !warns(&rest) => Beside::Nothing,

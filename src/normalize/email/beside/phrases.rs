@@ -25,21 +25,26 @@ fn list(patterns: &[&str]) -> Vec<Regex> {
 pub(super) static PLAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     list(&[
         // The environment, emergencies, how mail is not to be used: longer ones first, as parts of them say something elsewhere.
+        r"^this (?:e-?mail|message|mail) (?:was|has been|is) (?:(?:automatically|sent|securely|secured|encrypted|in|transit|tls|at|rest|using|by|with|from|via|and|my|iphone|ipad|phone)\b ?)+(?:zix|paubox|virtru|hushmail|proofpoint|mimecast|barracuda|microsoft(?: purview)?|office 365|proton ?mail)?(?: encryption)?(?:\(r\))?$",
         r"\bplease consider the environment before printing(?: this e-?mail)?\b",
         r"\b(?:if|in) (?:this is|case of|you have) an? (?:medical |life[- ]threatening )?emergency(?: please)?,? (?:please )?(?:call|dial) 911(?: or go to the nearest emergency room)?\b",
         r"\b(?:notice:? )?do not use e-?mail for urgent(?: or time-sensitive)? matters\b|\bappointments may not be cancell?ed by e-?mail\b",
         r"\bif you do not want to receive this e-?mail in (?:the )?future,? you may contact\b.*$",
         r"\b(?:our|the) office (?:is|will be) closed (?:on |for |from )?(?:[a-z]+day\b|jan\w*|feb\w*|mar\w*|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|\d{1,2}|thanksgiving|christmas|the holidays?|lunch|and|to|through|for|from|,|-| )+",
-        r"\b(?:our|my|office) (?:office )?hours(?: are)?[ :]+(?:mon\w*|tue\w*|wed\w*|thu\w*|fri\w*|sat\w*|sun\w*|m|f|to|through|and|am|pm|noon|\d{1,2}(?::\d\d)?(?:am|pm)?|[-,&:/ ])+",
+        r"\b(?:our|my|office) (?:office )?hours(?: are)?[ :]+(?:mon\w*|tue\w*|wed\w*|thu\w*|fri\w*|sat\w*|sun\w*|m|f|to|through|and|am|pm|noon|closed|for|lunch|\d{1,2}(?::\d\d)?(?:am|pm)?|[-,&:/ ])+",
+        r"\bplease allow (?:up to )?[\d-]+ (?:business )?(?:hours|days) for (?:medication )?(?:refills?(?: requests)?|paperwork|forms|a (?:reply|response)|replies)\b|^(?:follow|like|find) us on (?:facebook|instagram|linkedin|twitter|youtube)\b|^(?:we are )?now accepting new patients$|^flu (?:shots|vaccines) (?:are )?(?:now )?available\b[ -]*(?:call (?:us |our office )?today(?: to schedule yours)?)?$",
+        r"^\[?(?:external|ext|secure|encrypted)\]?(?: e-?mail)?$|^you have received an? (?:secure|encrypted) (?:e-?mail|message)(?: from (?:[a-z'&-]+ ){1,4}(?:clinic|practice|associates|medical|health|hospital|center|group|medicine))?$|^this is an? (?:direct )?(?:secure|encrypted) (?:direct )?(?:message|e-?mail)$|\(?\b(?:she/her|he/him|they/them)(?:/(?:hers|his|theirs))?\b\)?",
         // Greetings and thanks that stand in front of something.
+        r"^(?:hi|hello|dear|good (?:morning|afternoon|day)) (?:(?:the|referrals?|scheduling|scheduler|intake|front|desk|cardiology|new|patient|office|team|ladies|folks|guys|there|staff|department|everyone|all|colleagues)\b ?)+[,!]?$|\b(?:with )?(?:kind|kindest|best|warm|warmest) (?:regards|wishes)\b",
+        r"^(?:we )?hope (?:you are|this (?:e-?mail |message )?finds you|all is|you had|you have|your)(?: (?:doing|well|good|great|had|have|a|an|nice|lovely|wonderful|and|holiday|holidays|weekend|week|thanksgiving|christmas|day|keeping|are|is|was|you|your|going))*$",
         r"\bgood (?:morning|afternoon|evening|day)\b|\bhappy (?:[a-z]+day|holidays?|thanksgiving|new year)\b|\bto whom it may concern\b|\bhave a (?:great|good|nice|wonderful|lovely|blessed) (?:rest of your )?(?:day|week|weekend|evening|one)\b",
-        r"\b(?:thank you|thanks)(?: (?:so|very) much)?(?: in advance| kindly| again)?(?: for (?:your |the )?(?:help|assistance|time|care|attention|prompt attention|cooperation|seeing|evaluating|accepting|taking care of|sending|following up|referral|consideration)(?: (?:with|of|in|to|the|care|for|{P}|this matter)\b)*)?",
-        r"\b(?:i|we) would (?:be (?:most |very )?grateful|(?:greatly |really )?appreciate it)(?: it)? if you (?:could|would) (?:see|evaluate|assess) {P}",
-        r"\bwe (?:appreciate|look forward to) (?:your (?:help|assistance|time|opinion|reply|care)|hearing from you|working with you)(?: (?:with|of|on|in|the care of) {P})?",
+        r"\b(?:thank you|thanks)(?: (?:so|very) much)?(?: in advance| kindly| again)?(?: for (?:your |the )?(?:help|assistance|time|care|attention|prompt attention|cooperation|patience|phone call|call|e-?mail|seeing|evaluating|accepting|agreeing to (?:see|evaluate|accept)|taking care of|sending|following up|referral|consideration)(?: (?:with|of|in|to|the|care|for|{P}|this matter)\b)*)?",
+        r"\b(?:i|we) would (?:be (?:most |very )?grateful|(?:greatly |really )?appreciate it)(?: it)? if you (?:could|would) (?:see|evaluate|assess)(?: {P})?",
+        r"\bwe (?:appreciate|look forward to) (?:your (?:help|assistance|time|opinion|reply|care|reports?|findings|recommendations|consult(?:ation)?(?: report)?)|hearing from you|working with you)(?: (?:with|of|on|in|the care of) {P})?",
         // Questions, or whatever else is needed.
         r"\b(?:please )?(?:if|should) you (?:have|need|require)(?: (?:any|anything|further|additional|other|more|else|questions?|concerns?|information|info|or|records?|documentation|assistance|help)\b)+,?(?: (?:please|kindly|do not hesitate to|feel free to|just))* (?:call|contact|let|reach out|email|reach)(?: (?:to|us|me|our|the|office|know|at|clinic|directly|anytime|any time|by|phone|email|back)\b)*",
         r"\b(?:please )?(?:do not hesitate to |feel free to )?(?:call|contact|reach out to|reach out|let|email)(?: (?:us|me|our|the|office|know|at|clinic|back)\b)*,? (?:if|with|should)(?: you (?:have|need|require))?(?: (?:any|anything|further|additional|other|more|else|questions?|concerns?|information|info|or|records?)\b)+",
-        r"\b(?:please )?do not (?:reply|respond)(?: to this (?:e-?mail|message|mail))?\b|\bunsubscribe\b",
+        r"\b(?:please )?do not (?:reply|respond)(?: to this (?:e-?mail(?: address)?|message|mail|address))?\b|\bunsubscribe\b",
         // To call the patient, and to tell us of the appointment.
         r"\b(?:please |kindly |can you |could you |would you |and )*(?:call|contact|reach out to|phone|schedule|reach|notify)(?: with)? {P}(?: directly)?(?: (?:at|on) (?:the |her |his )?(?:phone )?numbers? (?:listed|above|below|provided|on file|on (?:the )?(?:form|referral|demographics))(?: above| below| on the form)?)?(?: (?:to|for|and) (?:schedule|scheduling|set up|make|arrange|book|an? appointment|appointment)(?: (?:an?|the|her|his|appointment|visit|consult|consultation|evaluation)\b)*)?(?: (?:at|on) (?:the |her |his )?(?:phone )?numbers? (?:listed|above|below|provided|on file))?",
         r"\b(?:to|for) schedul(?:e|ing)(?: (?:an?|the|her|his|appointment|visit|consult|consultation|evaluation)\b)*",
@@ -47,11 +52,12 @@ pub(super) static PLAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:please )?(?:send|fax|forward)(?: (?:us|me|over|back))*(?: (?:your|the|an?|any|copy|of|consultation|consult|visit|report|reports|note|notes|letter|findings|recommendations|and)\b)+(?: (?:after|when|once|following|the|her|his|visit|appointment|evaluation|complete|completed|is|to|us|our|office|dr|by|fax|back)\b)*",
         r"\b(?:at your|at the|at) earliest (?:convenience|convenient time)\b|\bat your convenience\b|\bwhen convenient\b",
         r"\b(?:as|per) (?:your |our |you )?(?:requested|request|discussed|discussion|conversation|phone call|phone conversation|telephone call)(?: (?:on the phone|by phone|with you|today))?\b|\bwe (?:discussed|spoke about)(?: (?:on the phone|by phone))?\b|\byou (?:asked for|requested)\b|\b(?:we are )?sorry for the delay\b",
+        r"\b(?:please )?schedule (?:for )?(?:the |her |his )?(?:next|first) available(?: appointment)?\b",
         // What is attached.
+        r"\b(?:1|one) (?:new )?referral\b|^here is another (?:one|referral)(?: for you)?(?: [:;]-?[)d])?$|\breferring (?:provider|doctor|dr|physician)\b",
         r"\b(?:the |her |his )?(?:last|most recent|latest|prior|previous|recent)(?: (?:\d{1,2}|two|three|few))?(?: {I})\b",
         r"\b\d{1,3} page\(s\)|\b(?:total )?(?:number of )?pages?(?: (?:including|incl) (?:the )?cover(?: sheet)?)?[ :]+\d{1,3}\b|\b\(?\d{1,3} (?:total )?pages?\b(?: (?:including|incl) (?:the )?cover(?: sheet)?)?\)?|\b1 of 1\b|\bfront and back\b",
-        r"\bto follow$|\bhere (?:you go|you are|it is)\b|^(?:[a-z0-9-]+\.)+[a-z]{2,}$",
-        r"^this (?:e-?mail|message|mail) (?:was|has been|is) (?:(?:automatically|sent|securely|secured|encrypted|using|by|with|from|via|and|my|iphone|ipad|phone)\b ?)+(?:zix|paubox|virtru|hushmail|proofpoint|mimecast|barracuda|microsoft(?: purview)?|office 365|proton ?mail)?(?: encryption)?(?:\(r\))?$",
+        r"\bhere (?:you go|you are|it is)\b|^(?:[a-z0-9-]+\.)+[a-z]{2,}$",
         r"^this is [a-z]+ (?:from|at|with)\b",
         r"^(?:fyi|forwarding|scan|scanned document|attached image)$",
     ])
@@ -76,17 +82,26 @@ pub(super) static HARMLESS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\btelehealth(?: visits?)? (?:is|are) (?:fine|ok|okay)(?: (?:with|for) {P})?".to_owned(),
         r"\b{S} (?:is (?:aware|expecting your call)|has been told to expect your call|knows (?:about|of) (?:this|the) referral)\b".to_owned(),
         r"\b(?:prior )?(?:auth|authorization) (?:is |was )?(?:not (?:needed|required)|obtained|approved)\b|\bno (?:prior )?(?:auth|authorization) (?:is )?(?:needed|required)\b|\b(?:the |her |his )?insurance does not require (?:an? )?(?:prior )?(?:auth|authorization|referral)\b".to_owned(),
+        r"\bwe (?:have )?(?:informed|told|notified) {P} (?:that )?(?:your office|you) (?:will|would) (?:be in touch|call|contact|reach out)(?: (?:with|to) {P})?(?: to schedule)?\b".to_owned(),
         r"\b{S} lives with {R}\b|\b{R}(?: [a-z]+)? (?:will )?(?:drives?|bring|brings) (?:her|him)\b".to_owned(),
     ];
     patterns.map(|pattern| fixed(&pattern.replace("{T}", TIMES).replace("{L}", LANGUAGE).replace("{R}", RELATIVE))).into()
 });
 
+/// Papers that a sentence says are there, or to come.
+pub(super) static NAMED_PAPERS: LazyLock<Regex> = LazyLock::new(|| {
+    const PAPERS: &str = r"(?:(?:(?:office|clinic|visit|progress|chart|clinical|consult) notes?|(?:medical )?records?|labs?|imaging|x-?rays?|mri|ct|ekg|ecg|echo|holter|stress test|biopsy|pathology|insurance card|discharge summary|med(?:ication)? list)(?: (?:reports?|results?))?)";
+    fixed(&format!(
+        r"\b{PAPERS}(?:(?:,| and|, and| &|/) ?(?:the )?{PAPERS})* (?:(?:is|are|also) )*(?:attached|enclosed|included|below|to follow)\b"
+    ))
+});
+
 /// Sentences that only machines write, as they begin.
 pub(super) static MACHINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     list(&[
-        r"^this (?:e-?mail|message|fax|document|mail) (?:was|has been|is) (?:automatically )?(?:sent|scanned|generated) (?:from|by|using|via|with)\b",
+        r"^this (?:e-?mail|message|fax|document|mail) (?:was|has been|is) (?:automatically )?(?:sent|scanned|generated) (?:automatically )?(?:from|by|using|via|with)\b",
         r"^(?:you have|you got|you just|you)(?: (?:just|received|got))* (?:an? )?(?:[^ ]+ ){0,5}(?:fax|attached data)\b",
-        r"^(?:please (?:open|find) the attached (?:scanned )?document|it was sent to you (?:using|from)|the document was scanned|scanned from|attached file is scanned image|attached is a scan|an? (?:new )?(?:fax|document) (?:has been|was) (?:sent to you|received))\b",
+        r"^(?:please (?:open|find) the attached (?:scanned )?document|it was sent to you (?:using|from)|the document was scanned|scanned from|attached file is scanned image|attached is a scan|an? (?:new )?(?:fax|document) (?:has been|was) (?:sent to you|scanned to you|received))\b",
         r"^(?:device (?:name|model|serial)|attachment file type|file format|resolution|scan date|multifunction printer|caller id|fax received|new fax message|reply to:|scan from|send data from|this is an automated)\b",
     ])
 });
@@ -108,7 +123,7 @@ pub(super) static OF_PEOPLE: LazyLock<Regex> = LazyLock::new(|| {
 /// What subjects begin with, and what gateways put into them.
 pub(super) static SUBJECTS: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?:^|[\[(])\s*(?:re|fw|fwd|aw|wg|tr|external|ext|secure|encrypt|encrypted|confidential|phi)\s*[\])]|\b(?:re|fw|fwd|aw|wg|external|ext|secure|encrypted?)\s*:|\b(?:outgoing|incoming|requests?|needed|order|orders|doctor's|office|front|desk|scanned|scan|image|email|mail|message|secure|confidential|encrypted)\b",
+        r"(?:^|[\[(])\s*(?:re|fw|fwd|aw|wg|tr|external|ext|secure|encrypt|encrypted|confidential|phi)\s*[\])]|\b(?:re|fw|fwd|aw|wg|external|ext|secure|encrypted?)\s*:|\b(?:electronic|outgoing|incoming|requests?|needed|order|orders|doctor's|office|front|desk|scanned|scan|image|email|mail|message|secure|confidential|encrypted)\b",
     )
 });
 
@@ -123,7 +138,7 @@ pub(super) static SAFE: LazyLock<HashSet<&str>> = LazyLock::new(|| {
      face page pages letter copy scan ekg ecg echo mri xray x ray ct patient patients patient's new mutual pleasant consult \
      consultation evaluation evaluate treat treatment visit office clinic practice center group associates medical health department \
      doctor dr md np pa office's one pt ref she her he him his thank thanks regards sincerely yours best mr mrs ms dob mrn \
-     includes"
+     includes hl7"
         .split_ascii_whitespace()
         .collect()
 });

@@ -1,7 +1,7 @@
 //! What practices write above what they attach, and what it comes to.
 
 use super::*;
-use crate::referral::{IsoDate, PatientIdentifier, Priority, Sex};
+use crate::referral::{IsoDate, PatientIdentifier, Phone, Priority, Sex};
 
 /// Leslie Lee, 1 November 1934, female, routine, to Dr. Ames, cardiology.
 fn attached() -> Record {
@@ -13,9 +13,14 @@ fn attached() -> Record {
     record.patient.identifiers.push(PatientIdentifier { value: "5202708".to_owned(), authority: None, kind: None });
     record.referring.name.family = Some("Phillips".to_owned());
     record.referring.organization = Some("Richardside Medical Associates".to_owned());
+    record.referring.phones = ["+15859256511", "+16302749277"].map(phone).into();
     record.referred_to.name.family = Some("Ames".to_owned());
     record.referred_to.specialty = Some("Cardiology".to_owned());
     record
+}
+
+fn phone(number: &str) -> Phone {
+    Phone { number: number.to_owned(), usage: None }
 }
 
 fn of_record(words: &str, subject: &str, record: &Record) -> Beside {
@@ -317,4 +322,121 @@ fn what_a_file_is_called_can_warn_too() {
     assert_eq!(of("Lee patient referral.pdf"), Beside::Nothing);
     let said = Sayings { texts: vec!["See attached.".to_owned()], is_important: true, ..Sayings::default() };
     assert_eq!(beside(&said, &attached(), |_| false), Beside::Note, "the exclamation mark is kept");
+}
+
+#[test]
+fn a_number_that_is_not_the_referral_s_is_not_passed_over() {
+    let mut record = attached();
+    record.patient.phones = vec![phone("+14152537001")];
+    let of = |words: &str| of_record(&format!("Please find attached a referral for Leslie Lee. {words}"), "Referral", &record);
+    let cases = [
+        "Her new number is 503-555-0188.",
+        "The patient's new number is (503) 555-0188.",
+        "Please call her at her new number (503) 555-0188.",
+        "Please contact her at new number (503) 555-0188.",
+        "Please call the patient at (585) 925-6599.",
+        "Contact her at 503-555-0188.",
+        "Reach her at 503-555-0188.",
+        "Please schedule her at 503-555-0188.",
+        "Please call her to schedule at 503-555-0188.",
+        "Please contact the patient at 503-555-0188 to schedule.",
+        "Her new email is ann@mail.example.",
+        "Our new fax number is 585-555-0144.",
+        "New fax 585-555-0144.",
+        "Please fax the notes to our new fax 585-555-0144.",
+    ];
+    assert_eq!(cases.map(of), [Beside::Warning; 14]);
+    let cases = ["Please send the report to 585-555-0144.", "Please email the notes to x@gmail.example."];
+    assert_eq!(cases.map(of), [Beside::Note; 2], "it goes along, so that the specialist knows");
+    let cases = [
+        "Please call the patient at (415) 253-7001 to schedule.",
+        "If you have any questions, please contact our office at 585-925-6599.",
+        "Please call our office at 585-925-6599 with any questions.",
+        "Please fax the report to 630-274-9277.",
+    ];
+    assert_eq!(cases.map(of), [Beside::Nothing; 4]);
+}
+
+#[test]
+fn papers_that_are_named_and_did_not_come_are_a_note() {
+    let cases = [
+        "EKG and labs attached.",
+        "MRI report attached.",
+        "Insurance card attached.",
+        "Chart notes attached.",
+        "Labs to follow.",
+    ];
+    let of =
+        |record: &Record| cases.map(|words| of_record(&format!("Please see attached referral. {words}"), "Referral", record));
+    assert_eq!(of(&attached()), [Beside::Note; 5]);
+    let mut record = attached();
+    record.evidence.insert("patient.name".to_owned(), crate::referral::Evidence { page: Some(1), ..Default::default() });
+    assert_eq!(of(&record), [Beside::Nothing, Beside::Nothing, Beside::Nothing, Beside::Nothing, Beside::Note]);
+}
+
+#[test]
+fn who_sends_it_is_nobody_else_and_can_warn() {
+    let of = |sender: &str, words: &str, subject: &str| {
+        let said = Sayings {
+            texts: vec![words.to_owned()],
+            subjects: vec![subject.to_owned()],
+            sender_name: Some(sender.to_owned()),
+            ..Sayings::default()
+        };
+        beside(&said, &attached(), |_| false)
+    };
+    assert_eq!(of("Willow Family Practice", "Please see attached.", "Referral from Willow Family Practice"), Beside::Nothing);
+    assert_eq!(of("Tanya Whitfield", "One referral attached.\n\nTanya Whitfield (she/her)", "Referral"), Beside::Nothing);
+    assert_eq!(of("HOLD - wrong patient", "Please see attached.", "Referral"), Beside::Warning);
+    assert_eq!(of("Olga Petrov", "Please see attached referral for Olga.", "Referral"), Beside::Warning);
+    assert_eq!(of("Urgent Care", "Please see attached, urgent.", "Referral"), Beside::Warning);
+}
+
+#[test]
+fn what_everyday_mails_say_around_it_is_nothing() {
+    let cases = [
+        (
+            "This message was generated automatically by Cedar EHR. Please do not reply to this address.\n\nThe referral is attached as an HL7 file.",
+            "Referral message",
+        ),
+        (
+            "A document has been scanned to you from Cedar-Front-Desk-MFP.\n\nDevice Name: Cedar-Front-Desk-MFP\nLocation: Front desk",
+            "Scanned document",
+        ),
+        (
+            "Dear Colleagues,\n\nThank you for seeing this patient. The referral is attached.\n\nWith kind regards,\nDr. Jesus Phillips",
+            "Referral: Lee, Leslie",
+        ),
+        ("[EXTERNAL]\n\nPlease find enclosed the referral for the above patient.", "[SECURE] Referral"),
+        (
+            "Hi,\n\nHope you are well and had a nice Thanksgiving! Attached please find a referral for a mutual patient.",
+            "Cardiology referral",
+        ),
+        ("Hello scheduling team,\n\nAttached is the referral for Leslie Lee.", "New patient referral"),
+        (
+            "Referral attached.\n\nThanks,\nBeth\n\n--\nBeth Larkin\nMedical Assistant to Dr. Phillips\nOffice hours: Monday to Friday 8 am - 5 pm, closed 12-1 for lunch\nPlease allow 48-72 hours for refill requests.",
+            "Referral attached",
+        ),
+        ("Attached: 1 referral (HL7).", "Electronic referral"),
+        (
+            "You have received a secure message from Cedar Family Clinic.\n\nThis email was encrypted in transit with TLS by Paubox.\n\nReferral attached.",
+            "Referral",
+        ),
+        ("Good morning ladies!\n\nHere is another one for you :)", "Referral"),
+        (
+            "Please see attached referral.\n\nThank you,\nKim\n\nFollow us on Facebook! Now accepting new patients. Flu shots available - call today to schedule yours.",
+            "Referral",
+        ),
+        ("Referring provider: Dr. Phillips\n\nReferral attached.", "Referral"),
+        ("We would appreciate it if you could see Leslie Lee. The referral letter is attached.", "Referral"),
+        ("Dear Dr. Ames,\n\nThank you for agreeing to see this patient. I enclose the referral.", "Referral"),
+        ("Routine referral attached. Please schedule next available.", "Referral"),
+        ("Thanks for your call. As discussed, here is the referral.", "Re: Referral"),
+        ("Kindly find the attached consult request. We look forward to your report.", "Referral"),
+    ];
+    assert_eq!(others(&cases, Beside::Nothing), []);
+    assert_eq!(
+        of("Referral attached. We have informed the patient that your office will be in touch.", "Referral"),
+        Beside::Note
+    );
 }

@@ -4,7 +4,10 @@ use std::{collections::HashSet, sync::LazyLock};
 
 use regex::Regex;
 
-use super::phrases::{OF_PEOPLE, SAFE, WARNS, fixed};
+use super::{
+    contacts::Contacts,
+    phrases::{OF_PEOPLE, SAFE, WARNS, fixed},
+};
 use crate::{
     normalize::{
         given_names::is_given_name,
@@ -21,6 +24,12 @@ pub(super) struct Whose {
     known: HashSet<String>,
     /// The patient's numbers.
     numbers: HashSet<String>,
+    /// Telephone numbers and addresses.
+    pub(super) contacts: Contacts,
+    /// Whether pages, or documents within a message, are attached.
+    pub(super) has_papers: bool,
+    /// What the sender is called.
+    sender: HashSet<String>,
     has_doctor: bool,
     has_specialty: bool,
     sex: Option<Sex>,
@@ -45,11 +54,16 @@ fn bare(number: &str) -> String {
     number.chars().filter(|symbol| symbol.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
+/// Whether a word of a name warns of nothing: "Cedar Urgent Care" makes nothing less urgent.
+fn says_nothing(word: &str) -> bool {
+    !(is_risky(word) || WARNS.is_match(word) || OF_PEOPLE.is_match(word))
+}
+
 /// How long a word of the reason is that may be said again.
 const REASON_LETTERS_MIN: usize = 5;
 
 impl Whose {
-    pub(super) fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Record, sender: &str) -> Self {
         let (from, to) = (&record.referring, &record.referred_to);
         let named = [&from.organization, &to.organization, &from.specialty, &to.specialty].into_iter().flatten();
         let request = &record.request;
@@ -70,9 +84,11 @@ impl Whose {
         let insured = record.insurance.iter().filter_map(|one| one.member_id.as_deref()).map(bare);
         Self {
             patient: of_name(&record.patient.name).chain(initials).collect(),
-            // "Cedar Urgent Care" makes nothing less urgent.
-            known: known.filter(|word| !(is_risky(word) || WARNS.is_match(word) || OF_PEOPLE.is_match(word))).collect(),
+            known: known.filter(|word| says_nothing(word)).collect(),
+            sender: words_of(sender).filter(|word| says_nothing(word)).collect(),
             numbers: numbers.chain(insured).collect(),
+            contacts: Contacts::of(record),
+            has_papers: !record.attachments.is_empty() || record.evidence.values().any(|evidence| evidence.page.is_some()),
             has_doctor: to.name.family.is_some(),
             has_specialty: to.specialty.is_some(),
             sex: record.patient.sex,
@@ -128,7 +144,8 @@ impl Whose {
             let (first, second) = (&found["given"], &found["family"]);
             let of_doctor = ["before", "behind"].iter().any(|name| found.name(name).is_some());
             let is_name = !of_doctor && given(first) && !is_safe(second);
-            is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second)
+            let is_sender = [first, second].iter().all(|word| self.sender.contains(&word.to_lowercase()));
+            is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second) && !is_sender
         })
     }
 
@@ -209,7 +226,8 @@ impl Whose {
             let is_specialty = !self.has_specialty && is_of_a_specialty(bare_word);
             is_note |= is_specialty;
             let is_number = self.numbers.contains(&bare(bare_word));
-            if !(is_specialty || is_number || self.is_known(bare_word) || self.priority.contains(&bare_word)) {
+            let is_sender = self.sender.contains(bare_word);
+            if !(is_specialty || is_number || is_sender || self.is_known(bare_word) || self.priority.contains(&bare_word)) {
                 kept.push(word);
             }
         }

@@ -31,7 +31,7 @@ static HALF: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?i)\b([ap])\.\s?m\b\.?"
 static END: LazyLock<Regex> = LazyLock::new(|| fixed(r"[.!?;]+(?:\s+|$)"));
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     fixed(
-        r"(?i)^(?:many thanks|thanks|thank you|thx|with thanks|(?:with )?(?:best|kind|kindest|warm) (?:regards|wishes)|regards|best|(?:yours )?sincerely|yours faithfully|respectfully|cheers|yours truly)(?: so much| very much| again)?\s*[,.!]*$",
+        r"(?i)^(?:many thanks|thanks|thank you|thx|with thanks|(?:with )?(?:best|kind|kindest|warm) (?:regards|wishes)|regards|best|(?:yours )?sincerely|yours faithfully|respectfully|cheers|yours truly|have an? (?:good|great|nice|lovely|wonderful|blessed) (?:day|week|weekend|evening))(?: so much| very much| again| in advance)?\s*[,.!]*$",
     )
 });
 

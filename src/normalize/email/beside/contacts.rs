@@ -34,7 +34,7 @@ impl Contacts {
         });
         static OURS: LazyLock<Regex> = LazyLock::new(|| {
             fixed(
-                r"\b(?:questions?|concerns?|anything (?:else|further)|(?:call|contact|reach|phone|text|e-?mail)(?: out to| to| back)? (?:us|me|our|the office|the clinic)|(?:our|the) (?:office|clinic|number|phone|fax|direct line)|sent from|(?:this|the) (?:e-?mail|message|fax) (?:is|was)|reply to)\b",
+                r"\b(?:questions?|concerns?|anything (?:else|further)|(?:call|contact|reach|phone|text|e-?mail)(?: out to| to| back)? (?:us|me|our|the office|the clinic)|(?:our|the) (?:office|clinic)|sent from|(?:this|the) (?:e-?mail|message|fax) (?:is|was)|reply to)\b",
             )
         });
         static LABELS: LazyLock<Regex> =

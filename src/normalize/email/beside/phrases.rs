@@ -9,8 +9,7 @@ use std::{collections::HashSet, sync::LazyLock};
 use regex::Regex;
 
 pub(super) fn fixed(pattern: &str) -> Regex {
-    const PATIENT: &str =
-        r"(?:(?:the |this |these |our |your |attached |above |new |mutual |pleasant |nice )*(?:patient|her|him|them)\b)";
+    const PATIENT: &str = r"(?:(?:the |this |these |our |your |attached |above |new |mutual |pleasant |nice )*(?:patient|her|him|them|lady|gentleman)\b)";
     const SHE: &str = r"(?:(?:the |this |our )?patient|she|he|they|mrs?|ms|miss)";
     const THINGS: &str = r"(?:office |clinic |visit |progress |chart |clinical |medical |recent |consult(?:ation)? )*(?:notes?|records?|labs?|lab results?|results?|imaging|images?|reports?|x-?rays?|mri|ct|cd|disc|disk|ekg|ecg|echo|insurance card|insurance|demographics|letter)";
     let pattern = pattern.replace("{P}", PATIENT).replace("{S}", SHE).replace("{I}", THINGS);
@@ -30,10 +29,10 @@ pub(super) static PLAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:if|in) (?:this is|case of|you have) an? (?:medical |life[- ]threatening )?emergency(?: please)?,? (?:please )?(?:call|dial) 911(?: or go to the nearest emergency room)?\b",
         r"\b(?:notice:? )?do not use e-?mail for urgent(?: or time-sensitive)? matters\b|\bappointments may not be cancell?ed by e-?mail\b",
         r"\bif you do not want to receive this e-?mail in (?:the )?future,? you may contact\b.*$",
-        r"\b(?:our|the) office (?:is|will be) closed (?:on |for |from )?(?:[a-z]+day\b|jan\w*|feb\w*|mar\w*|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|\d{1,2}|thanksgiving|christmas|the holidays?|lunch|and|to|through|for|from|,|-| )+",
+        r"\b(?:our|the) office (?:is|will be) closed (?:on |for |from )?(?:[a-z]+day\b|jan\w*|feb\w*|mar\w*|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|\d{1,2}|thanksgiving|christmas|the holidays?|lunch|and|to|through|for|from|,|-|/| )+",
         r"\b(?:our|my|office) (?:office )?hours(?: are)?[ :]+(?:mon\w*|tue\w*|wed\w*|thu\w*|fri\w*|sat\w*|sun\w*|m|f|to|through|and|am|pm|noon|closed|for|lunch|\d{1,2}(?::\d\d)?(?:am|pm)?|[-,&:/ ])+",
         r"\bplease allow (?:up to )?[\d-]+ (?:business )?(?:hours|days) for (?:medication )?(?:refills?(?: requests)?|paperwork|forms|a (?:reply|response)|replies)\b|^(?:follow|like|find) us on (?:facebook|instagram|linkedin|twitter|youtube)\b|^(?:we are )?now accepting new patients$|^flu (?:shots|vaccines) (?:are )?(?:now )?available\b[ -]*(?:call (?:us |our office )?today(?: to schedule yours)?)?$",
-        r"^\[?(?:external|ext|secure|encrypted)\]?(?: e-?mail)?$|^you have received an? (?:secure|encrypted) (?:e-?mail|message)(?: from (?:[a-z'&-]+ ){1,4}(?:clinic|practice|associates|medical|health|hospital|center|group|medicine))?$|^this is an? (?:direct )?(?:secure|encrypted) (?:direct )?(?:message|e-?mail)$|\(?\b(?:she/her|he/him|they/them)(?:/(?:hers|his|theirs))?\b\)?",
+        r"^\[?(?:external|ext|secure|encrypted)\]?(?: e-?mail)?$|^you have received an? (?:secure|encrypted) (?:e-?mail|message)(?: from(?: (?:[a-z'&-]+ ){0,4}(?:clinic|practice|associates|medical|health|hospital|center|group|medicine))?)?$|^this is an? (?:direct )?(?:secure|encrypted) (?:direct )?(?:message|e-?mail)$|\(?\b(?:she/her|he/him|they/them)(?:/(?:hers|his|theirs))?\b\)?",
         // Greetings and thanks that stand in front of something.
         r"^(?:hi|hello|dear|good (?:morning|afternoon|day)) (?:(?:the|referrals?|scheduling|scheduler|intake|front|desk|cardiology|new|patient|office|team|ladies|folks|guys|there|staff|department|everyone|all|colleagues)\b ?)+[,!]?$|\b(?:with )?(?:kind|kindest|best|warm|warmest) (?:regards|wishes)\b",
         r"^(?:we )?hope (?:you are|this (?:e-?mail |message )?finds you|all is|you had|you have|your)(?: (?:doing|well|good|great|had|have|a|an|nice|lovely|wonderful|and|holiday|holidays|weekend|week|thanksgiving|christmas|day|keeping|are|is|was|you|your|going))*$",

@@ -346,8 +346,9 @@ fn a_number_that_is_not_the_referral_s_is_not_passed_over() {
         "Please fax the notes to our new fax 585-555-0144.",
     ];
     assert_eq!(cases.map(of), [Beside::Warning; 14]);
-    let cases = ["Please send the report to 585-555-0144.", "Please email the notes to x@gmail.example."];
-    assert_eq!(cases.map(of), [Beside::Note; 2], "it goes along, so that the specialist knows");
+    let cases =
+        ["Please send the report to 585-555-0144.", "Please email the notes to x@gmail.example.", "Our fax is 585-555-0144."];
+    assert_eq!(cases.map(of), [Beside::Note; 3], "it goes along, so that the specialist knows");
     let cases = [
         "Please call the patient at (415) 253-7001 to schedule.",
         "If you have any questions, please contact our office at 585-925-6599.",
@@ -412,6 +413,11 @@ fn what_everyday_mails_say_around_it_is_nothing() {
             "Hi,\n\nHope you are well and had a nice Thanksgiving! Attached please find a referral for a mutual patient.",
             "Cardiology referral",
         ),
+        ("Attached please find a referral for a mutual patient.\n\nHave a great weekend,\nTanya", "Cardiology referral"),
+        ("Please find enclosed the referral.\n\nThanks in advance.\n\nM. Okafor, MA\nRichardside Medical Associates", "Referral"),
+        ("You have received a secure message from Richardside Medical Associates. Referral attached.", "Referral"),
+        ("Thank you.\n\nNOTE: Our office will be closed on Thursday 11/26 and Friday 11/27 for Thanksgiving.", "Referral"),
+        ("Dear Dr. Ames,\n\nThank you for agreeing to see this pleasant lady. I enclose the referral.", "Referral"),
         ("Hello scheduling team,\n\nAttached is the referral for Leslie Lee.", "New patient referral"),
         (
             "Referral attached.\n\nThanks,\nBeth\n\n--\nBeth Larkin\nMedical Assistant to Dr. Phillips\nOffice hours: Monday to Friday 8 am - 5 pm, closed 12-1 for lunch\nPlease allow 48-72 hours for refill requests.",

@@ -130,7 +130,7 @@ pub async fn run(command: DeliveriesCommand, data: &Path) -> anyhow::Result<Exit
 }
 
 fn id_of(text: &str) -> anyhow::Result<DeliveryId> {
-    text.parse().with_context(|| format!("{text} is no delivery id"))
+    text.parse().map_err(|_| print::no_id(text, "delivery", "loopline deliveries list"))
 }
 
 fn done(delivery: &Value, as_json: bool, what: &str) {

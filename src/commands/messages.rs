@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{pages, print, referrals::word, returned};
 use crate::{
     engine::admin::{Request, ask},
-    ids::ChannelName,
+    ids::{ChannelName, MessageId},
     message::State,
     normalize::Kind,
 };
@@ -120,7 +120,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
         MessagesCommand::Show(args) => show(args, data).await?,
         MessagesCommand::Export(args) => export(args, data).await?,
         MessagesCommand::Replay(args) => {
-            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let id = id_of(&args.id)?;
             let message = ask(data, &Request::Replay { id }).await?;
             if args.json {
                 print::json(&message);
@@ -129,7 +129,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
             }
         }
         MessagesCommand::Split(args) => {
-            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let id = id_of(&args.id)?;
             let message = ask(data, &Request::Split { id, documents: args.pages()?, by: args.by }).await?;
             if args.json {
                 print::json(&message);
@@ -141,7 +141,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
             }
         }
         MessagesCommand::Assign(args) => {
-            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let id = id_of(&args.id)?;
             let message = ask(data, &Request::Assign { id, referral: args.referral, by: args.by }).await?;
             if args.json {
                 print::json(&message);
@@ -154,7 +154,7 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
             }
         }
         MessagesCommand::Dismiss(args) => {
-            let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+            let id = id_of(&args.id)?;
             let message = ask(data, &Request::Dismiss { id }).await?;
             if args.json {
                 print::json(&message);
@@ -164,6 +164,10 @@ pub async fn run(command: MessagesCommand, data: &Path) -> anyhow::Result<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn id_of(text: &str) -> anyhow::Result<MessageId> {
+    text.parse().map_err(|_| print::no_id(text, "message", "loopline messages list"))
 }
 
 async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
@@ -206,7 +210,7 @@ fn warn_of(found: &Value) {
 }
 
 async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
-    let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+    let id = id_of(&args.id)?;
     if args.output.is_none() && args.pdf && io::stdout().is_terminal() {
         anyhow::bail!("a PDF is nothing for a terminal: name a file by --output, or redirect the output");
     }
@@ -231,7 +235,7 @@ fn decoded(value: &Value, pointer: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
-    let id = args.id.parse().with_context(|| format!("{} is no message id", args.id))?;
+    let id = id_of(&args.id)?;
     if let Some(number) = args.image {
         let found = ask(data, &Request::Image { id, number }).await?;
         return Ok(io::stdout().write_all(&decoded(&found, "/image")?)?);
@@ -282,4 +286,20 @@ fn next_steps(message: &Value) -> Vec<String> {
         format!("say which referral it is about: loopline messages assign {id} REFERENCE"),
         format!("or, where it asks for nothing, take it off the list: loopline messages dismiss {id}"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_id_is_told_with_what_one_looks_like_and_where_they_are_listed() {
+        let told = id_of("XX").unwrap_err().to_string();
+        assert!(
+            told.starts_with("XX is no message id: one has 26 letters and digits") && told.contains("loopline messages list"),
+            "{told}"
+        );
+        let example = told.split(", such as ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
+        assert!(id_of(example).is_ok(), "{example}");
+    }
 }

@@ -7,6 +7,13 @@ use std::{
 
 use serde_json::Value;
 
+/// Why a text is no id of a `what`, and where those are to be found.
+pub(super) fn no_id(text: &str, what: &str, listed_by: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{text} is no {what} id: one has 26 letters and digits, such as 01ARZ3NDEKTSV4RRFFQ69G5FAV; `{listed_by}` lists them"
+    )
+}
+
 /// Prints JSON, indented.
 pub(super) fn json(value: &Value) {
     say(&format!("{value:#}"));

@@ -33,7 +33,8 @@ pub struct ListArgs {
     /// Only those that wait for a person: held, or declined, or lacking something, or to be cancelled.
     #[arg(long)]
     held: bool,
-    /// Only this status: new, requested, confirmed, scheduled, …
+    /// Only this status: new, requested, confirmed, accepted, needs-information, declined, redirected, scheduled, no-show, completed, closed,
+    /// cancel-requested, cancelled, expired.
     #[arg(long, value_parser = word::<Status>)]
     status: Option<Status>,
     /// At most so many; 0: all.
@@ -92,7 +93,8 @@ enum SettleCommand {
     },
     /// Say what a reply means that the engine could not read.
     Reply {
-        /// received, not-received, accepted, scheduled, declined, needs-information, redirected, completed, no-show, …
+        /// received, not-received, accepted, scheduled, appointment-cancelled, cancelled, declined, needs-information, redirected, completed,
+        /// no-show, patient-declined, patient-unreachable, wrong-recipient
         #[arg(value_parser = word::<ReplyOutcome>)]
         outcome: ReplyOutcome,
         /// The appointment: 2026-12-14T10:30 or 2026-12-14.
@@ -227,11 +229,9 @@ fn show(found: &Value) {
         print::say(&format!("problem: {} {}", print::text(problem, "/field"), print::text(problem, "/message")));
     }
     let history = referral["history"].as_array().into_iter().flatten().map(|entry| {
-        let details = ["/outcome", "/fields", "/to", "/into", "/reason"].map(|pointer| print::text(entry, pointer));
-        let detail = details.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
         vec![
             print::time(entry, "/at"),
-            format!("{} {detail}", print::text(entry, "/event")).trim().to_owned(),
+            format!("{} {}", print::text(entry, "/event"), details(entry)).trim().to_owned(),
             print::text(entry, "/by"),
             print::text(entry, "/message"),
         ]
@@ -241,6 +241,18 @@ fn show(found: &Value) {
     let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
     print::say("");
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+/// What an entry of the history says beside its event.
+fn details(entry: &Value) -> String {
+    match (print::text(entry, "/from"), print::text(entry, "/into")) {
+        (from, _) if !from.is_empty() => format!("{from} into this one"),
+        (_, into) if !into.is_empty() => format!("into {into}"),
+        (_, _) => {
+            let details = ["/outcome", "/fields", "/to", "/reason"].map(|pointer| print::text(entry, pointer));
+            details.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
+        }
+    }
 }
 
 /// Where a value was read: the location in a message, or the page, and the known form that it stands on.
@@ -302,4 +314,35 @@ async fn settle(args: SettleArgs, data: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The help of one act of `settle`.
+    fn help(act: &str) -> String {
+        let mut command = SettleCommand::augment_subcommands(clap::Command::new("settle"));
+        command.find_subcommand_mut(act).unwrap().render_long_help().to_string()
+    }
+
+    #[test]
+    fn the_help_of_a_reply_lists_every_outcome() {
+        let (help, words) = (help("reply"), word::<ReplyOutcome>("nonsense").unwrap_err());
+        let words: Vec<&str> = words.split('`').skip(1).step_by(2).filter(|word| *word != "unclear").collect();
+        assert!(words.len() >= 14, "{words:?}");
+        let missing: Vec<&&str> = words.iter().filter(|word| !help.contains(**word)).collect();
+        assert!(missing.is_empty() && !help.contains('…'), "{missing:?}");
+    }
+
+    #[test]
+    fn the_history_says_which_referral_was_merged_into_which() {
+        let merged = |more: &Value| {
+            let mut entry = serde_json::json!({"event": "merged", "into": "LL-BBBB"});
+            entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            details(&entry)
+        };
+        assert_eq!(merged(&serde_json::json!({})), "into LL-BBBB");
+        assert_eq!(merged(&serde_json::json!({"from": "LL-AAAA"})), "LL-AAAA into this one");
+    }
 }

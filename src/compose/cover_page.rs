@@ -121,7 +121,7 @@ impl Withdrawn {
         let merged = referral
             .history
             .iter()
-            .any(|entry| matches!(&entry.event, HistoryEvent::Merged { into } if *into != referral.reference.as_str()));
+            .any(|entry| matches!(&entry.event, HistoryEvent::Merged { into, .. } if *into != referral.reference.as_str()));
         match referral.status {
             Status::CancelRequested => Self::BySender,
             Status::Cancelled if merged => Self::Merged,
@@ -159,7 +159,7 @@ impl Withdrawn {
             Self::BySender => "The sender asks to cancel a referral that you have from us.".to_owned(),
             Self::Merged => {
                 let stays = referral.history.iter().rev().find_map(|entry| match &entry.event {
-                    HistoryEvent::Merged { into } if *into != referral.reference.as_str() => Some(into.as_str()),
+                    HistoryEvent::Merged { into, .. } if *into != referral.reference.as_str() => Some(into.as_str()),
                     _ => None,
                 });
                 let stays = stays.unwrap_or("another referral");

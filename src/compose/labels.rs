@@ -275,6 +275,7 @@ pub fn held_reason(reason: HeldReason) -> &'static str {
         HeldReason::Rejected => "it was rejected before, and sent again",
         HeldReason::OtherMatter => "it may ask for something else than a new referral",
         HeldReason::NotAllRead => "not all of its pages were read",
+        HeldReason::RequestSkipped => "a person decided that the request is not sent",
     }
 }
 

@@ -129,19 +129,18 @@ fn read(folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<Files> {
     if listed.is_empty() {
         mistakes.push(Mistake::new(Place::whole(folder), "", "holds no channel", "a channel is a file NAME.toml in this folder"));
     }
+    let site = folder.join("site");
+    written_otherwise(folder, near_name, mistakes);
+    for folder in [site.clone(), site.join("profiles"), site.join("forms")] {
+        written_otherwise(&folder, |_| None, mistakes);
+    }
     let mut channels = Vec::new();
     for (name, path) in listed {
         if !is_channel_name(&name) {
-            mistakes.push(Mistake::new(
-                Place::whole(&path),
-                "",
-                "the file's name is no channel name",
-                "lower-case letters, digits and hyphens, at most 64: st-mary-mllp.toml",
-            ));
+            mistakes.push(no_channel_name(&name, &path));
         }
         channels.push(ChannelFile { name, document: parse(&path, mistakes) });
     }
-    let site = folder.join("site");
     // A site without a directory is fine: then nothing is routed, and everything is held for a person.
     for (name, path) in toml_files(&site).unwrap_or_default() {
         if !SITE_FILES.contains(&name.as_str()) {
@@ -183,6 +182,35 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Files whose ending is `.TOML` or the like: whoever put them there takes them for part of the configuration, and they are none.
+fn written_otherwise(folder: &Path, near: impl Fn(&str) -> Option<String>, mistakes: &mut Vec<Mistake>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let ending = path.extension().filter(|ending| ending.eq_ignore_ascii_case("toml") && *ending != "toml");
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if let Some(ending) = ending.filter(|_| !name.starts_with('.')) {
+            let message = format!("is not read, as its name ends in .{}", ending.display());
+            let legal = near(&name).unwrap_or(name);
+            mistakes.push(Mistake::new(Place::whole(&path), "", message, format!("name it {legal}.toml, or move it away")));
+        }
+    }
+}
+
+fn no_channel_name(name: &str, path: &Path) -> Mistake {
+    let rule = "a channel's name has lower-case letters, digits and hyphens, at most 64";
+    let help = match near_name(name) {
+        Some(near) => format!("{rule}: rename the file to {near}.toml"),
+        None => format!("{rule}: st-mary-mllp.toml"),
+    };
+    Mistake::new(Place::whole(path), "", "the file's name is no channel name", help)
+}
+
+/// The name that a channel can have and that comes nearest to this one; none where too little of it is left.
+fn near_name(name: &str) -> Option<String> {
+    let plain = name.to_lowercase().replace([' ', '_', '.'], "-");
+    Some(plain).filter(|plain| is_channel_name(plain))
 }
 
 /// Whether a text can be the name of a channel, or of a form.

@@ -73,9 +73,9 @@ impl Document {
         let bytes = std::fs::read(path)
             .map_err(|error| unreadable(format!("cannot read the file: {error}"), "check its name and permissions"))?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            let (before, place) = (error.as_bytes(), error.utf8_error().valid_up_to());
-            let line = before.iter().take(place).filter(|byte| **byte == b'\n').count() + 1;
-            unreadable(format!("line {line} is not UTF-8"), "save the file as UTF-8")
+            let sound = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes().get(..sound).unwrap_or_default());
+            vec![Mistake::new(place_in(path, &text, sound), "", "this letter is not UTF-8", "save the file as UTF-8")]
         })?;
         Self::parse(path, text)
     }

@@ -37,6 +37,7 @@ mod walk;
 mod tests;
 
 pub(crate) use channels::is_channel_name;
+pub(crate) use walk::nearest;
 
 pub use args::{SettingsArgs, SettingsSources};
 pub use effective::{Effective, EffectiveEntry};

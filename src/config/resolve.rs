@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    channels::{ChannelFile, Files},
+    channels::{ChannelFile, Files, is_channel_name},
     document::{Document, Node, Value},
     doors,
     mistake::{Mistake, Place},
@@ -180,7 +180,7 @@ impl Resolver<'_> {
     }
 
     fn mllp_names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.ways.iter().filter(|(_, way)| matches!(way, Way::Mllp)).map(|(name, _)| *name)
+        self.ways.iter().filter(|(name, way)| matches!(way, Way::Mllp) && is_channel_name(name)).map(|(name, _)| *name)
     }
 
     /// A table with `through` and `to`: both resolve, and fit each other.
@@ -230,8 +230,10 @@ impl Resolver<'_> {
         }
     }
 
+    /// Those that a file can name: one whose own name is no channel name is told of by itself.
     fn outbound_names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.ways.iter().filter(|(_, way)| matches!(way, Way::Email | Way::Fax | Way::Mllp)).map(|(name, _)| *name)
+        let goes_out = |way: &Way| matches!(way, Way::Email | Way::Fax | Way::Mllp);
+        self.ways.iter().filter(move |(name, way)| goes_out(way) && is_channel_name(name)).map(|(name, _)| *name)
     }
 
     /// One entry by itself.

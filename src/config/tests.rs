@@ -153,7 +153,29 @@ fn a_key_that_stands_twice_and_letters_that_are_none_are_told_at_their_line() {
     fs::write(site.path("channels/site/directory.toml"), b"[heart]\nname = \"Caf\xe9\"\n").unwrap();
     let mistakes = site.mistakes();
     assert_one(&mistakes, &["fax-out.toml:4:1", "each key and each table stands once"]);
-    assert_one(&mistakes, &["directory.toml", "line 2 is not UTF-8"]);
+    assert_one(&mistakes, &["directory.toml:2:12: this letter is not UTF-8"]);
+}
+
+#[test]
+fn a_file_that_is_not_read_for_its_name_is_told_of_with_the_name_that_it_needs() {
+    let site = whole_site();
+    site.write("channels/other.TOML", EMAIL_OUT);
+    site.write("channels/site/labels.Toml", "");
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["channels/other.TOML: is not read, as its name ends in .TOML / name it other.toml"]);
+    assert_one(&mistakes, &["channels/site/labels.Toml: is not read", "name it labels.toml"]);
+    assert_eq!(mistakes.len(), 2);
+}
+
+#[test]
+fn a_file_name_that_no_channel_can_have_is_told_of_and_suggested_nowhere() {
+    let site = whole_site();
+    fs::rename(site.path("channels/fax-out.toml"), site.path("channels/Fax Out.toml")).unwrap();
+    site.write("channels/ehr.toml", &format!("{MLLP}[route]\ndefault = {{ through = \"fax-out\", to = \"gut\" }}\n"));
+    let mistakes = site.mistakes();
+    assert_one(&mistakes, &["channels/Fax Out.toml: the file's name is no channel name", "rename the file to fax-out.toml"]);
+    assert_one(&mistakes, &["route.default.through: there is no channel \"fax-out\" / "]);
+    assert!(!mistakes.iter().any(|mistake| mistake.contains("\"Fax Out\"")), "{mistakes:?}");
 }
 
 #[test]

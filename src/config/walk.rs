@@ -146,7 +146,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// The candidate that a misspelt word was most likely meant to be: one of few other letters, or else the only one with the same first
 /// part, as in `idle_secs` for `idle_seconds_max`.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let first_part = |name: &str| name.split_once('_').map(|(first, _)| first.to_lowercase());
     let mut like_it =

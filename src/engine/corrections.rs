@@ -4,7 +4,11 @@ use jiff::civil::Date;
 use phonenumber::country;
 use serde_json::Value;
 
-use crate::referral::{Record, checks, set_path};
+use crate::{
+    config::nearest,
+    normalize::hl7::FieldKind,
+    referral::{Record, checks, set_path},
+};
 
 /// What a person can correct: what the sender said, not what the engine keeps about it.
 const CORRECTABLE: [&str; 12] = [
@@ -29,11 +33,17 @@ const CORRECTABLE: [&str; 12] = [
 /// What is wrong with the path or the value, and what would be right.
 pub(super) fn corrected(record: &Value, path: &str, text: &str, region: &str, today: Date) -> Result<Value, String> {
     let section = path.split('.').next().unwrap_or_default();
-    if !CORRECTABLE.contains(&section) {
-        return Err(format!("{path} is no field of a referral that can be corrected: {}", CORRECTABLE.join(", ")));
+    if !is_correctable(path) {
+        let near = nearest(section, CORRECTABLE.into_iter()).map_or_else(String::new, |near| format!(": did you mean {near}?"));
+        let all = CORRECTABLE.join(", ");
+        return Err(format!("{path} is no field of a referral that can be corrected{near} (it begins with one of {all})"));
     }
     if text.is_empty() {
         return Err(format!("{path}: say what is right"));
+    }
+    // It goes into letters and lists, where a line break or an escape makes something else of what stands beside it.
+    if let Some(at) = text.chars().position(char::is_control) {
+        return Err(format!("{path}: character {} is a line break, a tab or another control character: leave it out", at + 1));
     }
     let text = &plausible(path, text, region, today).map_err(|why| format!("{path}: {why}"))?;
     let plain = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_boolean() || value.is_number());
@@ -89,6 +99,26 @@ fn plausible(path: &str, text: &str, region: &str, today: Date) -> Result<String
     }
 }
 
+/// That a path names no field, and the nearest that there is. Positions in lists stay as they were written.
+pub(super) fn no_field(path: &str) -> String {
+    let is_position = |step: &str| step.parse::<usize>().is_ok();
+    let plain: Vec<&str> = path.split('.').map(|step| if is_position(step) { "0" } else { step }).collect();
+    let names: Vec<String> = FieldKind::names().filter(|name| is_correctable(name)).collect();
+    let near = nearest(&plain.join("."), names.iter().map(String::as_str)).map(|near| {
+        let mut positions = path.split('.').filter(|step| is_position(step));
+        let step = |step| if is_position(step) { positions.next().unwrap_or(step) } else { step };
+        near.split('.').map(step).collect::<Vec<_>>().join(".")
+    });
+    match near {
+        Some(near) => format!("{path} is no field of a referral: did you mean {near}?"),
+        None => format!("{path} is no field of a referral: `loopline referrals show` lists those that it has"),
+    }
+}
+
+fn is_correctable(path: &str) -> bool {
+    CORRECTABLE.contains(&path.split('.').next().unwrap_or_default())
+}
+
 /// Whether the path names a leaf that the record really has (a field that the type does not know is dropped when it is read).
 pub(super) fn has_path(record: &Record, path: &str) -> bool {
     let Ok(value) = serde_json::to_value(record) else { return false };
@@ -133,6 +163,28 @@ mod tests {
         assert!(record_with(&[("held.0", "deceased")]).is_err());
         assert!(record_with(&[("patient.birth_date", "")]).is_err());
         assert!(!record_with(&[("request.report_expected", "false")]).unwrap().request.report_expected);
+    }
+
+    #[test]
+    fn a_path_that_is_misspelled_is_told_with_the_nearest_that_there_is() {
+        for (path, near) in [
+            ("patient.nmae.family", "patient.name.family"),
+            ("insurance.1.payr", "insurance.1.payer"),
+            ("referred_to.speciality", "referred_to.specialty"),
+        ] {
+            assert_eq!(no_field(path), format!("{path} is no field of a referral: did you mean {near}?"));
+        }
+        assert!(no_field("patient.shoe_size").contains("loopline referrals show"));
+        let told = record_with(&[("patinet.name.family", "Okafor")]).unwrap_err();
+        assert!(told.contains("did you mean patient?"), "{told}");
+    }
+
+    #[test]
+    fn a_value_of_several_lines_or_with_what_steers_a_terminal_is_refused() {
+        for text in ["Oka\nfor", "Oka\u{1b}[2Jfor", "Oka\tfor", "Oka\u{7f}for"] {
+            let told = record_with(&[("patient.name.family", text)]).unwrap_err();
+            assert!(told.starts_with("patient.name.family: character 4 is") && !told.contains("Oka"), "{told}");
+        }
     }
 
     #[test]

@@ -265,7 +265,7 @@ impl Desk<'_> {
         for _ in 0..MERGES_MAX {
             // One that was opened again stands for itself.
             let last = referral.history.iter().rev().find_map(|entry| match &entry.event {
-                HistoryEvent::Merged { into } if *into != referral.reference.as_str() => Some(into.parse::<Reference>().ok()),
+                HistoryEvent::Merged { into, .. } if *into != referral.reference.as_str() => Some(into.parse::<Reference>().ok()),
                 HistoryEvent::Reopened => Some(None),
                 _ => None,
             });

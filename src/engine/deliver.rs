@@ -40,7 +40,7 @@ use crate::{
         fax::FaxOutbound,
         mllp::{MllpConfig, MllpOutbound},
     },
-    referral::{HeldReason, HistoryEntry, HistoryEvent, Referral, Status},
+    referral::{HeldReason, HistoryEntry, HistoryEvent, Reference, Referral, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
@@ -256,7 +256,7 @@ impl Delivering {
         let store = &self.context.store;
         let unreadable = |error: StoreError| SendError::Transient(format!("the letter cannot be composed now: {error}"));
         if claimed.purpose.is_to_specialist()
-            && let Some(reference) = self.context.suspensions.of(store, &claimed.to).map_err(unreadable)?
+            && let Some(reference) = self.suspended_for(claimed).map_err(unreadable)?
         {
             return Err(SendError::Permanent(suspended(&claimed.to, &reference)));
         }
@@ -283,6 +283,18 @@ impl Delivering {
             }
             Some(OutboundConfig::Mllp(mllp)) => self.sender(&delivery.through, mllp).send(&delivery).await,
             None => Err(SendError::Permanent(format!("there is no outbound channel {} any more", delivery.through))),
+        }
+    }
+
+    /// The referral for which nothing may go where this delivery goes, if there is one.
+    fn suspended_for(&self, claimed: &Delivery) -> Result<Option<Reference>, StoreError> {
+        let (store, suspensions) = (&self.context.store, &self.context.suspensions);
+        match suspensions.of(store, &claimed.to)? {
+            None => Ok(None),
+            any => match claimed.referral.map(|id| store.referral(id)).transpose()?.flatten() {
+                Some(going) => suspensions.against(store, &claimed.to, &going),
+                None => Ok(any),
+            },
         }
     }
 
@@ -407,6 +419,10 @@ impl Delivering {
             return Ok(decision);
         }
         if let Some(event) = event {
+            if event == HistoryEvent::Requested {
+                // Another request than the one that a person skipped: somebody is asked.
+                referral.record.release(HeldReason::RequestSkipped);
+            }
             let entry =
                 HistoryEntry { at: Timestamp::now(), event, by: "engine".to_owned(), message: None, delivery: Some(delivery.id) };
             referral.record_event(entry);

@@ -117,7 +117,8 @@ fn is_settled(record: &Record) -> bool {
         | HeldReason::DeadDelivery
         | HeldReason::UnclearReply
         | HeldReason::WrongRecipient
-        | HeldReason::NotReceived => true,
+        | HeldReason::NotReceived
+        | HeldReason::RequestSkipped => true,
     })
 }
 

@@ -399,7 +399,8 @@ fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&At
             | HeldReason::UnclearReply
             | HeldReason::WrongRecipient
             | HeldReason::Rejected
-            | HeldReason::NotReceived => merged.hold(*reason),
+            | HeldReason::NotReceived
+            | HeldReason::RequestSkipped => merged.hold(*reason),
         }
     }
     for attachment in &old.attachments {

@@ -355,6 +355,7 @@ pub(super) fn apply(
     let has_an_answer = !matches!(referral.status, Status::New | Status::Requested | Status::Redirected);
     if has_an_answer {
         referral.record.no_longer_without_route();
+        referral.record.release(HeldReason::RequestSkipped);
     }
     if referral.status == Status::Cancelled {
         referral.record.held.retain(|reason| *reason == HeldReason::UnclearReply && !referral.pending_replies.is_empty());

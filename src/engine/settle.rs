@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context,
-    corrections::{corrected, has_path},
+    corrections::{corrected, has_path, no_field},
     forward,
     interpret::today,
     replies, resent, route,
@@ -258,7 +258,7 @@ impl<'a> Settlement<'a> {
         let paths: Vec<String> = fields.iter().map(|(path, _)| path.clone()).collect();
         let mut record: Record = serde_json::from_value(value).map_err(|error| SettleError::Refused(error.to_string()))?;
         if let Some(unknown) = paths.iter().find(|path| !has_path(&record, path)) {
-            return Err(SettleError::Refused(format!("{unknown} is no field of a referral")));
+            return Err(SettleError::Refused(no_field(unknown)));
         }
         record.review.retain(|path| !paths.contains(path));
         record.problems.retain(|problem| problem.field.as_ref().is_none_or(|field| !paths.contains(field)));
@@ -306,16 +306,6 @@ impl<'a> Settlement<'a> {
         Ok(())
     }
 
-    /// Whether anything may go to a desk, but for what this referral says of it.
-    fn may_be_asked(&self, to: &str) -> Result<(), SettleError> {
-        match self.context.suspensions.beside(&self.context.store, to, &self.referral.reference)? {
-            Some(other) => Err(SettleError::Refused(format!(
-                "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
-            ))),
-            None => Ok(()),
-        }
-    }
-
     fn route(&mut self, to: &str) -> Result<(), SettleError> {
         let config = self.context.config();
         let Some(entry) = config.directory.entries.get(to) else {
@@ -330,7 +320,7 @@ impl<'a> Settlement<'a> {
         self.referral.record.no_longer_without_route();
         let letters = Letters::of(&self.context.store, self.referral.id)?;
         // What the desk before did not get or is not for, another one is asked.
-        for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived] {
+        for reason in [HeldReason::WrongRecipient, HeldReason::NotReceived, HeldReason::RequestSkipped] {
             self.referral.record.release(reason);
         }
         let said_yes = matches!(self.referral.status, Status::Confirmed | Status::Accepted | Status::Scheduled);
@@ -350,7 +340,8 @@ impl<'a> Settlement<'a> {
 
     fn reply(&mut self, outcome: ReplyOutcome, at: Option<&str>) -> Result<(), SettleError> {
         if outcome == ReplyOutcome::Unclear {
-            return Err(SettleError::Refused("say what the reply means: received, scheduled, declined, …".to_owned()));
+            let why = "say what the reply means: received, scheduled, declined; `loopline referrals settle reply --help` has all";
+            return Err(SettleError::Refused(why.to_owned()));
         }
         let appointment = match at {
             Some(_) if outcome != ReplyOutcome::Scheduled => {
@@ -404,12 +395,14 @@ impl<'a> Settlement<'a> {
     }
 
     fn is_merge_away(&self, event: &HistoryEvent) -> bool {
-        matches!(event, HistoryEvent::Merged { into } if *into != self.referral.reference.as_str())
+        matches!(event, HistoryEvent::Merged { into, .. } if *into != self.referral.reference.as_str())
     }
 
     fn set_aside(&mut self) -> Result<(), SettleError> {
         let Some(pending) = self.next_pending() else {
-            return Err(SettleError::Refused("no reply waits".to_owned()));
+            let reference = &self.referral.reference;
+            let why = format!("no reply waits on {reference}: what came of it stands in `loopline referrals show {reference}`");
+            return Err(SettleError::Refused(why));
         };
         let entry = HistoryEntry { event: HistoryEvent::ReplySetAside, message: Some(pending.message), ..self.entry.clone() };
         self.referral.record_event(entry);
@@ -463,10 +456,10 @@ impl<'a> Settlement<'a> {
             }
         }
         stays.sources.extend(self.referral.sources.iter().cloned());
-        let event = HistoryEvent::Merged { into: reference.to_string() };
-        stays.record_event(HistoryEntry { event: event.clone(), ..self.entry.clone() });
+        let took = HistoryEvent::Merged { into: reference.to_string(), from: Some(self.referral.reference.to_string()) };
+        stays.record_event(HistoryEntry { event: took, ..self.entry.clone() });
         self.decision.referrals.push(ReferralWrite { referral: stays, read_version, keys: Vec::new() });
-        self.happened(event);
+        self.happened(HistoryEvent::Merged { into: reference.to_string(), from: None });
         self.end(HistoryEvent::Rejected { reason: format!("merged into {reference}") })
     }
 

@@ -10,7 +10,7 @@ use crate::{
     ids::{BodyId, DeliveryId, Named},
     normalize::hl7::{Hl7Rules, normalize},
     protocols::hl7::{Alphabet, Message, RawHeader, ReadLimits, Text, Unwritable, decoded},
-    referral::{HeldReason, Problem, Status},
+    referral::{HeldReason, Status},
     store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
@@ -199,9 +199,8 @@ fn skipped(context: &Context, skipped: &Delivery, decision: &mut Decision) -> Re
         referral.record.release(HeldReason::DeadDelivery);
     }
     if nobody_is_asked {
-        referral.record.hold(HeldReason::NoRoute);
-        let text = "the request was skipped by a person, so nobody is asked: `route` it, or `reject` it";
-        referral.record.problems.push(Problem::new("no-route", text));
+        // It has a route, and a person decided against it: that no act but theirs undoes.
+        referral.record.hold(HeldReason::RequestSkipped);
     } else if releases {
         referral = settle::go_on_released(context, referral, decision)?;
     }

@@ -5,7 +5,7 @@
 //! decided by what may have arrived, by whatever way; who is waited for, by the request alone. Who said that it is not theirs hears no
 //! more of it, until they are asked anew.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -87,7 +87,7 @@ impl Letters {
         let waits = |desk: &&Delivery| queued.iter().any(|delivery| delivery.to == desk.to);
         // What waits by the way that the former letter took says it all.
         let waits_same_way = |desk: &&Delivery| queued.iter().any(|one| one.to == desk.to && one.through == desk.through);
-        let asked = self.asked_desks().into_iter().filter(|desk| !wrong.contains(desk.to.as_str()) && !waits(desk));
+        let asked = self.asked_desks().into_iter().filter(|desk| !wrong.contains_key(desk.to.as_str()) && !waits(desk));
         let by_another_way = self.desks_with_it(referral).into_iter().filter(|desk| waits(desk) && !waits_same_way(desk));
         let new = asked
             .chain(by_another_way)
@@ -96,13 +96,13 @@ impl Letters {
         Updates { recompose: queued.iter().map(|delivery| delivery.id).collect(), new }
     }
 
-    /// The desks that said a referral is not for them, and since then nothing else, and have not been asked anew. Who said it is known by
-    /// the letter that they answered, or else by the last request before.
-    pub(super) fn wrong_desks(&self, referral: &Referral) -> BTreeSet<&str> {
+    /// The desks that said a referral is not for them, and when: they have said nothing else since, and have not been asked anew. Who said
+    /// it is known by the letter that they answered, or else by the last request before.
+    pub(super) fn wrong_desks(&self, referral: &Referral) -> BTreeMap<&str, Timestamp> {
         let is_request = |one: &&Delivery| one.purpose == Purpose::ConfirmationRequest && one.state != DeliveryState::Withdrawn;
         let mut requests: Vec<&Delivery> = self.0.iter().filter(is_request).collect();
         requests.sort_by_key(|one| one.queued_at);
-        let mut wrong = BTreeSet::new();
+        let mut wrong = BTreeMap::new();
         for entry in &referral.history {
             let HistoryEvent::Replied { outcome, .. } = entry.event else { continue };
             let answered = self.0.iter().find(|one| Some(one.id) == entry.delivery);
@@ -110,7 +110,7 @@ impl Letters {
             let Some(desk) = answered.or_else(before).map(|one| one.to.as_str()) else { continue };
             let asked_since = || requests.iter().any(|one| one.to == desk && one.queued_at > entry.at);
             if outcome == ReplyOutcome::WrongRecipient && !asked_since() {
-                wrong.insert(desk);
+                wrong.insert(desk, entry.at);
             } else if says_it_is_theirs(outcome) {
                 wrong.remove(desk);
             }
@@ -125,7 +125,7 @@ impl Letters {
         let has = |delivery: &&Delivery| {
             matches!(delivery.purpose, Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update)
                 && delivery.may_have_arrived()
-                && !wrong.contains(delivery.to.as_str())
+                && !wrong.contains_key(delivery.to.as_str())
                 && !self.is_taken_back(delivery)
         };
         let mut arrived: Vec<&Delivery> = self.0.iter().filter(has).collect();

@@ -188,7 +188,8 @@ impl FolderInbound {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.folder_unreadable, true) {
-                    tracing::error!(channel = %self.name, %error, "the folder cannot be read: trying again every poll_seconds");
+                    let path = self.config.path.display();
+                    tracing::error!(channel = %self.name, %path, %error, "the folder cannot be read: trying again every poll_seconds");
                 }
                 Vec::new()
             }

@@ -78,7 +78,7 @@ pub enum ReadError {
         message: String,
     },
     /// The worker ended while it read the document, or said something that makes no sense.
-    #[error("the reader process failed on the document: {0}")]
+    #[error("the program that reads documents failed on this one: {0}")]
     Crashed(String),
     /// The document took more time than it may.
     #[error("reading the document took longer than its limit")]
@@ -248,7 +248,7 @@ impl Worker {
         }
         match ended {
             Some(status) if status.signal() == Some(SIGXCPU) => ReadError::Timeout,
-            Some(status) => ReadError::Crashed(format!("it ended ({})", describe(status))),
+            Some(status) => ReadError::Crashed(broken_off(status)),
             None => ReadError::Crashed(error.to_string()),
         }
     }
@@ -256,6 +256,23 @@ impl Worker {
     /// How the process ended; none: it had to be killed now.
     async fn end(&mut self) -> Option<ExitStatus> {
         timeout(END_SECONDS_MAX, self.child.wait()).await.ok()?.ok()
+    }
+}
+
+/// What it means for the document that its reader ended, and what a person does.
+fn broken_off(status: ExitStatus) -> String {
+    /// What ends a process from outside, and says nothing of what it was at.
+    const SIGKILL: i32 = 9;
+    let how = describe(status);
+    match status.signal() {
+        Some(SIGKILL) => format!(
+            "it was stopped from outside ({how}): the machine had too little memory, or somebody ended it. The document may be in order: \
+             drop it in again, or have it read again by `loopline messages replay ID`"
+        ),
+        Some(_) | None => format!(
+            "it broke off ({how}). The document may be damaged: ask the sender for a plain scan, or have it read again by \
+             `loopline messages replay ID`"
+        ),
     }
 }
 
@@ -292,4 +309,21 @@ fn command(options: &ReaderOptions) -> Command {
         }
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_reader_ended_is_told_with_what_a_person_does() {
+        let killed = ReadError::Crashed(broken_off(ExitStatus::from_raw(9))).to_string();
+        assert!(
+            killed.starts_with("the program that reads documents failed on this one: it was stopped from outside"),
+            "{killed}"
+        );
+        assert!(killed.contains("too little memory") && killed.contains("loopline messages replay ID"), "{killed}");
+        let broken = broken_off(ExitStatus::from_raw(11));
+        assert!(broken.contains("signal 11") && broken.contains("ask the sender"), "{broken}");
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) fn set_path(root: &mut Value, path: &str, leaf: Value) -> Result<(), 
                 }
                 items.get_mut(at).ok_or_else(|| format!("{path}: no such entry"))?
             }
-            _ => return Err(format!("{path} is no field of a referral")),
+            _ => return Err(format!("{path} is no field of a referral: {step} stands behind a value")),
         };
         if last && let Some(leaf) = leaf.take() {
             *node = leaf;

@@ -94,11 +94,13 @@ pub enum HeldReason {
     OtherMatter,
     /// Not all of what came was read.
     NotAllRead,
+    /// A person took the only request out of the line: nobody is asked.
+    RequestSkipped,
 }
 
 impl HeldReason {
     /// What a person ends who confirms the whole; the others end with what they wait for.
-    pub const ENDED_BY_CONFIRM: [Self; 9] = [
+    pub const ENDED_BY_CONFIRM: [Self; 10] = [
         Self::PossibleDuplicate,
         Self::SecondPatient,
         Self::Deceased,
@@ -108,6 +110,7 @@ impl HeldReason {
         Self::Rejected,
         Self::OtherMatter,
         Self::NotAllRead,
+        Self::RequestSkipped,
     ];
 
     /// Whether nothing may be sent to a specialist meanwhile: it is not plain who the patient is, how urgent it is, or who shall have it.
@@ -123,7 +126,8 @@ impl HeldReason {
             | Self::WrongRecipient
             | Self::Rejected
             | Self::OtherMatter
-            | Self::NotAllRead => true,
+            | Self::NotAllRead
+            | Self::RequestSkipped => true,
             Self::DeadDelivery | Self::UnclearReply | Self::NotReceived => false,
         }
     }
@@ -154,6 +158,9 @@ impl HeldReason {
             Self::OtherMatter => "read it: `confirm` that it is a new referral, or do what it asks for and `reject` it",
             Self::NotAllRead => {
                 "look at the original (`loopline messages export`): `confirm` that nothing else counts, or `reject`"
+            }
+            Self::RequestSkipped => {
+                "a person skipped its request, so nobody is asked: `route ENTRY` asks another desk, `confirm` the same one again; or `reject`"
             }
         }
     }

@@ -263,6 +263,9 @@ pub enum HistoryEvent {
     Merged {
         /// The reference of the one that stays.
         into: String,
+        /// In the history of the one that stays: the reference of the other one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// A person said to whom it goes.
     Routed {

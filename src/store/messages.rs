@@ -99,7 +99,10 @@ fn repeat(batch: &mut Batch<'_>, new: &MessageCard) -> Result<Option<Inserted>, 
     let Some(first) = batch.view().id_at::<MessageId>(key)? else { return Ok(None) };
     let mut entry = existing(batch, first)?;
     let same_file = new.file.is_some() && file_identity(&entry.message) == new.file;
-    entry.message.repeats = entry.message.repeats.saturating_add(1);
+    // A file that could not be moved away is found again at the next start; nobody sent it twice.
+    if !same_file {
+        entry.message.repeats = entry.message.repeats.saturating_add(1);
+    }
     if entry.message.state == State::Failed {
         // What could not be read is tried again when it comes again: the sender may have been told to send it once more.
         entry.message = Message { state: State::Received, attempts: 0, due_at: None, reason: None, ..entry.message };

@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError, RwLock, atomic::AtomicBool},
 };
 
@@ -31,8 +32,28 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    /// Why the journal cannot be written, and what a person does about it.
+    pub(super) fn not_written(&self, error: &io::Error) -> String {
+        let advice = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+            _ => "look at its disk, and whether the engine's user may write there",
+        };
+        format!("the data folder {} cannot be written: {error}: {advice}; then it goes on by itself", self.folder().display())
+    }
+
+    fn folder(&self) -> &Path {
+        self.index_folder.parent().unwrap_or(&self.index_folder)
+    }
+
+    pub(super) fn set_trouble(&self, trouble: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    /// What was wrong is over, if anything was. Whoever was told of the trouble is told that, too.
+    pub(super) fn is_well_again(&self) {
+        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            tracing::info!("the store can write again: {}", self.folder().display());
+        }
     }
 
     pub(super) fn trouble(&self) -> Option<String> {

@@ -20,7 +20,7 @@ use super::{
     disk::{Disk, RealDisk, read_all, replace},
     frame,
     handle::Engine,
-    index::{Applied, Index, IndexFault},
+    index::{Applied, Index, IndexFault, NO_ROOM},
     journal::{Journal, JournalReader, Place, Trust},
     keys,
     shared::Shared,
@@ -28,8 +28,6 @@ use super::{
     writer::Writer,
 };
 
-/// What sled's error says of a full disk; it keeps the text alone.
-const NO_ROOM: &str = "os error 28";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
 /// An index of at most so many records is checked before the store opens even after a clean stop; a larger one behind its back then,

@@ -206,16 +206,17 @@ impl Writer {
         }
         let frame = batch.finish().map_err(io::Error::other)?;
         self.journal.append(frame)?;
-        self.shared.set_trouble(None);
+        self.shared.is_well_again();
         Ok(batch.apply(self.journal.end()))
     }
 
     fn not_written(&mut self, error: &io::Error) {
         // Said once: with a full disk every message comes here.
+        let trouble = self.shared.not_written(error);
         if self.shared.trouble().is_none() {
-            tracing::error!(%error, "a batch could not be written; nothing of it is acknowledged");
+            tracing::error!("a batch could not be written; nothing of it is acknowledged: {trouble}");
         }
-        self.shared.set_trouble(Some(format!("the journal cannot be written: {error}")));
+        self.shared.set_trouble(trouble);
         if let Err(error) = self.journal.make_ready() {
             tracing::warn!(%error, "the journal cannot be mended yet");
         }
@@ -224,7 +225,7 @@ impl Writer {
     /// Mends the journal and opens the index again, where either is needed.
     fn make_ready(&mut self) -> io::Result<()> {
         if let Err(error) = self.journal.make_ready() {
-            self.shared.set_trouble(Some(format!("the journal cannot be written: {error}")));
+            self.shared.set_trouble(self.shared.not_written(&error));
             return Err(error);
         }
         let doubted = self.shared.index_doubted.swap(false, Ordering::SeqCst);
@@ -241,7 +242,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                self.shared.set_trouble(Some(format!("the index cannot be opened: {error}")));
+                self.shared.set_trouble(format!("the index cannot be opened: {error}"));
                 Err(io::Error::other(error))
             }
         }
@@ -254,10 +255,7 @@ impl Writer {
         }
         let mut frame = vec![0; super::frame::FRAME_HEADER_BYTES];
         match self.journal.append(&mut frame) {
-            Ok(()) => {
-                tracing::info!("the store can write again");
-                self.shared.set_trouble(None);
-            }
+            Ok(()) => self.shared.is_well_again(),
             Err(error) => self.not_written(&error),
         }
     }

@@ -165,9 +165,48 @@ fn a_request_that_a_person_skips_leaves_the_referral_with_a_person() {
     let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
     let request = dead(&site);
     site.json(&["deliveries", "skip", request["id"].as_str().unwrap(), "--json"]).unwrap();
-    assert_eq!(held(&site, &reference), "[\"no-route\"]", "nobody is asked, so somebody must say who is");
+    assert_eq!(held(&site, &reference), "[\"request-skipped\"]", "it has a route, and nobody is asked");
     settle(&site, &[&reference, "route", "cardiology-desk"]);
     assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
+    assert_eq!(show(&site, &reference).get("held"), None);
+}
+
+#[test]
+fn a_skipped_request_is_sent_again_when_a_person_says_so_and_by_no_other_act() {
+    let (site, _running) = with_broken_fax();
+    send(&site, &referral_message("M1", "P1", "Quill").replace("Northside Heart Center", "Harbor Skin Clinic"));
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    let request = dead(&site);
+    site.json(&["deliveries", "skip", request["id"].as_str().unwrap(), "--json"]).unwrap();
+    settle(&site, &[&reference, "correct", "patient.name.middle=Ann"]);
+    assert_eq!((held(&site, &reference).as_str(), requests(&site, "dermatology-desk").len()), ("[\"request-skipped\"]", 1));
+    mend_fax(&site);
+    settle(&site, &[&reference, "confirm"]);
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
+    assert_eq!((requests(&site, "dermatology-desk").len(), show(&site, &reference).get("held")), (2, None));
+}
+
+#[test]
+fn pages_that_went_out_do_not_go_out_again_with_a_request_that_did_not() {
+    let site = Site::new();
+    fs::write(site.path("loopline.toml"), "[limits]\ndelivery_attempts_max = 1\n").unwrap();
+    let _running = site.start();
+    let folder = site.data("mail-out");
+    fs::remove_dir_all(&folder).ok();
+    symlink(&folder, &folder).unwrap();
+    send(&site, &referral_message("M1", "P1", "Quill"));
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    dead(&site);
+    let pages = || site.deliveries().into_iter().filter(|one| one["purpose"] == "pages").collect::<Vec<_>>();
+    assert!(wait_for(|| pages().iter().all(|one| one["state"] == "sent") && pages().len() == 1), "{:#?}", site.deliveries());
+    fs::remove_file(&folder).unwrap();
+    ["tmp", "new", "cur"].iter().for_each(|part| fs::create_dir_all(folder.join(part)).unwrap());
+    settle(&site, &[&reference, "confirm"]);
+    assert!(wait_for(|| show(&site, &reference)["status"] == "requested"), "{:#?}", site.deliveries());
+    assert_eq!((requests(&site, "cardiology-desk").len(), pages().len()), (2, 1), "{:#?}", site.deliveries());
+    // Whoever sends it there by name wants all of it sent.
+    settle(&site, &[&reference, "route", "cardiology-desk"]);
+    assert_eq!(pages().len(), 2, "{:#?}", site.deliveries());
 }
 
 /// Puts a mail of nobody knows what into the mailbox, and gives how its sender stands once it is decided.

@@ -43,6 +43,10 @@ fn a_doubtful_birth_date_holds_the_referral_until_a_person_corrects_it() {
 
     assert!(refused(&site, &[&reference, "correct", "patient.birth_date=1962-02-30"]).contains("patient.birth_date"));
     assert!(refused(&site, &[&reference, "correct", "patient.shoe_size=44"]).contains("no field"));
+    let said = refused(&site, &[&reference, "correct", "patient.nmae.family=Quill"]);
+    assert!(said.contains("did you mean patient.name.family?"), "{said}");
+    assert!(refused(&site, &[&reference, "correct", "patient.name.family=Qu\u{1b}[2Jill"]).contains("control character"));
+    assert!(refused(&site, &[&reference, "set-aside"]).contains(&format!("no reply waits on {reference}")));
     assert_eq!(site.referrals()[0]["held"][0], "blocking-field", "a refused act changes nothing");
 
     let settled = settle(&site, &[&reference, "correct", "patient.birth_date=1962-02-14"]);
@@ -86,6 +90,10 @@ fn the_same_patient_by_fax_and_by_hl7_is_held_as_a_possible_duplicate_and_merged
     let settled = settle(&site, &[reference, "merge", &first]);
     assert_eq!(settled["status"], "cancelled");
     let stays = show(&site, &first);
+    let merged =
+        |one: &Value| one["history"].as_array().unwrap().iter().find(|entry| entry["event"] == "merged").unwrap().clone();
+    assert_eq!(merged(&stays)["from"], reference, "each names the other one");
+    assert_eq!((&merged(&settled)["into"], merged(&settled).get("from")), (&first.as_str().into(), None));
     assert_eq!(stays["sources"].as_array().unwrap().len(), 2);
     assert_ne!(stays["status"], "cancelled");
 }
@@ -217,9 +225,9 @@ fn a_desk_that_says_it_is_not_theirs_gets_nothing_further_until_a_person_settles
     assert!(wait_for(|| site.mails_out().len() == 2), "{:#?}", site.deliveries());
 }
 
-#[test]
-fn a_desk_that_put_two_referrals_aside_is_asked_again_once_both_are_settled() {
-    let (site, _running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
+/// Two referrals of which one desk said that they are not theirs, the first one first.
+fn both_put_aside() -> (Site, Running, String, String) {
+    let (site, running, first) = with_referral(&referral_message("M1", "P1", "Quill"));
     assert!(wait_for(|| site.mails_out().len() == 1));
     send(&site, &referral_message("M2", "P2", "Quall"));
     assert!(wait_for(|| site.mails_out().len() == 2));
@@ -235,16 +243,38 @@ fn a_desk_that_put_two_referrals_aside_is_asked_again_once_both_are_settled() {
     let held = |reference: &str| show(&site, reference)["held"].to_string();
     let references: Vec<String> = site.referrals().iter().map(|one| one["reference"].as_str().unwrap().to_owned()).collect();
     assert!(wait_for(|| references.iter().all(|one| held(one).contains("wrong-recipient"))), "{}", site.log());
-    let second = references.iter().find(|one| **one != first).unwrap();
+    let second = references.iter().find(|one| **one != first).unwrap().clone();
+    (site, running, first, second)
+}
 
+#[test]
+fn a_desk_that_put_two_referrals_aside_is_asked_again_once_both_are_settled() {
+    let (site, _running, first, second) = both_put_aside();
     let deliveries = site.deliveries().len();
     let settled = settle(&site, &[&first, "confirm"]);
     assert!(settled["held"].to_string().contains("no-route"), "it waits for the other: {settled}");
     assert_eq!(site.deliveries().len(), deliveries, "nothing was queued that could only die");
-    settle(&site, &[second, "confirm"]);
+    settle(&site, &[&second, "confirm"]);
     assert!(wait_for(|| site.mails_out().len() == 3), "{:#?}", site.deliveries());
     settle(&site, &[&first, "route", "cardiology-desk"]);
     assert!(wait_for(|| site.mails_out().len() == 4), "{:#?}", site.deliveries());
+    assert!(site.deliveries().iter().all(|one| one["state"] != "dead"), "{:#?}", site.deliveries());
+}
+
+#[test]
+fn of_two_referrals_that_a_desk_put_aside_a_person_can_send_either_back_to_it_first() {
+    let (site, _running, first, second) = both_put_aside();
+    settle(&site, &[&second, "route", "cardiology-desk"]);
+    assert!(wait_for(|| site.mails_out().len() == 3), "{:#?}\n{}", site.deliveries(), site.log());
+    assert!(show(&site, &first)["held"].to_string().contains("wrong-recipient"), "it waits as before");
+    send(&site, &referral_message("M3", "P3", "Quoll"));
+    let third = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    let said = refused(&site, &[&third, "route", "cardiology-desk"]);
+    assert!(said.contains("cardiology-desk is suspended") && said.contains(&first), "{said}");
+    settle(&site, &[&first, "route", "cardiology-desk"]);
+    assert!(wait_for(|| site.mails_out().len() == 4), "{:#?}", site.deliveries());
+    settle(&site, &[&third, "route", "cardiology-desk"]);
+    assert!(wait_for(|| site.mails_out().len() == 5), "{:#?}", site.deliveries());
     assert!(site.deliveries().iter().all(|one| one["state"] != "dead"), "{:#?}", site.deliveries());
 }
 

@@ -311,7 +311,7 @@ async fn a_worker_that_dies_over_a_document_costs_that_document_only() {
     let [worker] = logged.workers()[..] else { panic!("there is one worker") };
     // The first page is told of while the worker goes on with the second.
     let poison = pool.read_telling(fixture("two-pages-g4.tif"), &|_| signal(worker, Signal::KILL)).await;
-    assert!(matches!(poison, Err(ReadError::Crashed(how)) if how.contains("signal 9")));
+    assert!(matches!(poison, Err(ReadError::Crashed(how)) if how.contains("stopped from outside (signal 9)")));
     assert_eq!(pool.read(fixture("scan-g4.pdf")).await.unwrap().pages.len(), 1);
 }
 

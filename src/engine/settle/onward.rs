@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{Context, route, told::Letters},
-    Settlement,
+    SettleError, Settlement,
 };
 use crate::{
     config::RouteTarget,
@@ -92,6 +92,7 @@ impl Settlement<'_> {
         if stays || (self.target.is_none() && !self.waits_to_be_asked_about()?) {
             return Ok(());
         }
+        let is_told_anew = self.target.is_some();
         let target = match self.target.take() {
             Some(chosen) => Some(chosen),
             None => match self.destination() {
@@ -102,17 +103,56 @@ impl Settlement<'_> {
         match target {
             Some(target) => {
                 let config = self.context.config();
-                self.decision.deliveries.extend(route::to_specialist(
-                    &config,
-                    Purpose::ConfirmationRequest,
-                    &target,
-                    self.referral.id,
-                    self.entry.at,
-                ));
+                let purpose = Purpose::ConfirmationRequest;
+                let mut letters = route::to_specialist(&config, purpose, &target, self.referral.id, self.entry.at);
+                if !is_told_anew && self.has_pages(&target.to)? {
+                    letters.retain(|letter| letter.purpose != Purpose::Pages);
+                }
+                self.decision.deliveries.extend(letters);
             }
             None => self.referral.record.hold(HeldReason::NoRoute),
         }
         Ok(())
+    }
+
+    /// Whether the pages that go beside a request went to this desk, or go there, and nothing was said since that makes others of them:
+    /// then the request alone was lost.
+    fn has_pages(&self, to: &str) -> Result<bool, StoreError> {
+        let letters = Letters::of(&self.context.store, self.referral.id)?;
+        let goes = |letter: &&Delivery| {
+            matches!(letter.state, DeliveryState::Queued | DeliveryState::InFlight | DeliveryState::Sent)
+                && letter.purpose == Purpose::Pages
+                && letter.to == to
+        };
+        let Some(pages) = letters.to_specialists().find(goes) else { return Ok(false) };
+        let leaves_them = |entry: &HistoryEntry| {
+            matches!(
+                entry.event,
+                HistoryEvent::Acknowledged
+                    | HistoryEvent::Confirmed { .. }
+                    | HistoryEvent::DeliveryDead
+                    | HistoryEvent::Held
+                    | HistoryEvent::Requested
+            )
+        };
+        Ok(self.referral.history.iter().filter(|entry| entry.at > pages.queued_at).all(leaves_them))
+    }
+
+    /// Whether anything may go to a desk, but for what this referral says of it.
+    pub(super) fn may_be_asked(&self, to: &str) -> Result<(), SettleError> {
+        // Of several referrals that a desk put aside one must be the first to go back to it, or each waits for the other for good. Whoever
+        // sends one back there by name has looked at the entry; what the desk says after that suspends it again.
+        if self.referral.record.held.contains(&HeldReason::WrongRecipient)
+            && Letters::of(&self.context.store, self.referral.id)?.wrong_desks(&self.referral).contains_key(to)
+        {
+            return Ok(());
+        }
+        match self.context.suspensions.beside(&self.context.store, to, &self.referral.reference)? {
+            Some(other) => Err(SettleError::Refused(format!(
+                "{to} is suspended, since it said that {other} is not for it: settle {other} first, or route to another entry"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Whether nothing goes to a destination at present; a person is then told where else it may go.

@@ -1,6 +1,10 @@
 //! A disk that is full or fails, and recovers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::*;
 use crate::store::{
@@ -55,6 +59,44 @@ async fn a_failing_sync_refuses_and_recovers_without_a_restart() {
     recovers_from(Faults { syncs_failing: 1, ..Faults::default() }).await;
     recovers_from(Faults { syncs_failing: 1, cuts_fail: true, ..Faults::default() }).await;
     recovers_from(Faults { syncs_failing: 3, ..Faults::default() }).await;
+}
+
+/// What was logged by all threads of this process, a line an event.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<String>>);
+
+impl io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_that_nothing_can_be_written_reads_where_and_what_helps_and_when_it_is_over() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    // The writer has a thread of its own; no other test of this binary sets one for all.
+    tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).try_init().unwrap();
+    let (disk, folder) = (SimulatedDisk::default(), tempfile::tempdir().unwrap());
+    let store = opened(&disk, folder.path());
+    disk.set_faults(Faults { room_bytes: Some(0), ..Faults::default() });
+    insert(&store, "A").await.unwrap_err();
+    let (said, named) = (store.health().unwrap_err(), folder.path().display().to_string());
+    for part in [&named, "make room on its disk", "by itself"] {
+        assert!(said.contains(part), "{said}");
+    }
+    disk.set_faults(Faults::default());
+    // By what somebody writes, not by the store's own look.
+    insert(&store, "A").await.unwrap();
+    let log = logged.0.lock().unwrap().clone();
+    let has = |what: &str| log.lines().any(|line| line.contains(what) && line.contains(&named));
+    assert!(has("nothing of it is acknowledged"), "{log}");
+    assert!(has("the store can write again"), "{log}");
 }
 
 #[tokio::test]

@@ -144,8 +144,9 @@ impl Whose {
             let (first, second) = (&found["given"], &found["family"]);
             let of_doctor = ["before", "behind"].iter().any(|name| found.name(name).is_some());
             let is_name = !of_doctor && given(first) && !is_safe(second);
-            let is_sender = [first, second].iter().all(|word| self.sender.contains(&word.to_lowercase()));
-            is_name && !(self.is_theirs(first) && self.is_theirs(second)) && !known(second) && !is_sender
+            let both = |set: &HashSet<String>| [first, second].iter().all(|word| set.contains(&word.to_lowercase()));
+            let is_told = (self.is_theirs(first) && self.is_theirs(second)) || known(second) || both(&self.sender);
+            is_name && !is_told
         })
     }
 

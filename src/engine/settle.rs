@@ -340,7 +340,7 @@ impl<'a> Settlement<'a> {
 
     fn reply(&mut self, outcome: ReplyOutcome, at: Option<&str>) -> Result<(), SettleError> {
         if outcome == ReplyOutcome::Unclear {
-            let why = "say what the reply means: received, scheduled, declined; `loopline referrals settle reply --help` has all";
+            let why = "say what the reply means: received, scheduled, declined; `… settle ID reply --help` has all";
             return Err(SettleError::Refused(why.to_owned()));
         }
         let appointment = match at {

@@ -27,7 +27,6 @@ use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap},
     fs::File,
-    io,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -42,6 +41,7 @@ use super::{
     journal::Place,
     keys,
     runs::{self, Entries, Last, Run, Runs},
+    start::in_words,
     waiting::{Layer, Waiting},
 };
 
@@ -51,9 +51,6 @@ const APPLIED_BYTES: usize = 32;
 const CRC_BYTES: usize = 4;
 /// Records that are listed at once: while they are, sled is not written to.
 const LISTED_AT_ONCE: usize = if cfg!(test) { 7 } else { 512 };
-
-/// What a fault says of a full disk.
-pub(super) const NO_ROOM: &str = "its disk is full: make room there; it goes on by itself";
 
 /// sled failed, or gave back what was not put in.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -95,19 +92,6 @@ struct Inner {
     runs: RwLock<Runs>,
     /// Up to where what sled had before was read piece by piece.
     read_to: Mutex<Vec<u8>>,
-}
-
-/// What sled says, in words: an error that it hands on a second time is text for a programmer, around the words of the system.
-fn in_words(error: &sled::Error) -> String {
-    match error {
-        sled::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => NO_ROOM.to_owned(),
-        sled::Error::Io(error) => {
-            let text = error.to_string();
-            let quoted = text.split_once("message: \"").and_then(|(_, rest)| rest.split_once('"'));
-            quoted.map_or(text.clone(), |(words, _)| words.to_owned())
-        }
-        other => other.to_string(),
-    }
 }
 
 fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexFault> {
@@ -507,16 +491,6 @@ fn sync_tree(folder: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::store::frame::Position;
-
-    #[test]
-    fn what_sled_says_of_the_disk_is_told_in_words() {
-        let of = |code| sled::Error::Io(io::Error::from_raw_os_error(code));
-        for full in [of(28), of(28).clone()] {
-            assert_eq!(IndexFault(in_words(&full)).to_string(), format!("the index: {NO_ROOM}"));
-        }
-        let again = in_words(&of(5).clone());
-        assert!(again.starts_with("Input/output error") && !again.contains("Os {"), "{again}");
-    }
 
     #[test]
     fn a_value_changed_or_under_another_key_is_not_believed() {

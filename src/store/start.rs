@@ -20,7 +20,7 @@ use super::{
     disk::{Disk, RealDisk, read_all, replace},
     frame,
     handle::Engine,
-    index::{Applied, Index, IndexFault, NO_ROOM},
+    index::{Applied, Index, IndexFault},
     journal::{Journal, JournalReader, Place, Trust},
     keys,
     shared::Shared,
@@ -28,6 +28,8 @@ use super::{
     writer::Writer,
 };
 
+/// What a fault says of a full disk.
+const NO_ROOM: &str = "its disk is full: make room there; it goes on by itself";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const STATE: &str = "running";
 /// An index of at most so many records is checked before the store opens even after a clean stop; a larger one behind its back then,
@@ -210,6 +212,19 @@ fn check_behind(engine: &Weak<Engine>) {
     }
 }
 
+/// What sled says, in words: an error that it hands on a second time is text for a programmer, around the words of the system.
+pub(super) fn in_words(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => NO_ROOM.to_owned(),
+        sled::Error::Io(error) => {
+            let text = error.to_string();
+            let quoted = text.split_once("message: \"").and_then(|(_, rest)| rest.split_once('"'));
+            quoted.map_or(text.clone(), |(words, _)| words.to_owned())
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Opens the index and checks it, or sets it aside. A large one is not read through where the stop was clean.
 pub(super) fn open_index(shared: &Shared, stopped_cleanly: bool) -> io::Result<Option<(Index, Applied)>> {
     let check = |index: &Index| match index.applied() {
@@ -326,4 +341,19 @@ fn in_flight(index: &Index) -> Result<Vec<crate::ids::DeliveryId>, StoreError> {
     });
     scanned?;
     found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sled_says_of_the_disk_is_told_in_words() {
+        let of = |code| sled::Error::Io(io::Error::from_raw_os_error(code));
+        for full in [of(28), of(28).clone()] {
+            assert_eq!(IndexFault(in_words(&full)).to_string(), format!("the index: {NO_ROOM}"));
+        }
+        let again = in_words(&of(5).clone());
+        assert!(again.starts_with("Input/output error") && !again.contains("Os {"), "{again}");
+    }
 }

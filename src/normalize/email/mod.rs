@@ -186,9 +186,7 @@ pub fn normalize(mail: &Mail, rules: &MailRules<'_>) -> MailOutcome {
         };
         kept.push(part.clone());
     }
-    let is_cut = ["mail-text-max", "mail-parts-max", "mail-nesting-max", "mail-part-bytes-max"];
-    result.has_unread = result.others.iter().any(|part| !says_nothing(part) && part.words().is_none())
-        || mail.problems.iter().any(|problem| is_cut.contains(&problem.code.as_str()));
+    result.has_unread = mail.is_cut() || result.others.iter().any(|part| !says_nothing(part) && part.words().is_none());
     if !result.others.is_empty() {
         let problem = Problem::new(
             "attachment-not-read",

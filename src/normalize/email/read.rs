@@ -145,6 +145,13 @@ pub struct Mail {
     pub problems: Vec<Problem>,
 }
 
+impl Mail {
+    /// Whether a limit left something of it out: its code says so.
+    pub(super) fn is_cut(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code.starts_with("mail-") && problem.code.ends_with("-max"))
+    }
+}
+
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail").field("parts", &self.parts).field("automatic", &self.automatic).finish_non_exhaustive()

@@ -1,10 +1,11 @@
 //! Numbers and addresses that a mail gives beside what is attached.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::collections::HashSet;
 
-use regex::Regex;
-
-use super::{Beside, phrases::fixed};
+use super::{
+    Beside,
+    phrases::{CONTACT_LABELS, NEW_CONTACT, OF_PATIENT, PATIENT_REACHED, SENDS, WE_REACHED},
+};
 use crate::{normalize::reply::contacts, referral::Record};
 
 /// The telephone numbers and addresses that stand in what is attached.
@@ -22,34 +23,15 @@ impl Contacts {
     ///
     /// Whom to ask is said in every mail; where the report goes is a note; where the patient is reached now, nobody would learn otherwise.
     pub(super) fn weigh(&self, own: &str, plain: &str) -> Beside {
-        static NEW: LazyLock<Regex> = LazyLock::new(|| {
-            fixed(
-                r"\b(?:new (?:phone|fax|cell|mobile|number|home|e-?mail|address|contact|office|direct|line|tel)|(?:e-?mail|address|number|phone|fax|cell|line) is now|now|changed?|updated?|correct|old|instead|disconnected)\b",
-            )
-        });
-        static REACHED: LazyLock<Regex> = LazyLock::new(|| {
-            fixed(
-                r"\b(?:call|contact|reach|phone|text|schedule|notify|reach out to|e-?mail) (?:with )?{P}|\b(?:her|his|their|patient's) (?:[a-z]+ )?(?:phone|number|cell|mobile|home|e-?mail|address|line)\b|\b(?:mother|father|mom|dad|daughter|son|husband|wife|sister|brother|parents?|guardian|caregiver|spouse|family)\b",
-            )
-        });
-        static OURS: LazyLock<Regex> = LazyLock::new(|| {
-            fixed(
-                r"\b(?:questions?|concerns?|anything (?:else|further)|(?:call|contact|reach|phone|text|e-?mail)(?: out to| to| back)? (?:us|me|our|the office|the clinic)|(?:our|the) (?:office|clinic)|sent from|(?:this|the) (?:e-?mail|message|fax) (?:is|was)|reply to)\b",
-            )
-        });
-        static LABELS: LazyLock<Regex> =
-            LazyLock::new(|| fixed(r"^(?:\W|\b(?:p|f|t|o|e|tel|ph|phone|fax|office|direct|main|ext|x|e-?mail)\b)*$"));
-        static SENDS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b(?:send|fax|forward|e-?mail)\b"));
         if contacts(own).iter().all(|given| self.0.contains(&evened(given))) {
             return Beside::Nothing;
         }
-        if NEW.is_match(plain) || REACHED.is_match(plain) {
+        if NEW_CONTACT.is_match(plain) || PATIENT_REACHED.is_match(plain) {
             return Beside::Warning;
         }
-        if OURS.is_match(plain) || LABELS.is_match(plain) {
+        if WE_REACHED.is_match(plain) || CONTACT_LABELS.is_match(plain) {
             return Beside::Nothing;
         }
-        static OF_PATIENT: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b(?:patient|she|he|her|him|his)\b"));
         if OF_PATIENT.is_match(plain) && !SENDS.is_match(plain) { Beside::Warning } else { Beside::Note }
     }
 }

@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use self::{
-    phrases::{HARMLESS, MACHINES, NAMED_PAPERS, OF_PEOPLE, PLAIN, SAFE, SUBJECTS, WARNS},
+    phrases::{HARMLESS, MACHINES, NAMED_PAPERS, OF_PEOPLE, OF_PRACTICES, PLAIN, SAFE, SUBJECTS, WARNS},
     whose::Whose,
 };
 use crate::{
@@ -64,7 +64,9 @@ pub fn beside(said: &Sayings, attached: &Record, is_birth_date: impl Fn(&str) ->
     let whose = Whose::of(attached, sender);
     let mut weight = Beside::Nothing;
     let mut of_machine = said.is_automatic;
-    if said.file_names.iter().any(|name| warns_by_name(name, &whose, &is_birth_date)) || WARNS.is_match(&sender.to_lowercase()) {
+    if said.file_names.iter().any(|name| warns_by_name(name, &whose, &is_birth_date))
+        || WARNS.is_match(&OF_PRACTICES.replace_all(&sender.to_lowercase(), " "))
+    {
         return Beside::Warning;
     }
     if said.is_important && !matches!(attached.priority, Priority::Stat | Priority::Urgent) {

@@ -87,6 +87,44 @@ pub(super) static HARMLESS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     patterns.map(|pattern| fixed(&pattern.replace("{T}", TIMES).replace("{L}", LANGUAGE).replace("{R}", RELATIVE))).into()
 });
 
+/// A number or an address that is another one than before.
+pub(super) static NEW_CONTACT: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"\b(?:new (?:phone|fax|cell|mobile|number|home|e-?mail|address|contact|office|direct|line|tel)|(?:e-?mail|address|number|phone|fax|cell|line) is now|now|changed?|updated?|correct|old|instead|disconnected)\b",
+    )
+});
+
+/// Where the patient, or who speaks for them, is reached.
+pub(super) static PATIENT_REACHED: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"\b(?:call|contact|reach|phone|text|schedule|notify|reach out to|e-?mail) (?:with )?{P}|\b(?:her|his|their|patient's) (?:[a-z]+ )?(?:phone|number|cell|mobile|home|e-?mail|address|line)\b|\b(?:mother|father|mom|dad|daughter|son|husband|wife|sister|brother|parents?|guardian|caregiver|spouse|family)\b",
+    )
+});
+
+/// Where who writes is reached.
+pub(super) static WE_REACHED: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"\b(?:questions?|concerns?|anything (?:else|further)|(?:call|contact|reach|phone|text|e-?mail)(?: out to| to| back)? (?:us|me|our|the office|the clinic)|(?:our|the) (?:office|clinic)|sent from|(?:this|the) (?:e-?mail|message|fax) (?:is|was)|reply to)\b",
+    )
+});
+
+/// A number with its label, and no more.
+pub(super) static CONTACT_LABELS: LazyLock<Regex> =
+    LazyLock::new(|| fixed(r"^(?:\W|\b(?:p|f|t|o|e|tel|ph|phone|fax|office|direct|main|ext|x|e-?mail)\b)*$"));
+
+/// Where something goes.
+pub(super) static SENDS: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b(?:send|fax|forward|e-?mail)\b"));
+
+/// Whoever speaks of the patient.
+pub(super) static OF_PATIENT: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b(?:patient|she|he|her|him|his)\b"));
+
+/// What practices are called, and warns elsewhere: `Cedar Urgent Care`.
+pub(super) static OF_PRACTICES: LazyLock<Regex> = LazyLock::new(|| {
+    fixed(
+        r"\b(?:urgent|emergency|immediate|stat) (?:care|department|medicine|medical|physicians?|room|cent(?:er|re)|clinic|services)\b|\bhospice\b|\b(?:brother|sister)s?\b",
+    )
+});
+
 /// Papers that a sentence says are there, or to come.
 pub(super) static NAMED_PAPERS: LazyLock<Regex> = LazyLock::new(|| {
     const PAPERS: &str = r"(?:(?:(?:office|clinic|visit|progress|chart|clinical|consult) notes?|(?:medical )?records?|labs?|imaging|x-?rays?|mri|ct|ekg|ecg|echo|holter|stress test|biopsy|pathology|insurance card|discharge summary|med(?:ication)? list)(?: (?:reports?|results?))?)";

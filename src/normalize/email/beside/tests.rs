@@ -388,6 +388,9 @@ fn who_sends_it_is_nobody_else_and_can_warn() {
     };
     assert_eq!(of("Willow Family Practice", "Please see attached.", "Referral from Willow Family Practice"), Beside::Nothing);
     assert_eq!(of("Tanya Whitfield", "One referral attached.\n\nTanya Whitfield (she/her)", "Referral"), Beside::Nothing);
+    let practice = "Cedar Urgent Care";
+    assert_eq!(of(practice, "Please see attached.\n\nCedar Urgent Care", "Referral from Cedar Urgent Care"), Beside::Nothing);
+    assert_eq!(of(practice, "Please see attached, urgent care needed.", "Referral"), Beside::Warning);
     assert_eq!(of("HOLD - wrong patient", "Please see attached.", "Referral"), Beside::Warning);
     assert_eq!(of("Olga Petrov", "Please see attached referral for Olga.", "Referral"), Beside::Warning);
     assert_eq!(of("Urgent Care", "Please see attached, urgent.", "Referral"), Beside::Warning);

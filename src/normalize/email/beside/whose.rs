@@ -30,6 +30,8 @@ pub(super) struct Whose {
     pub(super) has_papers: bool,
     /// What the sender is called.
     sender: HashSet<String>,
+    /// The same, and who refers and to whom, as whole names, in small letters.
+    names: Vec<String>,
     has_doctor: bool,
     has_specialty: bool,
     sex: Option<Sex>,
@@ -59,6 +61,9 @@ fn says_nothing(word: &str) -> bool {
     !(is_risky(word) || WARNS.is_match(word) || OF_PEOPLE.is_match(word))
 }
 
+/// How many words a name has that is one as a whole, whatever they are: "Cedar Urgent Care".
+const NAME_WORDS_MIN: usize = 3;
+
 /// How long a word of the reason is that may be said again.
 const REASON_LETTERS_MIN: usize = 5;
 
@@ -81,10 +86,12 @@ impl Whose {
             .into_iter()
             .flat_map(|(given, family)| [format!("{given}{family}"), format!("{family}{given}"), given, family]);
         let numbers = record.patient.identifiers.iter().map(|number| bare(&number.value));
+        let names = from.organization.iter().chain(&to.organization).map(String::as_str).chain([sender]).map(str::to_lowercase);
         let insured = record.insurance.iter().filter_map(|one| one.member_id.as_deref()).map(bare);
         Self {
             patient: of_name(&record.patient.name).chain(initials).collect(),
             known: known.filter(|word| says_nothing(word)).collect(),
+            names: names.filter(|name| name.split_whitespace().count() >= NAME_WORDS_MIN).collect(),
             sender: words_of(sender).filter(|word| says_nothing(word)).collect(),
             numbers: numbers.chain(insured).collect(),
             contacts: Contacts::of(record),
@@ -205,8 +212,9 @@ impl Whose {
         static DATE: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4}\b"));
         static LABEL: LazyLock<Regex> = LazyLock::new(|| fixed(r"\b(?:dob|mrn|medical record number|member id)\b"));
         static DOCTOR: LazyLock<Regex> = LazyLock::new(|| fixed(r"\bdr (?P<name>[a-z'-]+)"));
+        let named = self.names.iter().fold(sentence.to_owned(), |rest, name| rest.replace(name, " "));
         let sentence = DATE.replace_all(
-            sentence,
+            &named,
             |found: &regex::Captures<'_>| {
                 if is_birth_date(&found[0]) { String::new() } else { found[0].to_owned() }
             },

@@ -30,7 +30,7 @@ use crate::{
         hl7::{self, Header, Hl7Message, Hl7Rules, NotHl7, Refusal, Warning},
     },
     referral::Problem,
-    store::{Decision, Insertion, NewMessage, Receipt, StoreError},
+    store::{Coming, Decision, Insertion, NewMessage, Receipt, StoreError},
 };
 
 /// How often an HL7 message is decided again when what it was decided from changed meanwhile.
@@ -162,6 +162,7 @@ impl Intake {
         let _turn = if counts(channel) { Some(self.turn.lock().await) } else { None };
         let mut busy = None;
         for _ in 0..TRIES_MAX {
+            let coming = self.context.store.coming();
             let mut read = match normalized(&arrival.body, &rules).await? {
                 Ok(Ok(read)) => read,
                 Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
@@ -169,7 +170,7 @@ impl Intake {
             };
             // What it was read as goes into the store: where that is stale, it is read again, which is rare.
             let found = vec![Found::of_hl7(&mut read)];
-            match self.commit_hl7(config, channel, &arrival, &read, found).await {
+            match self.commit_hl7(config, channel, &arrival, &read, found, coming).await {
                 Err(IntakeError::Unavailable { source: StoreError::Stale, answer }) => busy = answer,
                 done => return done,
             }
@@ -184,6 +185,7 @@ impl Intake {
         arrival: &Arrival,
         read: &Hl7Message,
         found: Vec<Found>,
+        coming: Coming,
     ) -> Result<Accepted, IntakeError> {
         let store = &self.context.store;
         let mut answering = Answering::new(channel, read);
@@ -200,7 +202,7 @@ impl Intake {
             answering.settings.sequence = Some(counted.answer);
             answering.refusal = counted.refusal;
             if is_link(read, &arrival.body) {
-                return self.accept_link(arrival, message, keys, &answering).await;
+                return self.accept_link(arrival, message, keys, &answering, coming).await;
             }
         }
         // A counted message is told by its number; its control key holds the count.
@@ -223,7 +225,7 @@ impl Intake {
         let Answered { decision, message, answer, repeatable } = answering.answer(decided);
         let new = NewMessage { message, body, repeat_key: repeatable.then_some(keys.repeat), control_key: keys.control };
         let changing = self.context.suspensions.changing(&decision, false);
-        let inserted = store.insert_decided(new, decision).await;
+        let inserted = store.insert_decided(new, decision, coming).await;
         drop(changing);
         match inserted.map_err(unavailable)? {
             Insertion::New(receipt) => {
@@ -264,6 +266,7 @@ impl Intake {
         message: Message,
         keys: Keys,
         answering: &Answering<'_>,
+        coming: Coming,
     ) -> Result<Accepted, IntakeError> {
         let mut message = Message { state: State::Processed, kind: Some(Kind::Unknown), ..message };
         let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[] };
@@ -274,7 +277,7 @@ impl Intake {
         // The same header again is a new question: the answer may be another.
         let new = NewMessage { message: stored, body: arrival.body.clone().into(), repeat_key: None, control_key: keys.control };
         let unavailable = |source| IntakeError::Unavailable { answer: answering.busy(), source };
-        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
+        let receipt = match self.context.store.insert_decided(new, decision, coming).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
         tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "told its sender where the sequence numbers are");
@@ -330,7 +333,8 @@ impl Intake {
         });
         let repeat_key = format!("content|{}|{}", message.channel, message.body);
         let new = NewMessage { message, body: arrival.body.into(), repeat_key: Some(repeat_key), control_key: None };
-        let receipt = match self.context.store.insert_decided(new, decision).await.map_err(unavailable)? {
+        let coming = self.context.store.coming();
+        let receipt = match self.context.store.insert_decided(new, decision, coming).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };
         let answer = release(answer, &receipt);

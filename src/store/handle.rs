@@ -17,7 +17,7 @@ use super::{
     index::Index,
     journal::JournalReader,
     messages::{self, Insert, Inserted, Ready, Step},
-    shared::Shared,
+    shared::{Coming, Shared},
     start,
     transaction::Batch,
     writer::{Command, Committed},
@@ -109,6 +109,12 @@ impl Store {
         &self.engine.shared.journal
     }
 
+    /// Tells the writer of a message that is being read, to be handed to [`insert_decided`](Self::insert_decided).
+    #[must_use]
+    pub fn coming(&self) -> Coming {
+        Coming::new(self.shared().clone())
+    }
+
     /// Has a transaction decided and made durable. `answer` is called once it is. Once it was handed to the writer it goes on,
     /// whether or not its caller still waits.
     async fn transact<D, T>(
@@ -166,15 +172,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Closed`]: nothing was stored.
     pub async fn insert(&self, new: NewMessage) -> Result<Insertion, StoreError> {
-        self.insert_with("insert", new, None).await
+        self.insert_with("insert", new, None, None).await
     }
 
     /// Stores a message together with what became of it, in one transaction. A repeat writes nothing of the decision.
     ///
     /// # Errors
     /// [`StoreError::Stale`] too: a referral's version, reference or key; nothing was stored.
-    pub async fn insert_decided(&self, new: NewMessage, decision: Decision) -> Result<Insertion, StoreError> {
-        self.insert_with("insert-decided", new, Some(decision)).await
+    pub async fn insert_decided(&self, new: NewMessage, decision: Decision, coming: Coming) -> Result<Insertion, StoreError> {
+        self.insert_with("insert-decided", new, Some(decision), Some(coming)).await
     }
 
     async fn insert_with(
@@ -182,6 +188,7 @@ impl Store {
         event: &'static str,
         new: NewMessage,
         decision: Option<Decision>,
+        coming: Option<Coming>,
     ) -> Result<Insertion, StoreError> {
         let NewMessage { mut message, body, repeat_key, control_key } = new;
         let mut decision = decision;
@@ -203,6 +210,7 @@ impl Store {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
             Inserted::Repeat { first, same_file } => Insertion::Repeat { receipt: Receipt::new(first, committed), same_file },
         };
+        drop(coming);
         self.transact(event, move |batch| messages::insert(batch, insert, ready), answer).await
     }
 

@@ -62,6 +62,7 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 
 pub use audit::{Done, Note};
+pub use shared::Coming;
 
 use crate::{
     delivery::{Delivery, DeliveryState},

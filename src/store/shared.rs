@@ -4,7 +4,10 @@ use std::{
     collections::HashSet,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -23,12 +26,31 @@ pub(super) struct Shared {
     pub(super) index_cache_bytes: u64,
     pub(super) journal: JournalReader,
     pub(super) bodies: Bodies,
+    /// Messages that are being read, and will ask the writer for a transaction in some microseconds.
+    pub(super) coming: AtomicUsize,
     pub(super) message_wake: Notify,
     pub(super) delivery_wake: Notify,
     /// In flight when the process before this one ended, and not written since.
     pub(super) interrupted: Mutex<HashSet<DeliveryId>>,
     /// Why it cannot write.
     pub(super) trouble: Mutex<Option<String>>,
+}
+
+/// A message on its way to the writer, counted until this is dropped. A batch waits a moment for those that are
+/// (`writer.rs`), so that they share one `fdatasync`.
+pub struct Coming(Arc<Shared>);
+
+impl Coming {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        shared.coming.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.coming.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -62,6 +84,11 @@ impl Shared {
 
     pub(super) fn is_well(&self) -> bool {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Whether a message is on its way to the writer.
+    pub(super) fn is_awaiting(&self) -> bool {
+        self.coming.load(Ordering::Relaxed) > 0
     }
 
     /// These deliveries were written by this process: nothing about them is left over from the one before.

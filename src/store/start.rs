@@ -117,6 +117,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, options: &StoreOptions, boot: &str, l
         index_cache_bytes: options.index_cache_bytes,
         journal: JournalReader::new(disk.clone(), journal_folder.clone()),
         bodies,
+        coming: std::sync::atomic::AtomicUsize::new(0),
         message_wake: tokio::sync::Notify::new(),
         delivery_wake: tokio::sync::Notify::new(),
         interrupted: Mutex::default(),

@@ -6,6 +6,10 @@
 //! # Design notes
 //! A transaction is a boxed closure: the writer needs to know nothing of what the transactions are, and each has its answer's
 //! own type. [`Committed`] is what a receipt is made of; only this module can make one.
+//!
+//! A batch waits up to half a millisecond for messages that are being read just then ([`Coming`](super::Coming)). An `fdatasync` takes
+//! less time than reading a few messages, so that under load nearly every message had a sync of its own, and the kernel, the disk and the
+//! waking of threads cost more than what was written. A sender alone on one connection waits for nobody.
 
 use std::{
     fs::File,
@@ -16,6 +20,7 @@ use std::{
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError},
     },
+    thread,
     time::Duration,
 };
 
@@ -38,6 +43,9 @@ const BATCH_TRANSACTIONS_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A frame's memory that is kept for the next one, in bytes; shrinking it frees what a rare large one took.
 const FRAME_BYTES_KEPT: usize = 1024 * 1024;
+/// How long a batch waits for those that are on their way, at most: so many times so long.
+const WAITS_MAX: u32 = 5;
+const WAIT: Duration = Duration::from_micros(100);
 /// How long until a store that cannot write tries again by itself.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -97,6 +105,7 @@ impl Writer {
             };
             let mut close = None;
             let mut transactions = Vec::new();
+            let mut waits = 0;
             let mut next = match first {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => {
@@ -114,6 +123,11 @@ impl Writer {
                 }
                 if close.is_none() && transactions.len() < BATCH_TRANSACTIONS_MAX {
                     next = commands.try_recv().ok();
+                    while next.is_none() && waits < WAITS_MAX && self.shared.is_awaiting() {
+                        waits += 1;
+                        thread::sleep(WAIT);
+                        next = commands.try_recv().ok();
+                    }
                 }
             }
             if transactions.is_empty() && close.is_none() {

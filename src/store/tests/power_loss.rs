@@ -54,7 +54,9 @@ async fn work(store: Store, told: Arc<Mutex<Told>>, life: u64, task: u64, mut ch
         let referral = referral();
         let write = first(&referral, &[&format!("number {key}")]);
         let decision = Decision { referrals: vec![write], deliveries: vec![delivery(&body)], ..Decision::default() };
-        let Ok(inserted) = store.insert_decided(new_message(&key, body.clone()), decision).await else { continue };
+        let Ok(inserted) = store.insert_decided(new_message(&key, body.clone()), decision, store.coming()).await else {
+            continue;
+        };
         let id = receipt(&inserted);
         {
             let mut told = told.lock().unwrap();

@@ -16,7 +16,9 @@ async fn filled(folder: &Path, count: usize) -> Vec<MessageId> {
         let write = first(&referral(), &[&format!("CEDAR|{number}")]);
         let decision = Decision { referrals: vec![write], deliveries: vec![delivery(b"p")], ..Decision::default() };
         let body = format!("MSH|{number}|{}", "x".repeat(number * 97 % 3_000));
-        ids.push(receipt(&store.insert_decided(new_message(&format!("M{number}"), body), decision).await.unwrap()));
+        ids.push(receipt(
+            &store.insert_decided(new_message(&format!("M{number}"), body), decision, store.coming()).await.unwrap(),
+        ));
     }
     store.close().await;
     ids
@@ -58,7 +60,7 @@ async fn content_that_stands_in_one_entry_comes_back_piece_by_piece_and_when_the
         // The second piece of the first entry is that of a later one too.
         let answers = [format!("MSA|AA|{number}\r"), "MSA|AA|same\r".repeat(9)].map(Bytes::from);
         let decision = Decision { bodies: answers.iter().cloned().map(Into::into).collect(), ..Decision::default() };
-        store.insert_decided(new_message(&format!("M{number}"), body.clone()), decision).await.unwrap();
+        store.insert_decided(new_message(&format!("M{number}"), body.clone()), decision, store.coming()).await.unwrap();
         contents.extend(answers);
         contents.push(body);
     }

@@ -42,7 +42,9 @@ async fn of_copies_in_flight_at_once_one_wins() {
             let store = store.clone();
             let referral = referral();
             let decision = Decision { referrals: vec![first(&referral, &[&format!("CEDAR|{round}")])], ..Decision::default() };
-            tokio::spawn(async move { store.insert_decided(new_message(&format!("R{round}"), "one"), decision).await.unwrap() })
+            tokio::spawn(async move {
+                store.insert_decided(new_message(&format!("R{round}"), "one"), decision, store.coming()).await.unwrap()
+            })
         });
         let insertions: Vec<Insertion> = futures::future::try_join_all(copies).await.unwrap();
         assert_eq!(insertions.iter().filter(|insertion| is_new(insertion)).count(), 1);
@@ -94,12 +96,26 @@ async fn a_taken_reference_or_key_leaves_nothing_of_the_transaction() {
     for write in [same_key, same_reference] {
         let id = write.referral.id;
         let decision = Decision { referrals: vec![first(&referral(), &[]), write], ..Decision::default() };
-        let result = store.insert_decided(new_message("M", "m"), decision).await;
+        let result = store.insert_decided(new_message("M", "m"), decision, store.coming()).await;
         assert!(matches!(result, Err(StoreError::Stale)));
         assert!(store.referral(id).unwrap().is_none() && store.message_by_key("repeat M").unwrap().is_none());
     }
     assert_eq!(store.referrals(&ReferralFilter::default()).unwrap().len(), 1);
     assert!(is_new(&store.insert(new_message("M", "m")).await.unwrap()));
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_counted_and_holds_up_nobody_if_it_never_comes() {
+    let (_folder, store) = opened();
+    let never = store.coming();
+    for round in 0..3 {
+        let decision = Decision { referrals: vec![first(&referral(), &["CEDAR|1"])], ..Decision::default() };
+        let inserted = store.insert_decided(new_message(&format!("R{round}"), "m"), decision, store.coming()).await;
+        assert_eq!(inserted.is_ok(), round == 0, "the others take a key that is taken");
+    }
+    assert!(store.shared().is_awaiting());
+    drop(never);
+    assert!(!store.shared().is_awaiting(), "stored or refused, none is awaited any more");
 }
 
 #[tokio::test]

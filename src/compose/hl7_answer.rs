@@ -302,7 +302,8 @@ impl Composer<'_> {
                 self.err(&mut writer, warning.code, &warning.location, "W", &warning.text);
             }
             if let Some(remark) = remark {
-                self.err(&mut writer, 207, "RF1^1^1", "W", remark);
+                let location = if self.header.has_rf1() { "RF1^1^1" } else { "ORC^1^1" };
+                self.err(&mut writer, 207, location, "W", remark);
             }
         }
         writer.finish()
@@ -615,6 +616,7 @@ mod tests {
             let body = change(String::from_utf8(message("2.5.1", "", PID)).unwrap());
             normalize(body.as_bytes(), &Hl7Rules::default()).unwrap().refusal.expect("it is refused")
         };
+        let known = normalize(&message("2.5.1", "", PID), &Hl7Rules::default()).unwrap();
         let without_patient = |text: String| text.split_inclusive('\r').filter(|line| !line.starts_with("PID")).collect();
         for (refusal, original, enhanced) in [
             (Refusal::truncated(), "AR 100 MSH^1", "CR 100 MSH^1"),
@@ -625,7 +627,7 @@ mod tests {
             (of(&|text| text.replace("|P|2.5.1|", "|P|2.5.1||PART2")), "AR 207 MSH^1^14", "CR 207 MSH^1^14"),
             (of(&|text| text.replace("PID|1", "PID|1||8||Marsh^Tobias\rPID|1")), "AE 198 PID^2", "CE 198 PID^2"),
             (of(&without_patient), "AE 101 PID", "CE 101 PID"),
-            (Refusal::unknown_referral(), "AE 204 RF1^1^6", "CE 204 RF1^1^6"),
+            (Refusal::unknown_referral(&known.header), "AE 204 RF1^1^6", "CE 204 RF1^1^6"),
             (Refusal::reused_control_id(), "AE 205 MSH^1^10", "CE 205 MSH^1^10"),
             (Refusal::too_large(9), "AR 104 MSH^1", "CE 104 MSH^1"),
         ] {

@@ -143,7 +143,7 @@ impl Desk<'_> {
     fn take(&mut self, found: Found) -> Result<(), StoreError> {
         let Found { outcome, keys, written_at, doubt, wait_seconds, is_answered: _ } = found;
         (self.wait_seconds, self.written_at) = (wait_seconds, written_at);
-        let Outcome { kind, event, record, reply, bounce, problems, pages, items, contents, .. } = outcome;
+        let Outcome { kind, event, record, reply, bounce, refused, problems, pages, items, contents, .. } = outcome;
         self.message.problems.extend(problems);
         self.decision.bodies.extend(contents);
         self.message.pages.extend(pages);
@@ -185,7 +185,7 @@ impl Desk<'_> {
                 None => self.hold_message("a bounce that names no recipient"),
             },
             (Kind::Document, record) => replies::keep_document(self, record, &keys),
-            (Kind::Acknowledgement, _) => Ok(()),
+            (Kind::Acknowledgement, _) => refused.map_or(Ok(()), |answer| replies::refused_late(self, &answer)),
             (Kind::Batch, _) => {
                 for item in items {
                     self.take(Found { doubt, ..Found::of(item) })?;

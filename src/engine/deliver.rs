@@ -69,16 +69,7 @@ pub async fn requeue_interrupted(context: &Context) -> Result<(), StoreError> {
 
 /// Sends what is due until told to stop, then lets what is on the way finish.
 pub async fn run(context: Context, shutdown: CancellationToken) {
-    let intake = Intake::new(context.clone());
-    let delivering = Delivering {
-        context,
-        on_the_way: Mutex::default(),
-        mailers: Mutex::default(),
-        senders: Mutex::default(),
-        intake,
-        lines: Mutex::default(),
-    };
-    station::run(Arc::new(delivering), shutdown).await;
+    station::run(Arc::new(Delivering::new(context)), shutdown).await;
 }
 
 struct Delivering {
@@ -126,7 +117,11 @@ impl Work for Delivering {
             tracing::info!(delivery = %id, purpose = delivery.purpose.as_str(), "withdrawn: the referral was cancelled meanwhile, or the other side knows it as it stands");
             return self.context.store.settle(Decision { withdraw: vec![id], ..Decision::default() }).await;
         }
-        let delivery = self.context.store.claim_delivery(id).await?;
+        let delivery = match self.context.store.claim_delivery(id).await {
+            // It was withdrawn since it was looked at.
+            Err(StoreError::Refused { .. }) => return Ok(()),
+            claimed => claimed?,
+        };
         let sending = AssertUnwindSafe(self.send(&config, &delivery)).catch_unwind().await;
         let result = sending
             .unwrap_or_else(|_| Err(SendError::Ambiguous("a defect of loopline: sending broke off; report it".to_owned())));
@@ -158,6 +153,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Delivering {
+    fn new(context: Context) -> Self {
+        let intake = Intake::new(context.clone());
+        Self {
+            context,
+            on_the_way: Mutex::default(),
+            mailers: Mutex::default(),
+            senders: Mutex::default(),
+            intake,
+            lines: Mutex::default(),
+        }
+    }
+
     /// Those of the due deliveries whose channel has a place free and does not rest.
     fn with_a_place(&self, due: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
         let on_the_way = lock(&self.on_the_way).clone();
@@ -465,5 +472,28 @@ fn log(delivery: &Delivery, result: &Result<Sent, SendError>) {
         Err(error) => {
             tracing::warn!(delivery = %id, %channel, purpose, %error, due_at = %delivery.due_at, "not sent; trying again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::SettingsSources, engine::decide::tests::context};
+
+    #[tokio::test]
+    async fn what_was_withdrawn_since_it_was_due_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("channels")).unwrap();
+        std::fs::write(folder.path().join("channels/faxes.toml"), "[inbound.folder]\npath = \"faxes\"\n").unwrap();
+        let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
+        let context = context(&folder.path().join("data"), Config::load(&sources).unwrap());
+        let delivery = Delivery::queued(Purpose::Acknowledgement, ChannelName::new("fax-out"), "desk", Timestamp::now());
+        let id = delivery.id;
+        context.store.settle(Decision { deliveries: vec![delivery], ..Decision::default() }).await.unwrap();
+        context.store.settle(Decision { withdraw: vec![id], ..Decision::default() }).await.unwrap();
+        Delivering::new(context.clone()).attempt(id).await.unwrap();
+        let left = context.store.delivery(id).unwrap().unwrap();
+        assert_eq!((left.state, left.attempts), (DeliveryState::Withdrawn, 0));
+        context.store.close().await;
     }
 }

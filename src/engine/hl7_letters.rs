@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::Context;
+use super::{Context, referring::is_over};
 use crate::{
     compose::{
         PageImage,
@@ -69,7 +69,7 @@ impl Letter<'_> {
             Purpose::Withdrawal => Some(Event::Cancel),
             Purpose::ConfirmationRequest | Purpose::Pages => Some(Event::Request),
             Purpose::Forward if is_cancelled(referral.status) => Some(Event::Cancel),
-            Purpose::Forward => Some(self.handing_on().await?),
+            Purpose::Forward => Some(self.handing_on(referral).await?),
         };
         let written = match event {
             None => hl7_referral::status(&face, referral),
@@ -92,8 +92,9 @@ impl Letter<'_> {
         Ok(Ok((Content::Hl7(content), vec![bytes])))
     }
 
-    /// New, where the other system has nothing of it, or was told last that it is cancelled.
-    async fn handing_on(&self) -> Result<Event, StoreError> {
+    /// New, where the other system has nothing of it, or was told last that it is cancelled, and it goes on all the same. What comes of a
+    /// referral that is over, as its report does, opens it nowhere.
+    async fn handing_on(&self, referral: &Referral) -> Result<Event, StoreError> {
         let Some(before) = handed_on(&self.context.store, self.delivery)? else { return Ok(Event::New) };
         let Some(Content::Hl7(content)) = &before.content else { return Ok(Event::Change) };
         let message = match self.context.store.body(&content.message).await {
@@ -102,7 +103,7 @@ impl Letter<'_> {
             Err(error) => return Err(error),
         };
         let kind = RawHeader::read(&message).map(|header| header.text(9)).unwrap_or_default();
-        Ok(if kind.starts_with("REF^I14") { Event::New } else { Event::Change })
+        Ok(if kind.starts_with("REF^I14") && !is_over(referral.status) { Event::New } else { Event::Change })
     }
 
     /// Why nothing is sent of a message that the channel's character set cannot say whole. What the letters are is the patient's business.

@@ -254,7 +254,7 @@ impl Intake {
         if let Some(number) = number {
             keys.repeat = format!("{}|{number}", keys.repeat);
         }
-        let counted = sequence::count(number, last, store.message_by_key(&keys.repeat)?.is_some());
+        let counted = sequence::count_of(&read.header.raw, last, store.message_by_key(&keys.repeat)?.is_some());
         keys.control = counted.advances.then_some(last_key);
         Ok(counted)
     }
@@ -416,7 +416,7 @@ impl<'a> Answering<'a> {
 
     fn answer(&self, decided: Decided) -> Answered {
         let Decided { mut decision, standing, unknown_referral } = decided;
-        let unknown = unknown_referral.then(Refusal::unknown_referral);
+        let unknown = unknown_referral.then(|| Refusal::unknown_referral(&self.read.header));
         let refusal = self.read.refusal.as_ref().or(self.refusal.as_ref()).or(unknown.as_ref());
         let mut message = decision.message.take().expect("a decision about a message holds it");
         let verdict = match refusal {

@@ -204,7 +204,7 @@ fn change(
     }
     known.record_event(event);
     if is_over(known.status) {
-        desk.say(format!("the referral is {}: the change was kept, nobody is told", known.status.as_str()));
+        desk.say(format!("the referral is {}: the change was kept, the specialist is not told", known.status.as_str()));
     } else {
         let leads = |record| route::destination(desk.config, desk.channel, record).is_some();
         // Where neither leads anywhere, a person said who is asked, and that stands.

@@ -24,12 +24,16 @@ use crate::{
     inbound::InboundConfig,
     message::{Acknowledgement, Protocol},
     normalize::{Bounce, email, hl7::ReferralKey},
+    protocols::hl7::Answer,
     referral::{
         HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome,
         SpecialistsNote, Status,
     },
     store::{Decision, DeliveryFilter, StoreError},
 };
+
+/// How many of the letters sent last a refusal that comes late can name.
+const REFUSED_LOOK_BACK_MAX: usize = 500;
 
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
 pub(super) fn take(
@@ -437,7 +441,7 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
         Some(reference) => desk.store.referral_by_reference(&reference)?,
         None => None,
     };
-    let Some(mut referral) = referral else {
+    let Some(referral) = referral else {
         return desk.hold_message("a bounce, but it is not clear of which delivery");
     };
     if !bounce.permanent {
@@ -451,7 +455,7 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     // Of several letters to one address the one that came back; where the report does not say which, a person does.
     let letters: Vec<&Delivery> = sent.iter().filter(to_them).collect();
     let named = letters.iter().copied().find(|delivery| Some(delivery.id) == bounce.delivery);
-    let mut delivery = match (named, letters.as_slice()) {
+    let delivery = match (named, letters.as_slice()) {
         (Some(named), _) => named.clone(),
         (None, [only]) => (*only).clone(),
         (None, []) => return desk.hold_message("a bounce of a recipient that nothing was sent to"),
@@ -462,9 +466,36 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
             );
         }
     };
-    delivery.state = DeliveryState::Dead;
     let status = bounce.status.as_deref().unwrap_or("5.0.0");
-    delivery.reason = Some(format!("the mail came back: the recipient's server refused it ({status})"));
+    dies(desk, delivery, referral, format!("the mail came back: the recipient's server refused it ({status})"));
+    Ok(())
+}
+
+/// Takes a refusal that came behind the acceptance of a message of ours, on the connection that it went out on.
+pub(super) fn refused_late(desk: &mut Desk<'_>, answer: &Answer) -> Result<(), StoreError> {
+    if desk.channel.inbound != InboundConfig::Answers {
+        return Ok(());
+    }
+    let sent = DeliveryFilter { state: Some(DeliveryState::Sent), limit: REFUSED_LOOK_BACK_MAX, ..DeliveryFilter::default() };
+    let is_named = |delivery: &Delivery| {
+        let named = matches!(&delivery.content, Some(Content::Hl7(content)) if content.control_id == answer.control_id);
+        named && delivery.through == desk.channel.name
+    };
+    let named = desk.store.deliveries(&sent)?.into_iter().find(is_named);
+    let referral = named.as_ref().and_then(|delivery| delivery.referral).map(|id| desk.known_by_id(id)).transpose()?.flatten();
+    let (Some(delivery), Some(referral)) = (named, referral) else {
+        desk.explain("it refuses none of the messages that were sent last on this channel");
+        return Ok(());
+    };
+    let words = if answer.words.is_empty() { String::new() } else { format!(": {}", answer.words) };
+    dies(desk, delivery, referral, format!("it was accepted first, and then answered {}{words}", answer.in_short()));
+    Ok(())
+}
+
+/// What was sent did not reach whom it was for after all.
+fn dies(desk: &mut Desk<'_>, mut delivery: Delivery, mut referral: Referral, why: String) {
+    delivery.state = DeliveryState::Dead;
+    delivery.reason = Some(why);
     referral.record.hold(HeldReason::DeadDelivery);
     let mut event = desk.entry(HistoryEvent::DeliveryDead);
     event.delivery = Some(delivery.id);
@@ -474,5 +505,4 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
     }
     desk.decision().deliveries.push(delivery);
     desk.write(referral);
-    Ok(())
 }

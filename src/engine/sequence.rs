@@ -60,8 +60,18 @@ pub(super) fn last_key(channel: &ChannelName, sender: &str) -> String {
     format!("sequence|{channel}|{sender}")
 }
 
+/// Compares a message's number with the last one.
+pub(super) fn count_of(header: &RawHeader, last: Option<Last>, came_before: bool) -> Counted {
+    let mut counted = count(number(header), last, came_before);
+    // Table 0357: something is there, and it is no number.
+    if let Some(refusal) = counted.refusal.as_mut().filter(|refusal| refusal.code == 101 && !header.text(13).trim().is_empty()) {
+        refusal.code = 102;
+    }
+    counted
+}
+
 /// Compares a number with the last one. `came_before`: this very message, under this number, was taken already.
-pub(super) fn count(number: Option<i64>, last: Option<Last>, came_before: bool) -> Counted {
+fn count(number: Option<i64>, last: Option<Last>, came_before: bool) -> Counted {
     let expected = last.filter(|last| last.number > ANEW).map(|last| last.number.saturating_add(1));
     let accepted = |answer, advances| Counted { answer, refusal: None, advances };
     match number {
@@ -102,6 +112,10 @@ mod tests {
         }
         let missing = count(None, last(5), false);
         assert_eq!((missing.answer, missing.refusal.map(|refusal| refusal.code)), (6, Some(101)));
+        for (filled, code) in [("abc", 102), ("52.0", 102), (" ", 101), ("", 101)] {
+            let header = RawHeader::read(format!("MSH|^~\\&|E|H|L||20261121||REF^I12|1|P|2.5.1|{filled}\r").as_bytes()).unwrap();
+            assert_eq!(count_of(&header, last(5), false).refusal.map(|refusal| refusal.code), Some(code), "{filled}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{DeliveryId, Named},
+    protocols::hl7::Answer,
     referral::{Attachment, FaxPage, Problem, Record, Reply},
 };
 
@@ -97,6 +98,9 @@ pub struct Outcome {
     /// What a bounce says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounce: Option<Bounce>,
+    /// What it refuses of ours, where it is an acknowledgement.
+    #[serde(skip)]
+    pub refused: Option<Box<Answer>>,
     /// What the sender would get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledgement: Option<String>,
@@ -124,6 +128,7 @@ impl Outcome {
             record: None,
             reply: None,
             bounce: None,
+            refused: None,
             acknowledgement: None,
             problems: Vec::new(),
             pages: Vec::new(),

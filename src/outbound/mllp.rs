@@ -291,7 +291,7 @@ impl Connection {
             };
             let channel = &self.unasked.channel;
             let goes_on = match heard {
-                Ok(Answered { answer, .. }) if answer.is_bare() => {
+                Ok(Answered { answer, .. }) if answer.is_bare() && !answer.is_refusal() => {
                     tracing::warn!(%channel, "an acknowledgement came that nobody waits for; dropped");
                     true
                 }
@@ -364,9 +364,7 @@ fn judge(Answered { answer, bytes }: Answered) -> Result<Sent, SendError> {
         AnswerCode::AE | AnswerCode::CE => false,
         AnswerCode::AR | AnswerCode::CR => !answer.error_codes.iter().any(|code| NEVER.contains(code)),
     };
-    let codes: Vec<String> = answer.error_codes.iter().map(u16::to_string).collect();
-    let codes = if codes.is_empty() { String::new() } else { format!(" (error {})", codes.join(", ")) };
-    let why = format!("it was answered {}{codes}", code.as_str());
+    let why = format!("it was answered {}", answer.in_short());
     Err(SendError::Refused { why, detail: Some(answer.words).filter(|words| !words.is_empty()), again })
 }
 
@@ -435,10 +433,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     /// Waits for the answer to a message. After an error the conversation is over.
     async fn hear(&mut self, channel: &ChannelName, control_id: &str, patience: &Patience) -> Result<Heard, SendError> {
+        let mut strays = "";
         for _ in 0..STRAY_ANSWERS_MAX {
             let answered = match timeout_at(patience.until, self.next()).await {
                 Ok(answered) => answered?,
-                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {} s", patience.seconds))),
+                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {} s{strays}", patience.seconds))),
             };
             if answered.answer.control_id == control_id {
                 return Ok(Heard::Answer(answered));
@@ -446,7 +445,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             if !answered.answer.is_bare() {
                 return Ok(Heard::Unasked(answered.bytes));
             }
-            tracing::warn!(%channel, control_id, "an answer that names another message was dropped");
+            if answered.answer.is_refusal() {
+                tracing::warn!(%channel, awaited = control_id, "a refusal came that names another message");
+                return Ok(Heard::Unasked(answered.bytes));
+            }
+            strays = match answered.answer.control_id.as_str() {
+                "" => ": what came names no message in MSA-2, which must be our MSH-10",
+                _ => ": what came names another message in MSA-2, which must be our MSH-10, whole",
+            };
+            tracing::warn!(%channel, awaited = control_id, "an answer that names another message was dropped");
         }
         Err(SendError::Ambiguous("the other side answers only other messages".to_owned()))
     }
@@ -500,9 +507,11 @@ mod tests {
     async fn exchange(conversation: &mut Conversation<DuplexStream>) -> Result<Answered, SendError> {
         let patience = Patience::of(1);
         conversation.say(b"MSH|^~\\&|\r", &patience).await?;
-        match conversation.hear(&ChannelName::new("ehr-mllp"), "C1", &patience).await? {
-            Heard::Answer(answered) => Ok(answered),
-            Heard::Unasked(_) => panic!("nothing comes unasked"),
+        loop {
+            match conversation.hear(&ChannelName::new("ehr-mllp"), "C1", &patience).await? {
+                Heard::Answer(answered) => return Ok(answered),
+                Heard::Unasked(bytes) => assert!(Answer::read(&bytes).unwrap().is_refusal(), "nothing else comes unasked"),
+            }
         }
     }
 

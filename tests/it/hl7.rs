@@ -552,3 +552,25 @@ fn an_allergy_reaches_the_specialist_and_stays_through_a_change() {
     asked.send(&silent);
     assert_eq!((&asked.referral()["notes"][0], &asked.referral()["priority"]), (&note.into(), &"stat".into()));
 }
+
+#[test]
+fn quirk_1_a_retry_with_other_line_ends_is_the_same_message() {
+    let mut asked = Asked::new();
+    let first = referral_message("M7", "P7", "Feather");
+    let answer = asked.send(&first);
+    for again in [first.trim_end().to_owned(), first.replace('\r', "\n"), first.replace('\r', "\r\n")] {
+        assert_eq!(asked.send(&again), answer);
+    }
+    assert_eq!(asked.site.referrals().len(), 2);
+}
+
+#[test]
+fn an_order_for_an_unknown_referral_is_told_so_at_orc() {
+    let mut asked = Asked::new();
+    let answer = asked.send(
+        "MSH|^~\\&|EHR|STMARY|LOOPLINE||20261123||OSU^O51^OSU_O51|S9|P|2.5.1\rPID|1||MR-P9^^^STMARY^MR||Marsh^Tobias||19700101\r\
+         ORC|CA|NOPE^STMARY\r",
+    );
+    assert_eq!((field(&answer, "MSA", 1), field(&answer, "ERR", 2)), ("AE", "ORC^1^2"), "{answer}");
+    assert!(answer.contains("(OMG\\S\\O19)") && !answer.contains("I12"), "{answer}");
+}

@@ -247,7 +247,7 @@ fn a_message_without_an_answer_is_sent_again_on_a_new_connection_with_the_same_c
     assert!(field(&messages[5], "PID", 5).starts_with("Feather"), "the second waits behind the first");
     assert_eq!(ehr.connections(), [0, 1, 2, 3, 4, 4]);
     forward(&site, 1, "sent");
-    assert!(site.log().contains("names another message was dropped"), "{}", site.log());
+    assert!(site.log().contains("a refusal came that names another message"), "{}", site.log());
 }
 
 #[test]
@@ -471,7 +471,10 @@ fn a_fax_becomes_a_message_that_we_read_ourselves_as_the_same_referral() {
     forward(&site, 0, "sent");
     let message = ehr.received().remove(0);
     assert_eq!(field(&message, "RF1", 6), format!("{reference}^LOOPLINE"));
-    assert!(message.contains("|ED|57133-1^Referral pages^LN|1|^application^PDF^Base64^JVBERi"), "the pages are one PDF");
+    assert!(
+        message.contains("|ED|57133-1^Referral note^LN^^Referral pages^L|1|^application^PDF^Base64^JVBERi"),
+        "the pages are one PDF"
+    );
     let file = site.path("forwarded.hl7");
     fs::write(&file, &message).unwrap();
     let tried: Value = serde_json::from_str(&loopline(&site, &["try", file.to_str().unwrap()]).unwrap()).unwrap();
@@ -587,4 +590,58 @@ fn an_edited_message_is_of_the_same_referral() {
     let refusal = loopline(&site, &["deliveries", "edit", &ids[0], file.to_str().unwrap()]).unwrap_err();
     assert!(refusal.contains("it may be another patient's") && !refusal.contains("Feather"), "{refusal}");
     loopline(&site, &["deliveries", "edit", &ids[1], file.to_str().unwrap()]).unwrap();
+}
+
+#[test]
+fn a_refusal_that_comes_behind_an_acceptance_counts() {
+    let ehr = Ehr::start(|message| {
+        let id = field(message, "MSH", 10);
+        vec![
+            Act::Write(ack("CA", id, "")),
+            Act::Rest(300),
+            Act::Write(ack("AE", "another", "")),
+            Act::Write(ack("AE", id, "\rERR||PID^1^5|101^Required field missing^HL70357|E")),
+        ]
+    });
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let dead = forward(&site, 0, "dead");
+    let reason = dead["reason"].as_str().unwrap();
+    assert!(reason.starts_with("it was accepted first, and then answered AE (error 101)"), "{reason}");
+    let referral = site.json(&["referrals", "list", "--held", "--json"]).unwrap();
+    assert!(referral.to_string().contains("dead-delivery"), "{referral:#}");
+}
+
+#[test]
+fn a_stuck_head_says_that_the_answers_name_another_message() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AA", &field(message, "MSH", 10)[..15], ""))]);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let waits = || forwards(&site).first().map(|one| one["reason"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
+    let wanted = "no answer within 2 s: what came names another message in MSA-2, which must be our MSH-10, whole";
+    assert!(wait_for(|| waits().contains(wanted)), "{:#?}\n{}", forwards(&site), site.log());
+}
+
+#[test]
+fn a_report_after_a_cancel_does_not_open_the_referral_anew() {
+    let ehr = Ehr::start(good);
+    let site = site(ehr.port);
+    let channel = "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\nsenders = [\"EHR|STMARY\"]\n[[forward]]\nthrough = \"ehr-mllp\"\n";
+    site.channel("hl7-in", channel);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    forward(&site, 0, "sent");
+    let mut peer = Peer::connect(&site.mllp());
+    peer.send(&referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I14")).unwrap();
+    forward(&site, 1, "sent");
+    let report = referral_message("M3", "P1", "Quill").replace("REF^I12^REF_I12", "MDM^T02^MDM_T02");
+    let report: String = report.split_inclusive('\r').filter(|line| line.starts_with("MSH") || line.starts_with("PID")).collect();
+    let seen = "TXA|1|CN|TX|||||||||D-1||P1^STMARY|||AU\rOBR|1|P1^STMARY\rOBX|1|TX|11488-4^Consultation note^LN||Seen today.\r";
+    peer.send(&(report + seen)).unwrap();
+    forward(&site, 2, "sent");
+    let messages = ehr.received();
+    let events: Vec<&str> = messages.iter().map(|message| &field(message, "MSH", 9)[..7]).collect();
+    assert_eq!(events, ["REF^I12", "REF^I14", "REF^I13"]);
 }

@@ -276,7 +276,7 @@ pub(super) fn document(writer: &mut Writer, document: &Enclosure, number: usize)
     };
     let label = document.name.clone().unwrap_or_else(|| format!("Referral document {number}"));
     let data = base64::engine::general_purpose::STANDARD.encode(&document.content);
-    writer.segment("OBX").text(1, &number.to_string()).text(2, "ED").components(3, &[NOTE[0], &label, NOTE[2]]);
+    writer.segment("OBX").text(1, &number.to_string()).text(2, "ED").components(3, &[NOTE[0], NOTE[1], NOTE[2], "", &label, "L"]);
     // The alphabet of Base64 holds no delimiter, so the data need not be looked at once more.
     writer.text(4, &number.to_string()).raw(5, &format!("^{kind}^{subtype}^Base64^{data}")).text(11, "F");
 }

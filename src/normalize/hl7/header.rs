@@ -148,6 +148,12 @@ impl Header {
         Self { raw, charset, message_type, event, version, accept, application, echo: Echo::default(), answers: false }
     }
 
+    /// Whether its kind has RF1, where numbers stand; others have ORC.
+    #[must_use]
+    pub fn has_rf1(&self) -> bool {
+        matches!(self.message_type.as_str(), "REF" | "RRI")
+    }
+
     /// Whether this is itself an acknowledgement: such a message is never answered.
     #[must_use]
     pub fn is_acknowledgement(&self) -> bool {
@@ -219,8 +225,10 @@ impl Refusal {
 
     /// A change, cancel or status request for a referral that is not known.
     #[must_use]
-    pub fn unknown_referral() -> Self {
-        Self::error(204, "RF1^1^6", "no referral with this number is known here: send it as a new one (REF^I12) first")
+    pub fn unknown_referral(header: &Header) -> Self {
+        let (location, new) = if header.has_rf1() { ("RF1^1^6", "REF^I12") } else { ("ORC^1^2", "OMG^O19") };
+        let text = format!("no referral with this number is known here for this patient: send it as a new one ({new}) first");
+        Self::error(204, location, text)
     }
 
     /// A control id that the sender used before for other content, on a channel that takes this for an error.

@@ -131,8 +131,8 @@ fn synthetic(header: &Header, message: &Message<'_>) -> Identifier {
     Identifier { value, authority: None, found_in: Some("synthetic".to_owned()) }
 }
 
-/// `hl7|sender|MSH-10|SHA-256` of the bytes without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock. Where
-/// MSH-10 names no message, `control_id` is empty.
+/// `hl7|sender|MSH-10|SHA-256` of the segments without MSH-7, MSH-10 and MSH-13: equal for a retry, whatever changes with the clock, and
+/// whichever line ends stand between the segments and behind the last. Where MSH-10 names no message, `control_id` is empty.
 pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id: &str) -> String {
     let separator = u8::try_from(header.raw.delimiters.field).unwrap_or(b'|');
     let start = body.windows(3).position(|start| start == b"MSH").unwrap_or(0);
@@ -147,7 +147,10 @@ pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id:
         }
         hash.update([separator]);
     }
-    hash.update(rest);
+    for segment in rest.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|segment| !segment.is_empty()) {
+        hash.update(b"\r");
+        hash.update(segment);
+    }
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
     ["hl7|", sender, "|", control_id, "|", &digest].concat()
 }

@@ -52,7 +52,7 @@ use purpose::Purpose;
 
 use super::{Event, Kind, Outcome};
 use crate::{
-    protocols::hl7::{Message, Precision, ReadLimits, Text, Tolerance, Unreadable, read_date},
+    protocols::hl7::{Answer, Message, Precision, ReadLimits, Text, Tolerance, Unreadable, read_date},
     referral::{Problem, Reference},
 };
 
@@ -151,6 +151,7 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
     let mut read = Hl7Message::new(header, body, rules);
     if read.header.is_acknowledgement() {
         read.outcome = Outcome::of(Kind::Acknowledgement);
+        read.outcome.refused = Answer::read(body).ok().filter(Answer::is_refusal).map(Box::new);
         return Ok(read);
     }
     if let Some(refusal) = screen::addressed_wrongly(&read.header, rules) {

@@ -101,7 +101,8 @@ impl<'t, 'm> Draft<'t, 'm> {
             self.note("attachment-type", &path, format!("the document in {place} is not of the type that OBX-5 names"));
             self.warn(102, &place, "the embedded document is not of the type that it is said to be");
         }
-        let label = [obx.value(3, 2), obx.value(3, 1)].into_iter().find_map(some);
+        // The sender's own words for it say more than the name of a code.
+        let label = [obx.value(3, 5), obx.value(3, 2), obx.value(3, 1)].into_iter().find_map(some);
         let name = label.as_ref().map(|label| {
             let plain: String =
                 label.chars().map(|symbol| if symbol.is_alphanumeric() { symbol } else { '-' }).take(60).collect();

@@ -50,6 +50,7 @@ impl AnswerCode {
 }
 
 /// What an answer says. Its words may name a patient, so it does not print them.
+#[derive(Clone)]
 pub struct Answer {
     /// MSA-1; none: it is missing, or no code of the table.
     pub code: Option<AnswerCode>,
@@ -103,6 +104,21 @@ impl Answer {
         let line = said.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
         answer.words = line.chars().filter(|symbol| !symbol.is_control()).take(WORDS_CHARS_MAX).collect();
         Ok(answer)
+    }
+
+    /// Whether it refuses what it names.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let refuses = matches!(self.code, Some(AnswerCode::AE | AnswerCode::AR | AnswerCode::CE | AnswerCode::CR));
+        refuses && !self.control_id.is_empty()
+    }
+
+    /// The refusal in short: its code, and those of the errors.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let codes: Vec<String> = self.error_codes.iter().map(u16::to_string).collect();
+        let codes = if codes.is_empty() { String::new() } else { format!(" (error {})", codes.join(", ")) };
+        format!("{}{codes}", self.code.map_or("", AnswerCode::as_str))
     }
 
     /// Whether it is an acknowledgement and nothing more. Others are messages of their own: an RRI says what becomes of a referral.

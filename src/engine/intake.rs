@@ -428,9 +428,9 @@ impl<'a> Answering<'a> {
             }
             None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings },
         };
-        // A status is asked afresh every time.
-        let asks = self.read.outcome.event == Some(Event::StatusRequest);
-        let repeatable = refusal.is_none() && !asks;
+        // A status is asked afresh every time, and a message that was sent again can be refused again in the same words.
+        let is_new = self.read.outcome.event == Some(Event::StatusRequest) || self.read.outcome.kind == Kind::Acknowledgement;
+        let repeatable = refusal.is_none() && !is_new;
         let standing =
             standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
         let answer = self.compose(verdict, standing);

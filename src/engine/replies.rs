@@ -32,9 +32,6 @@ use crate::{
     store::{Decision, DeliveryFilter, StoreError},
 };
 
-/// How many of the letters sent last a refusal that comes late can name.
-const REFUSED_LOOK_BACK_MAX: usize = 500;
-
 /// Takes a reply to a confirmation request. `record`: what an HL7 answer brought along.
 pub(super) fn take(
     desk: &mut Desk<'_>,
@@ -476,15 +473,17 @@ pub(super) fn refused_late(desk: &mut Desk<'_>, answer: &Answer) -> Result<(), S
     if desk.channel.inbound != InboundConfig::Answers {
         return Ok(());
     }
-    let sent = DeliveryFilter { state: Some(DeliveryState::Sent), limit: REFUSED_LOOK_BACK_MAX, ..DeliveryFilter::default() };
-    let is_named = |delivery: &Delivery| {
-        let named = matches!(&delivery.content, Some(Content::Hl7(content)) if content.control_id == answer.control_id);
-        named && delivery.through == desk.channel.name
+    // Replayed, it does not count for what was sent again since.
+    let (channel, came) = (&desk.channel.name, desk.message().received_at);
+    let is_refused = |delivery: &Delivery| {
+        let is_named = matches!(&delivery.content, Some(Content::Hl7(content)) if content.control_id == answer.control_id);
+        let stands = delivery.state == DeliveryState::Sent && delivery.sent_at.is_none_or(|sent| sent <= came);
+        is_named && stands && delivery.through == *channel
     };
-    let named = desk.store.deliveries(&sent)?.into_iter().find(is_named);
+    let named = desk.store.delivery_of_control_id(&answer.control_id)?.filter(is_refused);
     let referral = named.as_ref().and_then(|delivery| delivery.referral).map(|id| desk.known_by_id(id)).transpose()?.flatten();
     let (Some(delivery), Some(referral)) = (named, referral) else {
-        desk.explain("it refuses none of the messages that were sent last on this channel");
+        desk.explain("it refuses nothing of a referral that stands as sent on this channel");
         return Ok(());
     };
     let words = if answer.words.is_empty() { String::new() } else { format!(": {}", answer.words) };
@@ -494,6 +493,8 @@ pub(super) fn refused_late(desk: &mut Desk<'_>, answer: &Answer) -> Result<(), S
 
 /// What was sent did not reach whom it was for after all.
 fn dies(desk: &mut Desk<'_>, mut delivery: Delivery, mut referral: Referral, why: String) {
+    let (id, channel) = (delivery.id, &delivery.through);
+    tracing::error!(delivery = %id, %channel, purpose = delivery.purpose.as_str(), "what was sent was refused afterwards; the referral is held");
     delivery.state = DeliveryState::Dead;
     delivery.reason = Some(why);
     referral.record.hold(HeldReason::DeadDelivery);

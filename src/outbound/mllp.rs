@@ -35,7 +35,7 @@ use tokio_util::codec::Decoder;
 use super::{Outbound, SendError, Sent};
 use crate::{
     compose::hl7_referral::Version,
-    delivery::{Content, Delivery},
+    delivery::{Content, Delivery, DeliveryState},
     engine::intake::{Intake, IntakeError},
     ids::ChannelName,
     message::{Arrival, Protocol},
@@ -51,6 +51,9 @@ use crate::{
 const READ_BYTES: usize = 4_096;
 /// How many other messages, and answers to others, are read before the connection is given up.
 const STRAY_ANSWERS_MAX: usize = 100;
+/// How often, and with what pauses, it is looked whether an acceptance is written that a refusal followed.
+const SETTLING_LOOKS_MAX: u32 = 250;
+const SETTLING_PAUSE: Duration = Duration::from_millis(20);
 /// Codes of HL7 table 0357 that say that this message is not taken, now or later: its type, event, processing id or version.
 const NEVER: std::ops::RangeInclusive<u16> = 200..=203;
 
@@ -169,7 +172,7 @@ impl MllpOutbound {
     /// The channel `name`; messages are taken from `store`, and what comes unasked goes to `intake`. Nothing is connected yet.
     #[must_use]
     pub fn new(name: ChannelName, config: &MllpConfig, store: Store, intake: Intake) -> Self {
-        let unasked = Unasked { channel: name.clone(), intake };
+        let unasked = Unasked { channel: name.clone(), store: store.clone(), intake };
         let connection = Arc::new(Connection { kept: Mutex::default(), wanted: Notify::new(), unasked });
         Self { name, config: config.clone(), store, connection, listener: StdMutex::default(), tls: OnceCell::new() }
     }
@@ -232,6 +235,7 @@ impl MllpOutbound {
         };
         let patience = Patience::of(self.config.answer_seconds_max);
         conversation.say(message, &patience).await?;
+        conversation.strays = "";
         for _ in 0..STRAY_ANSWERS_MAX {
             match conversation.hear(&self.name, control_id, &patience).await? {
                 Heard::Answer(answered) => {
@@ -316,15 +320,30 @@ impl Connection {
     }
 }
 
-/// Takes what answers nothing that was sent.
+/// Takes what comes by itself: messages of the other side's own, and refusals of what it had accepted.
 struct Unasked {
     channel: ChannelName,
+    store: Store,
     intake: Intake,
 }
 
 impl Unasked {
+    /// Waits until it is written that the message was accepted which this refuses: the two may come at once.
+    async fn settled(&self, body: &[u8]) {
+        let Ok(answer) = Answer::read(body) else { return };
+        for _ in 0..SETTLING_LOOKS_MAX {
+            match self.store.delivery_of_control_id(&answer.control_id) {
+                Ok(Some(delivery)) if answer.is_refusal() && delivery.state == DeliveryState::InFlight => {
+                    tokio::time::sleep(SETTLING_PAUSE).await;
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
     /// Stores it, and gives what it is answered with; none: nothing.
     async fn take(&self, body: Bytes) -> Option<Bytes> {
+        self.settled(&body).await;
         let (channel, received_at) = (self.channel.clone(), Timestamp::now());
         let arrival = Arrival { channel, protocol: Protocol::Hl7, body, received_at, peer: None, file: None };
         match self.intake.accept(arrival).await {
@@ -378,7 +397,7 @@ struct Answered {
 enum Heard {
     /// It.
     Answer(Answered),
-    /// A message of its own that answers nothing of ours.
+    /// A message of its own that answers nothing of ours, or a refusal of another message than the one at hand.
     Unasked(Bytes),
 }
 
@@ -401,11 +420,13 @@ struct Conversation<S> {
     buffer: BytesMut,
     /// The other side has closed it, and nothing was broken off.
     is_closed: bool,
+    /// What is to be said of answers to other messages, where some came.
+    strays: &'static str,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     fn new(stream: S, answer_bytes_max: usize) -> Self {
-        Self { stream, codec: MllpCodec::new(answer_bytes_max), buffer: BytesMut::new(), is_closed: false }
+        Self { stream, codec: MllpCodec::new(answer_bytes_max), buffer: BytesMut::new(), is_closed: false, strays: "" }
     }
 
     /// Whether the other side has not closed it, as far as can be told without waiting. What it said meanwhile is kept to be read.
@@ -433,11 +454,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     /// Waits for the answer to a message. After an error the conversation is over.
     async fn hear(&mut self, channel: &ChannelName, control_id: &str, patience: &Patience) -> Result<Heard, SendError> {
-        let mut strays = "";
         for _ in 0..STRAY_ANSWERS_MAX {
             let answered = match timeout_at(patience.until, self.next()).await {
                 Ok(answered) => answered?,
-                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {} s{strays}", patience.seconds))),
+                Err(_) => return Err(SendError::Ambiguous(format!("no answer within {} s{}", patience.seconds, self.strays))),
             };
             if answered.answer.control_id == control_id {
                 return Ok(Heard::Answer(answered));
@@ -445,14 +465,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             if !answered.answer.is_bare() {
                 return Ok(Heard::Unasked(answered.bytes));
             }
+            self.strays = match answered.answer.control_id.as_str() {
+                "" => ": what came names no message in MSA-2, which must be our MSH-10",
+                _ => ": what came names another message in MSA-2, which must be our MSH-10, whole",
+            };
             if answered.answer.is_refusal() {
                 tracing::warn!(%channel, awaited = control_id, "a refusal came that names another message");
                 return Ok(Heard::Unasked(answered.bytes));
             }
-            strays = match answered.answer.control_id.as_str() {
-                "" => ": what came names no message in MSA-2, which must be our MSH-10",
-                _ => ": what came names another message in MSA-2, which must be our MSH-10, whole",
-            };
             tracing::warn!(%channel, awaited = control_id, "an answer that names another message was dropped");
         }
         Err(SendError::Ambiguous("the other side answers only other messages".to_owned()))

@@ -7,7 +7,7 @@
 //! A transaction is a boxed closure: the writer needs to know nothing of what the transactions are, and each has its answer's
 //! own type. [`Committed`] is what a receipt is made of; only this module can make one.
 //!
-//! A batch waits up to half a millisecond for messages that are being read just then ([`Coming`](super::Coming)). An `fdatasync` takes
+//! A batch waits up to a millisecond, and mostly less, for messages that are being read just then ([`Coming`](super::Coming)). An `fdatasync` takes
 //! less time than reading a few messages, so that under load nearly every message had a sync of its own, and the kernel, the disk and the
 //! waking of threads cost more than what was written. A sender alone on one connection waits for nobody.
 

@@ -139,7 +139,7 @@
 //!
 //! # Who is on the way is waited for
 //! By `perf stat -e syscalls:sys_enter_fdatasync` of 20,000 messages at 64 connections: 3,675 calls, a sync for every five messages, since
-//! one takes less time than reading a few. A batch that waits up to half a millisecond for messages that are being read (`store/writer.rs`)
+//! one takes less time than reading a few. A batch that waits up to a millisecond for messages that are being read (`store/writer.rs`)
 //! makes it 1,330, and 25,900 context switches of 34,700. On a machine that was half as fast as for the tables above, and unsteady, eight
 //! pairs at 64 connections: medians of 315 µs before and 296 now, 5,100 and 5,550 messages a second; three more pairs an hour before: 300
 //! and 243. At 1, 2 and 8 connections nothing is lost (two pairs each: 474 and 460 µs, 466 and 412, 332 and 278). On a quiet machine it has

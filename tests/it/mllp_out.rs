@@ -596,12 +596,10 @@ fn an_edited_message_is_of_the_same_referral() {
 fn a_refusal_that_comes_behind_an_acceptance_counts() {
     let ehr = Ehr::start(|message| {
         let id = field(message, "MSH", 10);
-        vec![
-            Act::Write(ack("CA", id, "")),
-            Act::Rest(300),
-            Act::Write(ack("AE", "another", "")),
-            Act::Write(ack("AE", id, "\rERR||PID^1^5|101^Required field missing^HL70357|E")),
-        ]
+        let late = ack("AE", id, "\rERR||PID^1^5|101^Required field missing^HL70357|E");
+        // The same for each message, as some receivers number.
+        let late = String::from_utf8(late).unwrap().replace(&format!("|E-{id}|"), "|E-1|").into_bytes();
+        vec![Act::Write([ack("CA", id, ""), ack("AE", "another", ""), late].concat())]
     });
     let site = site(ehr.port);
     let _running = start(&site);
@@ -611,11 +609,24 @@ fn a_refusal_that_comes_behind_an_acceptance_counts() {
     assert!(reason.starts_with("it was accepted first, and then answered AE (error 101)"), "{reason}");
     let referral = site.json(&["referrals", "list", "--held", "--json"]).unwrap();
     assert!(referral.to_string().contains("dead-delivery"), "{referral:#}");
+    // Sent again, it is refused again, in the same words.
+    let id = dead["id"].as_str().unwrap();
+    loopline(&site, &["deliveries", "retry", id]).unwrap();
+    assert!(wait_for(|| ehr.received().len() == 2 && forwards(&site)[0]["state"] == "dead"), "{:#?}", forwards(&site));
+    assert!(wait_for(|| site.messages().iter().filter(|one| one["kind"] == "acknowledgement").count() == 4));
+    // Taken at last, it is not touched by the refusals of before.
+    ehr.behave(good);
+    loopline(&site, &["deliveries", "retry", id]).unwrap();
+    forward(&site, 0, "sent");
+    for refusal in site.messages().iter().filter(|one| one["kind"] == "acknowledgement") {
+        loopline(&site, &["messages", "replay", refusal["id"].as_str().unwrap()]).unwrap();
+    }
+    assert_eq!(forward(&site, 0, "sent")["id"], dead["id"]);
 }
 
 #[test]
 fn a_stuck_head_says_that_the_answers_name_another_message() {
-    let ehr = Ehr::start(|message| vec![Act::Write(ack("AA", &field(message, "MSH", 10)[..15], ""))]);
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AE", &field(message, "MSH", 10)[..15], ""))]);
     let site = site(ehr.port);
     let _running = start(&site);
     refer(&site, 1, "Quill");

@@ -151,6 +151,7 @@ pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id:
         hash.update(b"\r");
         hash.update(segment);
     }
+    hash.update(b"\r");
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
     ["hl7|", sender, "|", control_id, "|", &digest].concat()
 }

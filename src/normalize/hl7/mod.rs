@@ -111,7 +111,7 @@ pub struct Hl7Message {
     pub refusal: Option<Refusal>,
     /// What the sender should mend; for the answer.
     pub warnings: Vec<Warning>,
-    /// Names this message and its content: sender, MSH-10, and the bytes without MSH-7, MSH-10 and MSH-13.
+    /// Names this message and its content: sender, MSH-10, and the segments without MSH-7, MSH-10 and MSH-13.
     pub repeat_key: String,
     /// Names the sender and MSH-10 alone; absent: MSH-10 is empty.
     pub control_key: Option<String>,
@@ -152,6 +152,7 @@ pub fn normalize(body: &[u8], rules: &Hl7Rules) -> Result<Hl7Message, NotHl7> {
     if read.header.is_acknowledgement() {
         read.outcome = Outcome::of(Kind::Acknowledgement);
         read.outcome.refused = Answer::read(body).ok().filter(Answer::is_refusal).map(Box::new);
+        read.control_key = None;
         return Ok(read);
     }
     if let Some(refusal) = screen::addressed_wrongly(&read.header, rules) {

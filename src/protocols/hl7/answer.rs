@@ -106,11 +106,11 @@ impl Answer {
         Ok(answer)
     }
 
-    /// Whether it refuses what it names.
+    /// Whether it is an acknowledgement alone, and refuses what it names.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let refuses = matches!(self.code, Some(AnswerCode::AE | AnswerCode::AR | AnswerCode::CE | AnswerCode::CR));
-        refuses && !self.control_id.is_empty()
+        refuses && !self.control_id.is_empty() && matches!(self.message_type.as_str(), "ACK" | "MCF")
     }
 
     /// The refusal in short: its code, and those of the errors.

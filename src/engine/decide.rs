@@ -12,7 +12,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, answers, assignment, forward, referring, replies, route, sameness, suspension::Suspensions};
+use super::{Context, answers, assignment, came_back, forward, referring, replies, route, sameness, suspension::Suspensions};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
@@ -181,11 +181,11 @@ impl Desk<'_> {
             }
             (Kind::AutoReply, _) => replies::keep_automatic(self, reply.as_ref()),
             (Kind::Bounce, _) => match bounce {
-                Some(bounce) => replies::bounced(self, &bounce),
+                Some(bounce) => came_back::bounced(self, &bounce),
                 None => self.hold_message("a bounce that names no recipient"),
             },
             (Kind::Document, record) => replies::keep_document(self, record, &keys),
-            (Kind::Acknowledgement, _) => refused.map_or(Ok(()), |answer| replies::refused_late(self, &answer)),
+            (Kind::Acknowledgement, _) => refused.map_or(Ok(()), |answer| came_back::refused_late(self, &answer)),
             (Kind::Batch, _) => {
                 for item in items {
                     self.take(Found { doubt, ..Found::of(item) })?;

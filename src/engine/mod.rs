@@ -14,6 +14,7 @@
 pub mod admin;
 mod answers;
 mod assignment;
+mod came_back;
 mod checked;
 mod compared;
 mod corrections;

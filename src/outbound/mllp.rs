@@ -14,6 +14,8 @@
 //!
 //! The conversation is over any stream, so that TLS goes between it and the socket.
 
+mod unasked;
+
 use std::{
     sync::{Arc, Mutex as StdMutex, PoisonError},
     time::Duration,
@@ -21,7 +23,6 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -31,14 +32,14 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::codec::Decoder;
+use unasked::Unasked;
 
 use super::{Outbound, SendError, Sent};
 use crate::{
     compose::hl7_referral::Version,
-    delivery::{Content, Delivery, DeliveryState},
-    engine::intake::{Intake, IntakeError},
+    delivery::{Content, Delivery},
+    engine::intake::Intake,
     ids::ChannelName,
-    message::{Arrival, Protocol},
     protocols::{
         hl7::{Answer, AnswerCode},
         mllp::{Frame, MllpCodec, framed},
@@ -51,9 +52,6 @@ use crate::{
 const READ_BYTES: usize = 4_096;
 /// How many other messages, and answers to others, are read before the connection is given up.
 const STRAY_ANSWERS_MAX: usize = 100;
-/// How often, and with what pauses, it is looked whether an acceptance is written that a refusal followed.
-const SETTLING_LOOKS_MAX: u32 = 250;
-const SETTLING_PAUSE: Duration = Duration::from_millis(20);
 /// Codes of HL7 table 0357 that say that this message is not taken, now or later: its type, event, processing id or version.
 const NEVER: std::ops::RangeInclusive<u16> = 200..=203;
 
@@ -315,45 +313,6 @@ impl Connection {
             if !goes_on {
                 *kept = None;
                 return;
-            }
-        }
-    }
-}
-
-/// Takes what comes by itself: messages of the other side's own, and refusals of what it had accepted.
-struct Unasked {
-    channel: ChannelName,
-    store: Store,
-    intake: Intake,
-}
-
-impl Unasked {
-    /// Waits until it is written that the message was accepted which this refuses: the two may come at once.
-    async fn settled(&self, body: &[u8]) {
-        let Ok(answer) = Answer::read(body) else { return };
-        for _ in 0..SETTLING_LOOKS_MAX {
-            match self.store.delivery_of_control_id(&answer.control_id) {
-                Ok(Some(delivery)) if answer.is_refusal() && delivery.state == DeliveryState::InFlight => {
-                    tokio::time::sleep(SETTLING_PAUSE).await;
-                }
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Stores it, and gives what it is answered with; none: nothing.
-    async fn take(&self, body: Bytes) -> Option<Bytes> {
-        self.settled(&body).await;
-        let (channel, received_at) = (self.channel.clone(), Timestamp::now());
-        let arrival = Arrival { channel, protocol: Protocol::Hl7, body, received_at, peer: None, file: None };
-        match self.intake.accept(arrival).await {
-            Ok(accepted) => accepted.answer,
-            Err(error) => {
-                tracing::warn!(channel = %self.channel, %error, "a message that came unasked on our connection was not taken");
-                match error {
-                    IntakeError::Unavailable { answer, .. } => answer,
-                    IntakeError::NotAMessage(_) | IntakeError::Stopping => None,
-                }
             }
         }
     }

@@ -478,15 +478,12 @@ fn log(delivery: &Delivery, result: &Result<Sent, SendError>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::SettingsSources, engine::decide::tests::context};
+    use crate::engine::decide::tests::context;
 
     #[tokio::test]
     async fn what_was_withdrawn_since_it_was_due_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("channels")).unwrap();
-        std::fs::write(folder.path().join("channels/faxes.toml"), "[inbound.folder]\npath = \"faxes\"\n").unwrap();
-        let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-        let context = context(&folder.path().join("data"), Config::load(&sources).unwrap());
+        let context = context(folder.path(), &[("faxes", "[inbound.folder]\npath = \"faxes\"\n")]);
         let delivery = Delivery::queued(Purpose::Acknowledgement, ChannelName::new("fax-out"), "desk", Timestamp::now());
         let id = delivery.id;
         context.store.settle(Decision { deliveries: vec![delivery], ..Decision::default() }).await.unwrap();

@@ -166,7 +166,7 @@ impl Intake {
             let mut read = match normalized(&arrival.body, &rules).await? {
                 Ok(Ok(read)) => read,
                 Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
-                Err(_) => return self.accept_unmapped(channel, arrival).await,
+                Err(_) => return self.accept_unmapped(channel, arrival, coming).await,
             };
             // What it was read as goes into the store: where that is stale, it is read again, which is rare.
             let found = vec![Found::of_hl7(&mut read)];
@@ -307,7 +307,7 @@ impl Intake {
     }
 
     /// A message that our own mapping broke on: safe in the store and held for a person, so it is answered as taken.
-    async fn accept_unmapped(&self, channel: &InboundChannel, arrival: Arrival) -> Result<Accepted, IntakeError> {
+    async fn accept_unmapped(&self, channel: &InboundChannel, arrival: Arrival, coming: Coming) -> Result<Accepted, IntakeError> {
         let not_a_message = |_| IntakeError::NotAMessage("it could not be read".to_owned());
         let header = Header::of_fragment(&arrival.body).map_err(not_a_message)?;
         let mut message = Message::received(&arrival);
@@ -333,7 +333,6 @@ impl Intake {
         });
         let repeat_key = format!("content|{}|{}", message.channel, message.body);
         let new = NewMessage { message, body: arrival.body.into(), repeat_key: Some(repeat_key), control_key: None };
-        let coming = self.context.store.coming();
         let receipt = match self.context.store.insert_decided(new, decision, coming).await.map_err(unavailable)? {
             Insertion::New(receipt) | Insertion::Repeat { receipt, .. } => receipt,
         };

@@ -282,18 +282,14 @@ fn nothing_read(message: &Message, found: &[Found]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::SettingsSources, engine::decide::tests::context, message::Arrival, store::NewMessage};
+    use crate::{engine::decide::tests::context, message::Arrival, store::NewMessage};
 
     #[tokio::test]
     async fn what_comes_by_a_channel_that_is_read_first_goes_before_what_waits_longer() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("channels")).unwrap();
-        for (name, more) in [("faxes", ""), ("stat-faxes", "[documents]\nread_first = true\n")] {
-            let text = format!("[inbound.folder]\npath = \"{name}\"\n{more}");
-            std::fs::write(folder.path().join(format!("channels/{name}.toml")), text).unwrap();
-        }
-        let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-        let context = context(&folder.path().join("data"), Config::load(&sources).unwrap());
+        let read_first = "[inbound.folder]\npath = \"stat-faxes\"\n[documents]\nread_first = true\n";
+        let channels = [("faxes", "[inbound.folder]\npath = \"faxes\"\n"), ("stat-faxes", read_first)];
+        let context = context(folder.path(), &channels);
         let mut ids = Vec::new();
         for (number, channel) in ["faxes", "faxes", "faxes", "stat-faxes", "faxes"].into_iter().enumerate() {
             let body = bytes::Bytes::from(format!("fax {number}"));

@@ -16,9 +16,18 @@ use crate::{
 const CHANGE: &[u8] = b"MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|P|R||||REF-1\rPRD|RT|Ames^Dora\r\
     PID|1||7^^^CEDAR^MR||Lee^Leslie||19341101\r";
 
-pub(in super::super) fn context(folder: &std::path::Path, config: Config) -> Context {
-    std::fs::create_dir(folder).unwrap();
-    let options = StoreOptions { folder: folder.to_owned(), index_cache_bytes: 1_048_576 };
+/// An engine's context in this folder, with these channels: name and file.
+pub(in super::super) fn context(folder: &std::path::Path, channels: &[(&str, &str)]) -> Context {
+    let data = folder.join("data");
+    for made in [&data, &folder.join("channels")] {
+        std::fs::create_dir(made).unwrap();
+    }
+    for (name, text) in channels {
+        std::fs::write(folder.join(format!("channels/{name}.toml")), text).unwrap();
+    }
+    let sources = SettingsSources { folder: folder.to_owned(), ..SettingsSources::default() };
+    let config = Config::load(&sources).unwrap();
+    let options = StoreOptions { folder: data, index_cache_bytes: 1_048_576 };
     Context {
         store: Store::open(&options).unwrap(),
         reader: ReaderPool::new(ReaderOptions::default()),
@@ -52,12 +61,8 @@ fn decided(context: &Context, channel: &InboundChannel, seconds_ago: i64, wait_m
 #[tokio::test]
 async fn quirk_3_out_of_order_a_change_waits_for_its_referral_where_the_channel_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("channels")).unwrap();
-    std::fs::write(folder.path().join("channels/hl7-in.toml"), "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n").unwrap();
-    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-    let config = Config::load(&sources).unwrap();
-    let channel = config.inbound[&ChannelName::new("hl7-in")].clone();
-    let context = context(&folder.path().join("data"), config);
+    let context = context(folder.path(), &[("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n")]);
+    let channel = context.config().inbound[&ChannelName::new("hl7-in")].clone();
     let refused = decided(&context, &channel, 0, 0);
     assert!(refused.unknown_referral);
     let waits = decided(&context, &channel, 60, 15);
@@ -90,12 +95,8 @@ fn faxed(family: &str, pages: &[u32]) -> Found {
 #[tokio::test]
 async fn a_fax_taken_apart_later_leaves_no_page_of_the_other_patient_behind() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("channels")).unwrap();
-    std::fs::write(folder.path().join("channels/fax-in.toml"), "[inbound.folder]\npath = \"fax-in\"\n").unwrap();
-    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-    let config = Config::load(&sources).unwrap();
-    let channel = config.inbound[&ChannelName::new("fax-in")].clone();
-    let context = context(&folder.path().join("data"), config);
+    let context = context(folder.path(), &[("fax-in", "[inbound.folder]\npath = \"fax-in\"\n")]);
+    let channel = context.config().inbound[&ChannelName::new("fax-in")].clone();
     let body = bytes::Bytes::from_static(b"a fax");
     let arrival = Arrival {
         channel: channel.name.clone(),
@@ -131,12 +132,8 @@ async fn a_fax_taken_apart_later_leaves_no_page_of_the_other_patient_behind() {
 #[tokio::test]
 async fn a_referral_of_an_older_store_is_found_by_the_key_that_was_kept_then() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("channels")).unwrap();
-    std::fs::write(folder.path().join("channels/hl7-in.toml"), "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n").unwrap();
-    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-    let config = Config::load(&sources).unwrap();
-    let channel = config.inbound[&ChannelName::new("hl7-in")].clone();
-    let context = context(&folder.path().join("data"), config);
+    let context = context(folder.path(), &[("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n")]);
+    let channel = context.config().inbound[&ChannelName::new("hl7-in")].clone();
     let decided = |number: &str| {
         let text = String::from_utf8_lossy(CHANGE).replace("REF-1", number);
         let body = bytes::Bytes::from(text);

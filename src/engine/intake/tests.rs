@@ -1,7 +1,7 @@
 //! What the intake makes of a defect of our own: it cannot be sent from outside, so it is made here.
 
 use super::*;
-use crate::{config::SettingsSources, engine::decide::tests::context};
+use crate::engine::decide::tests::context;
 
 /// A message that holds this breaks the mapping, in tests of this crate alone.
 const BREAKS: &[u8] = b"BREAKS-THE-MAPPING-IN-A-TEST";
@@ -22,10 +22,7 @@ fn message(acks: &str, more: &[u8]) -> Bytes {
 #[tokio::test]
 async fn quirk_2_a_bug_in_the_mapping_holds_the_message_for_a_person_and_answers_aa() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("channels")).unwrap();
-    std::fs::write(folder.path().join("channels/hl7-in.toml"), "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n").unwrap();
-    let sources = SettingsSources { folder: folder.path().to_owned(), ..SettingsSources::default() };
-    let context = context(&folder.path().join("data"), Config::load(&sources).unwrap());
+    let context = context(folder.path(), &[("hl7-in", "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n")]);
     let intake = Intake::new(context.clone());
     let arrival = |body: Bytes| Arrival {
         channel: ChannelName::new("hl7-in"),

@@ -452,8 +452,8 @@ impl Desk<'_> {
             }
             Some(target) => match self.suspensions.of(self.store, &target.to)? {
                 Some(reference) => suspended(&target.to, &reference),
-                None => match route::rests_on_doubt(self.config, self.channel, record, target) {
-                    Some(field) => doubtful(&target.to, field),
+                None => match route::objection(self.config, self.channel, record, target) {
+                    Some(advice) => advice,
                     None => return Ok(Some(target.clone())),
                 },
             },
@@ -477,13 +477,6 @@ impl Desk<'_> {
 fn page_images(found: &[Found]) -> BTreeSet<BodyId> {
     let records = found.iter().filter_map(|one| one.outcome.record.as_ref());
     records.flat_map(|record| &record.attachments).filter(|one| one.page.is_some()).map(|one| one.id.clone()).collect()
-}
-
-/// Why nothing is sent to an entry that only a doubtful reading chose, and what to do.
-fn doubtful(entry: &str, field: &str) -> String {
-    format!(
-        "it would go to {entry} by {field} alone, which was read with doubt: `confirm` or `correct` that field, or `route` it"
-    )
 }
 
 /// Why nothing is sent to an entry, and what to do.

@@ -40,23 +40,23 @@ pub(super) fn destination(config: &Config, channel: &InboundChannel, record: &Re
     channel.route.default.clone()
 }
 
+/// Why nothing is sent to a destination before a person has looked, and what to do; none: it goes out.
+#[must_use]
+pub(super) fn objection(config: &Config, channel: &InboundChannel, record: &Record, target: &RouteTarget) -> Option<String> {
+    let to = &target.to;
+    if let Some(field) = rests_on_doubt(config, channel, record, target) {
+        return Some(format!(
+            "it would go to {to} by {field} alone, which was read with doubt: `confirm` or `correct` that field, or `route` it"
+        ));
+    }
+    let field = contradicted(config, channel, record, target)?;
+    Some(format!("it would go to {to} by a fax number alone, and {field} says otherwise: `correct` one of them, or `route` it"))
+}
+
 /// The field on which this destination rests and which was read off a page or a mail with doubt: without what it says the referral would
 /// go elsewhere, or nowhere. None where the same desk follows from something that is not in doubt.
-#[must_use]
-pub(super) fn rests_on_doubt<'r>(
-    config: &Config,
-    channel: &InboundChannel,
-    record: &'r Record,
-    target: &RouteTarget,
-) -> Option<&'r str> {
-    // What a message of HL7 says in an odd place was said all the same.
-    let was_read = |path: &str| {
-        record
-            .evidence
-            .get(path)
-            .is_some_and(|it| it.page.is_some() || it.location.as_deref().is_some_and(|at| !at.contains('^')))
-    };
-    let doubtful: Vec<&str> = record.review.iter().map(String::as_str).filter(|path| was_read(path)).collect();
+fn rests_on_doubt<'r>(config: &Config, channel: &InboundChannel, record: &'r Record, target: &RouteTarget) -> Option<&'r str> {
+    let doubtful: Vec<&str> = record.review.iter().map(String::as_str).filter(|path| was_read(record, path)).collect();
     // As in most messages: nothing is asked again.
     if doubtful.is_empty() {
         return None;
@@ -75,6 +75,41 @@ pub(super) fn rests_on_doubt<'r>(
 }
 
 const REFERRED_TO: &str = "referred_to.";
+
+/// The field that contradicts a destination that a fax number read off a page or a mail chose: the entry has other specialties than the one
+/// asked for, or is the practice that refers. The number was then hardly the specialist's. None where the entry is named as well, or is
+/// where the channel sends that specialty in any case.
+fn contradicted(config: &Config, channel: &InboundChannel, record: &Record, target: &RouteTarget) -> Option<&'static str> {
+    let numbers: Vec<String> =
+        (0..record.referred_to.phones.len()).map(|at| format!("{REFERRED_TO}phones.{at}.number")).collect();
+    if !numbers.iter().any(|path| was_read(record, path)) {
+        return None;
+    }
+    let mut unnumbered = record.clone();
+    numbers.iter().for_each(|path| forget(&mut unnumbered.referred_to, path));
+    if destination(config, channel, &unnumbered).as_ref() == Some(target) {
+        return None;
+    }
+    let entry = config.directory.entries.get(&target.to)?;
+    let is_sender = entry.fax.as_ref().is_some_and(|fax| has_fax(&record.referring, fax))
+        || record.referring.organization.as_ref().is_some_and(|name| is_called(entry, name));
+    if is_sender {
+        return Some("referring.organization");
+    }
+    let words = |text: &str| fold(text).split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let wanted = words(record.referred_to.specialty.as_deref()?);
+    // "Cardiology" is done where "Pediatric Cardiology" is asked for, and the other way round.
+    let fits = |listed: &String| {
+        let listed = words(listed);
+        listed.iter().all(|word| wanted.contains(word)) || wanted.iter().all(|word| listed.contains(word))
+    };
+    (!entry.specialties.is_empty() && !entry.specialties.iter().any(fits)).then_some("referred_to.specialty")
+}
+
+/// Whether a value was read off a page or a mail: what a message of HL7 says in an odd place was said all the same.
+fn was_read(record: &Record, path: &str) -> bool {
+    record.evidence.get(path).is_some_and(|it| it.page.is_some() || it.location.as_deref().is_some_and(|at| !at.contains('^')))
+}
 
 /// Takes away what a field says of who is referred to.
 fn forget(provider: &mut Provider, path: &str) {
@@ -268,7 +303,7 @@ mod tests {
     };
 
     const DIRECTORY: &str = "[heart-desk]\nname = \"Harbor Heart Group\"\nfax = \"+15035550142\"\nnpi = [\"1245319599\"]\nthrough = \"fax-out\"\n\n\
-        [brain-desk]\nname = \"Harbor Brain Group\"\nfax = \"+15035550143\"\nthrough = \"fax-out\"\n\n\
+        [brain-desk]\nname = \"Harbor Brain Group\"\nspecialties = [\"Neurology\"]\nfax = \"+15035550143\"\nthrough = \"fax-out\"\n\n\
         [skin-desk]\nname = \"Harbor Skin Group\"\nfax = \"+15035550144\"\nnpi = [\"1234567893\"]\n";
 
     fn config(route: &str) -> (Config, InboundChannel) {
@@ -343,6 +378,30 @@ mod tests {
         assert_eq!(doubt(&both, &faxed("Cardiology", true)), None, "it goes there in any case");
         let other = format!("default = {{ through = \"fax-out\", to = \"brain-desk\" }}\n{BY_SPECIALTY}");
         assert_eq!(doubt(&other, &faxed("Cardiology", true)).as_deref(), Some("referred_to.specialty"));
+    }
+
+    #[test]
+    fn a_desk_that_a_fax_number_chose_against_what_else_the_page_says_is_contradicted() {
+        let against = |record: &Record| {
+            let (config, channel) = config(BY_SPECIALTY);
+            let target = destination(&config, &channel, record).unwrap();
+            (target.to.clone(), contradicted(&config, &channel, record, &target))
+        };
+        let mut record = faxed("Urology", false);
+        record.referred_to.phones.push(Phone { number: "+15035550143".to_owned(), usage: Some(PhoneUse::Fax) });
+        read(&mut record, "referred_to.phones.0.number", false);
+        assert_eq!(against(&record), ("brain-desk".to_owned(), Some("referred_to.specialty")));
+        record.referred_to.specialty = Some("Neurology".to_owned());
+        assert_eq!(against(&record).1, None, "they do that");
+        record.referred_to.specialty = None;
+        assert_eq!(against(&record).1, None, "nothing else is said");
+        record.referring.organization = Some("Harbor Brain Group".to_owned());
+        assert_eq!(against(&record).1, Some("referring.organization"), "they are who refers");
+        record.referred_to.organization = Some("Harbor Brain Group".to_owned());
+        assert_eq!(against(&record).1, None, "they are named as well");
+        let mut said = faxed("Urology", false);
+        said.referred_to.phones.push(Phone { number: "+15035550143".to_owned(), usage: Some(PhoneUse::Fax) });
+        assert_eq!(against(&said).1, None, "no page said it");
     }
 
     #[test]

@@ -286,6 +286,25 @@ pub(super) fn without(page: &Prepared, boxes: &[TickBox]) -> Vec<u8> {
     gray
 }
 
+/// Takes off a word what the recognizer made of the box it begins with, where the word was read with its box: `WF` behind a filled one was `F`.
+fn part_from(word: &mut OcrWord, tick_box: Region) {
+    let Region { left, top, right, bottom } = word.region;
+    let side = tick_box.right - tick_box.left;
+    let level = top < tick_box.bottom && bottom > tick_box.top;
+    let begins_with = left + side / 2 > tick_box.left && left < tick_box.left + side / 2 && right > tick_box.right + side / 4;
+    if !level || !begins_with || right <= left {
+        return;
+    }
+    let count = word.text.chars().count();
+    let share = tick_box.right.saturating_sub(left) as f32 / (right - left) as f32;
+    let taken = ((share * count as f32).round() as usize).clamp(1, count.saturating_sub(1).max(1));
+    let rest: String = word.text.chars().skip(taken).collect();
+    if !rest.is_empty() {
+        word.text = rest;
+        word.region.left = tick_box.right + 1;
+    }
+}
+
 /// Puts the boxes among the words, each before the word it stands left of.
 pub(super) fn insert(words: &mut Vec<OcrWord>, boxes: &[TickBox]) {
     /// How sure a box is whose inside leaves no doubt.
@@ -307,6 +326,7 @@ pub(super) fn insert(words: &mut Vec<OcrWord>, boxes: &[TickBox]) {
             let inside = word.region.left + 4 > region.left && word.region.right < region.right + 5;
             !(inside && word.region.top + 6 > region.top && word.region.bottom < region.bottom + 7)
         });
+        words.iter_mut().for_each(|word| part_from(word, region));
         let next = words
             .iter()
             .enumerate()
@@ -411,6 +431,22 @@ mod tests {
         rectangle(&mut page, [236, 30, 242, 56], 6);
         let lefts: Vec<u32> = find(&page).iter().map(|found| found.region.left).collect();
         assert_eq!(lefts, [200, 20]);
+    }
+
+    #[test]
+    fn a_word_that_was_read_with_its_box_stands_behind_it_without() {
+        let word = |text: &str, left: u32, right: u32| OcrWord {
+            text: text.to_owned(),
+            confidence: 0.9,
+            region: Region { left, top: 30, right, bottom: 56 },
+            line: 0,
+            block: 0,
+        };
+        let mut words = vec![word("M", 60, 80), word("WF", 100, 152), word("Xenia", 200, 260)];
+        let boxes = [20, 100].map(|left| Region { left, top: 30, right: left + 26, bottom: 56 });
+        insert(&mut words, &[TickBox::known(boxes[0], Some(false)), TickBox::known(boxes[1], Some(true))]);
+        let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(texts, [EMPTY, "M", TICKED, "F", "Xenia"]);
     }
 
     #[test]

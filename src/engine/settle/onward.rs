@@ -56,8 +56,7 @@ impl Settlement<'_> {
         let channel = self.referral.sources.first().and_then(|source| config.inbound.get(&source.channel))?;
         let record = &self.referral.record;
         // What a person has not looked at chooses no desk.
-        route::destination(&config, channel, record)
-            .filter(|target| route::rests_on_doubt(&config, channel, record, target).is_none())
+        route::destination(&config, channel, record).filter(|target| route::objection(&config, channel, record, target).is_none())
     }
 
     /// Whether the specialist has a letter that says less than the record does now.

@@ -12,6 +12,9 @@ use crate::referral::{
 /// The fields whose doubt or absence stops the referral.
 const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patient.birth_date"];
 
+/// How sure a value is at most that something else on the pages contradicts.
+const CONTRADICTED_MAX: f32 = 0.8;
+
 struct Builder<'a> {
     all: &'a [Candidate],
     rules: &'a FaxRules,
@@ -134,7 +137,6 @@ impl Builder<'_> {
     fn age(&mut self) {
         const PATH: &str = "patient.birth_date";
         const SURE_MIN: f32 = 0.7;
-        const CONTRADICTED_MAX: f32 = 0.8;
         let date = self.record.patient.birth_date.as_ref().and_then(|date| date.as_str().parse::<jiff::civil::Date>().ok());
         let Some(born) = date else { return };
         let today = self.rules.today;
@@ -204,6 +206,7 @@ impl Builder<'_> {
             Some("routine") => Priority::Routine,
             _ => Priority::Unknown,
         };
+        self.contradicted();
         self.record.request.reason = self.take(Field::Reason, "request.reason");
         let diagnoses = choose::list(self.all, Field::Diagnosis);
         if diagnoses.is_empty() {
@@ -235,6 +238,27 @@ impl Builder<'_> {
             self.evidence(&format!("notes.{place}"), &choice);
             self.record.notes.push(candidate.value.clone());
         }
+    }
+
+    /// A priority that something else on the pages contradicts, a stamp or a title that says more urgent, is none: which is meant is for a person.
+    fn contradicted(&mut self) {
+        const PATH: &str = "priority";
+        const SURE_MIN: f32 = 0.7;
+        let more = |said: &str| match self.record.priority {
+            Priority::Routine => said == "stat" || said == "urgent",
+            Priority::Urgent => said == "stat",
+            Priority::Stat | Priority::Unknown => false,
+        };
+        let sure = |one: &&Candidate| one.field == Field::Urgency && one.confidence > SURE_MIN;
+        let Some(other) = self.all.iter().filter(sure).find(|one| more(&one.value)) else { return };
+        if let Some(evidence) = self.record.evidence.get_mut(PATH) {
+            evidence.confidence = evidence.confidence.min(CONTRADICTED_MAX);
+            evidence.rivals.push(other.value.clone());
+        }
+        self.record.priority = Priority::Unknown;
+        let text = "the pages say two things of how urgent it is: look at them, and `correct` the priority";
+        self.record.problems.push(Problem::at("priority-contradicts", PATH, text));
+        self.record.mark(PATH);
     }
 
     /// Marks what is required and missing. The record itself is asked, so that a reading that came to nothing is missing too.

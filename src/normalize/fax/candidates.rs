@@ -39,6 +39,8 @@ pub(super) enum Field {
     ReferredFax,
     Specialty,
     Priority,
+    /// A word of urgency that stands by itself, away from where the priority is asked for.
+    Urgency,
     Reason,
     Diagnosis,
     Procedure,
@@ -135,11 +137,33 @@ impl Candidates {
         self.mentions
     }
 
+    /// Takes every reading from this one on for what running text says: any label outweighs it, and a person checks it.
+    pub(super) fn demote_from(&mut self, from: usize) {
+        self.doubt_from(from);
+        for candidate in self.all.iter_mut().skip(from) {
+            candidate.rank = candidate.rank.min(Rank::Text);
+        }
+    }
+
     /// Doubts every reading from this one on: the label that announced them is hardly legible.
     pub(super) fn doubt_from(&mut self, from: usize) {
         const FAINT_TRUST: f32 = 0.9;
         for candidate in self.all.iter_mut().skip(from) {
             candidate.confidence *= FAINT_TRUST;
+        }
+    }
+
+    /// Doubts the readings of a page, from this one on, that hold a word of these places; but for numbers that prove themselves by a check digit.
+    pub(super) fn doubt_within(&mut self, from: usize, places: &[Area]) {
+        const WRITTEN_TRUST: f32 = 0.85;
+        let meets = |[left, top, right, bottom]: [u32; 4], area: &Area| {
+            let middle = (f32::midpoint(area.left, area.right), area.middle());
+            (left as f32..=right as f32).contains(&middle.0) && (top as f32..=bottom as f32).contains(&middle.1)
+        };
+        for candidate in self.all.iter_mut().skip(from).filter(|candidate| candidate.field != Field::ReferringNpi) {
+            if places.iter().any(|area| meets(candidate.bounds, area)) {
+                candidate.confidence *= WRITTEN_TRUST;
+            }
         }
     }
 

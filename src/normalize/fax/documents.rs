@@ -1,8 +1,8 @@
 //! One fax, one document or several: its pages laid out, given to their documents, and each document read by itself.
 
 use super::{
-    FaxRules, build,
-    candidates::{Candidates, Field, Rank},
+    FaxRules, announced, build,
+    candidates::{Candidate, Candidates, Field, Rank},
     choose, elsewhere, kinds,
     labels::Marks,
     layout::Sheet,
@@ -76,6 +76,7 @@ pub(super) fn outcome(reading: &Reading, rules: &FaxRules) -> Outcome {
     } else {
         several(reading, &leaves, &kinds, &mut division, rules)
     };
+    announced::heed(&mut outcome, &leaves);
     let set_apart = division.documents.len() > 1 || rules.documents.is_some();
     outcome.pages = (reading.pages.iter().zip(kinds).enumerate())
         .map(|(at, (page, (kind, evidence)))| {
@@ -207,7 +208,9 @@ fn heed_the_form(reading: &Reading, kinds: &[(PageKind, Vec<String>)], found: &m
     let enclosed = of_kind(&[PageKind::Lab, PageKind::Note, PageKind::InsuranceCard]);
     let asked: Vec<Field> =
         found.all.iter().filter(|one| forms.contains(&one.page)).map(|one| one.field).filter(|field| is_asked(*field)).collect();
-    found.all.retain(|one| !enclosed.contains(&one.page) || !asked.contains(&one.field));
+    // A laboratory report that was urgent says nothing of the referral.
+    let kept = |one: &Candidate| !asked.contains(&one.field) && one.field != Field::Urgency;
+    found.all.retain(|one| !enclosed.contains(&one.page) || kept(one));
 }
 
 /// Whether a field says what is asked, or who asks whom.

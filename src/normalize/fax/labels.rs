@@ -88,6 +88,7 @@ impl Marks {
             labels.extend(labels_in(sheet, at, table));
         }
         join_broken(sheet, table, &mut labels);
+        head_columns(sheet, &mut labels, &mut headings);
         labels.extend(faint::labels(sheet, table, &labels, &headings));
         let mut marks = Self { labels, headings, strange: Vec::new(), under_values: false };
         marks.under_values = regions::stand_under_values(sheet, &marks);
@@ -109,6 +110,11 @@ impl Marks {
         self.labels.iter().find(|label| label.segment == segment && (label.from..label.to).contains(&word))
     }
 
+    /// Whether a segment begins with a label of which nothing is known.
+    pub(super) fn is_strange(&self, segment: usize) -> bool {
+        self.strange.contains(&segment)
+    }
+
     /// Whether a segment is a heading.
     pub(super) fn heads(&self, segment: usize) -> bool {
         self.headings.iter().any(|heading| heading.segment == segment)
@@ -120,6 +126,27 @@ impl Marks {
             || self.strange.contains(&segment)
             || self.labels.iter().any(|label| label.below == Some(segment))
     }
+}
+
+/// "Patient" beside a caption of birth dates or record numbers is no section's title: it heads a column of names.
+fn head_columns(sheet: &Sheet, labels: &mut Vec<Label>, headings: &mut Vec<Heading>) {
+    let row = |segment: usize| sheet.segments.get(segment).map(|segment| segment.row);
+    let is_column = |heading: &Heading| {
+        let alone = sheet.segments.get(heading.segment).is_some_and(|segment| segment.words.len() == 1);
+        let beside = |label: &Label| {
+            matches!(label.meaning, Meaning::BirthDate | Meaning::PatientMrn)
+                && !label.colon
+                && label.segment != heading.segment
+                && row(label.segment) == row(heading.segment)
+        };
+        heading.subject == Subject::Patient && alone && labels.iter().any(beside)
+    };
+    let (columns, kept): (Vec<Heading>, Vec<Heading>) = std::mem::take(headings).into_iter().partition(is_column);
+    *headings = kept;
+    labels.extend(columns.into_iter().map(|Heading { segment, area, .. }| {
+        let meaning = Meaning::PatientName;
+        Label { meaning, segment, from: 0, to: 1, below: None, area, colon: false, exact: true, faint: false }
+    }));
 }
 
 /// Whether the segments right under a heading carry labels of their own.
@@ -264,6 +291,9 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
     // A small j may be a capital one.
     let small = |word: &crate::reader::Word| word.text.starts_with(|c: char| c.is_lowercase() && c != 'j');
     let number = |word: &crate::reader::Word| word.text.chars().any(|c| c.is_ascii_digit()) || word.text.starts_with(['#', '(']);
+    if is_bracketed_behind_number(words, label) {
+        return false;
+    }
     match next {
         Some(next) if number(next) => false,
         Some(next) if small(next) => true,
@@ -273,12 +303,27 @@ fn in_running_text(words: &[crate::reader::Word], label: &Label, starts: &[usize
     }
 }
 
+/// Whether a label says in brackets what the number before it is: `503-555-0148 (fax)`.
+pub(super) fn is_bracketed_behind_number(words: &[crate::reader::Word], label: &Label) -> bool {
+    const DIGITS_MIN: usize = 4;
+    let own = words.get(label.from..label.to).unwrap_or_default();
+    let opens = own.first().is_some_and(|word| word.text.starts_with('('));
+    let closes = own.last().is_some_and(|word| word.text.trim_end_matches([',', ';', '.', ':']).ends_with(')'));
+    let before = label.from.checked_sub(1).and_then(|at| words.get(at));
+    let digits = before.map_or(0, |word| word.text.chars().filter(char::is_ascii_digit).count());
+    opens && closes && digits >= DIGITS_MIN
+}
+
 /// The best label that begins at a word: meaning, end, whether a colon follows, whether it is exact.
 fn longest(words: &[crate::reader::Word], from: usize, table: &Labels) -> Option<(Meaning, usize, bool, bool)> {
     let mut best: Option<(f64, Meaning, usize, bool, bool)> = None;
     let mut printed = String::new();
     for to in from + 1..=words.len().min(from + LABEL_WORDS_MAX) {
         let last = words.get(to - 1)?;
+        // The box of the first option is no word of the label before it.
+        if regions::is_box_or_brackets(last) {
+            break;
+        }
         // Folded as a whole, as the table is: "Member no" has an rn in it that two words share.
         printed.push_str(&last.text);
         let text = fold(&printed);

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! Reading (words with boxes) ─ layout ─▶ rows and segments ─ labels ─▶ labels and headings
-//!     ─ subjects, regions ─▶ whose a label is, and where its value stands
+//!     ─ subjects, standing, regions ─▶ whose a label is, how far it is to be believed there, and where its value stands
 //!     ─ forms, places ─▶ candidates for each field, read by the field's own rules (dates, phones, codes, names, lists)
 //!     ─ templates ─▶ what stands in the regions of a known sender's form, which agrees with them, or is a candidate more
-//!     ─ deaths ─▶ words that say that the patient is dead
+//!     ─ deaths, urgency, hand ─▶ words that say that the patient is dead, or that it is urgent; values that are written by hand
 //!     ─ elsewhere ─▶ names checked against the rest of the fax
 //!     ─ choose ─▶ the best of them, its confidence, its rivals ─ build ─▶ record, evidence, review, held
 //! ```
@@ -20,6 +20,7 @@
 //! So a candidate is never more sure than the least sure of its words, whatever fails a check or has a rival of equal weight is marked, and
 //! nothing is guessed where the page does not say it: no priority is *unknown*, not routine.
 
+mod announced;
 mod build;
 mod candidates;
 mod choose;
@@ -30,6 +31,7 @@ mod documents;
 mod elsewhere;
 mod faint;
 mod forms;
+mod hand;
 mod icd10cm;
 mod kinds;
 mod label_table;
@@ -42,10 +44,13 @@ mod places;
 mod regions;
 mod returned;
 mod split;
+mod standing;
 mod subjects;
+mod tables;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod urgency;
 
 pub(crate) use documents::SPLIT_PROPOSED;
 pub use label_table::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS};
@@ -58,6 +63,7 @@ pub use templates::{
 
 use candidates::Candidates;
 use documents::Leaf;
+use standing::Standing;
 
 use std::sync::Arc;
 
@@ -177,16 +183,26 @@ fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {
 /// Reads a page that is laid out. `first`: it is the first of its document that is no cover, and may have a letterhead.
 fn read_page(Leaf { sheet, marks, shape, forms }: &Leaf, rules: &FaxRules, first: bool, found: &mut Candidates) {
     let setters = subjects::setters(sheet, marks, &shape.subjects());
+    let first_of_page = found.all.len();
     for label in &marks.labels {
         let subject = subjects::subject(sheet, &setters, label);
+        let standing = standing::of(sheet, marks, label, subject);
+        if standing == Standing::OfRelative {
+            continue;
+        }
         let context = forms::Context { sheet, marks, rules, subject, cover: shape.cover, letter: shape.letter, given: None };
         let before = found.all.len();
         forms::read(&context, label, found);
-        if label.faint {
+        if standing == Standing::InSentence {
+            found.demote_from(before);
+        }
+        if label.faint || standing == Standing::Doubtful {
             found.doubt_from(before);
         }
     }
     places::read(sheet, marks, shape, rules, first, found);
     deaths::read(sheet, marks, found);
+    urgency::read(sheet, marks, found);
+    found.doubt_within(first_of_page, &hand::written(sheet, marks));
     forms.iter().for_each(|form| templates::read(sheet, marks, form, rules, found));
 }

@@ -37,7 +37,8 @@ pub(super) fn read(words: &[&str]) -> Option<ReadName> {
     let mut doubt = 1.0;
     for (at, word) in words.iter().enumerate().take(9) {
         // What ends in a colon is a label: its value is another's.
-        if word.starts_with('(') || word.ends_with(':') || word.chars().any(|c| c.is_ascii_digit()) || finished {
+        let bracketed = word.starts_with('(') && suffix(word).is_none();
+        if bracketed || word.ends_with(':') || word.chars().any(|c| c.is_ascii_digit()) || finished {
             break;
         }
         if matches!(*word, "," | "." | "-") {
@@ -96,8 +97,8 @@ fn part(word: &str, first: bool) -> Option<(Part, String)> {
     if lists.prefixes.contains(&lower) && first {
         return Some((Part::Prefix, plain.to_owned()));
     }
-    if lists.suffixes.contains(&lower) && !first {
-        return Some((Part::Suffix, plain.to_owned()));
+    if let Some(suffix) = suffix(plain).filter(|_| !first) {
+        return Some((Part::Suffix, suffix));
     }
     let title = lists.credentials.contains(&lower) && !first && (plain.chars().filter(|c| c.is_uppercase()).count() >= 2);
     if title {
@@ -112,6 +113,15 @@ fn part(word: &str, first: bool) -> Option<(Part, String)> {
     }
     let part = if plain.chars().count() == 1 { Part::Initial } else { Part::Name };
     Some((part, plain.to_owned()))
+}
+
+/// `Jr.`, `(Sr)`, `III`; also where the recognizer took some of its I for a small l: no part of a name is spelled `Ill` or `lI`.
+pub(super) fn suffix(word: &str) -> Option<String> {
+    let plain = word.trim_matches(|c: char| !c.is_alphabetic() && c != '|');
+    let roman: String = plain.chars().map(|c| if matches!(c, 'l' | '|') { 'I' } else { c }).collect();
+    let misread = matches!(roman.as_str(), "II" | "III" | "IV").then_some(roman);
+    let listed = || Some(plain.to_owned()).filter(|plain| lists::words().suffixes.contains(&plain.to_lowercase()));
+    misread.or_else(listed)
 }
 
 /// `jessop` was `Jessop`: a small j and a capital one look alike, and a name has the capital.
@@ -222,6 +232,25 @@ mod tests {
         assert_eq!((found.name.family.as_deref(), found.name.given.as_deref()), (Some("Iilingworth"), Some("Rufus")));
         assert!(found.trust < 0.9);
         assert!(read(&["see,", "attached"]).is_none());
+    }
+
+    #[test]
+    fn a_numeral_behind_a_name_is_its_suffix_however_its_strokes_were_read() {
+        for (text, suffix) in [
+            ("Lee, Leslie J III", "III"),
+            ("Lee, Leslie J Ill", "III"),
+            ("Lee, Leslie J lll", "III"),
+            ("Lee, Leslie J Il", "II"),
+            ("Lee, Leslie J lV", "IV"),
+            ("Leslie J Lee, Jr.", "Jr"),
+            ("Lee, Leslie J (Sr.)", "Sr"),
+        ] {
+            let read = read(&text.split(' ').collect::<Vec<_>>()).unwrap();
+            assert_eq!(read.name.suffix.as_deref(), Some(suffix), "{text}");
+            assert_eq!((read.name.family.as_deref(), read.name.middle.as_deref()), (Some("Lee"), Some("J")), "{text}");
+        }
+        assert_eq!(name("Il, Leslie"), Some(("Il".to_owned(), "Leslie".to_owned())), "where a family name stands it is one");
+        assert_eq!(single(&["Lee", "Ill"]), Some(("Lee".to_owned(), 1)));
     }
 
     #[test]

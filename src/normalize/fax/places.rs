@@ -4,7 +4,7 @@ use super::{
     FaxRules,
     candidates::{Candidates, Field, Rank},
     codes, dates,
-    forms::{Who, add_codes, add_name, listed_confidence, priority_word, prose, texts, unlabelled_priority},
+    forms::{Who, add_codes, add_name, corrected, listed_confidence, priority_word, prose, texts, unlabelled_priority},
     labels::{Label, Marks, Meaning, Subject},
     layout::{Sheet, text_of},
     lists, names, phones, regions,
@@ -104,6 +104,7 @@ pub(super) fn read(sheet: &Sheet, marks: &Marks, shape: &Shape, rules: &FaxRules
     banner(sheet, marks, found);
     titles(sheet, marks, found);
     unlabelled_priority(sheet, found);
+    corrected(sheet, rules, found);
     if shape.letter {
         written_to(sheet, shape, found);
         body(sheet, marks, shape, found);
@@ -218,7 +219,8 @@ fn titles(sheet: &Sheet, marks: &Marks, found: &mut Candidates) {
         let large = segment.area.height() > 1.2 * sheet.text_height;
         let names_referral = lower.contains("referral") || lower.contains("consult") || lower.contains("refer to");
         let labelled = marks.labels.iter().any(|label| label.segment == at && label.colon);
-        if labelled || segment.text().ends_with(['.', ',']) {
+        // "Is this referral urgent? Yes / No" asks.
+        if labelled || segment.text().ends_with(['.', ',']) || segment.words.iter().any(|word| word.text.ends_with('?')) {
             continue;
         }
         let boxed = sheet.row(segment.row).flat_map(|(_, segment)| &segment.words).any(regions::is_box_or_brackets);

@@ -4,6 +4,7 @@ use super::{
     labels::{Label, Marks},
     layout::{Area, Segment, Sheet, text_of},
     lists,
+    tables::{TABLE_GAP_HEIGHTS_MAX, is_columned},
 };
 use crate::reader::Word;
 
@@ -429,18 +430,6 @@ fn above(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word>
 
 /// How far under a caption in small print at the top of a cell may stand what is filled in, in heights of that.
 const CELL_GAP_HEIGHTS_MAX: f32 = 2.3;
-/// How far under a table's head its first row may stand, in heights of text.
-const TABLE_GAP_HEIGHTS_MAX: f32 = 3.0;
-
-/// Whether one row stands under another as a table's row under its head: each thing in it begins where one of the head does.
-fn is_columned(sheet: &Sheet, head: usize, row: usize) -> bool {
-    const COLUMNS_MIN: usize = 2;
-    let begins = |segment: &Segment| {
-        sheet.row(head).any(|(_, above)| (above.area.left - segment.area.left).abs() < 0.7 * sheet.text_height)
-    };
-    sheet.row(row).count() >= COLUMNS_MIN && sheet.row(row).all(|(_, segment)| begins(segment))
-}
-
 /// The words under a label, as far right as the next thing on the label's row.
 fn below(sheet: &Sheet, marks: &Marks, label: &Label, lines: usize) -> Vec<Word> {
     let Some(own) = sheet.segments.get(label.segment) else { return Vec::new() };

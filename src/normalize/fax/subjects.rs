@@ -33,7 +33,7 @@ pub(super) fn setters(sheet: &Sheet, marks: &Marks, more: &[(usize, Subject)]) -
 }
 
 /// The subject that a label's own words set for what follows.
-fn sets(meaning: Meaning) -> Option<Subject> {
+pub(super) fn sets(meaning: Meaning) -> Option<Subject> {
     match meaning {
         Meaning::PatientName | Meaning::PatientFamily | Meaning::PatientGiven => Some(Subject::Patient),
         Meaning::Payer => Some(Subject::Insurance),

@@ -5,7 +5,9 @@ mod documents;
 mod doubts;
 mod layouts;
 mod printed;
+mod standing;
 mod templates;
+mod written;
 
 use super::*;
 use crate::{

@@ -2,10 +2,11 @@
 
 use super::{
     super::{
-        AGE_YEARS_MAX,
+        AGE_YEARS_MAX, FaxRules,
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         dates, deaths,
-        labels::{Label, Subject},
+        labels::{Label, Meaning, Subject, fold},
+        layout::{Sheet, text_of},
         lists,
     },
     Context, texts, ticks,
@@ -14,6 +15,7 @@ use crate::reader::Word;
 
 pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candidates) {
     let (rank, trust) = match context.subject {
+        Some(Subject::Other) if another_has_one_beside(context, label) => (Rank::OwnLabel, 1.0),
         Some(Subject::Other | Subject::SecondaryInsurance) => return,
         Some(Subject::Insurance) => (Rank::Text, 0.9),
         None | Some(Subject::Patient | Subject::Referring | Subject::ReferredTo | Subject::Clinical) => (Rank::OwnLabel, 1.0),
@@ -52,11 +54,47 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
     }
 }
 
+/// Whether, in a row of captions, the other person before it has a birth date of its own: after `Parent DOB` the plain `DOB` is the patient's.
+fn another_has_one_beside(context: &Context<'_>, label: &Label) -> bool {
+    let segment = |label: &Label| context.sheet.segments.get(label.segment);
+    let row = |label: &Label| segment(label).map(|segment| segment.row);
+    let before = |other: &&Label| {
+        other.meaning == Meaning::OtherPerson && row(other) == row(label) && other.area.right <= label.area.left && !other.colon
+    };
+    let nearest = context.marks.labels.iter().filter(before).max_by(|a, b| a.area.right.total_cmp(&b.area.right));
+    let words = nearest.and_then(|other| segment(other)?.words.get(other.from..other.to)).unwrap_or_default();
+    let text = fold(&text_of(words));
+    !label.colon && (text.ends_with(&fold("dob")) || text.contains(&fold("birth")))
+}
+
 /// Whether a word says that the date behind it is another day's: a label of its own, known or not ("Accession:"), or one without its colon.
 pub(super) fn is_of_another_day(word: &Word) -> bool {
     let plain = word.text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let labelled = word.text.ends_with(':') && word.text.contains(char::is_alphabetic);
+    // "(corrected: 12/05/1980)" is the same day once more.
+    let corrects = ["correct", "amend", "actual", "wrong"].iter().any(|stem| plain.starts_with(stem));
+    let labelled = word.text.ends_with(':') && word.text.contains(char::is_alphabetic) && !corrects;
     labelled || lists::words().other_days.contains(&plain)
+}
+
+/// A sentence that says that a birth date was wrong: "DOB in our chart was wrong, should be June 19, 2012". What it gives contests any other.
+pub(in crate::normalize::fax) fn corrected(sheet: &Sheet, rules: &FaxRules, found: &mut Candidates) {
+    const TRUST: f32 = 0.9;
+    const WRONG: [&str; 8] = ["wrong", "incorrect", "correct", "corrected", "correction", "should", "actual", "error"];
+    let plain = |word: &Word| word.text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    for segment in &sheet.segments {
+        let said: Vec<String> = segment.words.iter().map(plain).collect();
+        let birth = said.iter().position(|word| matches!(word.as_str(), "dob" | "birth" | "birthdate" | "birthday" | "born"));
+        let Some(birth) = birth.filter(|_| said.iter().any(|word| WRONG.contains(&word.as_str()))) else { continue };
+        let mut at = birth + 1;
+        while let Some(tail) = segment.words.get(at..).filter(|tail| !tail.is_empty()) {
+            let read = dates::read(&texts(tail), rules.date_order, rules.today).filter(|read| read.date <= rules.today);
+            at += read.map_or(1, |read| read.words);
+            if let Some(read) = read {
+                let taken = tail.get(..read.words).unwrap_or_default();
+                found.add(Field::BirthDate, read.date.to_string(), taken, sheet.page, Rank::OwnLabel, TRUST * read.trust);
+            }
+        }
+    }
 }
 
 /// The age that stands beside the birth date.

@@ -11,6 +11,7 @@ mod people;
 mod request;
 mod ticks;
 
+pub(super) use days::corrected;
 pub(super) use listed::listed_confidence;
 pub(super) use people::{Who, add_name};
 pub(super) use request::{add_codes, prose};

@@ -4,7 +4,7 @@ use super::{
     super::{
         candidates::{Candidates, DIGITS_TRUST, Field, Rank},
         codes,
-        labels::{Label, Meaning, Subject},
+        labels::{Label, Meaning, Subject, is_bracketed_behind_number},
         layout::text_of,
         phones,
     },
@@ -13,7 +13,13 @@ use super::{
 use crate::{normalize::death, reader::Word, referral::PhoneUse};
 
 pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Rank, found: &mut Candidates) {
-    let Some((read, words)) = context.parsed(label, |words| phones::read(&texts(words), &context.rules.region)) else { return };
+    let behind = || context.parsed(label, |words| phones::read(&texts(words), &context.rules.region));
+    let Some((read, words)) = (match before_bracket(context, label) {
+        Some(before) => before,
+        None => behind(),
+    }) else {
+        return;
+    };
     let taken = words.get(..read.words).unwrap_or_default();
     let trust = if read.repaired { 0.93 } else { DIGITS_TRUST };
     let rest = words.get(read.words..).unwrap_or_default();
@@ -35,6 +41,44 @@ pub(super) fn phone(context: &Context<'_>, label: &Label, field: Field, rank: Ra
             found.add(field, other.number, taken, context.page(), rank, trust);
         }
     }
+}
+
+/// The number before a label that says in brackets what it is; none of it where another label before the number says that already. `None` where
+/// the label is none of these.
+fn before_bracket(context: &Context<'_>, label: &Label) -> Option<Option<(phones::ReadPhone, Vec<Word>)>> {
+    const WORDS_MAX: usize = 3;
+    if context.given.is_some() {
+        return None;
+    }
+    let words = &context.sheet.segments.get(label.segment)?.words;
+    if !is_bracketed_behind_number(words, label) {
+        return None;
+    }
+    let number = |count: usize| {
+        let taken = words.get(label.from.checked_sub(count)?..label.from)?.to_vec();
+        let read = phones::read(&texts(&taken), &context.rules.region).filter(|read| read.sound && read.words == count)?;
+        Some((read, taken))
+    };
+    let (read, taken) = (1..=WORDS_MAX).rev().find_map(number)?;
+    let named = label.from.checked_sub(taken.len() + 1).and_then(|at| context.marks.at(label.segment, at));
+    let named = named.is_some_and(|other| is_of_a_line(other.meaning) && !is_bracketed_behind_number(words, other));
+    Some((!named).then_some((read, taken)))
+}
+
+/// Whether a label announces a telephone or fax number.
+fn is_of_a_line(meaning: Meaning) -> bool {
+    matches!(
+        meaning,
+        Meaning::PatientPhone
+            | Meaning::PatientMobile
+            | Meaning::PatientWorkPhone
+            | Meaning::ReferringPhone
+            | Meaning::ReferringFax
+            | Meaning::ReferredPhone
+            | Meaning::ReferredFax
+            | Meaning::Phone
+            | Meaning::Fax
+    )
 }
 
 /// How far a patient's number is trusted behind which somebody else stands: a person must see it.

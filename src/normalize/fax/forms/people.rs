@@ -5,8 +5,8 @@ use super::{
         candidates::{Candidates, Field, Rank},
         dates, deaths,
         labels::{Label, Meaning, Subject},
-        layout::text_of,
-        lists, names, regions,
+        layout::{Segment, text_of},
+        lists, names, phones, regions, tables,
     },
     Context,
     days::is_of_another_day,
@@ -32,6 +32,7 @@ pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, fou
     let late = words.drain(..late(&words)).count() > 0;
     let before = found.all.len();
     add_name(found, context.page(), &name, &words, rank, (Field::Family, Field::Given), 1.0);
+    others_in_table(context, label, rank, found);
     let second = words.get(name.words..).filter(|rest| rest.first().is_some_and(is_or)).and_then(|rest| rest.get(1..));
     if let Some(second) = second {
         if let Some(other) = names::read(&texts(second)) {
@@ -56,6 +57,29 @@ pub(super) fn patient_name(context: &Context<'_>, label: &Label, rank: Rank, fou
     if let Some((read, tail)) = date {
         let taken = tail.get(..read.words).unwrap_or_default();
         found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), Rank::Place, 0.93 * read.trust);
+    }
+}
+
+/// The patients in the further rows of a table whose head has a column of names and one of birth dates: whoever reads the first row alone
+/// loses them.
+fn others_in_table(context: &Context<'_>, label: &Label, rank: Rank, found: &mut Candidates) {
+    const OTHERS_MAX: usize = 10;
+    let (sheet, page) = (context.sheet, context.page());
+    let head = sheet.segments.get(label.segment).map_or(0, |segment| segment.row);
+    let of_head = |other: &&Label| sheet.segments.get(other.segment).is_some_and(|segment| segment.row == head);
+    let birth = context.marks.labels.iter().filter(of_head).find(|other| other.meaning == Meaning::BirthDate);
+    let Some(birth) = birth.filter(|_| !label.colon && context.given.is_none()) else { return };
+    for cells in tables::rows(sheet, context.marks, head).into_iter().skip(1).take(OTHERS_MAX) {
+        let under = |label: &Label| {
+            let near = |segment: &&Segment| (segment.area.left - label.area.left).abs() < sheet.text_height;
+            cells.iter().copied().find(near).map(|segment| segment.words.as_slice())
+        };
+        let (Some(names), Some(days)) = (under(label), under(birth)) else { return };
+        let date = dates::read(&texts(days), context.rules.date_order, context.rules.today);
+        let (Some(name), Some(date)) = (names::read(&texts(names)), date) else { return };
+        add_name(found, page, &name, names, rank, (Field::Family, Field::Given), 1.0);
+        let day = days.get(..date.words).unwrap_or_default();
+        found.add(Field::BirthDate, date.date.to_string(), day, page, rank, date.trust);
     }
 }
 
@@ -143,6 +167,11 @@ pub(super) fn part_of_name(context: &Context<'_>, label: &Label, field: Field, r
                 found.add(field, text, taken, context.page(), rank, trust);
             }
         }
+        // "Last name" cells often hold the suffix too.
+        let suffix = words.get(count).filter(|_| field == Field::Family);
+        if let Some((word, suffix)) = suffix.and_then(|word| Some((word, names::suffix(&word.text)?))) {
+            found.add(Field::Suffix, suffix, std::slice::from_ref(word), context.page(), rank, 1.0);
+        }
     }
 }
 
@@ -161,14 +190,20 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
         return;
     }
     let Some((words, trust)) = of_options(context, label, (words, trust), organization, found) else { return };
-    let text = text_of(&words);
     let specialties = if who == Who::ReferredTo { lists::specialties_in(&texts(&words)) } else { Vec::new() };
     for (from, to, listed) in &specialties {
         let taken = words.get(*from..*to).unwrap_or_default();
         found.add(Field::Specialty, listed.name.clone(), taken, page, Rank::Place, 1.0).confidence =
             listed_confidence(listed.likeness) * 0.98;
     }
-    let is_practice = lists::looks_like_organization(&text);
+    // "Leslie Lee, MD, Urology" is a person with what they do behind.
+    let titled = specialties.iter().map(|(from, ..)| *from).find(|from| {
+        let before = from.checked_sub(1).and_then(|at| words.get(at));
+        before.is_some_and(|word| word.text.ends_with(',')) && *from > 2
+    });
+    let words = titled.and_then(|from| words.get(..from)).map_or(words.clone(), <[Word]>::to_vec);
+    let text = text_of(&words);
+    let is_practice = lists::looks_like_organization(&text) || is_named_for_specialty(&words, &specialties);
     match names::read(&texts(&words)) {
         Some(name) if !is_practice => {
             let before = found.all.len();
@@ -182,6 +217,14 @@ pub(super) fn provider(context: &Context<'_>, label: &Label, who: Who, rank: Ran
         }
         _ => {}
     }
+}
+
+/// Whether a value is a practice's name by the specialty in it: `Rowan Rheumatology`. A person's title or degree says that a person is meant.
+fn is_named_for_specialty(words: &[Word], specialties: &[(usize, usize, lists::Listed)]) -> bool {
+    let Some(name) = names::read(&texts(words)) else { return false };
+    let titled =
+        name.credentials || name.name.prefix.is_some() || words.iter().take(name.words).any(|word| word.text.ends_with(','));
+    !titled && specialties.iter().any(|(from, to, listed)| *from > 0 && *to <= name.words && listed.likeness >= 1.0)
 }
 
 /// Whether it is specialties that a label of the specialist offers to choose from ("Refer to:"): the ticked one is added.
@@ -246,12 +289,14 @@ fn practice(
     found: &mut Candidates,
 ) {
     const MORE_WORDS_MAX: usize = 3;
+    words.truncate(words_before_number(context, &words));
     let name = |words: &[Word]| text_of(words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
     if lists::breaks_off(&name(&words)) {
         let longer = context.plain(label, 2).map(|(longer, _)| longer);
         let admitted =
             |longer: &Vec<Word>| longer.len() <= words.len() + MORE_WORDS_MAX && !longer.iter().any(regions::is_box_or_brackets);
         words = longer.filter(admitted).unwrap_or(words);
+        words.truncate(words_before_number(context, &words));
     }
     let value = name(&words);
     let trust = if lists::breaks_off(&value) || lists::nearly_spelled(&value) { 0.9 * trust } else { trust };
@@ -260,6 +305,15 @@ fn practice(
     if value.chars().filter(|c| c.is_alphabetic()).count() >= 3 {
         found.add(field, value, &words, context.page(), rank, trust);
     }
+}
+
+/// How many words of a value stand before the telephone number in it, if there is one.
+fn words_before_number(context: &Context<'_>, words: &[Word]) -> usize {
+    let number = |at: &usize| {
+        let tail = texts(words.get(*at..).unwrap_or_default());
+        phones::read(&tail, &context.rules.region).is_some_and(|read| read.sound)
+    };
+    (1..words.len()).find(number).unwrap_or(words.len())
 }
 
 /// A name whose label does not say whose it is.
@@ -291,10 +345,30 @@ pub(super) fn by_subject_provider(context: &Context<'_>, label: &Label, found: &
 pub(super) fn by_subject_part(context: &Context<'_>, label: &Label, fields: (Field, Field, Field), found: &mut Candidates) {
     match context.subject {
         None | Some(Subject::Patient) => part_of_name(context, label, fields.0, Rank::Label, found),
+        // A title or a table of providers above the patient's grid says nothing of it.
+        Some(Subject::Clinical | Subject::Referring | Subject::ReferredTo) if is_of_patients_grid(context, label) => {
+            part_of_name(context, label, fields.0, Rank::Label, found);
+        }
         Some(Subject::Referring) => part_of_name(context, label, fields.1, Rank::Label, found),
         Some(Subject::ReferredTo) => part_of_name(context, label, fields.2, Rank::Label, found),
         Some(Subject::Insurance | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
     }
+}
+
+/// Whether the part of a name stands in the grid of the one person who has a birth date and a sex there: the patient, where the page names
+/// the patient nowhere else.
+fn is_of_patients_grid(context: &Context<'_>, label: &Label) -> bool {
+    const ROWS_MAX: usize = 4;
+    let marks = context.marks;
+    let row = |segment: usize| context.sheet.segments.get(segment).map_or(0, |segment| segment.row);
+    let own = row(label.segment);
+    let named = marks.headings.iter().any(|heading| heading.subject == Subject::Patient)
+        || marks.labels.iter().any(|other| matches!(other.meaning, Meaning::PatientName | Meaning::PatientFamily));
+    let near = |meaning: Meaning| {
+        let mut rows = marks.labels.iter().filter(|other| other.meaning == meaning).map(|other| row(other.segment));
+        rows.any(|other| (own..=own + ROWS_MAX).contains(&other))
+    };
+    !label.colon && !named && near(Meaning::BirthDate) && (near(Meaning::Sex) || near(Meaning::MiddleName) || near(Meaning::Age))
 }
 
 pub(super) fn by_subject_organization(context: &Context<'_>, label: &Label, found: &mut Candidates) {

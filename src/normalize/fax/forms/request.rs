@@ -112,7 +112,7 @@ pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, wo
             let from = place.checked_sub(1).and_then(|before| codes.get(before)).map_or(0, |(before, _)| before + 1);
             words.get(from..*at)
         } else {
-            words.get(at + 1..codes.get(place + 1).map_or(words.len(), |(next, _)| *next))
+            words.get(at + 1..codes.get(place + 1).map_or(words.len(), |(next, _)| *next)).map(without_system)
         };
         let text = text_of(text.unwrap_or_default());
         let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != ')').to_owned();
@@ -123,6 +123,16 @@ pub(in crate::normalize::fax) fn add_codes(found: &mut Candidates, page: u32, wo
         }
         candidate.also = Some(text).filter(|text| text.chars().count() > 2);
     }
+}
+
+/// The words behind a code without those that say which list it is from: `(ICD-10-CM) - Chronic …`.
+fn without_system(words: &[Word]) -> &[Word] {
+    let is_system = |word: &Word| {
+        let plain: String = word.text.chars().filter(|c| c.is_alphanumeric()).collect();
+        plain.is_empty() || ["ICD10", "ICD10CM", "ICD", "10", "CM", "10CM"].contains(&plain.to_uppercase().as_str())
+    };
+    let from = words.iter().position(|word| !is_system(word)).unwrap_or(words.len());
+    words.get(from..).unwrap_or_default()
 }
 
 fn glued(text: &str) -> bool {

@@ -4,7 +4,7 @@ use super::{
     super::{
         candidates::{Candidates, Field, Rank, sureness},
         labels::{Label, Subject},
-        layout::Sheet,
+        layout::{Area, Sheet},
         lists, regions,
     },
     Context,
@@ -178,6 +178,20 @@ fn is_one_of_several<T: PartialEq>(
     let Some(value) = read(&own.text) else { return false };
     let others = row.into_iter().flat_map(|row| context.sheet.row(row)).flat_map(|(_, segment)| &segment.words);
     others.filter_map(|other| read(&other.text)).any(|other| other != value)
+}
+
+/// Whether another priority stands right under one, in a table whose head is the label: it asks for two things, each as urgent as it says.
+fn is_of_first_row(context: &Context<'_>, label: &Label, word: &[Word]) -> bool {
+    const GAP_HEIGHTS_MAX: f32 = 2.5;
+    let (area, height) = (Area::around(word), context.sheet.text_height);
+    let said = |words: &[Word]| words.first().and_then(|word| lists::priority(&word.text));
+    !label.colon
+        && context.sheet.segments.iter().any(|segment| {
+            let gap = segment.area.top - area.bottom;
+            let under = segment.area.top > area.middle() && gap < GAP_HEIGHTS_MAX * height;
+            let aligned = (segment.area.left - area.left).abs() < height;
+            under && aligned && said(&segment.words).is_some_and(|other| Some(other) != said(word))
+        })
 }
 
 /// Whether a word that was chosen for want of another, with no mark beside it, is hardly the only thing printed there: another option stands on
@@ -366,7 +380,10 @@ pub(super) fn priority(context: &Context<'_>, label: &Label, found: &mut Candida
         .and_then(|choice| if is_what_is_left(context, label, &words, choice.1, lists::priority) { Err(()) } else { Ok(choice) });
     let word = choice.ok().and_then(|(_, at, _)| words.get(at..=at)).unwrap_or_default();
     let several = is_one_of_several(context, &words, word, lists::priority);
-    let choice = choice.map(|(priority, at, sure)| (priority, at, sure && !several));
+    let first_row = is_of_first_row(context, label, word);
+    let choice = choice
+        .map(|(priority, at, sure)| (priority, at, sure && !several))
+        .and_then(|one| if first_row { Err(()) } else { Ok(one) });
     add_priority(choice, &words, context.page(), Rank::OwnLabel, found);
 }
 

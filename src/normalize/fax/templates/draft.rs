@@ -193,7 +193,7 @@ fn path_of(field: Field, meaning: Meaning) -> Option<&'static str> {
         Field::Note if meaning == Meaning::Allergies => "notes.allergies",
         Field::Note if meaning == Meaning::Medications => "notes.medications",
         Field::Note => "notes",
-        Field::Suffix | Field::PatientPhone(PhoneUse::Fax) | Field::Age | Field::Deceased => return None,
+        Field::Suffix | Field::PatientPhone(PhoneUse::Fax) | Field::Age | Field::Deceased | Field::Urgency => return None,
     };
     Some(path)
 }

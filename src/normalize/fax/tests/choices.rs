@@ -113,3 +113,21 @@ fn a_reason_of_options_is_for_a_person() {
     let record = record(&format!("{page}Reason for Referral: \u{2610} Second opinion \u{2612} Evaluate and treat"));
     assert!(marks(&record, "request.reason"));
 }
+
+#[test]
+fn the_box_of_the_first_option_is_no_part_of_the_label() {
+    for row in ["Sex. \u{2610} M \u{2612} F", "Gender \u{2610} M   \u{2612} F"] {
+        let record = record(&format!("Patient Name: Lee, Leslie\nDOB: 11/01/1934\n{row}"));
+        assert_eq!(record.patient.sex, Some(crate::referral::Sex::F), "{row}");
+        assert!(!marks(&record, "patient.sex"), "{row}");
+    }
+    let lost = record("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nSex. \u{2610} M WF");
+    assert!(marks(&lost, "patient.sex"), "the other option could not be read");
+}
+
+#[test]
+fn a_table_that_asks_for_two_things_as_urgent_as_each_says_gives_no_priority() {
+    let table = "SERVICE                 CPT       PRIORITY\nOrthopedic consult      99243     Urgent\nPhysical therapy        97110     Routine";
+    let record = record(&format!("Patient Name: Lee, Leslie\nDOB: 11/01/1934\n\n{table}"));
+    assert!(marks(&record, "priority") && record.priority == crate::referral::Priority::Unknown);
+}

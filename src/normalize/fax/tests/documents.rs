@@ -159,3 +159,17 @@ fn a_person_takes_a_fax_apart_as_they_say() {
     let outcome = normalize(&reading, &all);
     assert_eq!((outcome.kind, attached(&outcome), homes(&outcome)), (Kind::Referral, vec![2, 3], vec![0, 1, 1, 0]));
 }
+
+#[test]
+fn a_fax_with_fewer_pages_than_its_cover_says_is_held() {
+    let form = "Patient: Leslie Lee\nDOB: 11/01/1934\nPriority: Routine\nReason: Recurrent headache, evaluate";
+    let held = |count: &str| {
+        let cover = format!("FAX COVER SHEET\nTo: Linden Neuroscience\nFrom: Cedar Family Clinic\nPages: {count}");
+        let record = read(&[&cover, form]).record.unwrap();
+        (record.held.contains(&HeldReason::NotAllRead), record.problems.iter().any(|problem| problem.code == "pages-missing"))
+    };
+    assert_eq!(held("5 including cover"), (true, true));
+    for count in ["2", "1", "2 including cover", "see below"] {
+        assert_eq!(held(count), (false, false), "{count}");
+    }
+}

@@ -55,10 +55,11 @@ pub(super) fn take(
     Ok(())
 }
 
-/// The rows that are ticked as right and have nothing written beside them.
+/// The rows that are ticked as right and have nothing written beside them. What is written elsewhere may be about any of them.
 fn right_rows(page: &ReturnedPage) -> impl Iterator<Item = usize> {
+    let nowhere_else = page.writing.iter().all(|written| written.name.starts_with("correction-"));
     let corrected = |row: &str| page.writing.iter().any(|written| written.name.strip_prefix("correction-") == Some(row));
-    page.boxes.iter().filter(|one| one.tick == Tick::Ticked).filter_map(move |one| {
+    page.boxes.iter().filter(move |one| nowhere_else && one.tick == Tick::Ticked).filter_map(move |one| {
         let row = one.name.strip_prefix("right-")?;
         (!corrected(row)).then(|| row.parse().ok())?
     })

@@ -73,6 +73,17 @@ fn case(outcome: ReplyOutcome, waits: bool) -> &'static Case {
     CASES.iter().find(|case| case.outcome == outcome && case.waits == waits).unwrap()
 }
 
+/// Puts a ring around something.
+fn ring(page: &mut GrayImage, area: cover_page::layout::Area, dice: &mut Dice) {
+    let pen = dice.between(0.9, 1.6);
+    let (x, y) = (area.left + area.width / 2.0, area.top + area.height / 2.0);
+    let places: Vec<(f32, f32)> = (0_u8..=48)
+        .map(|step| f32::from(step) / 46.0 * std::f32::consts::TAU)
+        .map(|turn| (x + area.width / 2.0 * turn.cos(), y + area.height / 2.0 * turn.sin() + dice.between(-0.4, 0.4)))
+        .collect();
+    press::draw(page, &places, pen);
+}
+
 /// Drops pages into the fax folder, each as badly copied, and waits for what became of them.
 fn fax(site: &Site, name: &str, pages: &[GrayImage], way: Way) -> Value {
     let mut dice = Dice(9);
@@ -180,6 +191,34 @@ fn what_comes_with_our_page_is_never_passed_over() {
 }
 
 #[test]
+fn what_is_written_beside_boxes_and_blanks_is_for_a_person() {
+    use cover_page::layout::{APPOINTMENT_DECLINED, Area, RECEIVED_NO, WRONG_RECIPIENT};
+    let site = Site::new();
+    let _running = site.start();
+    let plain = case(ReplyOutcome::Received, false);
+    let beside = Area { left: WRONG_RECIPIENT.left - 25.0, ..WRONG_RECIPIENT };
+    let words = Area { left: 78.0, top: APPOINTMENT_DECLINED.top - 6.0, width: 172.0, height: 32.0 };
+    let no = Area { left: RECEIVED_NO.left - 9.0, top: RECEIVED_NO.top - 8.0, width: 64.0, height: 36.0 };
+    let foot = Area { left: 60.0, top: 728.0, width: 112.0, height: 28.0 };
+    for (number, level) in (1..).zip([Level::Typical, Level::Typical, Level::Standard, Level::Poor]) {
+        let (reference, pdf) = asked_by_fax(&site, &format!("M{number}"));
+        let (mut page, mut dice) = (filled_in(&pdf, plain, Mark::Cross), Dice(6));
+        match number {
+            1 => press::tick(&mut page, beside, Mark::Check, &mut dice),
+            2 => ring(&mut page, words, &mut dice),
+            3 => ring(&mut page, no, &mut dice),
+            _ => press::write_by_hand(&mut page, foot, &mut dice),
+        }
+        fax(&site, &format!("back-{number}"), &[page], Way::plain(level));
+        let stands = referral(&site, &reference);
+        assert_eq!(stands["held"], serde_json::json!(["unclear-reply"]), "{number}: {stands:#}");
+        let written = &stands["pending_replies"][0]["reading"]["page"]["writing"];
+        let is_elsewhere = |one: &Value| one["name"].as_str().unwrap().starts_with("elsewhere-");
+        assert!(written.as_array().unwrap().iter().any(is_elsewhere), "{number}: {written:#}");
+    }
+}
+
+#[test]
 fn what_another_loopline_faxes_is_a_referral_and_no_answer() {
     let theirs = Site::new();
     let _their_engine = theirs.start();
@@ -229,10 +268,23 @@ fn what_a_sender_ticks_as_right_is_confirmed_and_what_they_write_is_for_a_person
     assert_eq!(stands["pending_replies"][0]["reading"]["page"]["writing"][0]["name"], "correction-0", "{stands:#}");
     site.json(&["referrals", "settle", &reference, "set-aside", "--by", "mira", "--json"]).unwrap();
 
+    // All is ticked as right, and something else is written where there is room.
+    let tick_all = |page: &mut GrayImage, dice: &mut Dice| {
+        for row in 0..review.len().min(acknowledgement::layout::ROWS_MAX) {
+            press::tick(page, acknowledgement::layout::right_box(row), Mark::Check, dice);
+        }
+    };
+    let mut more = press::printed(&pdf);
+    tick_all(&mut more, &mut dice);
+    let room = acknowledgement::layout::right_box(review.len() + 1);
+    press::write_by_hand(&mut more, cover_page::layout::Area { width: 300.0, height: 28.0, ..room }, &mut dice);
+    fax(&site, "more", &[more], Way::plain(Level::Typical));
+    let stands = referral(&site, &reference);
+    assert_eq!(stands["review"], before["review"], "what is written may be about any of it");
+    site.json(&["referrals", "settle", &reference, "set-aside", "--by", "mira", "--json"]).unwrap();
+
     let mut right = press::printed(&pdf);
-    for row in 0..review.len().min(acknowledgement::layout::ROWS_MAX) {
-        press::tick(&mut right, acknowledgement::layout::right_box(row), Mark::Check, &mut dice);
-    }
+    tick_all(&mut right, &mut dice);
     fax(&site, "right", &[right], Way::plain(Level::Typical));
     let stands = referral(&site, &reference);
     assert!(stands.get("review").is_none(), "{stands:#}");
@@ -266,6 +318,40 @@ async fn pages_copied_badly_give_their_reference_and_no_wrong_tick() {
             let ticked = sent.case.ticks.contains(&one.name.as_str());
             let wrong = (one.tick == Tick::Ticked && !ticked) || (one.tick == Tick::Empty && ticked);
             assert!(!wrong, "{}: {} is {:?} at {}", sent.name, one.name, one.tick, one.ink);
+        }
+    }
+}
+
+/// A mark that missed its box is no tick, and does not pass unseen either.
+#[tokio::test]
+async fn a_mark_beside_an_empty_box_waits_for_a_person() {
+    use cover_page::layout::{APPOINTMENT_DECLINED, APPOINTMENT_NOT_YET, APPOINTMENT_YES, Area, RECEIVED_YES, WRONG_RECIPIENT};
+    let pool = ReaderPool::new(ReaderOptions { executable: env!("CARGO_BIN_EXE_loopline").into(), ..ReaderOptions::default() });
+    let rules = FaxRules { key: Some(pages::key()), ..FaxRules::default() };
+    let left = |of: Area| Area { left: of.left - 26.0, ..of };
+    let over = |of: Area| Area { top: of.top - 19.0, left: of.left + 8.0, ..of };
+    let behind = Area { left: 231.0, ..APPOINTMENT_DECLINED };
+    for (marks, waits) in [
+        (&[][..], false),
+        (&[APPOINTMENT_NOT_YET][..], false),
+        (&[left(APPOINTMENT_YES)][..], true),
+        (&[left(APPOINTMENT_DECLINED)][..], true),
+        (&[behind][..], true),
+        (&[over(APPOINTMENT_NOT_YET)][..], true),
+        (&[left(WRONG_RECIPIENT)][..], true),
+    ] {
+        for level in [Level::Typical, Level::Standard] {
+            let mut dice = Dice(6);
+            let document = pages::cover_page(&pages::referral(pages::reference(&mut dice)), About::Request);
+            let mut page = press::printed(&document.bytes);
+            press::tick(&mut page, RECEIVED_YES, Mark::Overrun, &mut dice);
+            marks.iter().for_each(|area| press::tick(&mut page, *area, Mark::Cross, &mut dice));
+            let faxed = press::faxed(&page, Way::plain(level), &mut dice);
+            let reading = pool.read(file::file(&[faxed], Store::TiffGroup4).into()).await.unwrap();
+            let reply = fax::normalize(&reading, &rules).reply.expect("it is a reply");
+            let waited = reply.outcome == ReplyOutcome::Unclear || reply.page.is_some_and(|page| page.to_read.is_some());
+            let places: Vec<(f32, f32)> = marks.iter().map(|area| (area.left, area.top)).collect();
+            assert_eq!(waited, waits, "{places:?} {level:?}: {:?}", reply.reason);
         }
     }
 }

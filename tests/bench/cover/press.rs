@@ -118,7 +118,7 @@ pub fn write_by_hand(page: &mut GrayImage, area: Area, dice: &mut Dice) {
 }
 
 /// A stroke through these places, in points, with a pen so many points wide.
-fn draw(page: &mut GrayImage, places: &[(f32, f32)], pen: f32) {
+pub fn draw(page: &mut GrayImage, places: &[(f32, f32)], pen: f32) {
     for pair in places.windows(2) {
         let [(x0, y0), (x1, y1)] = [pair[0], pair[1]].map(|(x, y)| (x * DOTS, y * DOTS));
         let steps = ((x1 - x0).hypot(y1 - y0) * 2.0).ceil().max(1.0) as i32;

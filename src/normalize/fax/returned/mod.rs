@@ -11,6 +11,7 @@
 
 mod bitmap;
 mod boxes;
+mod margins;
 mod marks;
 mod meaning;
 #[cfg(test)]
@@ -305,6 +306,13 @@ fn with_boxes(one: &Ours<'_>) -> Option<Outcome> {
             writing.push(Handwriting { name, bounds: bounds(with_room(area)), image: png.id() });
             contents.push(png);
         }
+    }
+    let white = margins::of(found.form, rows(one.asked.as_deref()), &boxes);
+    let written = white.into_iter().filter(|area| margins::is_written(&bitmap, &found.placement, *area));
+    for (area, number) in written.zip(1..) {
+        let png = Named::from(cut_out(&bitmap, &found.placement, area));
+        writing.push(Handwriting { name: format!("elsewhere-{number}"), bounds: bounds(with_room(area)), image: png.id() });
+        contents.push(png);
     }
     let page = ReturnedPage {
         form: Some(found.form),

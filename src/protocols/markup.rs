@@ -1,5 +1,8 @@
 //! The plain text of HTML, and of the narrative of a CDA document (C-CDA): tags go, blocks become lines. Never fails, reads once through.
 
+use encoding_rs::WINDOWS_1252;
+use mail_parser::decoders::html::html_to_text;
+
 /// What of a document is text to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Markup {
@@ -144,16 +147,31 @@ fn entity(text: &str) -> Option<(char, usize)> {
         "quot" => '"',
         "apos" => '\'',
         "nbsp" => ' ',
-        _ => {
-            let digits = name.strip_prefix('#')?;
-            let code = match digits.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-                None => digits.parse().ok()?,
-            };
-            char::from_u32(code)?
-        }
+        _ => match name.strip_prefix('#') {
+            Some(digits) => numbered(digits)?,
+            None => named(text.get(..end + 2)?)?,
+        },
     };
     Some((symbol, end + 2))
+}
+
+/// `228` or `xE4`. What stands for control characters was meant in windows-1252, and is read so by every browser.
+fn numbered(digits: &str) -> Option<char> {
+    let code = match digits.strip_prefix(['x', 'X']) {
+        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    match u8::try_from(code) {
+        Ok(byte @ 0x80..=0x9F) => WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next(),
+        Ok(_) | Err(_) => char::from_u32(code),
+    }
+}
+
+/// `&eacute;`: one of the names of HTML.
+fn named(reference: &str) -> Option<char> {
+    let text = html_to_text(reference);
+    let mut symbols = text.chars();
+    symbols.next().filter(|_| symbols.next().is_none())
 }
 
 #[cfg(test)]
@@ -184,6 +202,7 @@ mod tests {
         assert_eq!(text("<p>one</p><p>two &am", Markup::Html), "one\ntwo &am");
         assert_eq!(text("one < two", Markup::Html), "one < two");
         assert_eq!(text("&#xFFFFFFF; &; &#x41;", Markup::Html), "&#xFFFFFFF; &; A");
+        assert_eq!(text("caf&eacute; &ndash; 5&deg; &#150; &nosuch; R&D;", Markup::Html), "café – 5° – &nosuch; R&D;");
     }
 
     proptest! {

@@ -36,6 +36,7 @@ pub fn text(content: &[u8]) -> String {
         groups: vec![Group { hidden: false, fallback: 1 }],
         codepage: WINDOWS_1252,
         skip: 0,
+        high: None,
     };
     while reader.step() {}
     let lines: Vec<&str> = reader.out.lines().map(str::trim).collect();
@@ -56,6 +57,8 @@ struct Reader<'b> {
     codepage: &'static Encoding,
     /// Characters still to be passed over, behind a Unicode one.
     skip: usize,
+    /// The first half of a character of two UTF-16 units, where that stands last in `out`.
+    high: Option<u16>,
 }
 
 impl Reader<'_> {
@@ -133,11 +136,8 @@ impl Reader<'_> {
             }
             "uc" => self.group().fallback = usize::try_from(number.unwrap_or(1)).unwrap_or(1).min(8),
             "u" => {
-                // A signed 16-bit number.
-                let code = number.map(|number| if number < 0 { number + 65_536 } else { number });
-                let symbol = code.and_then(|code| char::from_u32(code.cast_unsigned())).unwrap_or('\u{FFFD}');
                 self.skip = 0;
-                self.push(symbol);
+                self.unicode(number.unwrap_or(0));
                 self.skip = self.group().fallback;
             }
             "bin" => {
@@ -147,6 +147,20 @@ impl Reader<'_> {
             _ if HIDDEN.contains(&word) => self.group().hidden = true,
             _ => {}
         }
+    }
+
+    /// `\u`: a UTF-16 unit, as a signed number. What is not in the first plane takes two.
+    fn unicode(&mut self, number: i32) {
+        let Ok(unit) = u16::try_from(number.rem_euclid(65_536)) else { return };
+        let pair = self.high.take().and_then(|high| char::decode_utf16([high, unit]).next()?.ok());
+        match pair.filter(|_| (0xDC00..0xE000).contains(&unit)) {
+            Some(symbol) => {
+                self.out.pop();
+                self.push(symbol);
+            }
+            None => self.push(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
+        self.high = Some(unit).filter(|unit| (0xD800..0xDC00).contains(unit) && !self.group().hidden);
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
@@ -160,6 +174,7 @@ impl Reader<'_> {
         if self.skip > 0 {
             self.skip -= 1;
         } else if !self.group().hidden {
+            self.high = None;
             self.out.push(symbol);
         }
     }
@@ -178,6 +193,8 @@ no sign of isch\u230 ?mia \{see {\b below}\}\tab end.{\pict 89504e47}\par}";
         assert_eq!(text(letter), "Dear Dr Müller,\nno sign of ischæmia {see below}\tend.");
         assert_eq!(text(br"{\rtf1\ansicpg1250 \'a3\'f3d\'9f}"), "Łódź");
         assert_eq!(text(b"{\\rtf1\\bin5 }}}}}x\\u-10179?}"), "x\u{FFFD}");
+        assert_eq!(text(b"{\\rtf1 a\\u-10179?\\u-8704?b}"), "a\u{1F600}b");
+        assert_eq!(text(b"{\\rtf1 \\u-10179?a\\u-8704?}"), "\u{FFFD}a\u{FFFD}");
     }
 
     proptest! {

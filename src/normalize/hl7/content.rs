@@ -1,9 +1,10 @@
 //! What a document in a message is: its encoding undone, its type by its first bytes, its words.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::BufRead};
 
 use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
-use encoding_rs::WINDOWS_1252;
+use encoding_rs::{Encoding, WINDOWS_1252};
+use mail_parser::{MessageParser, MimeHeaders, PartType};
 
 use crate::protocols::{
     markup::{self, Markup},
@@ -40,11 +41,7 @@ impl Unusable {
 
 /// Base64 in its broken forms: line ends plain or escaped, a `data:` prefix, the URL alphabet, missing padding.
 pub(super) fn base64(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
-    let data = data.trim_start();
-    let data = match data.split_once("base64,") {
-        Some((prefix, rest)) if prefix.starts_with("data:") => rest,
-        _ => data,
-    };
+    let data = behind_prefix(data);
     if data.len() / 4 * 3 > limit.saturating_add(limit / 8) {
         return Err(Unusable::TooLarge);
     }
@@ -57,9 +54,38 @@ pub(super) fn base64(data: &str, limit: usize) -> Result<Vec<u8>, Unusable> {
     within(content, limit)
 }
 
+/// The data behind `data:application/pdf;base64,`, where it begins so.
+fn behind_prefix(data: &str) -> &str {
+    let data = data.trim_start();
+    if data.starts_with("data:") { data.split_once("base64,").map_or(data, |(_, rest)| rest) } else { data }
+}
+
+/// How data is encoded, by the words of HL7 (table 0299).
+pub(super) fn is_encoding(name: &str) -> bool {
+    name.eq_ignore_ascii_case("Base64") || name.eq_ignore_ascii_case("Hex")
+}
+
+/// Data of which nobody says how it is encoded: Base64 where it decodes to a document or to text, or cannot be words; else the text it is.
+pub(super) fn unmarked(data: &str, text: impl FnOnce() -> String, limit: usize) -> Result<Vec<u8>, Unusable> {
+    const BYTES_MIN: usize = 64;
+    let bare = data.trim();
+    let words = bare.len() < BYTES_MIN || bare.contains(' ');
+    match base64(data, limit) {
+        Ok(content) if sniff(&content).is_some() || !words || base64_text(bare).is_some() => Ok(content),
+        Err(Unusable::TooLarge) => Err(Unusable::TooLarge),
+        Ok(_) | Err(_) => within(text().into_bytes(), limit),
+    }
+}
+
+/// Whether a text is all Base64.
+pub(super) fn is_base64(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    !text.is_empty() && text.bytes().all(plain)
+}
+
 /// Base64 without blanks and line ends, in the usual alphabet. Clean data, the rule, is not copied: it may be large.
 fn cleaned(data: &str) -> Cow<'_, [u8]> {
-    if data.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')) {
+    if is_base64(data) {
         return Cow::Borrowed(data.as_bytes());
     }
     let mut plain = Vec::with_capacity(data.len());
@@ -79,7 +105,7 @@ fn cleaned(data: &str) -> Cow<'_, [u8]> {
 
 /// Whether Base64 begins as a document does that is known by its first bytes.
 pub(super) fn begins_document(data: &str) -> bool {
-    let head: String = data.trim_start().chars().take(32).collect();
+    let head: String = behind_prefix(data).chars().take(32).collect();
     base64(&head, 64).is_ok_and(|content| sniff(&content).is_some())
 }
 
@@ -151,6 +177,33 @@ pub(crate) fn sniff(content: &[u8]) -> Option<(&'static str, &'static str)> {
     html.then_some(("text/html", "html"))
 }
 
+/// A document of a package, with the type that it is said to be of.
+pub(super) type Packed = (Vec<u8>, (String, String));
+
+/// The documents of a MIME package (`multipart`), which is how HL7 has a C-CDA travel with what it refers to; empty: it is none.
+pub(super) fn package(content: &[u8], declared: &(String, String)) -> Vec<Packed> {
+    const HEADS: [&[u8]; 2] = [b"mime-version:", b"content-type: multipart/"];
+    let body = content.trim_ascii_start();
+    let begins = |head: &&[u8]| body.get(..head.len()).is_some_and(|start| start.eq_ignore_ascii_case(head));
+    let headed = HEADS.iter().any(begins);
+    if !headed && !declared.0.eq_ignore_ascii_case("multipart") {
+        return Vec::new();
+    }
+    // Some leave the heads of the package out: the first line is then the boundary.
+    let boundary = body.strip_prefix(b"--").filter(|_| !headed).and_then(|rest| rest.lines().next()?.ok());
+    let head = boundary.map(|boundary| format!("Content-Type: multipart/mixed; boundary=\"{}\"\r\n\r\n", boundary.trim_end()));
+    let whole = [head.unwrap_or_default().as_bytes(), body].concat();
+    let Some(parsed) = MessageParser::default().parse(&whole) else { return Vec::new() };
+    let leaf = |part: &&mail_parser::MessagePart<'_>| !matches!(part.body, PartType::Multipart(_)) && !part.contents().is_empty();
+    let packed = |part: &mail_parser::MessagePart<'_>| {
+        let named = part.content_type();
+        let kind = named.map(|named| (named.c_type.to_string(), named.c_subtype.as_deref().unwrap_or_default().to_owned()));
+        (part.contents().to_vec(), kind.unwrap_or_default())
+    };
+    let parts = parsed.parts.iter().filter(leaf).map(packed).collect::<Vec<_>>();
+    if parsed.parts.len() > 1 { parts } else { Vec::new() }
+}
+
 pub(super) fn claimed_type(declared: &(String, String)) -> Option<&'static str> {
     match declared.1.to_ascii_lowercase().as_str() {
         "pdf" => Some("application/pdf"),
@@ -164,7 +217,12 @@ pub(super) fn claimed_type(declared: &(String, String)) -> Option<&'static str> 
 }
 
 pub(super) fn by_declaration(declared: &(String, String), content: &[u8]) -> (&'static str, &'static str) {
-    let text = std::str::from_utf8(content).is_ok_and(|text| !text.contains('\0'));
+    let declared_text =
+        declared.0.eq_ignore_ascii_case("TEXT") || matches!(declared.1.to_ascii_lowercase().as_str(), "plain" | "txt");
+    let text = match Encoding::for_bom(content) {
+        Some(_) => true,
+        None => !content.contains(&0) && (declared_text || std::str::from_utf8(content).is_ok()),
+    };
     match claimed_type(declared) {
         Some("text/html") if text => ("text/html", "html"),
         _ if text => ("text/plain", "txt"),
@@ -195,9 +253,10 @@ pub(super) fn is_unsafe(content: &[u8], declared: &(String, String)) -> bool {
 /// The words of a document of this type, where they can be had without opening it as its program would.
 pub(super) fn words(content: &[u8], media_type: &str) -> Option<String> {
     let content = content.get(..content.len().min(READABLE_BYTES_MAX)).unwrap_or_default();
-    let decoded = || match std::str::from_utf8(content) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => WINDOWS_1252.decode_without_bom_handling(content).0,
+    let decoded = || match (Encoding::for_bom(content), std::str::from_utf8(content)) {
+        (Some((encoding, _)), _) => encoding.decode_with_bom_removal(content).0,
+        (None, Ok(text)) => Cow::Borrowed(text),
+        (None, Err(_)) => WINDOWS_1252.decode_without_bom_handling(content).0,
     };
     let text = match media_type {
         "application/rtf" => rtf::text(content),

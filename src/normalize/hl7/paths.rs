@@ -319,6 +319,11 @@ fn bracket<'a>(path: &str, rest: &'a str) -> Result<(Option<&'a str>, &'a str), 
 fn wanted(path: &str, value: &str) -> Result<String, PathError> {
     match value.trim() {
         "" => wrong(path, "compares with nothing", "write the value behind the equals sign: PRD[1=RP]-2.1"),
+        several if several.contains('|') => wrong(
+            path,
+            "compares with several values",
+            "write one path for each, in the order in which they count: [\"OBX[3=A]-5\", \"OBX[3=B]-5\"]",
+        ),
         value => Ok(value.to_owned()),
     }
 }
@@ -395,6 +400,7 @@ mod tests {
             ("PID-5.1.2.3", "deeper than a subcomponent"),
             ("PRD[1=RP-2", "not closed"),
             ("PRD[1=]-2", "compares with nothing"),
+            ("OBX[3=A|B]-5", "compares with several values"),
             ("PRD[x]-2", "no occurrence number"),
             ("PID-3[MR].1", "no repetition number"),
         ] {

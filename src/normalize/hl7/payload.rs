@@ -13,7 +13,7 @@ use super::{
     draft::{Draft, element, location, some},
 };
 use crate::{
-    protocols::hl7::{Segment, decode},
+    protocols::hl7::{Repetition, Segment, decode},
     referral::Problem,
 };
 
@@ -51,7 +51,7 @@ impl<'t, 'm> Draft<'t, 'm> {
     /// A document in one OBX, or cut into several.
     fn document(&mut self, obx: &Segment<'t, 'm>, further: &[(Segment<'t, 'm>, usize)], occurrence: usize) {
         let first = obx.field(5).first();
-        let encoding = first.component(4).raw().trim().to_ascii_uppercase();
+        let (encoding, declared) = said(&first);
         let mut parts = std::iter::once(obx).chain(further.iter().map(|(obx, _)| obx)).flat_map(data);
         // One part is the rule, and it may be large: only several are copied together.
         let mut data = Cow::Borrowed(parts.next().unwrap_or_default());
@@ -59,20 +59,32 @@ impl<'t, 'm> Draft<'t, 'm> {
             data.to_mut().push_str(part);
         }
         let limit = self.rules.attachment_bytes_max;
+        let text = || decode(&data, self.message.delimiters()).into_owned();
         let content = match encoding.as_str() {
             "HEX" => content::hexadecimal(&data, limit),
-            "A" => content::within(decode(&data, self.message.delimiters()).into_owned().into_bytes(), limit),
-            _ => content::base64(&data, limit),
+            "A" => content::within(text().into_bytes(), limit),
+            "BASE64" => content::base64(&data, limit),
+            _ => content::unmarked(&data, text, limit),
         };
-        let declared = (first.component(2).text().into_owned(), first.component(3).text().into_owned());
         let unnumbered = further.first().is_some_and(|(next, _)| next.field(4).raw().trim() == obx.field(4).raw().trim());
         if unnumbered && content.is_ok() {
             let text = format!("the document in OBX^{occurrence}^5 goes on in the OBX behind it, which are not numbered: joined");
             self.record.problems.push(Problem::new("attachment-joined", text));
         }
         match content {
-            Ok(content) => self.keep(obx, occurrence, content, &declared),
+            Ok(content) => self.unpack(obx, occurrence, content, &declared),
             Err(why) => self.leave_out(occurrence, &why),
+        }
+    }
+
+    /// A document, or each of a package.
+    fn unpack(&mut self, obx: &Segment<'t, 'm>, occurrence: usize, content: Vec<u8>, declared: &(String, String)) {
+        let packed = content::package(&content, declared);
+        if packed.is_empty() {
+            return self.keep(obx, occurrence, content, declared);
+        }
+        for (content, declared) in packed {
+            self.keep(obx, occurrence, content, &declared);
         }
     }
 
@@ -160,15 +172,45 @@ impl<'t, 'm> Draft<'t, 'm> {
 }
 
 /// Whether an OBX carries a document: by OBX-2, or by the shape of what it holds.
-fn is_document(obx: &Segment<'_, '_>) -> bool {
+pub(super) fn is_document(obx: &Segment<'_, '_>) -> bool {
     let first = obx.field(5).first();
-    let embedded = first.component(4).raw().trim().eq_ignore_ascii_case("Base64") && !first.component(5).raw().is_empty();
-    obx.value(2, 1).eq_ignore_ascii_case("ED") || embedded
+    let at = data_place(&first);
+    let embedded = at > 1 && content::is_encoding(first.component(at - 1).raw().trim()) && !first.component(at).raw().is_empty();
+    obx.value(2, 1).eq_ignore_ascii_case("ED") || embedded || is_bare_document(obx)
+}
+
+/// Whether a text is a document in Base64, and nothing says so.
+fn is_bare_document(obx: &Segment<'_, '_>) -> bool {
+    const LETTERS_MIN: usize = 64;
+    let text = obx.field(5).first().component(1).raw().trim();
+    text.len() >= LETTERS_MIN && content::begins_document(text) && !text.contains(' ')
+}
+
+/// Where the data of an ED stands: last of its five components, or of the four that a sender has who leaves the first out. What a later
+/// repetition holds alone is data.
+fn data_place(part: &Repetition<'_, '_>) -> usize {
+    let is_shifted =
+        content::is_encoding(part.component(3).raw().trim()) && !content::is_encoding(part.component(4).raw().trim());
+    if is_shifted { 4 } else { part.len().clamp(1, 5) }
+}
+
+/// What an ED says of its data: the encoding in upper case, the type and the subtype.
+fn said(first: &Repetition<'_, '_>) -> (String, (String, String)) {
+    let at = data_place(first);
+    // In front of the data stand type, subtype and encoding; where the encoding is left out, only the first two.
+    let named = |back: usize| at.checked_sub(back).filter(|place| *place > 0).map(|place| first.component(place));
+    let encoding = named(1).map(|it| it.raw().trim().to_ascii_uppercase()).unwrap_or_default();
+    let text = |place: usize| named(place).map(|it| it.text().into_owned()).unwrap_or_default();
+    match encoding.as_str() {
+        "BASE64" | "HEX" | "A" | "" => (encoding, (text(3), text(2))),
+        _ if at < 5 => (String::new(), (text(2), text(1))),
+        _ => (encoding, (text(3), text(2))),
+    }
 }
 
 /// The data of a document's OBX: a document may be cut into repetitions, and some leave only the data in the later ones.
 fn data<'t>(obx: &Segment<'t, '_>) -> impl Iterator<Item = &'t str> {
-    obx.field(5).repetitions().map(|part| part.component(if part.len() >= 5 { 5 } else { 1 }).raw())
+    obx.field(5).repetitions().map(|part| part.component(data_place(&part)).raw())
 }
 
 /// How many of the next OBX go on with the document of this one: the same OBX-3 and type, a sub-id that follows or none of their own, and
@@ -181,18 +223,16 @@ fn further_parts<'t, 'm>(obx: &Segment<'t, 'm>, after: &[(Segment<'t, 'm>, usize
     if !begins(obx) {
         return 0;
     }
+    let is_bare = is_bare_document(obx);
     let (mut last, mut before) = (sub_id(obx), *obx);
     let goes_on = |(next, _): &&(Segment<'t, 'm>, usize)| {
         let at = sub_id(next);
         let is_next = at == last || follows(&last, &at);
         // Some name the type with the first part only.
         let same_kind = kind(next) == kind(obx) || kind(next).iter().all(String::is_empty);
-        let goes_on = is_next
-            && is_document(next)
-            && same_kind
-            && next.field(3).raw() == obx.field(3).raw()
-            && !begins(next)
-            && !ends(&before);
+        let more_of_it = is_document(next) || (is_bare && content::is_base64(next.field(5).first().component(1).raw().trim()));
+        let goes_on =
+            is_next && more_of_it && same_kind && next.field(3).raw() == obx.field(3).raw() && !begins(next) && !ends(&before);
         (last, before) = (at, *next);
         goes_on
     };

@@ -141,6 +141,8 @@ fn order(message: &Message<'_>, new: Option<Event>) -> Purpose {
 
 fn progress(control: &str, status: &str) -> Progress {
     match (control, status) {
+        // What they agree to is the cancel.
+        ("OK", "CA" | "DC") => Progress::Outcome(ReplyOutcome::Cancelled),
         ("OK", _) => Progress::Outcome(ReplyOutcome::Accepted),
         ("UA", _) => Progress::Outcome(ReplyOutcome::Declined),
         ("CR" | "DR" | "OC" | "OD", _) => Progress::Outcome(ReplyOutcome::Cancelled),

@@ -4,6 +4,7 @@ use super::{
     Hl7Message, Hl7Rules,
     draft::{self, in_zone},
     identity::Identity,
+    payload::is_document,
     purpose::{Booking, Progress, Purpose},
 };
 use crate::{
@@ -34,8 +35,8 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         Purpose::Report if is_final(message) && (is_note(message) || has_document(message)) => (Kind::Report, Some(reply)),
         // Laboratory values, a draft, a discharge summary: kept, closes nothing.
         Purpose::Report => (Kind::Document, None),
-        Purpose::Respond if carries_report(message) => (Kind::Report, Some(reply)),
-        Purpose::Order(Progress::Done) if valued(message) => (Kind::Report, Some(reply)),
+        Purpose::Respond if carries_report(&read.header.event, message) => (Kind::Report, Some(reply)),
+        Purpose::Order(Progress::Done) if message.all("OBX").any(|obx| stands(&obx)) => (Kind::Report, Some(reply)),
         Purpose::Ask(_) | Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) => (Kind::Reply, Some(reply)),
     };
     if let (Some(record), Some(said)) = (&mut outcome.record, &reply)
@@ -126,7 +127,14 @@ fn said(message: &Message<'_>) -> Vec<String> {
         Some(words.into_owned())
     };
     let notes = message.all("NTE").map(|nte| nte.field(3).text()).filter(|text| !text.is_empty());
-    [coded("ORC", 16), coded("SCH", 6)].into_iter().flatten().chain(notes).collect()
+    let said: Vec<String> = [coded("ORC", 16), coded("SCH", 6)].into_iter().flatten().chain(notes).collect();
+    if said.is_empty() {
+        // Some write their reason where a result belongs.
+        let remarks =
+            message.all("OBX").filter(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "ST" | "TX") && !is_document(obx));
+        return remarks.map(|obx| obx.field(5).text()).filter(|text| !text.is_empty()).collect();
+    }
+    said
 }
 
 /// The code that was relied on, as sent.
@@ -177,8 +185,14 @@ fn valued(message: &Message<'_>) -> bool {
     message.all("OBX").any(|obx| !obx.field(5).is_empty())
 }
 
+/// Whether an observation has a value that holds: OBX-11 (table 0085) does not call it preliminary, partial, wrong or deleted.
+fn stands(obx: &Segment<'_, '_>) -> bool {
+    let status = obx.value(11, 1).to_ascii_uppercase();
+    !obx.field(5).is_empty() && !matches!(status.as_str(), "D" | "I" | "N" | "O" | "P" | "R" | "S" | "W" | "X")
+}
+
 fn has_document(message: &Message<'_>) -> bool {
-    message.all("OBX").any(|obx| obx.value(2, 1).eq_ignore_ascii_case("ED") && !obx.field(5).is_empty())
+    message.all("OBX").any(|obx| stands(&obx) && is_document(&obx))
 }
 
 /// A consultation note by its code: OBR-4, OBX-3, or TXA-2 of a medical document.
@@ -186,21 +200,42 @@ fn is_note(message: &Message<'_>) -> bool {
     let coded = message.all("OBR").map(|obr| obr.value(4, 1).into_owned());
     let coded = coded.chain(message.all("OBX").map(|obx| obx.value(3, 1).into_owned()));
     let consultation = matches!(message.value("TXA", 2).to_ascii_uppercase().as_str(), "CN" | "CONSULT");
-    valued(message) && (consultation || coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str())))
+    message.all("OBX").any(|obx| stands(&obx))
+        && (consultation || coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str())))
 }
 
 /// Whether a result or letter is finished: OBR-25 final or corrected, TXA-17 authenticated. Where nothing is said, it was sent as it is.
 fn is_final(message: &Message<'_>) -> bool {
-    let result = message.value("OBR", 25).to_ascii_uppercase();
     let document = message.value("TXA", 17).to_ascii_uppercase();
-    matches!(result.as_str(), "" | "F" | "C") && matches!(document.as_str(), "" | "AU" | "LA")
+    let mut results = message.all("OBR").map(|obr| obr.value(25, 1).to_ascii_uppercase()).peekable();
+    let finished = results.peek().is_none() || results.any(|result| matches!(result.as_str(), "" | "F" | "C"));
+    finished && matches!(document.as_str(), "" | "AU" | "LA")
 }
 
-/// A report carries the consultant's findings: a document, or an observation group that is said to be such a note.
-fn carries_report(message: &Message<'_>) -> bool {
-    let is_final = message.all("OBR").any(|obr| matches!(obr.value(25, 1).as_ref(), "F" | "C"));
-    // What comes unasked, later than the answer, with text of its own and no longer pending, is the report.
-    let text = message.all("OBX").any(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "TX"));
-    let later = message.first("MSA").is_none() && text && !message.value("RF1", 1).eq_ignore_ascii_case("P");
-    valued(message) && (has_document(message) || is_note(message) || is_final || later)
+/// Whether a response to a referral carries the consultant's findings, and is not the answer itself with its papers: whoever declines, has
+/// yet to decide or takes a cancel sends letters too.
+fn carries_report(event: &str, message: &Message<'_>) -> bool {
+    let observed = || message.all("OBX").filter(stands);
+    let decides = matches!(message.value("RF1", 1).to_ascii_uppercase().as_str(), "R" | "P" | "C");
+    if event == "I14" || decides || !is_final(message) || observed().next().is_none() {
+        return false;
+    }
+    let is_result = message.all("OBR").any(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "F" | "C"));
+    if is_note(message) || is_result {
+        return true;
+    }
+    // What comes unasked, later than the answer, is the report: a document, or text that was written on some day.
+    let dated = message.all("OBR").any(|obr| [7, 22].into_iter().any(|field| !obr.field(field).is_empty()))
+        || observed().any(|obx| !obx.field(14).is_empty());
+    let text = dated && observed().any(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "TX"));
+    message.first("MSA").is_none() && (has_document(message) || text) && !is_about_the_visit(message)
+}
+
+/// Whether what came is called a paper about the visit or the answer: an invitation, a confirmation.
+fn is_about_the_visit(message: &Message<'_>) -> bool {
+    const WORDS: [&str; 9] =
+        ["appointment", "appt", "booking", "schedul", "acknowledg", "acceptance", "confirmation", "declin", "waiting list"];
+    let titles = message.all("OBX").flat_map(|obx| [2, 5].map(|part| obx.value(3, part).to_lowercase()));
+    let titles = titles.chain(message.all("OBR").map(|obr| obr.value(4, 2).to_lowercase()));
+    titles.into_iter().any(|title| WORDS.iter().any(|word| title.contains(word)))
 }

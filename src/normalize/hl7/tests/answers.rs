@@ -41,7 +41,9 @@ fn a_360x_cancel_asks_and_its_confirmation_answers() {
         assert_eq!(order("OSU^O51^OSU_O51", control, "", &[]).outcome.event, Some(Event::Cancel));
     }
     assert_eq!(order("OMG^O19", "XO", "", &[]).outcome.event, Some(Event::Change));
-    assert_eq!(outcome(&order("OSU^O51", "CR", "", &[])), ReplyOutcome::Cancelled);
+    for (control, status) in [("CR", ""), ("OK", "CA"), ("OK", "DC")] {
+        assert_eq!(outcome(&order("OSU^O51", control, status, &[])), ReplyOutcome::Cancelled, "{control} {status}");
+    }
 }
 
 #[test]
@@ -136,4 +138,37 @@ fn an_acceptance_that_says_when_the_visit_is_is_an_appointment() {
     assert_eq!(outcome(&booked), ReplyOutcome::Scheduled);
     let appointment = booked.outcome.reply.unwrap().appointment.unwrap();
     assert_eq!(appointment.at.as_str(), "2026-12-14T10:30:00");
+}
+
+#[test]
+fn papers_that_come_with_an_answer_are_no_report() {
+    let pdf = format!("OBX|1|ED|LTR^Letter^L||^application^pdf^Base64^{}||||||F", data_encoding::BASE64.encode(b"%PDF-1.4 x"));
+    let invitation = pdf.replace("LTR^Letter^L", "INV^Appointment letter^L");
+    let note = "OBX|1|TX|11488-4^Consultation note^LN||No ischaemia.||||||F";
+    let remark = "OBX|1|TX|REM^Remark^L||We will see her in clinic B";
+    let said = |event: &str, status: &str, msa: &str, more: &[&str]| {
+        let rf1 = format!("RF1|{status}|R||||REF-1");
+        let read = read(&[&[&head(&format!("RRI^{event}^RRI_I12")), msa, &rf1, RT, PID], more].concat());
+        (read.outcome.kind, read.outcome.reply.unwrap())
+    };
+    let (kind, reply) = said("I12", "R", "", &["NTE|1||No capacity", &pdf]);
+    assert_eq!((kind, reply.outcome, reply.reason.as_deref()), (Kind::Reply, ReplyOutcome::Declined, Some("No capacity")));
+    let (kind, reply) = said("I12", "R", "", &[&remark.replace("We will see her in clinic B", "No capacity")]);
+    assert_eq!((kind, reply.outcome, reply.reason.as_deref()), (Kind::Reply, ReplyOutcome::Declined, Some("No capacity")));
+    assert_eq!(said("I12", "P", "", &[note]).1.outcome, ReplyOutcome::Received);
+    for (msa, papers) in [("", invitation.as_str()), ("", remark), ("MSA|AA|X1", &pdf), ("MSA|AA|X1", remark)] {
+        let (kind, reply) = said("I12", "A", msa, &[papers]);
+        assert_eq!((kind, reply.outcome), (Kind::Reply, ReplyOutcome::Accepted), "{msa} {papers}");
+    }
+    assert_eq!(said("I14", "A", "MSA|AA|X1", &[&pdf]).1.outcome, ReplyOutcome::Cancelled);
+    for status in ["P", "X", "D", "W", "R"] {
+        let preliminary = note.replace("||||||F", &format!("||||||{status}"));
+        assert_eq!(said("I12", "A", "", &[&preliminary]).0, Kind::Reply, "OBX-11 {status}");
+        let result = format!("OBR|1|GP-1||11488-4^Consultation note^LN|||20261120{}{status}", "|".repeat(18));
+        assert_eq!(said("I12", "A", "", &[&result, note]).0, Kind::Reply, "OBR-25 {status}");
+    }
+    let seen = "OBR|1|GP-1||57133-1^Referral note^LN|||20261120";
+    for (msa, lines) in [("", vec![pdf.as_str()]), ("MSA|AA|X1", vec![note]), ("", vec![seen, remark])] {
+        assert_eq!(said("I12", "A", msa, &lines).0, Kind::Report, "{lines:?}");
+    }
 }

@@ -127,3 +127,62 @@ fn quirk_1_21_a_wrong_subtype_is_told_by_the_first_bytes() {
     assert_eq!(read.outcome.record.unwrap().attachments[0].media_type, "image/tiff");
     assert_eq!(read.warnings[0].code, 102);
 }
+
+#[test]
+fn quirk_1_21_a_document_where_text_belongs_or_a_component_too_early() {
+    let pdf = [b"%PDF-1.4 ".as_slice(), &[0x80; 90], b"%%EOF"].concat();
+    let data = data_encoding::BASE64.encode(&pdf);
+    let uri = format!("data:application/pdf;base64,{data}");
+    for (kind, value) in [
+        ("TX", &data),
+        ("FT", &uri),
+        ("ST", &format!("{}\\.br\\{}", data.get(..76).unwrap(), data.get(76..).unwrap())),
+        ("ED", &data),
+        ("ED", &format!("application^pdf^Base64^{data}")),
+        ("ED", &format!("^application^pdf^{data}")),
+        ("ED", &format!("^application^pdf^^{data}")),
+    ] {
+        let outcome = with(&[&format!("OBX|1|{kind}|L^Letter^L||{value}||||||F")]).outcome;
+        let record = outcome.record.unwrap();
+        assert_eq!((record.attachments.len(), record.notes.len()), (1, 0), "{kind} {value}");
+        assert_eq!((record.attachments[0].media_type.as_str(), &outcome.contents[0][..]), ("application/pdf", &pdf[..]));
+    }
+    let (first, second) = data.split_at(80);
+    let parts: Vec<String> = [first, second].map(|part| format!("OBX|1|TX|L^Letter^L||{part}")).to_vec();
+    assert_eq!(&with(&[&parts[0], &parts[1]]).outcome.contents[0][..], pdf);
+    for value in ["Just text in ED", "Normal", "^TEXT^PLAIN^^Just text in ED"] {
+        let record = with(&[&format!("OBX|1|ED|L^Letter^L||{value}")]).outcome.record.unwrap();
+        assert_eq!(record.attachments[0].media_type, "text/plain");
+        assert_eq!(record.notes, [format!("Letter: {}", value.trim_start_matches("^TEXT^PLAIN^^"))]);
+    }
+}
+
+#[test]
+fn quirk_1_21_text_in_another_character_set() {
+    let utf_16: Vec<u8> = "\u{FEFF}Früh".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for content in [&b"Fr\xFCh"[..], &utf_16, b"\xEF\xBB\xBFFr\xC3\xBCh"] {
+        let obx = format!("OBX|1|ED|L^Letter^L||^TEXT^plain^Base64^{}", data_encoding::BASE64.encode(content));
+        let record = with(&[&obx]).outcome.record.unwrap();
+        assert_eq!((record.attachments[0].media_type.as_str(), record.notes[0].as_str()), ("text/plain", "Letter: Früh"));
+    }
+}
+
+#[test]
+fn a_mime_package_is_taken_apart() {
+    let pdf = data_encoding::BASE64.encode(b"%PDF-1.4 scan");
+    let parts = format!(
+        "--X1\r\nContent-Type: text/xml\r\n\r\n<?xml version=\"1.0\"?><ClinicalDocument><title>Note</title></ClinicalDocument>\r\n\
+         --X1\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n{pdf}\r\n--X1--\r\n"
+    );
+    let headed = format!("MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=\"X1\"\r\n\r\n{parts}");
+    let escaped = headed.replace('&', "\\T\\").replace("\r\n", "\\X0D0A\\");
+    let encoded = data_encoding::BASE64.encode(parts.as_bytes());
+    for value in [format!("^multipart^related^A^{escaped}"), format!("^multipart^x-hl7-cda-level-one^Base64^{encoded}")] {
+        let record = with(&[&format!("OBX|1|ED|L^Letter^L||{value}")]).outcome.record.unwrap();
+        let types: Vec<&str> = record.attachments.iter().map(|one| one.media_type.as_str()).collect();
+        assert_eq!(types, ["application/xml", "application/pdf"], "{value}");
+        assert_eq!(record.notes, ["Letter: Note"]);
+    }
+    let broken = with(&["OBX|1|ED|L^Letter^L||^multipart^related^A^nothing in it"]).outcome.record.unwrap();
+    assert_eq!(broken.attachments[0].media_type, "text/plain");
+}

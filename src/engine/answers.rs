@@ -109,6 +109,7 @@ fn means(
     let letters = Letters::of(desk.store, referral.id)?;
     let now_with = letters.asked_desks();
     let is_theirs = now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to);
+    let has_a_copy = !is_theirs && !now_with.iter().any(|asked| asked.through == delivery.through);
     Ok(match (delivery.purpose, reply.outcome) {
         _ if other => Means::Stray("it answers our message with the number of another referral: ask its sender"),
         _ if !sameness::same_patient(&referral.record, brought) => {
@@ -128,6 +129,9 @@ fn means(
         (_, Received) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Forward, Received) => {
             Means::Nothing("a system has it that it was handed on to: the specialist has said nothing")
+        }
+        (Purpose::Forward, _) if has_a_copy => {
+            Means::Unclear("a system that has a copy of the referral answers, and another desk was asked: read it")
         }
         (_, Unclear) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Update, Declined) | (Purpose::Withdrawal, Accepted | Declined | Scheduled) => {

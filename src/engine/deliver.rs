@@ -115,7 +115,7 @@ impl Work for Delivering {
         let _place = Place::take(self, &delivery);
         if self.is_pointless(&delivery)? {
             tracing::info!(delivery = %id, purpose = delivery.purpose.as_str(), "withdrawn: the referral was cancelled meanwhile, or the other side knows it as it stands");
-            return self.context.store.settle(Decision { withdraw: vec![id], ..Decision::default() }).await;
+            return self.withdraw(&delivery).await;
         }
         let delivery = match self.context.store.claim_delivery(id).await {
             // It was withdrawn since it was looked at.
@@ -256,6 +256,25 @@ impl Delivering {
             },
             Purpose::Acknowledgement => false,
         })
+    }
+
+    /// Takes back what says nothing any more. Where it had held its referral before a person tried it again, it does so no longer.
+    async fn withdraw(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        loop {
+            let mut decision = Decision { withdraw: vec![delivery.id], ..Decision::default() };
+            let referral = delivery.referral.map(|id| self.context.store.referral(id)).transpose()?.flatten();
+            if let Some(mut referral) = referral.filter(|it| it.record.held.contains(&HeldReason::DeadDelivery))
+                && !self.has_other_dead(delivery)?
+            {
+                let read_version = Some(referral.version);
+                referral.record.release(HeldReason::DeadDelivery);
+                decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
+            }
+            match self.context.store.settle(decision).await {
+                Err(StoreError::Stale) => {}
+                done => return done,
+            }
+        }
     }
 
     /// One attempt at a claimed delivery: the letter, then the way out. A letter that cannot be had counts as an attempt.

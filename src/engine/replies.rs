@@ -182,7 +182,7 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
         return None;
     }
     match desk.message().protocol {
-        Protocol::Hl7 => unvouched(desk),
+        Protocol::Hl7 => unvouched(desk).or_else(|| unasked(desk, letters)),
         Protocol::Document if reply.matched_by.as_deref() != Some("token") => Some(UNPROVEN_PAGE),
         Protocol::Document => {
             let has_left = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::InFlight | DeliveryState::Sent);
@@ -283,6 +283,37 @@ pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
         && message.assigned.is_none();
     anybody
         .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
+}
+
+/// Why an answer by HL7 that comes by itself is not taken from this sender: it was sent nothing of the referral, or another desk was asked.
+/// A sender whom the channel names and the directory does not know may speak for any desk.
+fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str> {
+    let message = desk.message();
+    let asked = letters.asked_desks();
+    if message.answers.is_some() {
+        // What answers one delivery is known by that.
+        return None;
+    }
+    if desk.channel.inbound == InboundConfig::Answers {
+        let has_it = match asked.as_slice() {
+            [] => letters.went_through(&message.channel),
+            asked => asked.iter().any(|asked| asked.through == message.channel),
+        };
+        return (!has_it).then_some("it comes from a system that was not asked about this referral: read it");
+    }
+    let sender = message.sender.as_deref()?;
+    let named = |to: &str| desk.config.directory.entries.get(to)?.hl7.as_deref();
+    let is_senders = |hl7: &str| is_same_system(hl7, sender);
+    let is_a_desk = desk.config.directory.entries.values().filter_map(|entry| entry.hl7.as_deref()).any(is_senders);
+    let is_asked = asked.is_empty() || asked.iter().any(|asked| named(&asked.to).is_some_and(is_senders));
+    (is_a_desk && !is_asked).then_some("it comes from a desk of the directory, and another one was asked: read it")
+}
+
+/// Whether MSH-3 and MSH-4 of a sender are the `APPLICATION|FACILITY` of a directory entry, whole or by their first components.
+fn is_same_system(entry: &str, sender: &str) -> bool {
+    let Some(((application, facility), (from, at))) = entry.split_once('|').zip(sender.split_once('|')) else { return false };
+    let is = |wanted: &str, found: &str| wanted == found || found.split('^').next() == Some(wanted);
+    is(application, from) && (facility.is_empty() || is(facility, at))
 }
 
 fn is_to(delivery: &Delivery, desk: &str) -> bool {

@@ -1,5 +1,7 @@
 //! A person's acts on one delivery: look at it, try it again, write it anew, skip it, put other bytes in its place.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,6 +18,10 @@ use crate::{
 
 /// How often an act is tried again when the referral was written meanwhile.
 const TRIES_MAX: u32 = 8;
+/// How long an act waits for the end of an attempt that is under way.
+const ATTEMPT_MAX: Duration = Duration::from_secs(300);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 fn plain(error: &StoreError) -> String {
     match error {
@@ -24,6 +30,18 @@ fn plain(error: &StoreError) -> String {
         StoreError::Unavailable(_) | StoreError::NotFound(_) | StoreError::Unreadable(_) | StoreError::Closed => {
             error.to_string()
         }
+    }
+}
+
+/// The delivery, as soon as no attempt is under way: of one whose receiver is silent there nearly always is.
+async fn at_rest(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
+    let until = Instant::now() + ATTEMPT_MAX;
+    loop {
+        let delivery = find(context, id)?;
+        if delivery.state != DeliveryState::InFlight || Instant::now() >= until {
+            return Ok(delivery);
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -107,7 +125,7 @@ fn said_anew(context: &Context, anew: &Delivery) -> Result<Vec<DeliveryId>, Stor
 /// # Errors
 /// What is wrong with them, in words for a person.
 pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Result<Delivery, String> {
-    let mut delivery = find(context, id)?;
+    let mut delivery = at_rest(context, id).await?;
     let Some(Content::Hl7(before)) = &delivery.content else {
         return Err(format!("delivery {id} has no HL7 message yet, or sends none: only such a one can be edited"));
     };
@@ -151,7 +169,7 @@ pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Res
 /// In words for a person.
 pub(super) async fn skip(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
     for _ in 0..TRIES_MAX {
-        let mut delivery = find(context, id)?;
+        let mut delivery = at_rest(context, id).await?;
         let was = delivery.state;
         if !matches!(was, DeliveryState::Queued | DeliveryState::Dead) {
             return Err(format!("delivery {id} is {}: only a queued or dead one can be skipped", was.as_str()));

@@ -13,7 +13,7 @@ use super::route;
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
-    ids::{DeliveryId, ReferralId},
+    ids::{ChannelName, DeliveryId, ReferralId},
     referral::{HistoryEvent, Referral, ReplyOutcome, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
@@ -63,6 +63,11 @@ impl Letters {
     /// back. What takes the referral back from a desk is none: that is owed, and goes unless the desk has nothing when its turn comes.
     pub(super) fn not_sent(&self) -> impl Iterator<Item = DeliveryId> {
         self.to_specialists().filter(|one| one.purpose != Purpose::Withdrawal && has_not_left(one)).map(|one| one.id)
+    }
+
+    /// Whether anything of the referral may have reached the system behind this channel.
+    pub(super) fn went_through(&self, channel: &ChannelName) -> bool {
+        self.0.iter().any(|one| one.through == *channel && one.may_have_arrived())
     }
 
     /// The letters that take it back and have not left.

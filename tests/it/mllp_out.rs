@@ -656,3 +656,55 @@ fn a_report_after_a_cancel_does_not_open_the_referral_anew() {
     let events: Vec<&str> = messages.iter().map(|message| &field(message, "MSH", 9)[..7]).collect();
     assert_eq!(events, ["REF^I12", "REF^I14", "REF^I13"]);
 }
+
+#[test]
+fn a_message_that_is_being_sent_to_a_silent_receiver_can_be_skipped() {
+    let ehr = Ehr::start(|_| Vec::new());
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let id = forward(&site, 0, "in-flight")["id"].as_str().unwrap().to_owned();
+    let skipped = loopline(&site, &["deliveries", "skip", &id]);
+    assert!(skipped.is_ok(), "{skipped:?}");
+    let reason = forward(&site, 0, "withdrawn")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("skipped by a person; it was: no answer within 2 s"), "{reason}");
+}
+
+#[test]
+fn a_refused_message_that_says_nothing_after_a_cancel_holds_the_referral_no_longer() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AE", field(message, "MSH", 10), ""))]);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let id = forward(&site, 0, "dead")["id"].as_str().unwrap().to_owned();
+    let cancel = referral_message("M2", "P1", "Quill").replace("REF^I12", "REF^I14");
+    Peer::connect(&site.mllp()).send(&cancel).unwrap();
+    let referral = || site.referrals()[0].clone();
+    assert!(wait_for(|| referral()["status"] == "cancel-requested"), "{:#}", referral());
+    assert_eq!(referral()["held"][0], "dead-delivery");
+    loopline(&site, &["deliveries", "retry", &id]).unwrap();
+    forward(&site, 0, "withdrawn");
+    assert!(wait_for(|| referral()["held"].is_null()), "{:#}", referral());
+    assert_eq!(ehr.received().len(), 1);
+}
+
+#[test]
+fn what_a_person_corrects_before_it_is_written_anew_is_said_once() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AE", field(message, "MSH", 10), ""))]);
+    let site = site(ehr.port);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let refused = forward(&site, 0, "dead");
+    ehr.behave(good);
+    let reference = site.referrals()[0]["reference"].as_str().unwrap().to_owned();
+    site.json(&["referrals", "settle", &reference, "correct", "patient.birth_date=1962-02-15", "--by", "mira", "--json"])
+        .unwrap();
+    // It goes as it was corrected, by itself; whoever asks for it once more finds that it went.
+    loopline(&site, &["deliveries", "retry", refused["id"].as_str().unwrap(), "--anew"]).ok();
+    assert!(wait_for(|| forwards(&site).iter().any(|one| one["state"] == "sent")), "{:#?}", forwards(&site));
+    assert!(wait_for(|| forwards(&site).iter().all(|one| one["state"] != "queued" && one["state"] != "in-flight")));
+    std::thread::sleep(Duration::from_secs(1));
+    let messages = ehr.received();
+    let sent: Vec<(&str, &str)> = messages.iter().map(|one| (&field(one, "MSH", 9)[..7], field(one, "PID", 7))).collect();
+    assert_eq!(sent, [("REF^I12", "19620214"), ("REF^I12", "19620215")], "{:#?}", forwards(&site));
+}

@@ -1,14 +1,11 @@
 //! `loopline messages list | show | export | split | assign | replay | dismiss`: where every message is, and why.
 
 use std::{
-    fs,
     io::{self, IsTerminal as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -217,32 +214,22 @@ async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
     let bytes = if args.pdf {
         let found = ask(data, &Request::SearchablePdf { id }).await?;
         warn_of(&found);
-        decoded(&found, "/pdf")?
+        print::decoded(&found, "/pdf")?
     } else {
-        decoded(&ask(data, &Request::Message { id, raw: true }).await?, "/raw")?
+        print::decoded(&ask(data, &Request::Message { id, raw: true }).await?, "/raw")?
     };
-    let Some(path) = args.output else { return Ok(io::stdout().write_all(&bytes)?) };
-    // It holds patient data: for whoever exports it alone.
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let mut file = file.with_context(|| format!("cannot make the file {}: name one that is not there yet", path.display()))?;
-    file.write_all(&bytes).with_context(|| format!("cannot write the file {}", path.display()))?;
-    file.sync_all().with_context(|| format!("cannot write the file {}", path.display()))
-}
-
-fn decoded(value: &Value, pointer: &str) -> anyhow::Result<Vec<u8>> {
-    use base64::Engine as _;
-    Ok(base64::engine::general_purpose::STANDARD.decode(print::text(value, pointer))?)
+    print::exported(&bytes, args.output.as_deref())
 }
 
 async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
     let id = id_of(&args.id)?;
     if let Some(number) = args.image {
         let found = ask(data, &Request::Image { id, number }).await?;
-        return Ok(io::stdout().write_all(&decoded(&found, "/image")?)?);
+        return Ok(io::stdout().write_all(&print::decoded(&found, "/image")?)?);
     }
     let found = ask(data, &Request::Message { id, raw: args.raw }).await?;
     if args.raw {
-        io::stdout().write_all(&decoded(&found, "/raw")?)?;
+        io::stdout().write_all(&print::decoded(&found, "/raw")?)?;
     } else if args.json {
         print::json(&found);
     } else {

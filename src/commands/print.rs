@@ -2,9 +2,13 @@
 
 use std::{
     borrow::Cow,
+    fs,
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
 };
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 /// Why a text is no id of a `what`, and where those are to be found.
@@ -90,6 +94,22 @@ pub fn write(bytes: &[u8]) {
     if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
         std::process::exit(i32::from(error.kind() != io::ErrorKind::BrokenPipe));
     }
+}
+
+/// Writes what was exported to a file of its own, or to standard output.
+pub(super) fn exported(bytes: &[u8], to: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = to else { return Ok(io::stdout().write_all(bytes)?) };
+    // It holds patient data: for whoever exports it alone.
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.with_context(|| format!("cannot make the file {}: name one that is not there yet", path.display()))?;
+    file.write_all(bytes).with_context(|| format!("cannot write the file {}", path.display()))?;
+    file.sync_all().with_context(|| format!("cannot write the file {}", path.display()))
+}
+
+/// The bytes at a JSON pointer, which are base64.
+pub(super) fn decoded(value: &Value, pointer: &str) -> anyhow::Result<Vec<u8>> {
+    use base64::Engine as _;
+    Ok(base64::engine::general_purpose::STANDARD.decode(text(value, pointer))?)
 }
 
 /// Says that there may be more than was asked for.

@@ -1,6 +1,10 @@
 //! `loopline referrals list | show | settle`: the coordinator's list.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -23,6 +27,8 @@ pub enum ReferralsCommand {
     List(ListArgs),
     /// Show one referral: what is known, what must be looked at, what happened, what is owed.
     Show(ShowArgs),
+    /// Write an attachment of a referral: a document that came in a message, a page of a fax, a file of a mail.
+    Export(ExportArgs),
     /// Do what a person decided: confirm, correct, route, read a reply, merge or reject.
     Settle(SettleArgs),
 }
@@ -53,6 +59,19 @@ pub struct ShowArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// `loopline referrals export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Its reference (LL-7K3M-Q9XD) or id.
+    id: String,
+    /// Which attachment, as `show` numbers them.
+    #[arg(default_value_t = 1)]
+    number: usize,
+    /// Write it to this file, which must not be there yet; absent: to standard output.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
 }
 
 /// `loopline referrals settle`
@@ -132,9 +151,19 @@ pub async fn run(command: ReferralsCommand, data: &Path) -> anyhow::Result<ExitC
             let found = ask(data, &Request::Referral { id: args.id }).await?;
             if args.json { print::json(&found) } else { show(&found) }
         }
+        ReferralsCommand::Export(args) => export(args, data).await?,
         ReferralsCommand::Settle(args) => settle(args, data).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
+    let found = ask(data, &Request::Attachment { id: args.id, number: args.number }).await?;
+    let kind = print::text(&found, "/media_type");
+    if args.output.is_none() && !kind.starts_with("text/") && io::stdout().is_terminal() {
+        anyhow::bail!("{kind} is nothing for a terminal: name a file by --output, or redirect the output");
+    }
+    print::exported(&print::decoded(&found, "/attachment")?, args.output.as_deref())
 }
 
 /// Reads one of the words that the JSON uses; the error names those there are.
@@ -210,6 +239,16 @@ fn show(found: &Value) {
         rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new(), String::new()]);
     }
     print::table(&["", "FIELD", "VALUE", "READ FROM"], &rows, "nothing is known of it");
+    let attachments: Vec<Vec<String>> =
+        referral["attachments"].as_array().into_iter().flatten().zip(1..).map(attachment).collect();
+    if !attachments.is_empty() {
+        print::say("");
+        print::table(&["ATTACHMENT", "NAME", "TYPE", "BYTES", "PAGE", "KIND"], &attachments, "");
+        print::say(&format!(
+            "  write one: loopline referrals export {} NUMBER --output FILE",
+            print::text(referral, "/reference")
+        ));
+    }
     for pending in referral["pending_replies"].as_array().into_iter().flatten() {
         let at = print::text(pending, "/reading/appointment/at");
         let at = if at.is_empty() { at } else { format!(" for {at}") };
@@ -241,6 +280,11 @@ fn show(found: &Value) {
     let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
     print::say("");
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+fn attachment((attachment, number): (&Value, usize)) -> Vec<String> {
+    let said = ["/name", "/media_type", "/bytes", "/page", "/kind"].map(|pointer| print::text(attachment, pointer));
+    std::iter::once(number.to_string()).chain(said).collect()
 }
 
 /// What an entry of the history says beside its event.

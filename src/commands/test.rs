@@ -57,9 +57,30 @@ struct Tested {
     /// Whether nothing is expected of it yet, or the sample of an expectation is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<PathBuf>,
+    /// Why it was not compared, or that its folder is no channel's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untested: Option<String>,
     /// Whether its expectation was written anew.
     updated: bool,
     differences: Vec<Difference>,
+}
+
+impl Tested {
+    fn not_yet(channel: &str, sample: &Path) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            sample: sample.to_owned(),
+            ok: false,
+            missing: None,
+            untested: None,
+            updated: false,
+            differences: Vec::new(),
+        }
+    }
+
+    fn not(channel: &str, sample: &Path, why: String) -> Self {
+        Self { untested: Some(why), ..Self::not_yet(channel, sample) }
+    }
 }
 
 /// One value that is not as expected.
@@ -87,6 +108,9 @@ pub async fn run(args: TestArgs, sources: &SettingsSources) -> anyhow::Result<Ex
         for sample in samples(&folder)? {
             tested.push(test(&rules, &sample, &folder, args.update).await?);
         }
+    }
+    if args.channel.is_none() {
+        tested.extend(nobodys(&args.samples, &config)?);
     }
     if tested.is_empty() {
         bail!("there are no samples: they are files in {}/CHANNEL/", args.samples.display());
@@ -117,6 +141,23 @@ fn chosen(args: &TestArgs, config: &Config) -> anyhow::Result<Vec<InboundChannel
     Ok(vec![channel.clone()])
 }
 
+/// The folders of samples that no channel has the name of: whoever misspells one believes that it is tested.
+fn nobodys(folder: &Path, config: &Config) -> anyhow::Result<Vec<Tested>> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let known = || config.inbound.keys().map(ChannelName::as_str).collect::<Vec<_>>().join(", ");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(cannot)? {
+        let entry = entry.with_context(cannot)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_channels = config.inbound.contains_key(&ChannelName::new(&name));
+        if !is_channels && entry.path().is_dir() && !samples(&entry.path())?.is_empty() {
+            let why = format!("its samples are not tested, since there is no inbound channel {name}; there are: {}", known());
+            found.push(Tested::not(&name, &entry.path(), why));
+        }
+    }
+    Ok(found)
+}
+
 /// The samples of a folder by name, those of which only the expectation is left too.
 fn samples(folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     let cannot = || format!("cannot read {}", folder.display());
@@ -142,7 +183,7 @@ async fn test(rules: &Rules, sample: &Path, folder: &Path, update: bool) -> anyh
     let beside = PathBuf::from(format!("{}{EXPECTED}", stem.display()));
     let channel = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let result =
-        |ok, missing, updated, differences| Tested { channel, sample: sample.to_owned(), ok, missing, updated, differences };
+        |ok, missing, updated, differences| Tested { ok, missing, updated, differences, ..Tested::not_yet(&channel, sample) };
     if !sample.exists() {
         return Ok(result(false, Some(sample.to_owned()), false, Vec::new()));
     }
@@ -169,7 +210,11 @@ async fn test(rules: &Rules, sample: &Path, folder: &Path, update: bool) -> anyh
         }
         return Ok(result(true, None, updated, Vec::new()));
     }
-    let Some(expected) = expected.transpose()? else { return Ok(result(false, Some(beside), false, Vec::new())) };
+    let expected = match expected {
+        Some(Ok(expected)) => expected,
+        Some(Err(why)) => return Ok(Tested::not(&channel, sample, format!("{why:#}"))),
+        None => return Ok(result(false, Some(beside), false, Vec::new())),
+    };
     let differences = differences(&expected, &pruned(found, Some(&expected), is_document));
     Ok(result(differences.is_empty(), None, false, differences))
 }
@@ -245,6 +290,8 @@ fn show(tested: &[Tested], wrong: usize) {
                 format!("{} is missing: write it with --update, and read it", missing.display())
             };
             print::say(&format!("{name}: {what}"));
+        } else if let Some(why) = &one.untested {
+            print::say(&format!("{name}: {why}"));
         } else if one.updated {
             print::say(&format!("{name}: what is expected was written; read the difference before you keep it"));
         } else if !one.ok {

@@ -59,6 +59,13 @@ pub enum Request {
         /// Its reference or id.
         id: String,
     },
+    /// One attachment of a referral, base64.
+    Attachment {
+        /// The referral's reference or id.
+        id: String,
+        /// Which one, from 1, as `show` numbers them.
+        number: usize,
+    },
     /// A person's act.
     Settle {
         /// The referral's reference or id.
@@ -309,6 +316,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
                 json!({"referral": to_value(&referral)?, "deliveries": with_what_they_wait_for(context, &deliveries.map_err(plain)?)?}),
             )
         }
+        Request::Attachment { id, number } => attachment(context, &find(context, &id)?, number).await,
         Request::Settle { id, act, by } => {
             let referral = find(context, &id)?;
             let settled = settle::settle(context, referral.id, act, &by).await.map_err(|error| error.to_string())?;
@@ -401,6 +409,17 @@ async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, S
         value["raw"] = Value::String(base64::engine::general_purpose::STANDARD.encode(&bytes));
     }
     Ok(value)
+}
+
+async fn attachment(context: &Context, referral: &Referral, number: usize) -> Result<Value, String> {
+    use base64::Engine as _;
+    let attachments = &referral.record.attachments;
+    let Some(wanted) = number.checked_sub(1).and_then(|at| attachments.get(at)) else {
+        return Err(format!("referral {} has no attachment {number}: it has {}", referral.reference, attachments.len()));
+    };
+    let bytes = context.store.body(&wanted.id).await.map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or("the attachment is not in the store: restore it from a backup")?;
+    Ok(json!({"media_type": wanted.media_type, "attachment": base64::engine::general_purpose::STANDARD.encode(&bytes)}))
 }
 
 async fn image(context: &Context, id: MessageId, number: usize) -> Result<Value, String> {

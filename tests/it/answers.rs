@@ -338,3 +338,86 @@ fn an_answer_to_a_status_is_kept_and_moves_nothing_and_words_in_it_are_for_a_per
     );
     assert_eq!(referral(&site, "P1")["status"], "declined");
 }
+
+/// Waits until an answer waits for a person, and gives the referral.
+fn waits(site: &Site, placer: &str, why: &str) -> Value {
+    let waiting = || referral(site, placer)["pending_replies"][0]["why"].as_str().unwrap_or_default().to_owned();
+    assert!(wait_for(|| waiting().contains(why)), "{:#}\n{:#?}\n{}", referral(site, placer), site.messages(), site.log());
+    referral(site, placer)
+}
+
+#[test]
+fn whoever_has_a_copy_alone_does_not_decide() {
+    let (heart, copy) = (Ehr::start(good), Ehr::start(answers("R^Rejected^HL70283", "NTE|1||unknown here\r")));
+    let site = site(heart.port, "[[forward]]\nthrough = \"ehr-mllp\"\n");
+    ehr_channel(&site, copy.port, "");
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let held = waits(&site, "P1", "a system that has a copy of the referral answers, and another desk was asked");
+    assert_eq!(held["pending_replies"][0]["reading"]["outcome"], "declined");
+    stands(&site, "P1", "requested");
+    // Nor later, by itself, on the same connection.
+    copy.behave(|message| {
+        let later = framed(&rri(message, "A", "", ""));
+        [good(message), vec![Act::Rest(300), Act::Write(later)]].into_iter().flatten().collect()
+    });
+    refer(&site, 2, "Feather");
+    waits(&site, "P2", "it comes from a system that was not asked about this referral");
+    stands(&site, "P2", "requested");
+    // Who was asked, decides.
+    heart.behave(answers("A", ""));
+    copy.behave(good);
+    refer(&site, 3, "Larkspur");
+    stands(&site, "P3", "accepted");
+}
+
+#[test]
+fn a_desk_that_was_not_asked_does_not_answer_for_the_one_that_was() {
+    let heart = Ehr::start(good);
+    let site = site(heart.port, "");
+    let inbound = std::fs::read_to_string(site.path("channels/hl7-in.toml")).unwrap();
+    let inbound = inbound.replace("\"HEART|NORTH\"]", "\"HEART|NORTH\", \"RIVER|WEST\", \"DOOR|EAST\"]");
+    site.channel("hl7-in", &inbound.replace("through = \"heart-mllp\"", "through = \"heart-mllp\", to = \"heart\""));
+    let directory = std::fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
+    let desks = "[heart]\nname = \"Heart\"\nhl7 = \"HEART|NORTH\"\n[river]\nname = \"River\"\nhl7 = \"RIVER|WEST\"\n";
+    site.channel("site/directory", &format!("{directory}{desks}"));
+    let _running = start(&site);
+    let mut peer = Peer::connect(&site.mllp());
+    for (number, sender, is_taken) in
+        [(1, "RIVER^1.2.3^ISO|WEST", false), (2, "DOOR|EAST", true), (3, "HEART^1.2.3^ISO|NORTH", true)]
+    {
+        let placer = format!("P{number}");
+        refer(&site, number, "Quill");
+        stands(&site, &placer, "requested");
+        let request = heart.received().pop().unwrap();
+        let accepted = rri(&request, "A", "", "").replace("HEART|NORTH", sender);
+        assert_eq!(field(&peer.send(&accepted).unwrap(), "MSA", 1), "AA");
+        if is_taken {
+            stands(&site, &placer, "accepted");
+        } else {
+            waits(&site, &placer, "it comes from a desk of the directory, and another one was asked");
+        }
+    }
+}
+
+#[test]
+fn a_decline_with_a_letter_is_a_decline_and_the_letter_is_kept() {
+    let heart = Ehr::start(good);
+    let site = site(heart.port, "");
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    stands(&site, "P1", "requested");
+    let letter = "NTE|1||No capacity\rOBX|1|ED|51852-2^Letter^LN||^application^pdf^Base64^JVBERi0xLjQK||||||F\r";
+    let declined = rri(&heart.received().pop().unwrap(), "R", "", letter);
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(&declined).unwrap(), "MSA", 1), "AA");
+    let declined = stands(&site, "P1", "declined");
+    assert_eq!(replied(&declined)[0]["reason"], "No capacity");
+    let reference = declined["reference"].as_str().unwrap();
+    let shown = loopline(&site, &["referrals", "show", reference]).unwrap();
+    assert!(shown.contains("Letter.pdf") && shown.contains("application/pdf"), "{shown}");
+    let copy = site.path("letter.pdf");
+    loopline(&site, &["referrals", "export", reference, "1", "--output", copy.to_str().unwrap()]).unwrap();
+    assert_eq!(std::fs::read(copy).unwrap(), b"%PDF-1.4\n");
+    let none = loopline(&site, &["referrals", "export", reference, "2"]).unwrap_err();
+    assert!(none.contains("has no attachment 2: it has 1"), "{none}");
+}

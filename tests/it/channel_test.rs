@@ -63,3 +63,20 @@ fn a_channel_that_is_not_there_is_named_with_those_that_are() {
     assert_eq!(output.status.code(), Some(1));
     assert!(printed(&output).contains("st-mary-mllp"), "{}", printed(&output));
 }
+
+#[test]
+fn what_cannot_be_compared_is_named_beside_all_others() {
+    let copy = copied("harbour-mllp");
+    let folder = copy.path().join("harbour-mllp");
+    fs::write(folder.join("au-copy.expected.json"), "{").unwrap();
+    let misspelt = copy.path().join("harbor-mllp");
+    fs::create_dir(&misspelt).unwrap();
+    fs::copy(folder.join("au-copy.hl7"), misspelt.join("au-copy.hl7")).unwrap();
+    fs::create_dir(copy.path().join("empty")).unwrap();
+    let output = run(&["--samples", copy.path().to_str().unwrap()]);
+    let text = printed(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("au-copy.expected.json is no JSON: mend it, or write it anew with --update"), "{text}");
+    assert!(text.contains("there is no inbound channel harbor-mllp; there are: "), "{text}");
+    assert!(text.contains("harbour-mllp: 6 samples as expected, 1 not") && !text.contains("empty"), "{text}");
+}

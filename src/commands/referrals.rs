@@ -1,4 +1,4 @@
-//! `loopline referrals list | show | settle`: the coordinator's list.
+//! `loopline referrals list | show | export | settle`: the coordinator's list.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -160,8 +160,8 @@ pub async fn run(command: ReferralsCommand, data: &Path) -> anyhow::Result<ExitC
 async fn export(args: ExportArgs, data: &Path) -> anyhow::Result<()> {
     let found = ask(data, &Request::Attachment { id: args.id, number: args.number }).await?;
     let kind = print::text(&found, "/media_type");
-    if args.output.is_none() && !kind.starts_with("text/") && io::stdout().is_terminal() {
-        anyhow::bail!("{kind} is nothing for a terminal: name a file by --output, or redirect the output");
+    if args.output.is_none() && io::stdout().is_terminal() {
+        anyhow::bail!("what others wrote ({kind}) is nothing for a terminal: name a file by --output, or redirect the output");
     }
     print::exported(&print::decoded(&found, "/attachment")?, args.output.as_deref())
 }
@@ -239,16 +239,7 @@ fn show(found: &Value) {
         rows.push(vec!["missing".to_owned(), (*missing).to_owned(), String::new(), String::new()]);
     }
     print::table(&["", "FIELD", "VALUE", "READ FROM"], &rows, "nothing is known of it");
-    let attachments: Vec<Vec<String>> =
-        referral["attachments"].as_array().into_iter().flatten().zip(1..).map(attachment).collect();
-    if !attachments.is_empty() {
-        print::say("");
-        print::table(&["ATTACHMENT", "NAME", "TYPE", "BYTES", "PAGE", "KIND"], &attachments, "");
-        print::say(&format!(
-            "  write one: loopline referrals export {} NUMBER --output FILE",
-            print::text(referral, "/reference")
-        ));
-    }
+    show_attachments(referral);
     for pending in referral["pending_replies"].as_array().into_iter().flatten() {
         let at = print::text(pending, "/reading/appointment/at");
         let at = if at.is_empty() { at } else { format!(" for {at}") };
@@ -280,6 +271,19 @@ fn show(found: &Value) {
     let deliveries: Vec<Vec<String>> = found["deliveries"].as_array().into_iter().flatten().map(super::deliveries::row).collect();
     print::say("");
     print::table(&super::deliveries::HEAD, &deliveries, "nothing was sent or is queued");
+}
+
+fn show_attachments(referral: &Value) {
+    let attachments: Vec<Vec<String>> =
+        referral["attachments"].as_array().into_iter().flatten().zip(1..).map(attachment).collect();
+    if !attachments.is_empty() {
+        print::say("");
+        print::table(&["ATTACHMENT", "NAME", "TYPE", "BYTES", "PAGE", "KIND"], &attachments, "");
+        print::say(&format!(
+            "  write one: loopline referrals export {} NUMBER --output FILE",
+            print::text(referral, "/reference")
+        ));
+    }
 }
 
 fn attachment((attachment, number): (&Value, usize)) -> Vec<String> {

@@ -146,11 +146,14 @@ fn nobodys(folder: &Path, config: &Config) -> anyhow::Result<Vec<Tested>> {
     let cannot = || format!("cannot read {}", folder.display());
     let known = || config.inbound.keys().map(ChannelName::as_str).collect::<Vec<_>>().join(", ");
     let mut found = Vec::new();
+    if !folder.exists() {
+        return Ok(found);
+    }
     for entry in std::fs::read_dir(folder).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_channels = config.inbound.contains_key(&ChannelName::new(&name));
-        if !is_channels && entry.path().is_dir() && !samples(&entry.path())?.is_empty() {
+        if !is_channels && !name.starts_with('.') && entry.path().is_dir() && !samples(&entry.path())?.is_empty() {
             let why = format!("its samples are not tested, since there is no inbound channel {name}; there are: {}", known());
             found.push(Tested::not(&name, &entry.path(), why));
         }

@@ -109,7 +109,7 @@ fn means(
     let letters = Letters::of(desk.store, referral.id)?;
     let now_with = letters.asked_desks();
     let is_theirs = now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to);
-    let has_a_copy = !is_theirs && !now_with.iter().any(|asked| asked.through == delivery.through);
+    let has_a_copy = letters.requests().next().is_some() && !letters.requests().any(|asked| asked.through == delivery.through);
     Ok(match (delivery.purpose, reply.outcome) {
         _ if other => Means::Stray("it answers our message with the number of another referral: ask its sender"),
         _ if !sameness::same_patient(&referral.record, brought) => {
@@ -130,10 +130,10 @@ fn means(
         (Purpose::Forward, Received) => {
             Means::Nothing("a system has it that it was handed on to: the specialist has said nothing")
         }
+        (_, Unclear) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Forward, _) if has_a_copy => {
             Means::Unclear("a system that has a copy of the referral answers, and another desk was asked: read it")
         }
-        (_, Unclear) if reply.quote.is_none() => Means::Nothing(replies::TAKEN),
         (Purpose::Update, Declined) | (Purpose::Withdrawal, Accepted | Declined | Scheduled) => {
             Means::Unclear("it may mean the letter that it answers as well as the referral")
         }

@@ -268,6 +268,7 @@ impl Delivering {
             {
                 let read_version = Some(referral.version);
                 referral.record.release(HeldReason::DeadDelivery);
+                referral = settle::go_on_released(&self.context, referral, &mut decision)?;
                 decision.referrals.push(ReferralWrite { referral, read_version, keys: Vec::new() });
             }
             match self.context.store.settle(decision).await {

@@ -19,7 +19,7 @@ use super::{
     told::{Letters, says_it_is_theirs},
 };
 use crate::{
-    config::{Config, RouteTarget},
+    config::{Config, DirectoryEntry, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
     inbound::InboundConfig,
     message::Protocol,
@@ -289,24 +289,29 @@ pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
 /// A sender whom the channel names and the directory does not know may speak for any desk.
 fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str> {
     let message = desk.message();
-    let asked = letters.asked_desks();
-    if message.answers.is_some() {
-        // What answers one delivery is known by that.
+    if message.answers.is_some() || message.assigned.is_some() || message.protocol != Protocol::Hl7 {
+        // What answers one delivery is known by that, and what a person assigned by them.
         return None;
     }
     if desk.channel.inbound == InboundConfig::Answers {
-        let has_it = match asked.as_slice() {
-            [] => letters.went_through(&message.channel),
-            asked => asked.iter().any(|asked| asked.through == message.channel),
+        let mut requests = letters.requests().peekable();
+        let has_it = match requests.peek() {
+            None => letters.went_through(&message.channel),
+            Some(_) => requests.any(|asked| asked.through == message.channel),
         };
         return (!has_it).then_some("it comes from a system that was not asked about this referral: read it");
     }
     let sender = message.sender.as_deref()?;
-    let named = |to: &str| desk.config.directory.entries.get(to)?.hl7.as_deref();
-    let is_senders = |hl7: &str| is_same_system(hl7, sender);
-    let is_a_desk = desk.config.directory.entries.values().filter_map(|entry| entry.hl7.as_deref()).any(is_senders);
-    let is_asked = asked.is_empty() || asked.iter().any(|asked| named(&asked.to).is_some_and(is_senders));
-    (is_a_desk && !is_asked).then_some("it comes from a desk of the directory, and another one was asked: read it")
+    let entries = &desk.config.directory.entries;
+    let is_senders = |entry: &&DirectoryEntry| entry.hl7.as_deref().is_some_and(|hl7| is_same_system(hl7, sender));
+    let senders: Vec<&DirectoryEntry> = entries.values().filter(is_senders).collect();
+    // A route may name a channel alone: whoever is behind it was asked.
+    let is_theirs = |asked: &Delivery| match entries.get(&asked.to) {
+        Some(entry) => is_senders(&entry) || senders.iter().any(|own| own.through.as_ref() == Some(&asked.through)),
+        None => true,
+    };
+    let is_asked = letters.requests().next().is_none() || letters.requests().any(is_theirs);
+    (!senders.is_empty() && !is_asked).then_some("it comes from a desk of the directory, and another one was asked: read it")
 }
 
 /// Whether MSH-3 and MSH-4 of a sender are the `APPLICATION|FACILITY` of a directory entry, whole or by their first components.
@@ -401,7 +406,8 @@ pub(super) fn close_loop(
     keys: &[ReferralKey],
 ) -> Result<(), StoreError> {
     let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_ref())? else { return Ok(()) };
-    if let Some(why) = unvouched(desk) {
+    let letters = Letters::of(desk.store, known.id)?;
+    if let Some(why) = unvouched(desk).or_else(|| unasked(desk, &letters)) {
         return desk.hold_message(why);
     }
     if desk.is_replayed_on(&known) {

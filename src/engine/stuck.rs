@@ -19,7 +19,7 @@ use crate::{
 /// How often an act is tried again when the referral was written meanwhile.
 const TRIES_MAX: u32 = 8;
 /// How long an act waits for the end of an attempt that is under way.
-const ATTEMPT_MAX: Duration = Duration::from_secs(300);
+const ATTEMPT_MAX: Duration = Duration::from_secs(120);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -34,8 +34,7 @@ fn plain(error: &StoreError) -> String {
 }
 
 /// The delivery, as soon as no attempt is under way: of one whose receiver is silent there nearly always is.
-async fn at_rest(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
-    let until = Instant::now() + ATTEMPT_MAX;
+async fn at_rest(context: &Context, id: DeliveryId, until: Instant) -> Result<Delivery, String> {
     loop {
         let delivery = find(context, id)?;
         if delivery.state != DeliveryState::InFlight || Instant::now() >= until {
@@ -125,7 +124,7 @@ fn said_anew(context: &Context, anew: &Delivery) -> Result<Vec<DeliveryId>, Stor
 /// # Errors
 /// What is wrong with them, in words for a person.
 pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Result<Delivery, String> {
-    let mut delivery = at_rest(context, id).await?;
+    let mut delivery = at_rest(context, id, Instant::now() + ATTEMPT_MAX).await?;
     let Some(Content::Hl7(before)) = &delivery.content else {
         return Err(format!("delivery {id} has no HL7 message yet, or sends none: only such a one can be edited"));
     };
@@ -168,8 +167,9 @@ pub(super) async fn edit(context: &Context, id: DeliveryId, bytes: &[u8]) -> Res
 /// # Errors
 /// In words for a person.
 pub(super) async fn skip(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
+    let until = Instant::now() + ATTEMPT_MAX;
     for _ in 0..TRIES_MAX {
-        let mut delivery = at_rest(context, id).await?;
+        let mut delivery = at_rest(context, id, until).await?;
         let was = delivery.state;
         if !matches!(was, DeliveryState::Queued | DeliveryState::Dead) {
             return Err(format!("delivery {id} is {}: only a queued or dead one can be skipped", was.as_str()));

@@ -65,6 +65,11 @@ impl Letters {
         self.to_specialists().filter(|one| one.purpose != Purpose::Withdrawal && has_not_left(one)).map(|one| one.id)
     }
 
+    /// Every request that a specialist was ever sent, or is to be; also those that failed, or were taken back since.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &Delivery> {
+        self.0.iter().filter(|one| one.purpose == Purpose::ConfirmationRequest && one.state != DeliveryState::Withdrawn)
+    }
+
     /// Whether anything of the referral may have reached the system behind this channel.
     pub(super) fn went_through(&self, channel: &ChannelName) -> bool {
         self.0.iter().any(|one| one.through == *channel && one.may_have_arrived())

@@ -137,7 +137,7 @@ impl Reader<'_> {
             "uc" => self.group().fallback = usize::try_from(number.unwrap_or(1)).unwrap_or(1).min(8),
             "u" => {
                 self.skip = 0;
-                self.unicode(number.unwrap_or(0));
+                self.unicode(number.unwrap_or(0xFFFD));
                 self.skip = self.group().fallback;
             }
             "bin" => {
@@ -151,7 +151,7 @@ impl Reader<'_> {
 
     /// `\u`: a UTF-16 unit, as a signed number. What is not in the first plane takes two.
     fn unicode(&mut self, number: i32) {
-        let Ok(unit) = u16::try_from(number.rem_euclid(65_536)) else { return };
+        let Some(unit) = u16::try_from(number.rem_euclid(65_536)).ok().filter(|unit| *unit != 0) else { return };
         let pair = self.high.take().and_then(|high| char::decode_utf16([high, unit]).next()?.ok());
         match pair.filter(|_| (0xDC00..0xE000).contains(&unit)) {
             Some(symbol) => {
@@ -193,6 +193,7 @@ no sign of isch\u230 ?mia \{see {\b below}\}\tab end.{\pict 89504e47}\par}";
         assert_eq!(text(letter), "Dear Dr Müller,\nno sign of ischæmia {see below}\tend.");
         assert_eq!(text(br"{\rtf1\ansicpg1250 \'a3\'f3d\'9f}"), "Łódź");
         assert_eq!(text(b"{\\rtf1\\bin5 }}}}}x\\u-10179?}"), "x\u{FFFD}");
+        assert_eq!(text(b"{\\rtf1 a\\u ?\\u0?b}"), "a\u{FFFD}b");
         assert_eq!(text(b"{\\rtf1 a\\u-10179?\\u-8704?b}"), "a\u{1F600}b");
         assert_eq!(text(b"{\\rtf1 \\u-10179?a\\u-8704?}"), "\u{FFFD}a\u{FFFD}");
     }

@@ -421,3 +421,28 @@ fn a_decline_with_a_letter_is_a_decline_and_the_letter_is_kept() {
     let none = loopline(&site, &["referrals", "export", reference, "2"]).unwrap_err();
     assert!(none.contains("has no attachment 2: it has 1"), "{none}");
 }
+
+#[test]
+fn whoever_has_a_copy_alone_neither_cancels_nor_closes() {
+    let heart = Ehr::start(good);
+    let copy = Ehr::start(good);
+    let site = site(heart.port, "[[forward]]\nthrough = \"ehr-mllp\"\n");
+    ehr_channel(&site, copy.port, "");
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    stands(&site, "P1", "requested");
+    copy.behave(answers("A", ""));
+    let cancel = referral_message("M9", "P1", "Quill").replace("REF^I12", "REF^I14");
+    Peer::connect(&site.mllp()).send(&cancel).unwrap();
+    let held = waits(&site, "P1", "a system that has a copy of the referral answers");
+    assert_eq!(held["status"], "cancel-requested");
+    // Nor does a letter close it that the copy's system sends.
+    copy.behave(|message| {
+        let letter = "OBX|1|ED|LTR^Letter^L||^application^pdf^Base64^JVBERi0xLjQK||||||F\r";
+        [good(message), vec![Act::Write(framed(&rri(message, "A", "", letter)))]].into_iter().flatten().collect()
+    });
+    refer(&site, 2, "Feather");
+    let kept = || site.messages().into_iter().find(|message| message["channel"] == "ehr-mllp" && message["kind"] == "report");
+    assert!(wait_for(|| kept().is_some_and(|message| message["state"] == "held")), "{:#?}", site.messages());
+    assert_eq!(referral(&site, "P2")["status"], "requested");
+}

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, io::BufRead};
 
 use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose, engine::GeneralPurposeConfig};
-use encoding_rs::{Encoding, WINDOWS_1252};
-use mail_parser::{MessageParser, MimeHeaders, PartType};
+use encoding_rs::{Encoding as Charset, WINDOWS_1252};
+use mail_parser::{Encoding, MessageParser, MimeHeaders, PartType};
 
 use crate::protocols::{
     markup::{self, Markup},
@@ -66,13 +66,21 @@ pub(super) fn is_encoding(name: &str) -> bool {
 }
 
 /// Data of which nobody says how it is encoded: Base64 where it decodes to a document or to text, or cannot be words; else the text it is.
-pub(super) fn unmarked(data: &str, text: impl FnOnce() -> String, limit: usize) -> Result<Vec<u8>, Unusable> {
+pub(super) fn unmarked(
+    data: &str,
+    declared: &(String, String),
+    text: impl FnOnce() -> String,
+    limit: usize,
+) -> Result<Vec<u8>, Unusable> {
     const BYTES_MIN: usize = 64;
     let bare = data.trim();
-    let words = bare.len() < BYTES_MIN || bare.contains(' ');
+    let words = bare.len() < BYTES_MIN || bare.contains(' ') || bare.contains("\\.br\\");
+    let no_text =
+        begins_document(bare) || claimed_type(declared).is_some_and(|kind| !matches!(kind, "text/html" | "application/rtf"));
     match base64(data, limit) {
         Ok(content) if sniff(&content).is_some() || !words || base64_text(bare).is_some() => Ok(content),
         Err(Unusable::TooLarge) => Err(Unusable::TooLarge),
+        Ok(_) | Err(_) if no_text => Err(Unusable::Encoding),
         Ok(_) | Err(_) => within(text().into_bytes(), limit),
     }
 }
@@ -182,11 +190,19 @@ pub(super) type Packed = (Vec<u8>, (String, String));
 
 /// The documents of a MIME package (`multipart`), which is how HL7 has a C-CDA travel with what it refers to; empty: it is none.
 pub(super) fn package(content: &[u8], declared: &(String, String)) -> Vec<Packed> {
+    // More parts than anybody sends, and more packages in packages: reading such a one costs more than it is worth.
+    const PARTS_MAX: usize = 1_000;
+    const PACKAGES_MAX: usize = 20;
     const HEADS: [&[u8]; 2] = [b"mime-version:", b"content-type: multipart/"];
     let body = content.trim_ascii_start();
     let begins = |head: &&[u8]| body.get(..head.len()).is_some_and(|start| start.eq_ignore_ascii_case(head));
     let headed = HEADS.iter().any(begins);
     if !headed && !declared.0.eq_ignore_ascii_case("multipart") {
+        return Vec::new();
+    }
+    let lines = memchr::memmem::find_iter(body, b"\n--").take(PARTS_MAX + 1).count();
+    let packages = body.windows(10).filter(|word| word.eq_ignore_ascii_case(b"multipart/")).take(PACKAGES_MAX + 1).count();
+    if lines > PARTS_MAX || packages > PACKAGES_MAX {
         return Vec::new();
     }
     // Some leave the heads of the package out: the first line is then the boundary.
@@ -198,7 +214,14 @@ pub(super) fn package(content: &[u8], declared: &(String, String)) -> Vec<Packed
     let packed = |part: &mail_parser::MessagePart<'_>| {
         let named = part.content_type();
         let kind = named.map(|named| (named.c_type.to_string(), named.c_subtype.as_deref().unwrap_or_default().to_owned()));
-        (part.contents().to_vec(), kind.unwrap_or_default())
+        // Text is taken as it came: it may say itself what character set it is in.
+        let raw = whole.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+        let content = match part.encoding {
+            Encoding::None => raw.to_vec(),
+            Encoding::Base64 => std::str::from_utf8(raw).ok().and_then(|raw| base64(raw, raw.len()).ok()).unwrap_or_default(),
+            Encoding::QuotedPrintable => part.contents().to_vec(),
+        };
+        (content, kind.unwrap_or_default())
     };
     let parts = parsed.parts.iter().filter(leaf).map(packed).collect::<Vec<_>>();
     if parsed.parts.len() > 1 { parts } else { Vec::new() }
@@ -219,7 +242,7 @@ pub(super) fn claimed_type(declared: &(String, String)) -> Option<&'static str> 
 pub(super) fn by_declaration(declared: &(String, String), content: &[u8]) -> (&'static str, &'static str) {
     let declared_text =
         declared.0.eq_ignore_ascii_case("TEXT") || matches!(declared.1.to_ascii_lowercase().as_str(), "plain" | "txt");
-    let text = match Encoding::for_bom(content) {
+    let text = match Charset::for_bom(content) {
         Some(_) => true,
         None => !content.contains(&0) && (declared_text || std::str::from_utf8(content).is_ok()),
     };
@@ -253,7 +276,7 @@ pub(super) fn is_unsafe(content: &[u8], declared: &(String, String)) -> bool {
 /// The words of a document of this type, where they can be had without opening it as its program would.
 pub(super) fn words(content: &[u8], media_type: &str) -> Option<String> {
     let content = content.get(..content.len().min(READABLE_BYTES_MAX)).unwrap_or_default();
-    let decoded = || match (Encoding::for_bom(content), std::str::from_utf8(content)) {
+    let decoded = || match (Charset::for_bom(content), std::str::from_utf8(content)) {
         (Some((encoding, _)), _) => encoding.decode_with_bom_removal(content).0,
         (None, Ok(text)) => Cow::Borrowed(text),
         (None, Err(_)) => WINDOWS_1252.decode_without_bom_handling(content).0,

@@ -17,6 +17,8 @@ use crate::{
     referral::Problem,
 };
 
+/// Base64 without a word about it is at least so long.
+const BARE_LETTERS_MIN: usize = 64;
 /// How many characters of a letter become a note; the letter itself is kept whole.
 const NOTE_CHARS_MAX: usize = 20_000;
 
@@ -59,12 +61,15 @@ impl<'t, 'm> Draft<'t, 'm> {
             data.to_mut().push_str(part);
         }
         let limit = self.rules.attachment_bytes_max;
+        if is_head_alone(&first, &data) {
+            return self.leave_out(occurrence, &Unusable::Empty);
+        }
         let text = || decode(&data, self.message.delimiters()).into_owned();
         let content = match encoding.as_str() {
             "HEX" => content::hexadecimal(&data, limit),
             "A" => content::within(text().into_bytes(), limit),
             "BASE64" => content::base64(&data, limit),
-            _ => content::unmarked(&data, text, limit),
+            _ => content::unmarked(&data, &declared, text, limit),
         };
         let unnumbered = further.first().is_some_and(|(next, _)| next.field(4).raw().trim() == obx.field(4).raw().trim());
         if unnumbered && content.is_ok() {
@@ -181,9 +186,8 @@ pub(super) fn is_document(obx: &Segment<'_, '_>) -> bool {
 
 /// Whether a text is a document in Base64, and nothing says so.
 fn is_bare_document(obx: &Segment<'_, '_>) -> bool {
-    const LETTERS_MIN: usize = 64;
     let text = obx.field(5).first().component(1).raw().trim();
-    text.len() >= LETTERS_MIN && content::begins_document(text) && !text.contains(' ')
+    text.len() >= BARE_LETTERS_MIN && content::begins_document(text) && !text.contains(' ')
 }
 
 /// Where the data of an ED stands: last of its five components, or of the four that a sender has who leaves the first out. What a later
@@ -192,6 +196,13 @@ fn data_place(part: &Repetition<'_, '_>) -> usize {
     let is_shifted =
         content::is_encoding(part.component(3).raw().trim()) && !content::is_encoding(part.component(4).raw().trim());
     if is_shifted { 4 } else { part.len().clamp(1, 5) }
+}
+
+/// Whether what stands last is the type or the encoding, since the data behind it is missing.
+fn is_head_alone(first: &Repetition<'_, '_>, data: &str) -> bool {
+    let at = data_place(first);
+    let is_type = at > 1 && at < 4 && first.component(1).raw().is_empty();
+    is_type || (at < 5 && content::is_encoding(data.trim()))
 }
 
 /// What an ED says of its data: the encoding in upper case, the type and the subtype.
@@ -230,7 +241,9 @@ fn further_parts<'t, 'm>(obx: &Segment<'t, 'm>, after: &[(Segment<'t, 'm>, usize
         let is_next = at == last || follows(&last, &at);
         // Some name the type with the first part only.
         let same_kind = kind(next) == kind(obx) || kind(next).iter().all(String::is_empty);
-        let more_of_it = is_document(next) || (is_bare && content::is_base64(next.field(5).first().component(1).raw().trim()));
+        let text = next.field(5).first().component(1).raw().trim();
+        let is_more = content::is_base64(text) && (text.len() >= BARE_LETTERS_MIN || !at.is_empty());
+        let more_of_it = is_document(next) || (is_bare && is_more);
         let goes_on =
             is_next && more_of_it && same_kind && next.field(3).raw() == obx.field(3).raw() && !begins(next) && !ends(&before);
         (last, before) = (at, *next);

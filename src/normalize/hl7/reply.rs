@@ -32,11 +32,15 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
     let zone = rules.profile().time_zone.as_deref();
     let reply = answer(&read.header.event, message, identity, purpose, zone);
     let (kind, reply) = match purpose {
-        Purpose::Report if is_final(message) && (is_note(message) || has_document(message)) => (Kind::Report, Some(reply)),
+        Purpose::Report
+            if is_authenticated(message) && findings(message).iter().any(|it| it.is_note(message) || it.is_document()) =>
+        {
+            (Kind::Report, Some(reply))
+        }
         // Laboratory values, a draft, a discharge summary: kept, closes nothing.
         Purpose::Report => (Kind::Document, None),
         Purpose::Respond if carries_report(&read.header.event, message) => (Kind::Report, Some(reply)),
-        Purpose::Order(Progress::Done) if message.all("OBX").any(|obx| stands(&obx)) => (Kind::Report, Some(reply)),
+        Purpose::Order(Progress::Done) if !findings(message).is_empty() => (Kind::Report, Some(reply)),
         Purpose::Ask(_) | Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) => (Kind::Reply, Some(reply)),
     };
     if let (Some(record), Some(said)) = (&mut outcome.record, &reply)
@@ -127,14 +131,7 @@ fn said(message: &Message<'_>) -> Vec<String> {
         Some(words.into_owned())
     };
     let notes = message.all("NTE").map(|nte| nte.field(3).text()).filter(|text| !text.is_empty());
-    let said: Vec<String> = [coded("ORC", 16), coded("SCH", 6)].into_iter().flatten().chain(notes).collect();
-    if said.is_empty() {
-        // Some write their reason where a result belongs.
-        let remarks =
-            message.all("OBX").filter(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "ST" | "TX") && !is_document(obx));
-        return remarks.map(|obx| obx.field(5).text()).filter(|text| !text.is_empty()).collect();
-    }
-    said
+    [coded("ORC", 16), coded("SCH", 6)].into_iter().flatten().chain(notes).collect()
 }
 
 /// The code that was relied on, as sent.
@@ -185,57 +182,99 @@ fn valued(message: &Message<'_>) -> bool {
     message.all("OBX").any(|obx| !obx.field(5).is_empty())
 }
 
-/// Whether an observation has a value that holds: OBX-11 (table 0085) does not call it preliminary, partial, wrong or deleted.
-fn stands(obx: &Segment<'_, '_>) -> bool {
-    let status = obx.value(11, 1).to_ascii_uppercase();
-    !obx.field(5).is_empty() && !matches!(status.as_str(), "D" | "I" | "N" | "O" | "P" | "R" | "S" | "W" | "X")
+/// An observation whose value holds, under the order that it belongs to.
+struct Finding<'t, 'm> {
+    order: Option<Segment<'t, 'm>>,
+    value: Segment<'t, 'm>,
 }
 
-fn has_document(message: &Message<'_>) -> bool {
-    message.all("OBX").any(|obx| stands(&obx) && is_document(&obx))
+/// The observations that hold: neither OBX-11 (table 0085) calls them preliminary, partial, wrong or deleted, nor does OBR-25 above them
+/// say anything but final or corrected. Where nothing is said, it was sent as it is.
+fn findings<'t, 'm>(message: &'m Message<'t>) -> Vec<Finding<'t, 'm>> {
+    let mut order: Option<Segment<'t, 'm>> = None;
+    let mut found = Vec::new();
+    for segment in message.segments() {
+        if segment.is("OBR") {
+            order = Some(segment);
+        }
+        let finished = order.is_none_or(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "" | "F" | "C"));
+        let status = segment.value(11, 1).to_ascii_uppercase();
+        let stands = !matches!(status.as_str(), "D" | "I" | "N" | "O" | "P" | "R" | "S" | "W" | "X");
+        if segment.is("OBX") && finished && stands && !segment.field(5).is_empty() {
+            found.push(Finding { order, value: segment });
+        }
+    }
+    found
 }
 
-/// A consultation note by its code: OBR-4, OBX-3, or TXA-2 of a medical document.
-fn is_note(message: &Message<'_>) -> bool {
-    let coded = message.all("OBR").map(|obr| obr.value(4, 1).into_owned());
-    let coded = coded.chain(message.all("OBX").map(|obx| obx.value(3, 1).into_owned()));
-    let consultation = matches!(message.value("TXA", 2).to_ascii_uppercase().as_str(), "CN" | "CONSULT");
-    message.all("OBX").any(|obx| stands(&obx))
-        && (consultation || coded.into_iter().any(|code| REPORT_CODES.contains(&code.as_str())))
+impl Finding<'_, '_> {
+    fn is_document(&self) -> bool {
+        is_document(&self.value)
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self.value.value(2, 1).as_ref(), "FT" | "TX")
+    }
+
+    /// A consultation note by its code: OBR-4, OBX-3, or TXA-2 of a medical document.
+    fn is_note(&self, message: &Message<'_>) -> bool {
+        let coded = [Some(self.value.value(3, 1)), self.order.map(|obr| obr.value(4, 1))];
+        let consultation = matches!(message.value("TXA", 2).to_ascii_uppercase().as_str(), "CN" | "CONSULT");
+        consultation || coded.into_iter().flatten().any(|code| REPORT_CODES.contains(&code.as_ref()))
+    }
+
+    /// Whether its order says that it is a finished result.
+    fn is_result(&self) -> bool {
+        self.order.is_some_and(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "F" | "C"))
+    }
+
+    /// Whether it says when it was observed.
+    fn is_dated(&self) -> bool {
+        let day_of_order = self.order.is_some_and(|obr| [7, 22].into_iter().any(|field| !obr.field(field).is_empty()));
+        day_of_order || !self.value.field(14).is_empty()
+    }
+
+    /// Whether it is called a paper about the visit or the answer: an invitation, a confirmation.
+    fn is_about_the_visit(&self) -> bool {
+        const WORDS: [&str; 12] = [
+            "appointment",
+            "appointments",
+            "appt",
+            "booking",
+            "scheduled",
+            "schedule",
+            "scheduling",
+            "acknowledgement",
+            "acknowledgment",
+            "acceptance",
+            "declined",
+            "declination",
+        ];
+        let title = [2, 5].map(|part| self.value.value(3, part).to_lowercase()).join(" ");
+        title.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
+    }
 }
 
-/// Whether a result or letter is finished: OBR-25 final or corrected, TXA-17 authenticated. Where nothing is said, it was sent as it is.
-fn is_final(message: &Message<'_>) -> bool {
-    let document = message.value("TXA", 17).to_ascii_uppercase();
-    let mut results = message.all("OBR").map(|obr| obr.value(25, 1).to_ascii_uppercase()).peekable();
-    let finished = results.peek().is_none() || results.any(|result| matches!(result.as_str(), "" | "F" | "C"));
-    finished && matches!(document.as_str(), "" | "AU" | "LA")
+/// Whether a medical document is finished: TXA-17 authenticated. Where nothing is said, it was sent as it is.
+fn is_authenticated(message: &Message<'_>) -> bool {
+    matches!(message.value("TXA", 17).to_ascii_uppercase().as_str(), "" | "AU" | "LA")
 }
 
 /// Whether a response to a referral carries the consultant's findings, and is not the answer itself with its papers: whoever declines, has
 /// yet to decide or takes a cancel sends letters too.
 fn carries_report(event: &str, message: &Message<'_>) -> bool {
-    let observed = || message.all("OBX").filter(stands);
+    /// A remark is shorter than what was found.
+    const LETTERS_MIN: usize = 120;
     let decides = matches!(message.value("RF1", 1).to_ascii_uppercase().as_str(), "R" | "P" | "C");
-    if event == "I14" || decides || !is_final(message) || observed().next().is_none() {
+    if event == "I14" || decides || !is_authenticated(message) {
         return false;
     }
-    let is_result = message.all("OBR").any(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "F" | "C"));
-    if is_note(message) || is_result {
+    let findings = findings(message);
+    if findings.iter().any(|it| it.is_note(message) || it.is_result()) {
         return true;
     }
-    // What comes unasked, later than the answer, is the report: a document, or text that was written on some day.
-    let dated = message.all("OBR").any(|obr| [7, 22].into_iter().any(|field| !obr.field(field).is_empty()))
-        || observed().any(|obx| !obx.field(14).is_empty());
-    let text = dated && observed().any(|obx| matches!(obx.value(2, 1).as_ref(), "FT" | "TX"));
-    message.first("MSA").is_none() && (has_document(message) || text) && !is_about_the_visit(message)
-}
-
-/// Whether what came is called a paper about the visit or the answer: an invitation, a confirmation.
-fn is_about_the_visit(message: &Message<'_>) -> bool {
-    const WORDS: [&str; 9] =
-        ["appointment", "appt", "booking", "schedul", "acknowledg", "acceptance", "confirmation", "declin", "waiting list"];
-    let titles = message.all("OBX").flat_map(|obx| [2, 5].map(|part| obx.value(3, part).to_lowercase()));
-    let titles = titles.chain(message.all("OBR").map(|obr| obr.value(4, 2).to_lowercase()));
-    titles.into_iter().any(|title| WORDS.iter().any(|word| title.contains(word)))
+    // What comes unasked, later than the answer, is the report: a document, or text of some length that was written on some day.
+    let unasked = || findings.iter().filter(|it| !it.is_about_the_visit());
+    let letters: usize = unasked().filter(|it| it.is_text() && it.is_dated()).map(|it| it.value.field(5).raw().len()).sum();
+    message.first("MSA").is_none() && (unasked().any(Finding::is_document) || letters >= LETTERS_MIN)
 }

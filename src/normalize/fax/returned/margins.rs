@@ -18,8 +18,10 @@ use crate::{
     referral::{PageForm, ReturnedBox, Tick},
 };
 
-/// How far the tail of a tick reaches to the right of its box, to the left, and above and below it, in points.
+/// How far the tail of a tick reaches to the right of its box, to the left, and above it, in points.
 const TAIL: (f32, f32, f32) = (62.0, 26.0, 26.0);
+/// How far it reaches below its box, and, in front of the box, above it.
+const TAIL_BELOW: f32 = 12.0;
 /// The white below the last row of a page that asks is looked at in strips so high, in points.
 const STRIP: f32 = 28.0;
 
@@ -48,11 +50,12 @@ fn is_ticked(boxes: &[ReturnedBox], name: &str) -> bool {
 }
 
 fn reaches(ticked: Area, white: Area) -> bool {
-    let (right, left, off) = TAIL;
+    let (right, left, above) = TAIL;
+    let above = if white.right() <= ticked.left { TAIL_BELOW } else { above };
     white.left < ticked.right() + right
         && white.right() > ticked.left - left
-        && white.top < ticked.bottom() + off
-        && white.bottom() > ticked.top - off
+        && white.top < ticked.bottom() + TAIL_BELOW
+        && white.bottom() > ticked.top - above
 }
 
 fn cover(boxes: &[ReturnedBox]) -> Vec<Area> {
@@ -175,7 +178,7 @@ mod tests {
         let white = of(PageForm::Cover, 0, &[]);
         assert!(printed.clone().all(|area| white.iter().all(|white| !overlap(white, area))));
         for (name, area) in layout::BOXES {
-            let around = Area { left: area.left - 10.0, top: area.top - 20.0, width: 60.0, height: 60.0 };
+            let around = Area { left: area.left - 10.0, top: area.top - 9.0, width: 60.0, height: 40.0 };
             let left = of(PageForm::Cover, 0, &ticked(&[name]));
             assert!(left.len() < white.len() && left.iter().all(|white| !overlap(white, &around)), "{name}");
         }

@@ -139,7 +139,7 @@ fn stray(page: &ReturnedPage, accounted: &[&str]) -> Option<&'static str> {
 
 fn withdrawal(page: &ReturnedPage) -> Read {
     match page.boxes.first().map(|one| one.tick) {
-        Some(Tick::Ticked) => Read::plain(ReplyOutcome::Received, Some(true), None),
+        Some(Tick::Ticked) => Read::plain(ReplyOutcome::Received, Some(true), stray(page, &[])),
         Some(Tick::Empty) => Read::unclear(None, "the page that takes the referral back came back without a tick"),
         Some(Tick::Unclear) | None => Read::unclear(None, "a box is neither plainly ticked nor plainly empty"),
     }

@@ -87,6 +87,8 @@ fn what_is_written_where_no_tick_accounts_for_it_is_for_a_person() {
 fn a_withdrawal_that_comes_back_says_one_thing() {
     assert_eq!(read(PageForm::Withdrawal, &["received-yes"], &[], &[]).outcome, ReplyOutcome::Received);
     assert_eq!(read(PageForm::Withdrawal, &[], &[], &[]).outcome, ReplyOutcome::Unclear);
+    assert!(!waits(&read(PageForm::Withdrawal, &["received-yes"], &[], &["signed"])));
+    assert!(waits(&read(PageForm::Withdrawal, &["received-yes"], &[], &["elsewhere-1"])));
 }
 
 /// A page with words in lines of the height of a letter, from the top.

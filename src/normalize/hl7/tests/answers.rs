@@ -153,8 +153,6 @@ fn papers_that_come_with_an_answer_are_no_report() {
     };
     let (kind, reply) = said("I12", "R", "", &["NTE|1||No capacity", &pdf]);
     assert_eq!((kind, reply.outcome, reply.reason.as_deref()), (Kind::Reply, ReplyOutcome::Declined, Some("No capacity")));
-    let (kind, reply) = said("I12", "R", "", &[&remark.replace("We will see her in clinic B", "No capacity")]);
-    assert_eq!((kind, reply.outcome, reply.reason.as_deref()), (Kind::Reply, ReplyOutcome::Declined, Some("No capacity")));
     assert_eq!(said("I12", "P", "", &[note]).1.outcome, ReplyOutcome::Received);
     for (msa, papers) in [("", invitation.as_str()), ("", remark), ("MSA|AA|X1", &pdf), ("MSA|AA|X1", remark)] {
         let (kind, reply) = said("I12", "A", msa, &[papers]);
@@ -168,7 +166,16 @@ fn papers_that_come_with_an_answer_are_no_report() {
         assert_eq!(said("I12", "A", "", &[&result, note]).0, Kind::Reply, "OBR-25 {status}");
     }
     let seen = "OBR|1|GP-1||57133-1^Referral note^LN|||20261120";
-    for (msa, lines) in [("", vec![pdf.as_str()]), ("MSA|AA|X1", vec![note]), ("", vec![seen, remark])] {
+    assert_eq!(said("I12", "A", "", &[seen, remark]).0, Kind::Reply, "a remark is short");
+    let found = remark.replace("clinic B", &"clinic B. Stress test positive at 7 METS. ".repeat(5));
+    let next = "OBX|2|TX|FU^Next appointment^L||in six months";
+    for (msa, lines) in [("", vec![pdf.as_str()]), ("MSA|AA|X1", vec![note]), ("", vec![seen, &found]), ("", vec![next, &pdf])] {
         assert_eq!(said("I12", "A", msa, &lines).0, Kind::Report, "{lines:?}");
     }
+    // A draft beside a laboratory report that is final.
+    let draft = format!("OBR|1|GP-1||11488-4^Consultation note^LN|||20261120{}P", "|".repeat(18));
+    let values = format!("OBR|2|GP-1||58410-2^CBC^LN|||20261120{}F", "|".repeat(18));
+    let value = "OBX|1|NM|718-7^Hb^LN||13.1|g/dL|||||F";
+    let result = [head("ORU^R01^ORU_R01").as_str(), PID, &draft, note, &values, value].map(str::to_owned);
+    assert_eq!(read(&result.each_ref().map(String::as_str)).outcome.kind, Kind::Document);
 }

@@ -147,9 +147,13 @@ fn quirk_1_21_a_document_where_text_belongs_or_a_component_too_early() {
         assert_eq!((record.attachments.len(), record.notes.len()), (1, 0), "{kind} {value}");
         assert_eq!((record.attachments[0].media_type.as_str(), &outcome.contents[0][..]), ("application/pdf", &pdf[..]));
     }
-    let (first, second) = data.split_at(80);
+    let (first, second) = data.split_at(68);
     let parts: Vec<String> = [first, second].map(|part| format!("OBX|1|TX|L^Letter^L||{part}")).to_vec();
     assert_eq!(&with(&[&parts[0], &parts[1]]).outcome.contents[0][..], pdf);
+    for value in ["^application^pdf^Base64", "^application^pdf", "^application^pdf^^JVBERi0xLjQK*"] {
+        let read = with(&[&format!("OBX|1|ED|L^Letter^L||{value}")]);
+        assert_eq!((read.warnings[0].code, read.outcome.contents.len()), (102, 0), "{value}");
+    }
     for value in ["Just text in ED", "Normal", "^TEXT^PLAIN^^Just text in ED"] {
         let record = with(&[&format!("OBX|1|ED|L^Letter^L||{value}")]).outcome.record.unwrap();
         assert_eq!(record.attachments[0].media_type, "text/plain");
@@ -183,6 +187,14 @@ fn a_mime_package_is_taken_apart() {
         assert_eq!(types, ["application/xml", "application/pdf"], "{value}");
         assert_eq!(record.notes, ["Letter: Note"]);
     }
+    let bomb = format!("--X\n\na\n{}", "--X\n\na\n".repeat(2_000));
+    let bomb = format!("OBX|1|ED|L^Letter^L||^multipart^mixed^Base64^{}", data_encoding::BASE64.encode(bomb.as_bytes()));
+    assert_eq!(with(&[&bomb]).outcome.record.unwrap().attachments.len(), 1, "it is kept whole");
+    let latin =
+        b"--X\r\nContent-Type: text/xml\r\n\r\n<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>M\xFCller</a>\r\n--X--\r\n";
+    let latin = format!("OBX|1|ED|L^Letter^L||^multipart^mixed^Base64^{}", data_encoding::BASE64.encode(latin));
+    let kept = with(&[&latin]).outcome.contents;
+    assert!(kept[0].windows(6).any(|part| part == b"M\xFCller"), "as it came");
     let broken = with(&["OBX|1|ED|L^Letter^L||^multipart^related^A^nothing in it"]).outcome.record.unwrap();
     assert_eq!(broken.attachments[0].media_type, "text/plain");
 }

@@ -71,6 +71,24 @@ pub(super) enum Meaning {
     Ignore,
 }
 
+impl Meaning {
+    /// Whether it announces a telephone or fax number, whoever's.
+    pub(super) fn is_of_a_line(self) -> bool {
+        matches!(
+            self,
+            Self::PatientPhone
+                | Self::PatientMobile
+                | Self::PatientWorkPhone
+                | Self::ReferringPhone
+                | Self::ReferringFax
+                | Self::ReferredPhone
+                | Self::ReferredFax
+                | Self::Phone
+                | Self::Fax
+        )
+    }
+}
+
 /// Whom a section, or what stands under a name, is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -53,19 +53,7 @@ fn names_the_patient(sheet: &Sheet, label: &Label) -> bool {
 
 /// Birth dates, telephone and fax numbers.
 fn is_number(meaning: Meaning) -> bool {
-    matches!(
-        meaning,
-        Meaning::BirthDate
-            | Meaning::PatientPhone
-            | Meaning::PatientMobile
-            | Meaning::PatientWorkPhone
-            | Meaning::ReferringPhone
-            | Meaning::ReferringFax
-            | Meaning::ReferredPhone
-            | Meaning::ReferredFax
-            | Meaning::Phone
-            | Meaning::Fax
-    )
+    meaning == Meaning::BirthDate || meaning.is_of_a_line()
 }
 
 /// What is taken for whoever was named last.
@@ -88,7 +76,8 @@ fn is_of_fax(meaning: Meaning) -> bool {
     matches!(meaning, Meaning::ReferringFax | Meaning::ReferredFax | Meaning::Fax)
 }
 
-/// Whether a relative is named right before a label, behind no other: "father Walter, cell 503-555-0102".
+/// Whether a relative is named right before a label, behind no other: "father Walter, cell 503-555-0102". Fewer words than those that
+/// [`death::is_of_another`] knows: behind "family" and "contact" a practice's number stands as well.
 fn follows_relative(sheet: &Sheet, marks: &Marks, label: &Label) -> bool {
     const RELATIVES: [&str; 18] = [
         "father", "mother", "brother", "sister", "son", "daughter", "husband", "wife", "spouse", "partner", "parent", "parents",

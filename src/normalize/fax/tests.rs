@@ -492,10 +492,3 @@ fn a_diagnosis_code_that_cannot_be_read_is_marked() {
     assert!(record.request.diagnoses.is_empty());
     assert!(record.review.contains(&"request.diagnoses.0.code".to_owned()));
 }
-
-#[test]
-fn a_payer_is_never_replaced_by_one_that_only_begins_alike() {
-    let record = record("Patient Name: Lee, Leslie\nInsurance Company: Cascade Health Plan");
-    assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
-    assert!(record.review.contains(&"insurance.0.payer".to_owned()));
-}

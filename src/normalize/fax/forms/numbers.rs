@@ -61,24 +61,8 @@ fn before_bracket(context: &Context<'_>, label: &Label) -> Option<Option<(phones
     };
     let (read, taken) = (1..=WORDS_MAX).rev().find_map(number)?;
     let named = label.from.checked_sub(taken.len() + 1).and_then(|at| context.marks.at(label.segment, at));
-    let named = named.is_some_and(|other| is_of_a_line(other.meaning) && !is_bracketed_behind_number(words, other));
+    let named = named.is_some_and(|other| other.meaning.is_of_a_line() && !is_bracketed_behind_number(words, other));
     Some((!named).then_some((read, taken)))
-}
-
-/// Whether a label announces a telephone or fax number.
-fn is_of_a_line(meaning: Meaning) -> bool {
-    matches!(
-        meaning,
-        Meaning::PatientPhone
-            | Meaning::PatientMobile
-            | Meaning::PatientWorkPhone
-            | Meaning::ReferringPhone
-            | Meaning::ReferringFax
-            | Meaning::ReferredPhone
-            | Meaning::ReferredFax
-            | Meaning::Phone
-            | Meaning::Fax
-    )
 }
 
 /// How far a patient's number is trusted behind which somebody else stands: a person must see it.

@@ -276,3 +276,10 @@ fn a_given_name_that_an_initial_may_have_run_into_is_marked() {
         assert_eq!(marks(&record, "patient.name.given"), marked, "{printed}");
     }
 }
+
+#[test]
+fn a_payer_is_never_replaced_by_one_that_only_begins_alike() {
+    let record = record("Patient Name: Lee, Leslie\nInsurance Company: Cascade Health Plan");
+    assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
+    assert!(record.review.contains(&"insurance.0.payer".to_owned()));
+}

@@ -3,7 +3,9 @@
 use super::{
     FaxRules, announced, build,
     candidates::{Candidate, Candidates, Field, Rank},
-    choose, elsewhere, kinds,
+    choose,
+    counted::{self, Counted},
+    elsewhere, kinds,
     labels::Marks,
     layout::Sheet,
     nothing,
@@ -76,13 +78,22 @@ pub(super) fn outcome(reading: &Reading, rules: &FaxRules) -> Outcome {
     } else {
         several(reading, &leaves, &kinds, &mut division, rules)
     };
-    announced::heed(&mut outcome, &leaves);
     let set_apart = division.documents.len() > 1 || rules.documents.is_some();
+    let home =
+        |at: usize| division.documents.iter().position(|one| one.pages.contains(&at) || (!set_apart && one.covers.contains(&at)));
+    let counted: Vec<Counted> = facts
+        .iter()
+        .zip(&leaves)
+        .enumerate()
+        .map(|(at, (page, leaf))| {
+            let (printed, sent) = (page.count, counted::sent(&leaf.sheet));
+            Counted { page: page.page, kind: page.kind, home: home(at), printed, sent }
+        })
+        .collect();
+    announced::heed(&mut outcome, &leaves, &counted);
     outcome.pages = (reading.pages.iter().zip(kinds).enumerate())
         .map(|(at, (page, (kind, evidence)))| {
-            let home =
-                division.documents.iter().position(|one| one.pages.contains(&at) || (!set_apart && one.covers.contains(&at)));
-            let document = home.and_then(|home| u32::try_from(home + 1).ok());
+            let document = home(at).and_then(|home| u32::try_from(home + 1).ok());
             FaxPage { page: page.number, kind, evidence, document }
         })
         .collect();
@@ -101,21 +112,16 @@ fn facts(leaves: &[Leaf], kinds: &[(PageKind, Vec<String>)], rules: &FaxRules) -
             .filter(|choice| choice.candidate.rank >= Rank::Place && choice.confidence >= ASKS_MIN)
             .map(|choice| choice.candidate.value.clone());
         let labels = kinds::asks(&leaf.marks);
-        Facts { page: leaf.sheet.page, kind: *kind, person: Person::of(&found), asks, labels, count: count(&leaf.sheet) }
+        Facts {
+            page: leaf.sheet.page,
+            kind: *kind,
+            person: Person::of(&found),
+            asks,
+            labels,
+            count: counted::printed(&leaf.sheet),
+        }
     };
     leaves.iter().zip(kinds).map(facts).collect()
-}
-
-/// "Page 2 of 3", as whoever wrote the page printed it.
-fn count(sheet: &Sheet) -> Option<(u32, u32)> {
-    sheet.segments.iter().find_map(|segment| {
-        segment.words.windows(4).find_map(|words| {
-            let [page, number, of, all] = words else { return None };
-            let number_of = |text: &str| text.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().ok();
-            let says = page.text.to_lowercase().starts_with("page") && of.text.eq_ignore_ascii_case("of");
-            says.then(|| number_of(&number.text).zip(number_of(&all.text)))?
-        })
-    })
 }
 
 /// A fax about one patient: all its pages are the referral's.

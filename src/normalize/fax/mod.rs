@@ -25,6 +25,7 @@ mod build;
 mod candidates;
 mod choose;
 mod codes;
+mod counted;
 mod dates;
 mod deaths;
 mod documents;

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::{
     candidates::{Candidates, Field, Rank},
     choose::{self, Choice},
+    counted::Count,
 };
 use crate::referral::PageKind;
 
@@ -49,7 +50,7 @@ pub(super) struct Facts {
     /// The labels of a request that it has.
     pub(super) labels: BTreeSet<u8>,
     /// "Page 2 of 3", printed by whoever wrote it.
-    pub(super) count: Option<(u32, u32)>,
+    pub(super) count: Option<Count>,
 }
 
 /// Pages that belong together, as positions.
@@ -128,7 +129,7 @@ impl Division {
             Some(None) => {
                 let before = self.documents[last].pages.last().filter(|before| **before + 1 == at);
                 let counted = page.count.zip(before.and_then(|before| facts[*before].count));
-                let follows = counted.is_some_and(|((number, of), (before, of_before))| of == of_before && number == before + 1);
+                let follows = counted.is_some_and(|(own, before)| own.of == before.of && own.number == before.number + 1);
                 if !follows && self.is_form_again(last, page) {
                     self.doubts.push(format!("page {} is a form once more, and it cannot be read for whom", page.page));
                     return self.begin(at, page);

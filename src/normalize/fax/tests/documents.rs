@@ -173,3 +173,82 @@ fn a_fax_with_fewer_pages_than_its_cover_says_is_held() {
         assert_eq!(held(count), (false, false), "{count}");
     }
 }
+
+/// What is said of the pages of a fax that did not come, form by form.
+fn not_come(pages: &[&str]) -> Vec<String> {
+    let outcome = read(pages);
+    let records = outcome.items.iter().chain(std::iter::once(&outcome)).filter_map(|one| one.record.as_ref());
+    let said = |record: &Record| {
+        let said: Vec<&str> =
+            record.problems.iter().filter(|one| one.code == "pages-missing").map(|one| one.message.as_str()).collect();
+        assert_eq!(record.held.contains(&HeldReason::NotAllRead), !said.is_empty());
+        said.join("; ")
+    };
+    records.map(said).collect()
+}
+
+#[test]
+fn a_page_that_the_others_count_and_that_did_not_come_holds_the_referral() {
+    let numbered = |text: &str, line: &str| format!("{text}\n\n{line}");
+    let more = |line: &str| numbered("Medications continued\nOmeprazole twice daily", line);
+    for (first, second, missing) in [
+        ("Page 1 of 3", "3 of 3", "page 2 is"),
+        ("Page 1/4", "- Page 4/4 -", "pages 2 to 3 are"),
+        ("Page: 1 of 2", "Page 2 of 2", ""),
+        ("Page 2 of 3", "Page 3 of 3", "page 1 is"),
+        ("Page 1 of 3", "Page 2 of 3", "page 3 is"),
+        ("3 of 3", "1 of 3", "page 2 is"),
+        ("2 of 2", "1 of 2", ""),
+        ("Page 1 of 2", "Seen 3 of 12 times", ""),
+        ("Take 1 of 3 tablets", "and 3 of 3 at night", ""),
+        ("For details see page 4 of 5", "which also has page 1 of 9", ""),
+    ] {
+        let said = not_come(&[&numbered(FORM, first), &more(second)]);
+        assert_eq!(said.len(), 1);
+        assert!(if missing.is_empty() { said[0].is_empty() } else { said[0].contains(missing) }, "{first}, {second}: {said:?}");
+    }
+    // A page whose number cannot be read may be any.
+    assert_eq!(not_come(&[&numbered(FORM, "Page 1 of 3"), &more(""), &more("Page 3 of 3")]), [""]);
+    assert_eq!(not_come(&[&numbered(FORM, "Page 1 of 3"), &more(""), LAB]), [""]);
+}
+
+#[test]
+fn each_document_of_a_fax_counts_its_own_pages() {
+    let other = other_form();
+    let first = format!("{FORM}\nPage 1 of 2");
+    let rest = "Medications continued\nOmeprazole twice daily\nPage 2 of 2";
+    let second = format!("{other}\nPage 1 of 1");
+    assert_eq!(not_come(&[&first, rest, &second]), ["", ""]);
+    let gap = format!("{other}\nPage 1 of 3");
+    let said = not_come(&[&first, rest, &gap]);
+    assert!(said[0].is_empty() && said[1].contains("pages 2 to 3 are"), "{said:?}");
+    // Of a laboratory report some pages are sent on purpose, but none is left out of the middle.
+    let lab = |number: u32| format!("{LAB}\nPage {number} of 5");
+    assert_eq!(not_come(&[FORM, &lab(3), &lab(4)]), [""]);
+    assert!(not_come(&[FORM, &lab(2), &lab(4)])[0].contains("page 3 is"));
+}
+
+#[test]
+fn the_line_of_the_sending_machine_counts_the_pages_of_the_fax() {
+    let sent = |number: u32, text: &str, line: &str| {
+        let mut page = page(number, &format!("{line}\n{text}"));
+        for word in page.words.iter_mut().filter(|word| word.line == 0) {
+            (word.bounds[1], word.bounds[3]) = (20, 46);
+        }
+        page
+    };
+    let not_come = |lines: [&str; 2]| {
+        let pages = vec![sent(1, FORM, lines[0]), sent(2, LAB, lines[1])];
+        let record = normalize(&Reading { pages, problems: Vec::new() }, &rules()).record.unwrap();
+        let said = record.problems.iter().find(|one| one.code == "pages-missing").map(|one| one.message.clone());
+        said.unwrap_or_default()
+    };
+    let from = "11/20/2026 09:14  FROM: OAKFIELD MEDICINE  5859256511";
+    let line = |count: &str| format!("{from}   {count}");
+    assert!(not_come([&line("P. 1/3"), &line("P. 3/3")]).contains("page 2 is"));
+    assert!(not_come([&line("P.001/003"), &line("P.002/003")]).contains("page 3 is"));
+    assert!(not_come([&line("P.1"), &line("P.3")]).contains("page 2 is"));
+    for whole in [["P. 1/2", "P. 2/2"], ["P.01", "P.02"], ["Page 1 of 2", "Page 2 of 2"], ["P. 1/2", ""]] {
+        assert_eq!(not_come([&line(whole[0]), &line(whole[1])]), "", "{whole:?}");
+    }
+}

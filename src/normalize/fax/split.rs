@@ -3,7 +3,7 @@
 //! # Design notes
 //! Another patient's pages must never go out with a referral. So a fax is taken apart without a person only where every page says whose it
 //! is, each document has its own referral, and nothing stands between; whatever else looks like two patients is a proposal. A page without
-//! a name belongs to the page before it as long as the fax is about one patient, which nearly all are.
+//! a name belongs to the page before it as long as the fax is about one patient, which nearly all are; behind several it may be any of theirs.
 
 use std::collections::BTreeSet;
 
@@ -80,6 +80,8 @@ pub(super) struct Division {
     leading: Vec<usize>,
     /// Pages that say not whose they are.
     loose: Vec<usize>,
+    /// Pages that say it so that it may be the patient before them or another.
+    unclear: Vec<usize>,
 }
 
 enum Likeness {
@@ -155,6 +157,7 @@ impl Division {
             }
             Some(Some(Likeness::Same | Likeness::Unclear)) => {
                 self.add(last, at, page);
+                self.unclear.push(at);
                 if page.person.is_whole() {
                     self.documents[last].strangers.push(at);
                 }
@@ -229,6 +232,15 @@ impl Division {
         self.loose.sort_unstable();
         if !self.loose.is_empty() {
             self.doubts.push(format!("{} without a name or birth date: whose?", numbers(&self.loose)));
+        }
+        if !self.unclear.is_empty() {
+            self.doubts.push(format!("{}: of the patient before, or of another?", numbers(&self.unclear)));
+        }
+        // A cover page has something behind it, or is a note to what came before.
+        let ended = self.documents.iter().flat_map(|document| &document.pages).max().copied();
+        let trailing: Vec<usize> = self.covers.iter().copied().filter(|cover| Some(*cover) > ended).collect();
+        if !trailing.is_empty() {
+            self.doubts.push(format!("{} with nothing behind: whose?", numbers(&trailing)));
         }
         for document in &self.documents {
             if document.forms == 0 {

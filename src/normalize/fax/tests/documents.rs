@@ -97,6 +97,8 @@ fn what_is_not_plain_is_proposed_and_the_reason_names_pages_alone() {
     let nobody = FORM.replace("Patient Name: Lee, Leslie\n", "").replace("Date of Birth: 11/01/1934     ", "");
     let half = nobody.replace("Patient Information\n", "Patient Information\nPatient Name: Howard, John\n");
     let other_specialty = FORM.replace("Gastroenterology", "Cardiology");
+    let nameless = NOTE.replace("Patient Name: Lee, Leslie     Date of Birth: 11/01/1934\n", "");
+    let of_a_family = NOTE.replace("Lee, Leslie     Date of Birth: 11/01/1934", "Sampleton, Testa");
     for (pages, documents, why) in [
         (vec![FORM, CARD, &other], vec![1, 1, 2], "page 2 without"),
         (vec![FORM, &no_form], vec![1, 2], "page 2: another patient's, with no referral"),
@@ -104,6 +106,10 @@ fn what_is_not_plain_is_proposed_and_the_reason_names_pages_alone() {
         (vec![FORM, &half], vec![1, 2], "page 2 may be about"),
         (vec![FORM, &nobody], vec![1, 2], "page 2 is a form once more"),
         (vec![FORM, &other_specialty], vec![1, 2], "page 2 asks"),
+        (vec![FORM, &other, &nameless], vec![1, 2, 2], "page 3 without"),
+        (vec![FORM, &other, &of_a_family], vec![1, 2, 2], "page 3: of the patient before, or"),
+        (vec![FORM, &of_a_family, &other], vec![1, 1, 2], "page 2: of the patient before, or"),
+        (vec![FORM, &other, COVER], vec![1, 2, 0], "page 3 with nothing behind"),
     ] {
         let outcome = read(&pages);
         let told = proposal(&outcome).unwrap_or_else(|| panic!("{why}: {:?}", homes(&outcome)));

@@ -71,7 +71,7 @@ pub async fn run(command: FormCommand, sources: &SettingsSources) -> anyhow::Res
     let bytes = read_file(&args.file)?;
     let rules = Rules::load(args.channel.clone(), sources)?;
     if !is_document(bytes.get(..bytes.len().min(1024)).unwrap_or_default()) {
-        bail!("the file is no PDF, TIFF, PNG or JPEG");
+        bail!("the file is no PDF, TIFF, PNG, JPEG or JPEG 2000");
     }
     let reading = rules.reader().read_telling(bytes, &tell).await.context("cannot read the document")?;
     let Some(draft) = Draft::of(&reading, args.page, &rules.fax_rules()) else {

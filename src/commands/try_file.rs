@@ -125,7 +125,7 @@ impl Rules {
             Some(Protocol::Hl7) => self.hl7_file(&bytes),
             Some(Protocol::Document) => self.document(bytes).await,
             Some(Protocol::Mail) => self.mail(&bytes).await,
-            None => bail!("the file is no HL7 message, mail, PDF, TIFF, PNG or JPEG"),
+            None => bail!("the file is no HL7 message, mail, PDF, TIFF, PNG, JPEG or JPEG 2000"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A watched folder of scanned faxes: PDF, TIFF, PNG and JPEG.
+//! A watched folder of scanned faxes: PDF, TIFF, PNG, JPEG and JPEG 2000.
 //!
 //! A file is taken once it is whole, handed to the intake, and moved to `done/` (or to `duplicate/`, where equal content came before) only
 //! after the intake has it on disk. Nothing is ever deleted.
@@ -6,9 +6,9 @@
 //! # Design notes
 //! - *Whole*: size and time have not changed for a while, or it was moved into place by a rename. A document that looks unfinished is
 //!   waited for longer, since a scanner pauses between pages.
-//! - *Which files*: `.pdf`, `.tif`, `.tiff`, `.png`, `.jpg` and `.jpeg` whatever they hold, others whose first bytes are those of one, and
-//!   what people take for one (`.docx`, `.heic`): the engine keeps it, and says in words why it is unreadable. What else lies in the folder
-//!   (a fax server's notes beside its faxes) stays there, and is counted in the log once.
+//! - *Which files*: whatever has an ending, but for those that fax servers give to their notes beside a fax (`.txt`, `.xml`), and whatever
+//!   begins as a document does: what is none the engine keeps, and says in words why it is unreadable. Notes, and what has no ending and is
+//!   no document, stay there, and are counted in the log once.
 //! - *Too large*: such a file cannot be stored, so it is moved to `failed/` with a note; it is the one case where a file that is in no store
 //!   leaves the inbox, and it is all there.
 //! - *Not movable*: it is remembered by inode, time and size, and not read again; after a restart the intake knows it by the same three.
@@ -236,7 +236,7 @@ impl FolderInbound {
             }
         }
         if left_alone > 0 {
-            tracing::warn!(channel = %self.name, files = left_alone, "files in the folder that are no PDF, TIFF, PNG or JPEG are left there");
+            tracing::warn!(channel = %self.name, files = left_alone, "notes beside faxes, and files without an ending that are no documents, are left in the folder");
         }
         stopped
     }

@@ -141,7 +141,7 @@ fn read_files(
     for (file, number) in files.iter().zip(1..) {
         if !is_document(file) {
             let text = format!(
-                "file {number} within the document ({} bytes) is no PDF, TIFF, PNG or JPEG and was not read: a person must look at it in the original",
+                "file {number} within the document ({} bytes) is no PDF, TIFF, PNG, JPEG or JPEG 2000 and was not read: a person must look at it in the original",
                 file.len()
             );
             reading.problems.push(Problem::new("file-not-read", text));

@@ -76,6 +76,25 @@ async fn every_resolution_compression_and_way_to_lie_gives_the_words_of_the_form
     }
 }
 
+/// The JPEG 2000 of a page, as a scanner writes it: taken out of the PDF around it.
+fn jpeg2000() -> Bytes {
+    let pdf = fixture("scan-jpx.pdf");
+    let place = |mark: &[u8]| pdf.windows(mark.len()).position(|window| window == mark).unwrap();
+    pdf.slice(place(b"\0\0\0\x0cjP  ")..place(b"\xff\xd9") + 2)
+}
+
+#[tokio::test]
+async fn a_jpeg_2000_by_itself_is_read_as_one_within_a_pdf() {
+    let file = jpeg2000();
+    let stream = file.windows(4).position(|window| window == b"\xff\x4f\xff\x51").unwrap();
+    let pool = ReaderPool::new(options());
+    for (name, bytes) in [("jp2", file.clone()), ("j2k", file.slice(stream..))] {
+        let reading = pool.read(bytes).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(codes(&reading), Vec::<&str>::new(), "{name}");
+        assert!(is_the_form(&reading.pages[0]), "{name}: {}", text(&reading.pages[0]));
+    }
+}
+
 #[tokio::test]
 async fn text_is_taken_as_it_is_and_its_boxes_lie_on_the_ink() {
     let reading = read("born-digital.pdf").await;
@@ -246,7 +265,9 @@ fn each_way_in_which_a_file_means_harm_is_named_and_the_channel_goes_on() {
         ("empty.pdf", Vec::new(), "is empty (0 bytes)"),
         ("circle.pdf", pdf(&[CATALOG.to_vec(), circle.to_vec()]), "no pages"),
         ("blank.tif", fixture("blank-g4.tif").to_vec(), "page 1 is blank"),
-        ("letter.pdf", b"Dear colleague, please see attached".to_vec(), "not a PDF, TIFF, PNG or JPEG"),
+        ("letter.pdf", b"Dear colleague, please see attached".to_vec(), "not a PDF, TIFF, PNG, JPEG or JPEG 2000"),
+        ("scan.jp2", jpeg2000().slice(..4000).to_vec(), "cut off"),
+        ("scan.djvu", b"AT&TFORM and so on".to_vec(), "print it to a PDF"),
         ("letter.docx", b"PK\x03\x04 [Content_Types].xml word/document.xml".to_vec(), "print it to a PDF"),
         ("paper.pdf", pdf(&[CATALOG.to_vec(), ONE_PAGE.to_vec(), paper.to_vec()]), "larger than the limit"),
         ("ccitt.tif", fax_bomb().to_vec(), "larger than the limit"),

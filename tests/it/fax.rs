@@ -143,8 +143,12 @@ fn a_document_cut_off_on_its_way_is_refused() {
 
 #[test]
 fn an_empty_file_and_a_file_of_another_format_are_refused() {
-    assert!(tried_bytes("empty.pdf", b"").refused().contains("no HL7 message, mail, PDF, TIFF, PNG or JPEG"));
-    assert!(tried_bytes("picture.gif", b"GIF89a and so on").refused().contains("no HL7 message, mail, PDF, TIFF, PNG or JPEG"));
+    assert!(tried_bytes("empty.pdf", b"").refused().contains("no HL7 message, mail, PDF, TIFF, PNG, JPEG or JPEG 2000"));
+    assert!(
+        tried_bytes("picture.gif", b"GIF89a and so on")
+            .refused()
+            .contains("no HL7 message, mail, PDF, TIFF, PNG, JPEG or JPEG 2000")
+    );
     assert!(tried_bytes("picture.pdf", b"\x89PNG\r\n\x1a\n and so on").refused().contains("a picture cannot be"));
 }
 

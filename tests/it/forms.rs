@@ -148,7 +148,7 @@ fn what_cannot_be_learned_from_is_said_in_a_sentence() {
     let message = root().join("samples/st-mary-mllp/referral.hl7");
     let sample = fixture("intake-sample.tif");
     for (arguments, exit, why) in [
-        (vec![message.to_str().unwrap()], 1, "no PDF, TIFF, PNG or JPEG"),
+        (vec![message.to_str().unwrap()], 1, "no PDF, TIFF, PNG, JPEG or JPEG 2000"),
         (vec![sample.to_str().unwrap(), "--page", "3"], 1, "no such page; it has 1"),
         (vec![sample.to_str().unwrap(), "--name", "../etc"], 2, "lower-case letters, digits and hyphens"),
     ] {

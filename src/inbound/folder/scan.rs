@@ -91,17 +91,42 @@ fn is_leaving(name: &OsStr) -> bool {
         || endings.iter().any(|end| name.ends_with(end))
 }
 
-/// Endings of other programs' documents. Not those that fax servers give to what they write beside a fax (`.txt`, `.xml`, `.json`).
-const UNREADABLE: [&str; 21] = [
-    "doc", "docx", "docm", "odt", "rtf", "pages", "wpd", "xls", "xlsx", "ppt", "pptx", "htm", "html", "eml", "msg", "zip",
-    "heic", "webp", "gif", "bmp", "hl7",
+/// Endings of what fax servers and scanners write beside a fax.
+const NOTES: [&str; 25] = [
+    "txt",
+    "xml",
+    "json",
+    "csv",
+    "log",
+    "ini",
+    "inf",
+    "cfg",
+    "idx",
+    "dat",
+    "ctl",
+    "sem",
+    "ok",
+    "done",
+    "ack",
+    "lock",
+    "lck",
+    "md5",
+    "sha1",
+    "sha256",
+    "db",
+    "db-journal",
+    "lnk",
+    "url",
+    "bak",
 ];
 
-/// Documents, and what people take for one: a letter from a word processor or a photograph that lay here for ever would be a lost referral.
+/// Whether a file may be meant as a document, whatever it holds: one that is read, a letter from a word processor, a photograph, a format that
+/// nobody has heard of. One that lay here for ever would be a lost referral; the engine keeps it, and says in words why it is unreadable.
 fn is_named_document(name: &OsStr) -> bool {
-    let ending = Path::new(name).extension().map(|ending| ending.as_bytes().to_ascii_lowercase());
-    let Some(ending) = ending.as_deref().and_then(|ending| std::str::from_utf8(ending).ok()) else { return false };
-    ["pdf", "tif", "tiff", "png", "jpg", "jpeg"].contains(&ending) || UNREADABLE.contains(&ending)
+    let Some(ending) = Path::new(name).extension() else { return false };
+    let ending = ending.as_bytes().to_ascii_lowercase();
+    let is_plain = ending.iter().any(u8::is_ascii_alphabetic) && ending.iter().all(|byte| byte.is_ascii_alphanumeric());
+    is_plain && !NOTES.iter().any(|note| note.as_bytes() == ending)
 }
 
 /// What is to be done about a file next.

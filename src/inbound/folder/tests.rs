@@ -253,11 +253,11 @@ async fn other_files_are_left_alone() {
 #[tokio::test]
 async fn what_people_take_for_a_document_does_not_lie_there_for_ever() {
     let running = Running::start(|_| {});
-    for name in ["report.docx", "letter.RTF", "photo.heic"] {
+    for name in ["report.docx", "letter.RTF", "photo.heic", "scan.JP2", "scan.djvu", "fax.g3"] {
         running.drop_file(name, name);
     }
-    running.until("all are taken, to be refused in words", |running| running.taken.count() == 3).await;
-    running.until("they are done", |running| running.has("done/report.docx") && running.has("done/photo.heic")).await;
+    running.until("all are taken, to be refused in words", |running| running.taken.count() == 6).await;
+    running.until("they are done", |running| running.has("done/report.docx") && running.has("done/fax.g3")).await;
     running.stop().await;
 }
 

@@ -2,8 +2,8 @@
 //!
 //! # Design notes
 //! A scanner may pause for longer than any delay one would wait for. Time alone cannot tell a pause from the end, but the formats can:
-//! a PDF ends in `%%EOF`, a PNG in `IEND`, a JPEG in its end mark, and a TIFF says where its pages lie. A document that looks unfinished is waited for longer, and taken as it is
-//! in the end: to refuse it is not for the door to decide.
+//! a PDF ends in `%%EOF`, a PNG in `IEND`, a JPEG and a JPEG 2000 in their end mark, and a TIFF says where its pages lie. A document that looks
+//! unfinished is waited for longer, and taken as it is in the end: to refuse it is not for the door to decide.
 
 /// How many bytes of a file tell what it is: PDF readers look for `%PDF-` so far into it.
 pub(super) const HEAD_BYTES: usize = 1_024;
@@ -12,9 +12,9 @@ const TAIL_BYTES: usize = 2_048;
 /// The most pages of a TIFF that are looked at.
 const PAGES_MAX: usize = 10_000;
 
-/// Whether a file that begins like this is a PDF, TIFF, PNG or JPEG.
+/// Whether a file that begins like this is a PDF, TIFF, PNG, JPEG or JPEG 2000.
 pub(super) fn is_document(head: &[u8]) -> bool {
-    is_pdf(head) || Tiff::of(head).is_some() || is_big_tiff(head) || is_png(head) || is_jpeg(head)
+    is_pdf(head) || Tiff::of(head).is_some() || is_big_tiff(head) || is_png(head) || is_jpeg(head) || is_jpeg2000(head)
 }
 
 /// Whether it looks finished. What is no document is as whole as it will be, unless it is empty.
@@ -28,7 +28,7 @@ pub(super) fn is_whole(content: &[u8]) -> bool {
     if is_png(content) {
         return ends_with(content, b"IEND");
     }
-    if is_jpeg(content) {
+    if is_jpeg(content) || is_jpeg2000(content) {
         // The mark ends the thumbnail in its header too, which is not near the end of a whole file.
         return ends_with(content, b"\xff\xd9");
     }
@@ -46,6 +46,11 @@ fn is_png(head: &[u8]) -> bool {
 
 fn is_jpeg(head: &[u8]) -> bool {
     head.starts_with(b"\xff\xd8\xff")
+}
+
+/// In a file of its own format, or the code stream by itself (ISO/IEC 15444-1, annexes I.5.1 and A.4.1).
+fn is_jpeg2000(head: &[u8]) -> bool {
+    head.starts_with(b"\0\0\0\x0cjP  \r\n\x87\n") || head.starts_with(b"\xff\x4f\xff\x51")
 }
 
 /// Whether a mark stands near the end: some writers put rubbish behind it.
@@ -168,6 +173,9 @@ mod tests {
         assert!(is_document(&tiff()));
         assert!(is_document(b"MM\0*\0\0\0\x08"));
         assert!(!is_document(b"GIF89a"));
+        for jpeg2000 in [&b"\0\0\0\x0cjP  \r\n\x87\n and so on"[..], b"\xff\x4f\xff\x51\0\x29 and so on"] {
+            assert!(is_document(jpeg2000) && !is_whole(jpeg2000) && is_whole(&[jpeg2000, &b"\xff\xd9"[..]].concat()));
+        }
         assert!(!is_document(b""));
     }
 

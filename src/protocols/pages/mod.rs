@@ -1,4 +1,4 @@
-//! Page images: the bytes of a PDF, TIFF, PNG or JPEG in, one gray bitmap a page out, sizes checked before anything is decoded.
+//! Page images: the bytes of a PDF, TIFF, PNG, JPEG or JPEG 2000 in, one gray bitmap a page out, sizes checked before anything is decoded.
 //!
 //! Whatever arrives here may be hostile. What can be refused from a header is refused from it; what cannot (a compressed stream that
 //! grows without end) is left to the limits of the process that runs this, so call it from a process that has some.
@@ -61,7 +61,7 @@ pub enum PagesError {
     #[error("the document is empty (0 bytes)")]
     Empty,
     /// Not a format that is read here.
-    #[error("the document is not a PDF, TIFF, PNG or JPEG: print it to a PDF, or ask the sender to")]
+    #[error("the document is not a PDF, TIFF, PNG, JPEG or JPEG 2000: print it to a PDF, or ask the sender to")]
     NotADocument,
     /// It needs a password.
     #[error("the document is protected by a password: ask the sender for one without")]
@@ -245,7 +245,7 @@ impl Format {
         if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| bytes.starts_with(*magic)) {
             return Some(Self::Tiff);
         }
-        if bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(b"\xff\xd8\xff") {
+        if bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(b"\xff\xd8\xff") || picture::is_jpeg2000(bytes) {
             return Some(Self::Picture);
         }
         let head = bytes.get(..Self::PDF_HEADER_WITHIN_BYTES).unwrap_or(bytes);

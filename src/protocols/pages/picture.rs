@@ -1,10 +1,14 @@
-//! A PNG or JPEG as a document of one page.
+//! A PNG, JPEG or JPEG 2000 as a document of one page.
 
 use std::io::Cursor;
 
+use hayro_jpeg2000::{DecodeSettings, DecoderContext};
 use image::{ImageReader, Limits as DecoderLimits};
 
-use super::{Limits, PageImage, PagesError, tiff::on_white};
+use super::{
+    Limits, PageImage, PagesError,
+    tiff::{luma, on_white},
+};
 
 /// Resolution taken for a picture that is as wide as a page; most pictures do not say, and those that do are often wrong.
 const PAGE_WIDTH_INCHES: f32 = 8.5;
@@ -25,7 +29,8 @@ impl Picture {
         let across = (width as f32).min(height as f32 * ratio) / PAGE_WIDTH_INCHES;
         let bilevel = gray.iter().all(|pixel| matches!(pixel, 0 | 255));
         let image = PageImage::from_rows(width, height, gray, bilevel, (across, across / ratio));
-        Ok(PageImage { cut_off: image.cut_off || jpeg_end_is_missing(&self.bytes), ..image })
+        let end_is_missing = jpeg_end_is_missing(&self.bytes) || jpeg2000_end_is_missing(&self.bytes);
+        Ok(PageImage { cut_off: image.cut_off || end_is_missing, ..image })
     }
 }
 
@@ -94,8 +99,57 @@ pub(super) fn jpeg_end_is_missing(bytes: &[u8]) -> bool {
     }
 }
 
-/// Decodes a PNG or JPEG to gray, after a look at its header.
+/// Whether it is a JPEG 2000: in a file of its own format (ISO/IEC 15444-1, annex I.5.1), or the code stream by itself (annex A.4.1).
+pub(super) fn is_jpeg2000(bytes: &[u8]) -> bool {
+    const SIGNATURE: &[u8] = b"\0\0\0\x0cjP  \r\n\x87\n";
+    const CODE_STREAM: &[u8] = b"\xff\x4f\xff\x51";
+    bytes.starts_with(SIGNATURE) || bytes.starts_with(CODE_STREAM)
+}
+
+/// Whether a JPEG 2000 ends without the mark of its end (annex A.4.4), which stands nowhere else in what is compressed.
+fn jpeg2000_end_is_missing(bytes: &[u8]) -> bool {
+    /// Boxes may stand behind it.
+    const END_WITHIN_BYTES: usize = 4_096;
+    let tail = bytes.get(bytes.len().saturating_sub(END_WITHIN_BYTES)..).unwrap_or(bytes);
+    is_jpeg2000(bytes) && !tail.windows(2).any(|two| two == [0xff, 0xd9])
+}
+
+/// Decodes a JPEG 2000 to gray, after a look at its header, by the decoder that reads those within a PDF.
+fn decode_jpeg2000(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>), PagesError> {
+    let settings = DecodeSettings { resolve_palette_indices: true, strict: false, target_resolution: None };
+    let image =
+        hayro_jpeg2000::Image::new(bytes, &settings).map_err(|_| PagesError::Unreadable("a JPEG 2000 picture cannot be read"))?;
+    let (width, height) = (image.width(), image.height());
+    limits.check(width, height)?;
+    let (has_alpha, colors) = (image.has_alpha(), usize::from(image.color_space().num_channels()));
+    let mut context = DecoderContext::default();
+    let decoded =
+        image.decode(&mut context).map_err(|_| PagesError::Unreadable("a JPEG 2000 picture cannot be decoded"))?.data_u8();
+    let channels = colors + usize::from(has_alpha);
+    let gray = decoded.chunks_exact(channels.max(1)).map(|pixel| {
+        let (color, opaque) = match pixel.split_last() {
+            Some((opaque, color)) if has_alpha => (color, *opaque),
+            _ => (pixel, 255),
+        };
+        let gray = match color {
+            [gray] => *gray,
+            [red, green, blue] => luma(*red, *green, *blue),
+            // Of four inks, black darkens the others.
+            [cyan, magenta, yellow, black] => luma(255 - cyan, 255 - magenta, 255 - yellow).saturating_sub(*black),
+            _ => 255,
+        };
+        on_white(gray, opaque)
+    });
+    let gray: Vec<u8> = gray.collect();
+    let is_known = matches!(colors, 1 | 3 | 4) && gray.len() as u64 == u64::from(width) * u64::from(height);
+    if is_known { Ok((width, height, gray)) } else { Err(PagesError::Unreadable("a JPEG 2000 picture has colours of its own")) }
+}
+
+/// Decodes a PNG, JPEG or JPEG 2000 to gray, after a look at its header.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(u32, u32, Vec<u8>), PagesError> {
+    if is_jpeg2000(bytes) {
+        return decode_jpeg2000(bytes, limits);
+    }
     let unreadable = |_| PagesError::Unreadable("a picture cannot be decoded");
     let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let not_read = |_| PagesError::Unreadable("a picture cannot be read");

@@ -61,10 +61,17 @@ pub(super) fn words(layer: &TextLayer, page: &PageImage, recognizer: &mut Recogn
     let shown = recognizer.words(image(page), Layout::Column, PAGE_OCR_SECONDS_MAX)?;
     let shown = second_look(shown, page.height, || recognizer.words(image(page), Layout::Sparse, PAGE_OCR_SECONDS_MAX))?;
     let Some(mut words) = compared(&seen, &shown) else { return Ok(None) };
-    if marks >= MARKS_MIN {
+    // Of a stamp drawn over the page every word counts, be there ever so few.
+    let is_over = |found: &OcrWord| {
+        let middle = (found.region.left.midpoint(found.region.right), found.region.top.midpoint(found.region.bottom));
+        let within =
+            |[left, top, right, bottom]: &[u32; 4]| (*left..=*right).contains(&middle.0) && (*top..=*bottom).contains(&middle.1);
+        found.text.chars().filter(|c| c.is_alphanumeric()).count() > 1 && layer.over.iter().any(within)
+    };
+    if marks >= MARKS_MIN || shown.iter().any(is_over) {
         let lines = words.iter().map(|word| word.line + 1).max().unwrap_or(0);
         let is_text = |found: &OcrWord| layer.words.iter().any(|word| stands_at(found, word));
-        let beside = shown.into_iter().filter(|found| !is_text(found));
+        let beside = shown.into_iter().filter(|found| !is_text(found) && (marks >= MARKS_MIN || is_over(found)));
         words.extend(beside.map(|found| OcrWord { line: found.line + lines, block: found.block + 1, ..found }));
     }
     insert_boxes(&mut words, &layer.boxes);

@@ -1,10 +1,12 @@
-//! Form fields of a PDF page (ISO 32000-1, 12.7): the values that the page itself does not show.
+//! Form fields and notes of a PDF page (ISO 32000-1, 12.7 and 12.5): what they say and the page itself does not show.
 //!
 //! A filled form keeps each value twice: as a value, and as the drawing of it. Programs that fill forms often write the value alone and
 //! leave the drawing to the viewer (`NeedAppearances`). A renderer draws drawings, so such a value would be lost. Here it is written into
-//! its field on a page of our own, to be laid over the rendered one.
+//! its field on a page of our own, to be laid over the rendered one. So is what is written on the page as an annotation ([`notes`]).
 
 use std::fmt::Write;
+
+use super::notes;
 
 use hayro::hayro_syntax::{
     object::{Array, Dict, Name, Object, Rect, Stream, String as PdfString},
@@ -25,11 +27,12 @@ pub(super) fn draws_over(page: &Page<'_>) -> bool {
     annotations(page).any(|annotation| {
         let subtype = annotation.get::<Name<'_>>(b"Subtype");
         let quiet = subtype.as_ref().is_some_and(|name| matches!(name.as_ref(), b"Link" | b"Popup"));
-        !quiet && (annotation.contains_key(b"AP") || inherited::<Object<'_>>(&annotation, b"V").is_some())
+        let said = || inherited::<Object<'_>>(&annotation, b"V").is_some() || notes::text(&annotation).is_some();
+        !quiet && (annotation.contains_key(b"AP") || said())
     })
 }
 
-fn annotations<'a>(page: &Page<'a>) -> impl Iterator<Item = Dict<'a>> + use<'a> {
+pub(super) fn annotations<'a>(page: &Page<'a>) -> impl Iterator<Item = Dict<'a>> + use<'a> {
     let hidden = |annotation: &Dict<'_>| annotation.get::<u32>(b"F").unwrap_or(0) & HIDDEN != 0;
     let all = page.raw().get::<Array<'a>>(b"Annots");
     all.into_iter().flat_map(|all| all.iter::<Dict<'a>>()).take(FIELDS_MAX).filter(move |annotation| !hidden(annotation))
@@ -39,8 +42,10 @@ fn annotations<'a>(page: &Page<'a>) -> impl Iterator<Item = Dict<'a>> + use<'a> 
 /// the page, without spaces.
 pub(super) fn values_not_shown(page: &Page<'_>, shown: impl Fn(Rect) -> String) -> Option<Vec<u8>> {
     let mut content = String::new();
+    let mut foot = notes::Foot::of(page);
     for field in annotations(page) {
         if field.get::<Name<'_>>(b"Subtype").is_none_or(|subtype| subtype.as_ref() != b"Widget") {
+            notes::write(&mut content, &mut foot, &field, &shown);
             continue;
         }
         let Some(area) = field.get::<Rect>(b"Rect").filter(|area| area.width() > 1.0 && area.height() > 1.0) else { continue };
@@ -93,7 +98,7 @@ fn text_value(field: &Dict<'_>) -> String {
 }
 
 /// A text string (7.9.2.2): UTF-16 or UTF-8 with a mark before it, else one byte a character.
-fn decode(bytes: &[u8]) -> String {
+pub(super) fn decode(bytes: &[u8]) -> String {
     match bytes {
         [0xfe, 0xff, rest @ ..] => encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),
         [0xff, 0xfe, rest @ ..] => encoding_rs::UTF_16LE.decode_without_bom_handling(rest).0.into_owned(),
@@ -115,6 +120,15 @@ pub(super) fn tick_boxes(page: &Page<'_>) -> Vec<(Rect, Option<bool>)> {
         Some((area, state(&field)))
     };
     annotations(page).filter(is_box).filter_map(boxed).collect()
+}
+
+/// Where stamps and notes are drawn over a page.
+pub(super) fn drawn_over(page: &Page<'_>) -> Vec<Rect> {
+    let is_note = |annotation: &Dict<'_>| {
+        let kind = annotation.get::<Name<'_>>(b"Subtype");
+        annotation.contains_key(b"AP") && !matches!(kind.as_deref(), Some(b"Widget" | b"Link" | b"Popup"))
+    };
+    annotations(page).filter(is_note).filter_map(|annotation| annotation.get::<Rect>(b"Rect")).collect()
 }
 
 fn is_on(field: &Dict<'_>) -> bool {
@@ -153,7 +167,7 @@ fn has_appearance(field: &Dict<'_>) -> bool {
 }
 
 /// Writes a value into its field, as large as fits.
-fn write_value(content: &mut String, area: Rect, value: &str) {
+pub(super) fn write_value(content: &mut String, area: Rect, value: &str) {
     const SIZE_MAX: f64 = 11.0;
     const SIZE_MIN: f64 = 5.0;
     /// Width of a letter of the font, on average, in ems.
@@ -169,13 +183,19 @@ fn write_value(content: &mut String, area: Rect, value: &str) {
     let taken = lines.len() as f64 * size * LEADING;
     let mut baseline = area.y1 - ((area.height() - taken) / 2.0).max(0.0) - 0.85 * size;
     for line in lines {
-        write!(content, "BT /F {size:.1} Tf {:.2} {baseline:.2} Td <", area.x0 + 2.0).expect("a string can be written to");
-        for letter in line.chars() {
-            write!(content, "{:02x}", byte_of(letter)).expect("a string can be written to");
-        }
-        content.push_str("> Tj ET\n");
+        write_line(content, size, [1.0, 0.0, 0.0, 1.0, area.x0 + 2.0, baseline], &line);
         baseline -= size * LEADING;
     }
+}
+
+/// Writes a line where this matrix puts it.
+pub(super) fn write_line(content: &mut String, size: f64, matrix: [f64; 6], line: &str) {
+    let [a, b, c, d, x, y] = matrix;
+    write!(content, "BT /F {size:.1} Tf {a} {b} {c} {d} {x:.2} {y:.2} Tm <").expect("a string can be written to");
+    for letter in line.chars() {
+        write!(content, "{:02x}", byte_of(letter)).expect("a string can be written to");
+    }
+    content.push_str("> Tj ET\n");
 }
 
 /// A letter in the encoding of the font; a question mark where it has none, which a person sees.
@@ -188,7 +208,7 @@ fn byte_of(letter: char) -> u8 {
     }
 }
 
-fn wrapped(value: &str, wide: usize) -> Vec<String> {
+pub(super) fn wrapped(value: &str, wide: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in value.split(['\r', '\n']).filter(|paragraph| !paragraph.trim().is_empty()) {
         let mut line = String::new();

@@ -10,6 +10,7 @@
 mod embedded;
 mod form;
 mod look;
+mod notes;
 mod pdf;
 mod picture;
 mod prepare;

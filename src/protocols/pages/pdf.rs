@@ -98,6 +98,7 @@ impl PdfPages {
             FormBox::on_page(area, ticked, image.width, image.height)
         };
         layer.boxes = form::tick_boxes(page).into_iter().map(on_page).collect();
+        layer.over = form::drawn_over(page).into_iter().map(|area| on_page((area, None)).bounds).collect();
         Some(layer)
     }
 

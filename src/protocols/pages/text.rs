@@ -42,6 +42,8 @@ pub struct TextLayer {
     pub turned: usize,
     /// The tick boxes of its form.
     pub boxes: Vec<FormBox>,
+    /// Where something is drawn over the page: stamps, notes. Left, top, right, bottom, in pixels of the page image.
+    pub over: Vec<[u32; 4]>,
 }
 
 /// A tick box of a page's form (a field, not a drawing).
@@ -114,7 +116,7 @@ impl Glyphs {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             words.extend(words_of(line).into_iter().filter_map(|word| word.on_page(number, width, height)));
         }
-        TextLayer { words, glyphs: self.total, unmapped: self.unmapped, turned: self.turned, boxes: Vec::new() }
+        TextLayer { words, glyphs: self.total, unmapped: self.unmapped, turned: self.turned, boxes: Vec::new(), over: Vec::new() }
     }
 
     fn take(&mut self, glyph: &Glyph<'_>, to_pixels: Affine) {

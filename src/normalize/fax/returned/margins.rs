@@ -32,14 +32,17 @@ pub(super) fn of(form: PageForm, rows: usize, boxes: &[ReturnedBox]) -> Vec<Area
         PageForm::Check => {
             (0..rows).filter(|row| is_ticked(boxes, &format!("right-{row}"))).map(acknowledgement::layout::right_box).collect()
         }
+        PageForm::Withdrawal if is_ticked(boxes, "received-yes") => vec![layout::RECEIVED_YES],
         PageForm::Withdrawal => Vec::new(),
     };
     let mut white = match form {
-        PageForm::Cover => cover(boxes),
+        PageForm::Cover => [cover(boxes), beside_patient().to_vec()].concat(),
         PageForm::Check => check(rows),
-        PageForm::Withdrawal => Vec::new(),
+        PageForm::Withdrawal => [withdrawal(), beside_patient().to_vec()].concat(),
     };
-    // Beside the bar code.
+    // Between the title and the reference, beside what is asked at the foot, and beside the bar code.
+    white.push(Area { left: 170.0, top: 105.0, width: 250.0, height: 17.0 });
+    white.push(Area { left: 400.0, top: 586.0, width: 152.0, height: 24.0 });
     white.extend([60.0, 440.0].map(|left| Area { left, top: 727.0, width: 112.0, height: STRIP }));
     white.retain(|area| !printed.iter().any(|ticked| reaches(*ticked, *area)));
     white
@@ -87,10 +90,31 @@ fn cover(boxes: &[ReturnedBox]) -> Vec<Area> {
     white
 }
 
+/// Behind the patient's line, however long it is, and below it where the line of the pages is short; behind the line over the boxes.
+fn beside_patient() -> [Area; 2] {
+    [Area { left: 462.0, top: 208.0, width: 90.0, height: 22.0 }, Area { left: 490.0, top: 266.0, width: 62.0, height: 15.0 }]
+}
+
+/// Around the one box of a page that takes a referral back, and what it says, which is eight lines at most.
+fn withdrawal() -> Vec<Area> {
+    let beside = |left: f32, right: f32, top: f32, bottom: f32| Area { left, top, width: right - left, height: bottom - top };
+    let mut white = vec![
+        // Over the box, before and behind it, and below it.
+        beside(60.0, 480.0, 266.0, 282.0),
+        beside(178.0, 236.0, 286.0, 312.0),
+        beside(372.0, 552.0, 286.0, 312.0),
+        beside(60.0, 552.0, 314.0, 334.0),
+    ];
+    // In front of what is said, and below it.
+    white.extend([338.0, 374.0, 410.0, 446.0].map(|top| beside(60.0, 110.0, top, top + 36.0)));
+    white.extend([beside(60.0, 306.0, 500.0, 528.0), beside(306.0, 552.0, 500.0, 528.0)]);
+    white
+}
+
 /// Beside the patient's line, and from the last row to the rule.
 fn check(rows: usize) -> Vec<Area> {
     const RULE: f32 = 574.0;
-    let mut white = vec![Area { left: 300.0, top: 207.0, width: 120.0, height: 18.0 }];
+    let mut white = vec![Area { left: 300.0, top: 207.0, width: 252.0, height: 18.0 }];
     let mut top = acknowledgement::layout::right_box(rows).top - 12.0;
     // Where there are more fields than rows, the last row says how many.
     while rows + 1 < acknowledgement::layout::ROWS_MAX && top + STRIP <= RULE {
@@ -161,7 +185,18 @@ fn is_stroke(ink: &Ink, patch: &Patch) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use image::GrayImage;
+
+    use super::{super::marks, *};
+    use crate::{
+        compose::{
+            PageFace,
+            cover_page::{self, About, Behind, Withdrawn},
+        },
+        ids::ReferralId,
+        protocols::pages::{Document, Limits},
+        referral::{PersonName, Priority, Record, Referral, Status},
+    };
 
     fn ticked(names: &[&str]) -> Vec<ReturnedBox> {
         let boxed = |name: &&str| ReturnedBox { name: (*name).to_owned(), tick: Tick::Ticked, ink: 0.2, bounds: [0; 4] };
@@ -181,6 +216,94 @@ mod tests {
             let around = Area { left: area.left - 10.0, top: area.top - 9.0, width: 60.0, height: 40.0 };
             let left = of(PageForm::Cover, 0, &ticked(&[name]));
             assert!(left.len() < white.len() && left.iter().all(|white| !overlap(white, &around)), "{name}");
+        }
+    }
+
+    /// The first page of a document of ours, as it is printed, and where it lies.
+    fn printed(about: About, priority: Priority, behind: Behind<'_>) -> (GrayImage, Placement) {
+        let name = PersonName { family: Some("Wren".to_owned()), given: Some("Wilma".to_owned()), ..PersonName::default() };
+        let mut record = Record { priority, ..Record::default() };
+        record.patient.name = name;
+        record.referring.organization = Some("Cedar Hollow Family Medicine and Pediatrics of Fairmead County".to_owned());
+        record.referred_to.specialty = Some("Gastroenterology".to_owned());
+        let referral = Referral {
+            id: ReferralId::generate(),
+            reference: "LL-0000-0000".parse().unwrap(),
+            status: Status::Requested,
+            version: 1,
+            record,
+            pending_replies: Vec::new(),
+            sources: Vec::new(),
+            history: Vec::new(),
+        };
+        let face = PageFace {
+            site_name: "Linden Neuroscience",
+            recipient: Some("Harbor Skin Clinic and Institute of Dermatology, Fairmead"),
+            return_fax: Some("+15415550142"),
+            return_email: Some("referrals-front-desk@linden-neuroscience.example"),
+            code: Some("LL00000000ABCDEFGHJKMN"),
+        };
+        let document = cover_page::document(about, &referral, &face, behind).unwrap();
+        let page = Document::open(&document.bytes, Limits::default()).unwrap().page(0).unwrap();
+        let image = GrayImage::from_raw(page.width, page.height, page.gray).unwrap();
+        let placement = marks::placements(&bitmap(&image), 204.0).into_iter().next().unwrap();
+        (image, placement)
+    }
+
+    fn bitmap(image: &GrayImage) -> Bitmap {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        Bitmap::of_png(png.get_ref()).unwrap()
+    }
+
+    const WHYS: [Withdrawn; 4] = [Withdrawn::BySender, Withdrawn::Merged, Withdrawn::Rejected, Withdrawn::SentElsewhere];
+
+    #[test]
+    fn nothing_is_printed_in_the_white_of_any_page_of_ours() {
+        let asking = [About::Request, About::Pages, About::Update].map(|about| (about, PageForm::Cover));
+        let taking_back = WHYS.map(|why| (About::Withdrawal(why), PageForm::Withdrawal));
+        for (about, form) in asking.into_iter().chain(taking_back) {
+            for priority in [Priority::Stat, Priority::Urgent, Priority::Routine, Priority::Unknown] {
+                for behind in [Behind::ByFax, Behind::Nothing] {
+                    let (image, placement) = printed(about, priority, behind);
+                    let page = bitmap(&image);
+                    for area in of(form, 0, &[]) {
+                        assert!(!is_written(&page, &placement, area), "{about:?} {priority:?}: {} {}", area.left, area.top);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_anywhere_in_the_white_is_seen() {
+        for (about, form) in [(About::Request, PageForm::Cover), (About::Withdrawal(WHYS[0]), PageForm::Withdrawal)] {
+            let (image, placement) = printed(about, Priority::Routine, Behind::Nothing);
+            let places: &[(f32, f32)] = match form {
+                PageForm::Cover => &[(470.0, 224.0), (300.0, 119.0), (440.0, 604.0)],
+                PageForm::Withdrawal | PageForm::Check => &[
+                    (470.0, 224.0),
+                    (300.0, 119.0),
+                    (440.0, 604.0),
+                    (200.0, 330.0),
+                    (400.0, 308.0),
+                    (70.0, 400.0),
+                    (200.0, 522.0),
+                ],
+            };
+            for place in places {
+                let mut written = image.clone();
+                // A zigzag of the height of small letters.
+                for step in 0_u8..120 {
+                    let (x, y) = (place.0 + f32::from(step) / 3.0, place.1 - f32::from(step % 12) * 0.9);
+                    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 1)] {
+                        written.put_pixel((x * 204.0 / 72.0) as u32 + dx, (y * 204.0 / 72.0) as u32 + dy, image::Luma([0]));
+                    }
+                }
+                let page = bitmap(&written);
+                let seen = of(form, 0, &[]).into_iter().filter(|area| is_written(&page, &placement, *area)).count();
+                assert!(seen > 0, "{form:?} {place:?}");
+            }
         }
     }
 

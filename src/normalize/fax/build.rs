@@ -161,8 +161,32 @@ impl Builder<'_> {
         if payer.is_some() || member_id.is_some() || group.is_some() {
             self.record.insurance.push(Coverage { payer, plan: None, member_id, group });
         }
+        self.second_insurance();
         if let Some(number) = self.take(Field::AuthorizationNumber, "authorization.number") {
             self.record.authorization = Some(crate::referral::Authorization { number: Some(number), ..Default::default() });
+        }
+    }
+
+    /// A second insurance stands second; where no first one was read it must not be taken for it, and is a note.
+    fn second_insurance(&mut self) {
+        const FIELDS: [(Field, &str, &str); 3] = [
+            (Field::SecondPayer, "payer", ""),
+            (Field::SecondMemberId, "member_id", "member ID "),
+            (Field::SecondGroup, "group", "group "),
+        ];
+        if self.record.insurance.is_empty() {
+            let said = |(field, _, label): (Field, &str, &str)| {
+                choose::field(self.all, field).map(|choice| format!("{label}{}", choice.candidate.value))
+            };
+            let said: Vec<String> = FIELDS.into_iter().filter_map(said).collect();
+            if !said.is_empty() {
+                self.record.notes.push(format!("Secondary insurance: {}", said.join(", ")));
+            }
+            return;
+        }
+        let [payer, member_id, group] = FIELDS.map(|(field, name, _)| self.take(field, &format!("insurance.1.{name}")));
+        if payer.is_some() || member_id.is_some() || group.is_some() {
+            self.record.insurance.push(Coverage { payer, plan: None, member_id, group });
         }
     }
 
@@ -233,7 +257,8 @@ impl Builder<'_> {
         }
         let authored = self.take(Field::AuthoredAt, "authored_at");
         self.record.authored_at = authored.and_then(|text| IsoDate::parse(&text));
-        for (place, candidate) in choose::list(self.all, Field::Note).into_iter().enumerate() {
+        let before = self.record.notes.len();
+        for (place, candidate) in (before..).zip(choose::list(self.all, Field::Note)) {
             let choice = Choice { candidate, confidence: candidate.confidence, rivals: Vec::new() };
             self.evidence(&format!("notes.{place}"), &choice);
             self.record.notes.push(candidate.value.clone());

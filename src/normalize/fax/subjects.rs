@@ -6,6 +6,7 @@ use super::{
 };
 
 /// Something that says whom the lines under it are about.
+#[derive(Clone)]
 pub(super) struct Setter {
     subject: Subject,
     row: usize,
@@ -29,7 +30,31 @@ pub(super) fn setters(sheet: &Sheet, marks: &Marks, more: &[(usize, Subject)]) -
         .map(|(subject, at, area, section)| Setter { subject, row: row(at), area, section })
         .collect();
     setters.sort_by_key(|setter| setter.row);
+    let seconds = seconds(sheet, marks, &setters);
+    for setter in setters.iter_mut().filter(|setter| seconds.contains(&setter.area)) {
+        setter.subject = Subject::SecondaryInsurance;
+    }
     setters
+}
+
+/// Where a label says "Insurance company" of the second insurance: under what says that the second one follows, and behind another such label.
+fn seconds(sheet: &Sheet, marks: &Marks, setters: &[Setter]) -> Vec<Area> {
+    if !setters.iter().any(|setter| setter.subject == Subject::SecondaryInsurance) {
+        return Vec::new();
+    }
+    let row = |label: &Label| sheet.segments.get(label.segment).map_or(0, |segment| segment.row);
+    let payers: Vec<&Label> = marks.labels.iter().filter(|label| label.meaning == Meaning::Payer).collect();
+    let others: Vec<Setter> =
+        setters.iter().filter(|setter| !payers.iter().any(|label| label.area == setter.area)).cloned().collect();
+    let says_first = |label: &Label| {
+        let words = sheet.segments.get(label.segment).and_then(|segment| segment.words.get(label.from..label.to));
+        words.unwrap_or_default().iter().any(|word| word.text.to_lowercase().starts_with("prim"))
+    };
+    let is_second = |label: &&&Label| {
+        let behind = payers.iter().any(|other| row(other) < row(label) || other.area.left < label.area.left - 1.0);
+        behind && !says_first(label) && subject(sheet, &others, label) == Some(Subject::SecondaryInsurance)
+    };
+    payers.iter().filter(is_second).map(|label| label.area).collect()
 }
 
 /// The subject that a label's own words set for what follows.

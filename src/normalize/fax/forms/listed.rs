@@ -7,7 +7,9 @@ use super::{
         layout::{Area, text_of},
         lists, phones, regions,
     },
-    Context, texts,
+    Context,
+    numbers::number,
+    texts,
     ticks::{BEFORE_BOXES_TRUST, LIKELY_TRUST, Ticked, between_boxes, boxed, ticked, ticked_option},
 };
 use crate::reader::Word;
@@ -16,15 +18,34 @@ use crate::reader::Word;
 const NEAR_MIN: f32 = 0.9;
 
 pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates) {
-    if context.subject == Some(Subject::SecondaryInsurance) {
+    let second = context.subject == Some(Subject::SecondaryInsurance);
+    payer_of(context, label, if second { Field::SecondPayer } else { Field::Payer }, found);
+}
+
+/// What a label says of the second insurance by itself: its number, its group's, or who it is.
+pub(super) fn second_insurance(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    let words = context.sheet.segments.get(label.segment).and_then(|segment| segment.words.get(label.from..label.to));
+    let named = text_of(words.unwrap_or_default()).to_lowercase();
+    let says = |wanted: &[&str]| named.split(|c: char| !c.is_alphanumeric()).any(|word| wanted.contains(&word));
+    if says(&["group", "grp"]) {
+        number(context, label, Field::SecondGroup, found);
+    } else if says(&["id", "number", "no", "policy", "member", "subscriber"]) || named.contains('#') {
+        number(context, label, Field::SecondMemberId, found);
+    } else {
+        payer_of(context, label, Field::SecondPayer, found);
+    }
+}
+
+fn payer_of(context: &Context<'_>, label: &Label, field: Field, found: &mut Candidates) {
+    let Some((words, trust)) = context.plain(label, 1) else { return };
+    if field == Field::SecondPayer && says_none(&words) {
         return;
     }
-    let Some((words, trust)) = context.plain(label, 1) else { return };
     let (words, trust) = match ticked_option(context, label, &words) {
         None => (words, trust),
         Some(Ok((option, sure))) => (option, trust * sure),
         Some(Err(words)) => {
-            let candidate = found.add(Field::Payer, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
+            let candidate = found.add(field, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
             candidate.failed = Some(("tick-unclear", "it cannot be told which payer is ticked: check it on the page"));
             return;
         }
@@ -50,7 +71,7 @@ pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates
             } else {
                 listed.name
             };
-            let candidate = found.add(Field::Payer, value, &taken, context.page(), Rank::OwnLabel, trust);
+            let candidate = found.add(field, value, &taken, context.page(), Rank::OwnLabel, trust);
             // Words left over may be the rest of another payer's name, and half a name may be all that was read of a whole one.
             let (short, full) = (fold(&printed), fold(&full));
             let whole = taken.len() == words.len() && (short == full || !full.starts_with(&short));
@@ -58,9 +79,15 @@ pub(super) fn payer(context: &Context<'_>, label: &Label, found: &mut Candidates
         }
         None => {
             let value = text_of(&words).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-            found.add(Field::Payer, value, &words, context.page(), Rank::OwnLabel, 0.93 * trust);
+            found.add(field, value, &words, context.page(), Rank::OwnLabel, 0.93 * trust);
         }
     }
+}
+
+/// "None", "N/A": what is written where there is no second insurance.
+fn says_none(words: &[Word]) -> bool {
+    let plain: String = text_of(words).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    ["", "none", "na", "no", "nil", "notapplicable", "nosecondary", "unknown"].contains(&plain.as_str())
 }
 
 pub(super) fn specialty(context: &Context<'_>, label: &Label, found: &mut Candidates) {

@@ -19,7 +19,7 @@ pub(super) use ticks::{LIKELY_TRUST, Ticked, priority_word, ticked_boxes, unlabe
 
 use addresses::{address, email};
 use days::{age, authored_at, birth_date, death};
-use listed::{payer, specialty};
+use listed::{payer, second_insurance, specialty};
 use numbers::{by_subject_fax, by_subject_npi, by_subject_phone, npi, number, phone};
 use people::{
     by_subject_name, by_subject_organization, by_subject_part, by_subject_provider, organization, part_of_name, patient_name,
@@ -144,8 +144,11 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         }
         Meaning::Email => email(context, label, found),
         Meaning::Payer => payer(context, label, found),
-        Meaning::MemberId if about != Some(Subject::SecondaryInsurance) => number(context, label, Field::MemberId, found),
-        Meaning::Group if about != Some(Subject::SecondaryInsurance) => number(context, label, Field::Group, found),
+        Meaning::MemberId if about == Some(Subject::SecondaryInsurance) => number(context, label, Field::SecondMemberId, found),
+        Meaning::MemberId => number(context, label, Field::MemberId, found),
+        Meaning::Group if about == Some(Subject::SecondaryInsurance) => number(context, label, Field::SecondGroup, found),
+        Meaning::Group => number(context, label, Field::Group, found),
+        Meaning::Secondary => second_insurance(context, label, found),
         Meaning::ReferringName => provider(context, label, Who::Referring, own, found),
         Meaning::ReferringSignature => provider(context, label, Who::Referring, Rank::Place, found),
         Meaning::ReferringNpi => npi(context, label, own, found),
@@ -174,12 +177,6 @@ pub(super) fn read(context: &Context<'_>, label: &Label, found: &mut Candidates)
         Meaning::CoverFrom => provider(context, label, Who::Referring, Rank::Label, found),
         Meaning::Age => age(context, label, found),
         Meaning::Deceased => death(context, label, found),
-        Meaning::MiddleName
-        | Meaning::MemberId
-        | Meaning::Group
-        | Meaning::Secondary
-        | Meaning::Pages
-        | Meaning::OtherPerson
-        | Meaning::Ignore => {}
+        Meaning::MiddleName | Meaning::Pages | Meaning::OtherPerson | Meaning::Ignore => {}
     }
 }

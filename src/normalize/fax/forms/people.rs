@@ -375,7 +375,7 @@ pub(super) fn by_subject_organization(context: &Context<'_>, label: &Label, foun
     match context.subject {
         Some(Subject::Referring) => organization(context, label, Field::ReferringOrganization, Rank::Label, found),
         Some(Subject::ReferredTo) => organization(context, label, Field::ReferredOrganization, Rank::Label, found),
-        Some(Subject::Insurance) => payer(context, label, found),
-        None | Some(Subject::Patient | Subject::SecondaryInsurance | Subject::Other | Subject::Clinical) => {}
+        Some(Subject::Insurance | Subject::SecondaryInsurance) => payer(context, label, found),
+        None | Some(Subject::Patient | Subject::Other | Subject::Clinical) => {}
     }
 }

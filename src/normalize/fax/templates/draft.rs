@@ -193,7 +193,14 @@ fn path_of(field: Field, meaning: Meaning) -> Option<&'static str> {
         Field::Note if meaning == Meaning::Allergies => "notes.allergies",
         Field::Note if meaning == Meaning::Medications => "notes.medications",
         Field::Note => "notes",
-        Field::Suffix | Field::PatientPhone(PhoneUse::Fax) | Field::Age | Field::Deceased | Field::Urgency => return None,
+        Field::Suffix
+        | Field::PatientPhone(PhoneUse::Fax)
+        | Field::Age
+        | Field::Deceased
+        | Field::Urgency
+        | Field::SecondPayer
+        | Field::SecondMemberId
+        | Field::SecondGroup => return None,
     };
     Some(path)
 }

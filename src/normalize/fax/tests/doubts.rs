@@ -283,3 +283,35 @@ fn a_payer_is_never_replaced_by_one_that_only_begins_alike() {
     assert_eq!(record.insurance[0].payer.as_deref(), Some("Cascade Health Plan"));
     assert!(record.review.contains(&"insurance.0.payer".to_owned()));
 }
+
+#[test]
+fn a_second_insurance_stands_second_and_is_never_the_first() {
+    let both = [("Aetna", "PD231007728", Some("37618")), ("Cigna", "U4471990", None)];
+    for lines in [
+        "Primary Insurance: Aetna\nMember ID: PD231007728   Group #: 37618\nSecondary Insurance: Cigna\nMember ID: U4471990",
+        "Insurance Company: Aetna\nMember ID: PD231007728   Group #: 37618\n\nSecondary Insurance\nInsurance Company: Cigna\nMember ID: U4471990",
+        "Insurance\nPayer: Aetna\nMember ID: PD231007728\nGroup: 37618\n\nSecondary insurance information\nPayer: Cigna\nMember ID: U4471990",
+        "Primary Insurance              Secondary Insurance\nPlan name: Aetna               Plan name: Cigna\nMember ID: PD231007728         Member ID: U4471990\nGroup: 37618",
+        "Primary insurance: Aetna\nPrimary member ID: PD231007728\nGroup: 37618\nSecondary insurance: Cigna\nSecondary member ID: U4471990",
+        "Insurance 1: Aetna\nMember ID: PD231007728   Group: 37618\nInsurance 2: Cigna\nMember ID: U4471990",
+    ] {
+        let record = form(lines);
+        let read: Vec<_> = record
+            .insurance
+            .iter()
+            .map(|one| (one.payer.as_deref().unwrap_or(""), one.member_id.as_deref().unwrap_or(""), one.group.as_deref()))
+            .collect();
+        assert_eq!(read, both, "{lines}");
+        assert!(!record.review.iter().any(|path| path.starts_with("insurance.")), "{lines}: {:?}", record.review);
+    }
+}
+
+#[test]
+fn a_second_insurance_without_a_first_is_a_note() {
+    let record = form("Secondary Insurance: Cigna\nSecondary member ID: U4471990");
+    assert!(record.insurance.is_empty());
+    assert_eq!(record.notes, ["Secondary insurance: Cigna, member ID U4471990"]);
+    let record = form("Insurance: Aetna\nMember ID: PD231007728\nSecondary Insurance: None");
+    assert_eq!(record.insurance.len(), 1);
+    assert_eq!(record.insurance[0].member_id.as_deref(), Some("PD231007728"));
+}

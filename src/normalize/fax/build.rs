@@ -15,6 +15,13 @@ const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patie
 /// How sure a value is at most that something else on the pages contradicts.
 const CONTRADICTED_MAX: f32 = 0.8;
 
+/// Whether a name has two parts, read in two places.
+fn is_whole(family: Option<&Choice<'_>>, given: Option<&Choice<'_>>) -> bool {
+    let (Some(family), Some(given)) = (family, given) else { return family.is_none() && given.is_none() };
+    let (one, other) = (family.candidate, given.candidate);
+    !choose::same(one, other) || one.page != other.page || one.bounds != other.bounds
+}
+
 struct Builder<'a> {
     all: &'a [Candidate],
     rules: &'a FaxRules,
@@ -84,7 +91,13 @@ impl Builder<'_> {
 
     /// Family and given name, of one mention.
     fn name(&mut self, family: Field, given: Field, path: &str) -> (Option<String>, Option<String>) {
-        let (family, given) = choose::name(self.all, family, given);
+        let (mut family, mut given) = choose::name(self.all, family, given);
+        if path == "patient" && !is_whole(family.as_ref(), given.as_ref()) {
+            // Which part of the name it is is not plain where there is but one.
+            for choice in [&mut family, &mut given].into_iter().flatten() {
+                choice.confidence = choice.confidence.min(CONTRADICTED_MAX);
+            }
+        }
         for (choice, part) in [(&family, "family"), (&given, "given")] {
             if let Some(choice) = choice {
                 self.evidence(&format!("{path}.name.{part}"), choice);

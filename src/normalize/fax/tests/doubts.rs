@@ -285,6 +285,23 @@ fn a_payer_is_never_replaced_by_one_that_only_begins_alike() {
 }
 
 #[test]
+fn one_part_of_a_name_alone_is_marked() {
+    let rest = "Date of Birth: 11/01/1934\nPriority: Routine\nReason for referral: Migraine with aura, please evaluate";
+    for (name, given) in [
+        ("First name: ROSALINDA", Some("ROSALINDA")),
+        ("Last name     First name\n              ROSALINDA\n", Some("ROSALINDA")),
+        ("Last name: ROSALINDA", None),
+    ] {
+        let record = record(&format!("Patient Information\n{name}\n{rest}"));
+        assert_eq!(record.patient.name.given.as_deref(), given, "{name}");
+        assert!(marks(&record, "patient.name.family") && marks(&record, "patient.name.given"), "{name}: {:?}", record.review);
+        let read = if given.is_some() { "patient.name.given" } else { "patient.name.family" };
+        assert!(record.evidence[read].confidence < 0.95, "{name}");
+        assert!(record.held.contains(&HeldReason::BlockingField));
+    }
+}
+
+#[test]
 fn a_second_insurance_stands_second_and_is_never_the_first() {
     let both = [("Aetna", "PD231007728", Some("37618")), ("Cigna", "U4471990", None)];
     for lines in [

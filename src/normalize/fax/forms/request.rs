@@ -68,7 +68,7 @@ pub(super) fn diagnoses(context: &Context<'_>, label: &Label, found: &mut Candid
     if found.all.len() == before && words.iter().any(coded) {
         let candidate = found.add(Field::Diagnosis, String::new(), &words, context.page(), Rank::OwnLabel, 0.3);
         candidate.failed = Some(("diagnosis-unreadable", "the diagnosis code cannot be read: check it on the page"));
-    } else if (0..words.len()).any(|at| is_lost_code(&words, at)) {
+    } else if (0..words.len()).any(|at| is_lost_code(&words, at)) || is_short_of_a_line(&words, context.sheet.text_height) {
         found.doubt_from(before);
     }
 }
@@ -86,6 +86,39 @@ fn is_lost_code(words: &[Word], at: usize) -> bool {
         && LENGTH.contains(&plain.chars().count())
         && !plain.contains(|c: char| c.is_lowercase())
         && word.text.split([',', ';', '/']).all(|piece| codes::icd10(piece).is_none())
+}
+
+/// Whether a list of codes, one a line, has a line without one: something like a code stands where the codes of the others do, or nothing does,
+/// and words stand where theirs do.
+fn is_short_of_a_line(words: &[Word], text_height: f32) -> bool {
+    let mut lines: Vec<&[Word]> = words
+        .chunk_by(|one, next| next.bounds[0] >= one.bounds[0] && next.bounds[1] < one.bounds[3] && next.bounds[3] > one.bounds[1])
+        .collect();
+    lines.retain(|line| line.iter().any(|word| word.text.contains(char::is_alphanumeric)));
+    let begins =
+        |word: Option<&Word>, left: u32| word.is_some_and(|word| (word.bounds[0] as f32 - left as f32).abs() < text_height);
+    let is_coded = |line: &[Word]| {
+        line.first().is_some_and(|word| codes::icd10(&word.text).is_some_and(|code| code.trust > codes::BARE_TRUST))
+    };
+    let coded: Vec<&[Word]> = lines.iter().copied().filter(|line| is_coded(line)).collect();
+    let Some(first) = coded.first().and_then(|line| line.first()) else { return false };
+    let code_left = first.bounds[0];
+    let text_left = coded.iter().filter_map(|line| line.get(1)).map(|word| word.bounds[0]).min();
+    let at_code = |line: &[Word]| begins(line.first(), code_left) && line.first().is_some_and(is_like_a_code);
+    let at_text = |line: &[Word]| {
+        let capital = line.first().is_some_and(|word| word.text.starts_with(char::is_uppercase));
+        coded.len() > 1 && capital && text_left.is_some_and(|left| begins(line.first(), left) && !begins(line.first(), code_left))
+    };
+    lines.iter().any(|line| !is_coded(line) && (at_code(line) || at_text(line)))
+}
+
+/// A short word with a digit in it beside letters or signs, as a code that was misread is.
+fn is_like_a_code(word: &Word) -> bool {
+    const LENGTH: std::ops::RangeInclusive<usize> = 3..=8;
+    let plain = word.text.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | ':'));
+    let digits = plain.chars().filter(char::is_ascii_digit).count();
+    let others = plain.chars().count() - digits;
+    LENGTH.contains(&plain.chars().count()) && digits > 0 && others > 0 && !plain.ends_with("mg")
 }
 
 /// Adds every ICD-10-CM code among the words, each with the words that go with it.

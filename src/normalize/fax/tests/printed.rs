@@ -346,3 +346,25 @@ fn a_list_of_diagnoses_of_which_one_cannot_be_read_is_marked() {
     assert!(!marked("M32.9, M10.9"));
     assert!(!marked("M32.9 Lupus, stage 3"));
 }
+
+#[test]
+fn a_line_of_a_list_of_diagnoses_that_gave_no_code_marks_the_list() {
+    let marked = |codes: &str| {
+        let record = record(&format!("Patient Name: Lee, Leslie\nDOB: 11/01/1934\nDiagnoses:\n{codes}\n\nPriority: Routine"));
+        let read: Vec<&str> = record.request.diagnoses.iter().filter_map(|code| code.code.as_deref()).collect();
+        assert!(read.starts_with(&["E11.9"]), "{read:?}");
+        record.review.contains(&"request.diagnoses.0.code".to_owned())
+    };
+    let list = |line: &str| format!("E11.9   Type 2 diabetes mellitus\n{line}\nI10     Essential hypertension");
+    assert!(!marked(&list("J44.9   Chronic obstructive pulmonary disease")));
+    for lost in [
+        "Ja4.g   Chronic obstructive pulmonary disease",
+        "J4$.9   Chronic obstructive pulmonary disease",
+        "        Chronic obstructive pulmonary disease",
+    ] {
+        assert!(marked(&list(lost)), "{lost}");
+    }
+    // A description that goes on in the next line is none.
+    assert!(!marked("E11.9   Type 2 diabetes mellitus\n        without complications\nI10     Essential hypertension"));
+    assert!(!marked("E11.9   Type 2 diabetes mellitus since\n2019 and later\nI10     Essential hypertension"));
+}

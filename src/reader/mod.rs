@@ -14,6 +14,7 @@ mod read;
 mod rings;
 mod sandbox;
 mod second_look;
+mod stamps;
 mod wire;
 mod worker;
 

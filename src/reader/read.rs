@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     MachineCode, PageReading, Progress, Reading, Word, again::read_again, born_digital, boxes, combs, rings,
-    second_look::second_look,
+    second_look::second_look, stamps,
 };
 use crate::{
     protocols::{
@@ -187,10 +187,15 @@ fn read_page(
     if blank {
         problems.push(Problem::new("blank-page", format!("page {number} is blank: a person must look at it")));
     }
+    let not_recognized =
+        |error: OcrError| Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it"));
     let mut words = words_found.unwrap_or_else(|error| {
-        problems.push(Problem::new("page-not-recognized", format!("page {number}: {error}: a person must look at it")));
+        problems.push(not_recognized(error));
         Vec::new()
     });
+    if !blank && let Err(error) = stamps::read(&prepared, recognizer, &mut words) {
+        problems.push(not_recognized(error));
+    }
     if words.len() > PAGE_WORDS_MAX {
         words.truncate(PAGE_WORDS_MAX);
         let text = format!("page {number} has more than {PAGE_WORDS_MAX} words: the rest was not read");

@@ -111,6 +111,14 @@ fn which_of_two_words_is_ringed_is_for_a_person() {
 }
 
 #[test]
+fn a_stamp_set_aslant_contests_the_priority_of_the_form() {
+    let record = &tried(&fixture("stamp.tif")).json()["record"];
+    assert!(record["review"].as_array().unwrap().contains(&Value::from("priority")), "{record:#}");
+    assert!(record["problems"].as_array().unwrap().iter().any(|problem| problem["code"] == "priority-contradicts"), "{record:#}");
+    assert_eq!(record["evidence"]["priority"]["rivals"], serde_json::json!(["stat"]));
+}
+
+#[test]
 fn a_blank_page_is_for_a_person_and_no_error() {
     let blank = tried(&fixture("blank-g4.tif")).json();
     assert_eq!(blank["kind"], "unknown");

@@ -11,6 +11,7 @@ use crate::{
     delivery::{Delivery, Purpose},
     ids::{ChannelName, ReferralId},
     message::{Message, Protocol},
+    normalize::fax::specialty_called,
     outbound::OutboundConfig,
     referral::{HistoryEntry, HistoryEvent, PhoneUse, Provider, Record, Referral, ReplyOutcome},
 };
@@ -97,11 +98,14 @@ fn contradicted(config: &Config, channel: &InboundChannel, record: &Record, targ
         return Some("referring.organization");
     }
     let words = |text: &str| fold(text).split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let wanted = words(record.referred_to.specialty.as_deref()?);
+    let specialty = record.referred_to.specialty.as_deref()?;
+    let wanted = words(specialty);
     // "Cardiology" is done where "Pediatric Cardiology" is asked for, and the other way round.
-    let fits = |listed: &String| {
-        let listed = words(listed);
-        listed.iter().all(|word| wanted.contains(word)) || wanted.iter().all(|word| listed.contains(word))
+    let fits = |text: &String| {
+        let listed = words(text);
+        is_one_specialty(text, specialty)
+            || listed.iter().all(|word| wanted.contains(word))
+            || wanted.iter().all(|word| listed.contains(word))
     };
     (!entry.specialties.is_empty() && !entry.specialties.iter().any(fits)).then_some("referred_to.specialty")
 }
@@ -164,8 +168,21 @@ pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget
 }
 
 fn by_specialty(channel: &InboundChannel, provider: &Provider) -> Option<RouteTarget> {
-    let wanted = fold(provider.specialty.as_deref()?);
-    channel.route.specialty.iter().find(|(name, _)| fold(name) == wanted).map(|(_, target)| target.clone())
+    let named = provider.specialty.as_deref()?;
+    let wanted = fold(named);
+    let routes = &channel.route.specialty;
+    if let Some((_, target)) = routes.iter().find(|(name, _)| fold(name) == wanted) {
+        return Some(target.clone());
+    }
+    // "ENT" is otolaryngology; where two routes are for the one specialty, neither is meant by its other name.
+    let mut same = routes.iter().filter(|(name, _)| is_one_specialty(name, named));
+    let (_, target) = same.next()?;
+    same.next().is_none().then(|| target.clone())
+}
+
+/// Whether two names are of one specialty of the list of specialties, to the letter.
+fn is_one_specialty(one: &str, other: &str) -> bool {
+    specialty_called(one).is_some_and(|name| specialty_called(other) == Some(name))
 }
 
 /// The entry that is meant, and the way to it, if it has one of its own.
@@ -365,6 +382,23 @@ mod tests {
         assert_eq!(to(route, "Cardiology"), None, "another desk than the one that is named");
         let with_default = format!("{route}default = {{ through = \"fax-out\", to = \"brain-desk\" }}\n");
         assert_eq!(to(&with_default, "Cardiology").as_deref(), Some("brain-desk"), "who gets the rest gets this");
+    }
+
+    #[test]
+    fn a_specialty_goes_by_its_other_names_too_where_they_are_of_one_route() {
+        let to = |routes: &[&str], specialty: &str| {
+            let route = |name: &&str| format!("specialty.\"{name}\" = {{ through = \"fax-out\", to = \"heart-desk\" }}\n");
+            let (config, channel) = config(&routes.iter().map(route).collect::<String>());
+            destination(&config, &channel, &faxed(specialty, false)).is_some()
+        };
+        for (route, specialty) in
+            [("ENT", "Otolaryngology"), ("Orthopedic Surgery", "Orthopaedics"), ("cardiology", "Cardiologist")]
+        {
+            assert!(to(&[route], specialty), "{route} {specialty}");
+        }
+        assert!(to(&["Orthopedics", "Orthopedic Surgery"], "Orthopedics"), "to the letter");
+        assert!(!to(&["Orthopedics", "Orthopedic Surgery"], "Orthopaedics"), "which of the two is for a person");
+        assert!(!to(&["Cardiology"], "Pediatric Cardiology") && !to(&["Urology"], "Neurology") && !to(&["Wards"], "Beds"));
     }
 
     #[test]

@@ -64,6 +64,13 @@ pub(super) fn specialty(text: &str) -> Option<Listed> {
     nearest(&TABLE.specialty, text)
 }
 
+/// The name in the list of the specialty that a text is a name of, to the letter.
+pub(crate) fn specialty_called(text: &str) -> Option<&'static str> {
+    let text = fold(text);
+    let is = |entry: &&Entry| std::iter::once(&entry.name).chain(&entry.also).any(|name| fold(name) == text);
+    TABLE.specialty.iter().find(is).map(|entry| entry.name.as_str())
+}
+
 fn nearest(entries: &[Entry], text: &str) -> Option<Listed> {
     let text = fold(text);
     let score = |name: &str| {

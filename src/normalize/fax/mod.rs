@@ -56,6 +56,7 @@ mod urgency;
 pub(crate) use documents::SPLIT_PROPOSED;
 pub use label_table::{LABEL_WORDS_MAX, LabelFile, Labels, MEANINGS, SUBJECTS};
 pub use labels::fold as folded;
+pub(crate) use lists::specialty_called;
 pub(crate) use returned::OTHER_PAGES;
 pub use templates::{
     ANCHORS_FOUND_MIN, ANCHORS_MAX, ANCHORS_SPREAD_MM_MIN, Draft, DraftedAnchor, DraftedField, FIELDS_MAX, FORM_PATHS, FORMS_MAX,

@@ -266,7 +266,7 @@ fn each_way_in_which_a_file_means_harm_is_named_and_the_channel_goes_on() {
         ("circle.pdf", pdf(&[CATALOG.to_vec(), circle.to_vec()]), "no pages"),
         ("blank.tif", fixture("blank-g4.tif").to_vec(), "page 1 is blank"),
         ("letter.pdf", b"Dear colleague, please see attached".to_vec(), "not a PDF, TIFF, PNG, JPEG or JPEG 2000"),
-        ("scan.jp2", jpeg2000().slice(..4000).to_vec(), "cut off"),
+        ("scan.jp2", jpeg2000().slice(..100).to_vec(), "a JPEG 2000 picture cannot be read"),
         ("scan.djvu", b"AT&TFORM and so on".to_vec(), "print it to a PDF"),
         ("letter.docx", b"PK\x03\x04 [Content_Types].xml word/document.xml".to_vec(), "print it to a PDF"),
         ("paper.pdf", pdf(&[CATALOG.to_vec(), ONE_PAGE.to_vec(), paper.to_vec()]), "larger than the limit"),

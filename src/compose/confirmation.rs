@@ -389,7 +389,7 @@ mod tests {
             reference,
             status: Status::New,
             version: 0,
-            record,
+            record: Box::new(record),
             pending_replies: Vec::new(),
             sources,
             history,

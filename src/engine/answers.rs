@@ -62,7 +62,7 @@ pub(super) fn take(
     delivery: DeliveryId,
     kind: Kind,
     reply: Option<Reply>,
-    brought: Option<Record>,
+    brought: Option<Box<Record>>,
     keys: &[ReferralKey],
 ) -> Result<(), StoreError> {
     let delivery = desk.store.delivery(delivery)?;

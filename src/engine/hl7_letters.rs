@@ -196,7 +196,7 @@ pub(super) fn says(referral: &Referral) -> String {
         held: Vec::new(),
         problems: Vec::new(),
         appointment: None,
-        ..record.clone()
+        ..(**record).clone()
     };
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(&bare).unwrap_or_default());

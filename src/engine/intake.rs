@@ -103,11 +103,12 @@ impl Intake {
         let channel = &*channel;
         match arrival.protocol {
             Protocol::Hl7 => self.accept_hl7(&config, channel, arrival).await,
+            // In boxes: the future of an HL7 message, of which there are the most, has no room for theirs.
             Protocol::Document => {
                 let body = Named::from(arrival.body.clone());
-                self.accept_raw(Message::received_as(&arrival, body.id()), body, None).await
+                Box::pin(self.accept_raw(Message::received_as(&arrival, body.id()), body, None)).await
             }
-            Protocol::Mail => self.accept_mail(arrival).await,
+            Protocol::Mail => Box::pin(self.accept_mail(arrival)).await,
         }
     }
 
@@ -166,7 +167,7 @@ impl Intake {
             let mut read = match normalized(&arrival.body, &rules).await? {
                 Ok(Ok(read)) => read,
                 Ok(Err(not_hl7)) => return Err(IntakeError::NotAMessage(not_hl7.to_string())),
-                Err(_) => return self.accept_unmapped(channel, arrival, coming).await,
+                Err(_) => return Box::pin(self.accept_unmapped(channel, arrival, coming)).await,
             };
             // What it was read as goes into the store: where that is stale, it is read again, which is rare.
             let found = vec![Found::of_hl7(&mut read)];
@@ -197,12 +198,12 @@ impl Intake {
         let repeat = repeat.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
         let mut keys = Keys { repeat, control: read.control_key.clone() };
         if counts(channel) {
-            let counted = self.count(channel, read, &mut keys).await;
+            let counted = Box::pin(self.count(channel, read, &mut keys)).await;
             let counted = counted.map_err(|source| IntakeError::Unavailable { answer: answering.busy(), source })?;
             answering.settings.sequence = Some(counted.answer);
             answering.refusal = counted.refusal;
             if is_link(read, &arrival.body) {
-                return self.accept_link(arrival, message, keys, &answering, coming).await;
+                return Box::pin(self.accept_link(arrival, message, keys, &answering, coming)).await;
             }
         }
         // A counted message is told by its number; its control key holds the count.
@@ -235,7 +236,7 @@ impl Intake {
                 Ok(Accepted { receipt, repeat: Repeat::New, answer })
             }
             Insertion::Repeat { receipt, .. } => {
-                let answer = self.stored_answer(receipt.message()).await.map_err(unavailable)?;
+                let answer = Box::pin(self.stored_answer(receipt.message())).await.map_err(unavailable)?;
                 tracing::info!(message_id = %receipt.message(), channel = %arrival.channel, "came again; given the same answer");
                 Ok(Accepted { receipt, repeat: Repeat::Duplicate, answer })
             }

@@ -24,6 +24,7 @@ use crate::{
         fax::{self, FaxRules},
         hl7::{self, Hl7Message, Hl7Rules},
     },
+    protocols::hl7::ReadLimits,
     reader::{ReadError, ReaderOptions, Reading},
     referral::{Problem, Reference, Reply, TokenKey},
 };
@@ -51,23 +52,23 @@ impl From<ReadError> for Unread {
 
 /// How HL7 messages of a channel are read.
 pub(crate) fn hl7_rules(config: &Config, channel: &InboundChannel, received_at: Timestamp) -> Hl7Rules {
-    let defaults = Hl7Rules::default();
     let acknowledge = &channel.acknowledge;
-    let mut rules = Hl7Rules {
-        region: config.settings.region.clone(),
-        time_zone: config.settings.time_zone.clone(),
-        accept_processing_ids: if acknowledge.processing_ids.is_empty() {
-            defaults.accept_processing_ids.clone()
-        } else {
-            acknowledge.processing_ids.clone()
+    let usual = &channel.profiles.usual;
+    // Field by field: each message has its own, and what a default made would be thrown away.
+    Hl7Rules {
+        region: usual.region.as_ref().unwrap_or(&config.settings.region).clone(),
+        time_zone: usual.time_zone.as_ref().unwrap_or(&config.settings.time_zone).clone(),
+        accept_processing_ids: match &acknowledge.processing_ids[..] {
+            [] => vec![Hl7Rules::PROCESSING_ID.to_owned()],
+            ids => ids.to_vec(),
         },
         senders: acknowledge.senders.clone(),
         profiles: Arc::clone(&channel.profiles),
         received_at,
-        ..defaults
-    };
-    rules.settle();
-    rules
+        limits: ReadLimits::default(),
+        attachment_bytes_max: Hl7Rules::ATTACHMENT_BYTES_MAX,
+        attachments_max: Hl7Rules::ATTACHMENTS_MAX,
+    }
 }
 
 /// How HL7 messages of a channel are answered.

@@ -17,11 +17,11 @@ use crate::{
 const NOT_SAID: [&str; 2] = ["missing", "priority-missing"];
 
 /// The new record, with what it says nothing of as the old one has it.
-pub(super) fn filled(old: &Record, mut new: Record) -> Record {
+pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
     let said: Vec<String> =
         new.problems.iter().filter(|it| !NOT_SAID.contains(&it.code.as_str())).filter_map(|it| it.field.clone()).collect();
     // Where there is evidence of a value, it was said: PID-30 N is no date of death, and no silence.
-    let said: Vec<String> = said.into_iter().chain(new.evidence.keys().cloned()).collect();
+    let said: Vec<String> = said.into_iter().chain(new.evidence.keys().map(ToString::to_string)).collect();
     let mut paths = Vec::new();
     let (was, is) = (&old.patient, &mut new.patient);
     let mut filling = Filling { said: &said, paths: &mut paths };
@@ -75,7 +75,7 @@ fn keep_notes(old: &Record, new: &mut Record) -> bool {
 }
 
 /// What is known of the filled values comes with them: where they were read, what was wrong with them, who must look.
-fn with_their_doubts(old: &Record, mut new: Record, paths: &[&'static str]) -> Record {
+fn with_their_doubts(old: &Record, mut new: Box<Record>, paths: &[&'static str]) -> Box<Record> {
     let is_filled = |path: &str| paths.iter().any(|filled| is_at(path, filled));
     new.problems.retain(|it| !(NOT_SAID.contains(&it.code.as_str()) && it.field.as_deref().is_some_and(is_filled)));
     new.review.retain(|path| !is_filled(path));
@@ -123,7 +123,7 @@ mod tests {
         referral::Priority,
     };
 
-    fn record(rf1: &str, pid: &str, more: &str) -> Record {
+    fn record(rf1: &str, pid: &str, more: &str) -> Box<Record> {
         let text = format!(
             "MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|{rf1}\rPRD|RP|Phillips^Jesus\rPRD|RT|Ames^Dora\rPID|1||{pid}\r{more}"
         );
@@ -133,7 +133,7 @@ mod tests {
     const PID: &str =
         "7^^^CEDAR^MR||Lee^Leslie^A||19341101|F|||12 Elm St^^Portland^OR^97201||^PRN^PH^^^415^2537700|||||||||||||||||Y";
 
-    fn old() -> Record {
+    fn old() -> Box<Record> {
         record("P|R||||REF-1||20270520", PID, "DG1|1||K21.9^Reflux^I10C\rNTE|1||Please see.\rIN1|1|P|1|Payer\r")
     }
 

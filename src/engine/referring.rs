@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A new referral, or what its sender says of it again.
-pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+pub(super) fn refer(desk: &mut Desk<'_>, record: Box<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
     let (known, other) = asked_about(desk, keys, &record)?;
     if let Some(known) = known {
         if is_over(known.status) && !desk.is_replayed_on(&known) {
@@ -52,7 +52,7 @@ pub(super) fn refer(desk: &mut Desk<'_>, record: Record, keys: &[ReferralKey]) -
 /// The number belongs to another patient's referral, which stays as it is: this one is made beside it, and held.
 fn refer_second_patient(
     desk: &mut Desk<'_>,
-    mut record: Record,
+    mut record: Box<Record>,
     keys: &[ReferralKey],
     other: &Reference,
 ) -> Result<(), StoreError> {
@@ -68,7 +68,7 @@ fn refer_second_patient(
 }
 
 /// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
-fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Box<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
     let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
     let mut stands = std::mem::take(&mut known.record);
     // What was booked was taken back, or is past.
@@ -128,7 +128,7 @@ fn find_twin(desk: &Desk<'_>, record: &mut Record, keys: &mut Vec<String>) -> Re
     Ok(())
 }
 
-fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
+fn new_referral(desk: &Desk<'_>, record: Box<Record>) -> Referral {
     let mut referral = Referral {
         id: ReferralId::generate(),
         reference: Reference::generate(),
@@ -146,7 +146,7 @@ fn new_referral(desk: &Desk<'_>, record: Record) -> Referral {
 }
 
 /// REF^I13.
-pub(super) fn change_known(desk: &mut Desk<'_>, record: Record, keys: &[ReferralKey]) -> Result<(), StoreError> {
+pub(super) fn change_known(desk: &mut Desk<'_>, record: Box<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
     match asked_about(desk, keys, &record)? {
         (Some(known), _) => change(desk, known, record, keys, OtherDesk::AskedInstead),
         (None, Some(other)) => refer_second_patient(desk, record, keys, &other),
@@ -167,7 +167,7 @@ enum OtherDesk {
 fn change(
     desk: &mut Desk<'_>,
     mut known: Referral,
-    record: Record,
+    record: Box<Record>,
     keys: &[ReferralKey],
     other: OtherDesk,
 ) -> Result<(), StoreError> {
@@ -380,7 +380,7 @@ fn same_content(one: &Record, other: &Record) -> bool {
 
 /// The new record, with what only we, the specialist or a person here know of the old one. `is_moved`: a page that belongs to another
 /// document of the fax by now.
-fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&Attachment) -> bool) -> Record {
+fn merged(old: &Record, new: Box<Record>, corrected: &[String], is_moved: impl Fn(&Attachment) -> bool) -> Box<Record> {
     let mut merged = with_corrections(old, new, corrected);
     merged.identifiers.filler = old.identifiers.filler.clone().or(merged.identifiers.filler);
     merged.appointment = merged.appointment.or_else(|| old.appointment.clone());
@@ -412,7 +412,7 @@ fn merged(old: &Record, new: Record, corrected: &[String], is_moved: impl Fn(&At
 }
 
 /// A person's correction stands. Where the sender says something else there, it is marked for review.
-fn with_corrections(old: &Record, new: Record, corrected: &[String]) -> Record {
+fn with_corrections(old: &Record, new: Box<Record>, corrected: &[String]) -> Box<Record> {
     if corrected.is_empty() {
         return new;
     }
@@ -430,7 +430,7 @@ fn with_corrections(old: &Record, new: Record, corrected: &[String]) -> Record {
             None => put(&mut value, path, stands),
         }
     }
-    let Ok(mut kept) = serde_json::from_value::<Record>(value) else { return new };
+    let Ok(mut kept) = serde_json::from_value::<Box<Record>>(value) else { return new };
     for path in corrected {
         kept.review.retain(|marked| marked != path);
     }

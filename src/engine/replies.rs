@@ -35,12 +35,12 @@ use crate::{
 pub(super) fn take(
     desk: &mut Desk<'_>,
     reply: Reply,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     keys: &[ReferralKey],
     doubt: Option<&'static str>,
 ) -> Result<(), StoreError> {
     let brought = record.filter(|_| desk.message().protocol == Protocol::Hl7);
-    let Some(referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_ref())? else {
+    let Some(referral) = referral_of(desk, "reply", reply.reference.as_deref(), keys, brought.as_deref())? else {
         return Ok(());
     };
     if desk.message().protocol == Protocol::Hl7 && reply.outcome == ReplyOutcome::Received && reply.quote.is_none() {
@@ -63,7 +63,7 @@ pub(super) fn take_of(
     desk: &mut Desk<'_>,
     mut referral: Referral,
     mut reply: Reply,
-    brought: Option<Record>,
+    brought: Option<Box<Record>>,
     keys: &[ReferralKey],
     doubt: Option<&'static str>,
 ) -> Result<(), StoreError> {
@@ -401,11 +401,11 @@ pub(super) fn apply(
 /// The consultation report came back.
 pub(super) fn close_loop(
     desk: &mut Desk<'_>,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     reference: Option<&str>,
     keys: &[ReferralKey],
 ) -> Result<(), StoreError> {
-    let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_ref())? else { return Ok(()) };
+    let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_deref())? else { return Ok(()) };
     let letters = Letters::of(desk.store, known.id)?;
     if let Some(why) = unvouched(desk).or_else(|| unasked(desk, &letters)) {
         return desk.hold_message(why);
@@ -424,7 +424,7 @@ pub(super) fn close_loop(
 }
 
 /// Keeps with a referral the words and documents that somebody sent about it. `from`: what the specialist wrote the words in.
-fn enclose(referral: &mut Referral, brought: Record, from: Option<SpecialistsNote>) {
+fn enclose(referral: &mut Referral, brought: Box<Record>, from: Option<SpecialistsNote>) {
     referral.record.add_notes_of(&brought, from);
     for attachment in brought.attachments {
         if !referral.record.attachments.contains(&attachment) {
@@ -435,8 +435,8 @@ fn enclose(referral: &mut Referral, brought: Record, from: Option<SpecialistsNot
 
 /// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names. What a person
 /// assigned is part of the referral.
-pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
-    let Whose::One(mut known) = finding::answered(desk, None, keys, record.as_ref())? else { return Ok(()) };
+pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Box<Record>>, keys: &[ReferralKey]) -> Result<(), StoreError> {
+    let Whose::One(mut known) = finding::answered(desk, None, keys, record.as_deref())? else { return Ok(()) };
     if desk.message().assigned.is_none() {
         if record.is_some() {
             desk.link(&known);
@@ -448,7 +448,7 @@ pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Record>, keys: &
         return Ok(());
     }
     let file = desk.message().assigned.as_ref().and_then(|assigned| assigned.document.clone());
-    let brought = record.unwrap_or_else(|| Record { attachments: file.into_iter().collect(), ..Record::default() });
+    let brought = record.unwrap_or_else(|| Box::new(Record { attachments: file.into_iter().collect(), ..Record::default() }));
     enclose(&mut known, brought, None);
     let event = desk.entry(HistoryEvent::Enclosed);
     known.record_event(event);

@@ -350,7 +350,7 @@ mod tests {
 
     fn read(record: &mut Record, path: &str, doubtful: bool) {
         let evidence = Evidence { page: Some(1), confidence: if doubtful { 0.8 } else { 0.99 }, ..Evidence::default() };
-        record.evidence.insert(path.to_owned(), evidence);
+        record.evidence.insert(path.into(), evidence);
         if doubtful {
             record.mark(path);
         }

@@ -256,14 +256,14 @@ impl<'a> Settlement<'a> {
             value = corrected(&value, path, text, region, today).map_err(SettleError::Refused)?;
         }
         let paths: Vec<String> = fields.iter().map(|(path, _)| path.clone()).collect();
-        let mut record: Record = serde_json::from_value(value).map_err(|error| SettleError::Refused(error.to_string()))?;
+        let mut record: Box<Record> = serde_json::from_value(value).map_err(|error| SettleError::Refused(error.to_string()))?;
         if let Some(unknown) = paths.iter().find(|path| !has_path(&record, path)) {
             return Err(SettleError::Refused(no_field(unknown)));
         }
         record.review.retain(|path| !paths.contains(path));
         record.problems.retain(|problem| problem.field.as_ref().is_none_or(|field| !paths.contains(field)));
         for path in &paths {
-            record.evidence.remove(path);
+            record.evidence.remove(path.as_str());
         }
         release_settled(&mut record);
         self.find_twin(&mut record)?;

@@ -91,7 +91,7 @@ pub struct Outcome {
     pub event: Option<Event>,
     /// The referral record.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub record: Option<Record>,
+    pub record: Option<Box<Record>>,
     /// What a reply says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
@@ -140,7 +140,7 @@ impl Outcome {
     /// A new referral.
     #[must_use]
     pub fn referral(record: Record) -> Self {
-        Self { event: Some(Event::New), record: Some(record), ..Self::of(Kind::Referral) }
+        Self { event: Some(Event::New), record: Some(Box::new(record)), ..Self::of(Kind::Referral) }
     }
 
     /// Keeps content with the outcome and names it as an attachment.

@@ -4,6 +4,8 @@
 //! A note is shown and sent on as it stands, without who wrote it. So a note of whoever answered the referral says that in front: it would be
 //! taken for one of whoever refers.
 
+use smol_str::format_smolstr;
+
 use super::{
     record::{Evidence, Record},
     reply::ReplyOutcome,
@@ -52,7 +54,7 @@ impl Record {
             Some(format!("notes.{}", at + by))
         };
         let evidence = std::mem::take(&mut self.evidence);
-        self.evidence = evidence.into_iter().map(|(path, it)| (moved(&path).unwrap_or(path), it)).collect();
+        self.evidence = evidence.into_iter().map(|(path, it)| (moved(&path).map_or(path, Into::into), it)).collect();
         for path in &mut self.review {
             if let Some(to) = moved(path) {
                 *path = to;
@@ -65,14 +67,14 @@ impl Record {
         }
         let (notes, evidence): (Vec<_>, Vec<_>) = first.into_iter().unzip();
         self.notes.splice(0..0, notes).for_each(drop);
-        let known = evidence.into_iter().zip(0..).filter_map(|(it, at)| Some((format!("notes.{at}"), it?)));
+        let known = evidence.into_iter().zip(0..).filter_map(|(it, at)| Some((format_smolstr!("notes.{at}"), it?)));
         self.evidence.extend(known);
     }
 
     /// Puts notes behind those that are there.
     pub fn put_notes_last(&mut self, last: Vec<Note>) {
         for (note, evidence) in last {
-            let path = format!("notes.{}", self.notes.len());
+            let path = format_smolstr!("notes.{}", self.notes.len());
             self.evidence.extend(evidence.map(|evidence| (path, evidence)));
             self.notes.push(note);
         }
@@ -96,13 +98,13 @@ impl Record {
 
     /// The HL7 segment that a note was read from.
     fn segment_of_note(&self, at: usize) -> Option<&str> {
-        self.evidence.get(&format!("notes.{at}"))?.location.as_deref()?.split('^').next()
+        self.evidence.get(format_smolstr!("notes.{at}").as_str())?.location.as_deref()?.split('^').next()
     }
 
     /// The notes whose HL7 segment fits, and where each was read. None: it is from no segment, or nobody knows.
     #[must_use]
     pub fn notes_where(&self, fits: impl Fn(Option<&str>) -> bool) -> Vec<Note> {
-        let evidence = |at: usize| self.evidence.get(&format!("notes.{at}"));
+        let evidence = |at: usize| self.evidence.get(format_smolstr!("notes.{at}").as_str());
         let fitting = self.notes.iter().enumerate().filter(|(at, _)| fits(self.segment_of_note(*at)));
         fitting.map(|(at, note)| (note.clone(), evidence(at).cloned())).collect()
     }
@@ -114,7 +116,7 @@ mod tests {
     use crate::referral::Problem;
 
     fn at(location: &str) -> Option<Evidence> {
-        Some(Evidence { confidence: 1.0, location: Some(location.to_owned()), ..Evidence::default() })
+        Some(Evidence { confidence: 1.0, location: Some(location.into()), ..Evidence::default() })
     }
 
     #[test]
@@ -139,9 +141,9 @@ mod tests {
         let mut record = Record { notes: vec!["Please see.".to_owned()], ..Record::default() };
         let mut answer =
             Record { notes: ["Please see.", "No room", "Allergy: Nuts"].map(str::to_owned).to_vec(), ..Record::default() };
-        let at = |location: &str| Evidence { location: Some(location.to_owned()), ..Evidence::default() };
-        answer.evidence.insert("notes.1".to_owned(), at("NTE^2^3"));
-        answer.evidence.insert("notes.2".to_owned(), at("AL1^1^3"));
+        let at = |location: &str| Evidence { location: Some(location.into()), ..Evidence::default() };
+        answer.evidence.insert("notes.1".into(), at("NTE^2^3"));
+        answer.evidence.insert("notes.2".into(), at("AL1^1^3"));
         record.add_notes_of(&answer, Some(SpecialistsNote::Answer(ReplyOutcome::Declined)));
         let known = ["Please see.", "Answer of the specialist (declined): No room", "Allergy: Nuts"];
         assert_eq!(record.notes, known);

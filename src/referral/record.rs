@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{
     Reference, Reply, Status,
@@ -37,13 +38,15 @@ pub struct Source {
 }
 
 /// Where a value was read.
+///
+/// A message gives dozens of these, nearly all of them a place and a short text: those stand in here, without memory of their own.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// 0 to 1: how likely the value is right.
     pub confidence: f32,
     /// As it stood there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    pub text: Option<SmolStr>,
     /// The page, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
@@ -52,13 +55,13 @@ pub struct Evidence {
     pub bounds: Option<[u32; 4]>,
     /// The HL7 location, `RF1^1^2`, or the part of a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
+    pub location: Option<SmolStr>,
     /// The path of the channel's mapping that gave it, `RF1-10.2`; `value` or `absent`, where configuration gave it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<SmolStr>,
     /// The form of a known sender that it stands on, and the region: `cedar-intake: patient.birth_date`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub form: Option<String>,
+    pub form: Option<SmolStr>,
     /// Other readings that were possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<String>,
@@ -239,7 +242,7 @@ pub struct Record {
     pub appointment: Option<Appointment>,
     /// Where each value was read, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub evidence: BTreeMap<String, Evidence>,
+    pub evidence: BTreeMap<SmolStr, Evidence>,
     /// The paths a person must look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review: Vec<String>,
@@ -310,7 +313,7 @@ pub struct Referral {
     pub version: u64,
     /// What is known.
     #[serde(flatten)]
-    pub record: Record,
+    pub record: Box<Record>,
     /// Replies that were not plain, as the engine read them, oldest first: a person decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_replies: Vec<PendingReply>,

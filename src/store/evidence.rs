@@ -16,6 +16,7 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
+use smol_str::SmolStr;
 
 use crate::referral::Evidence;
 
@@ -23,17 +24,17 @@ use crate::referral::Evidence;
 struct Short<E>(E);
 
 /// Writes it, by path.
-pub(super) fn serialize<S: Serializer>(evidence: &BTreeMap<String, Evidence>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<S: Serializer>(evidence: &BTreeMap<SmolStr, Evidence>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(evidence.iter().map(|(path, evidence)| (path, Short(evidence))))
 }
 
 /// Reads it.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Evidence>, D::Error> {
-    let short = BTreeMap::<String, Short<Evidence>>::deserialize(deserializer)?;
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<SmolStr, Evidence>, D::Error> {
+    let short = BTreeMap::<SmolStr, Short<Evidence>>::deserialize(deserializer)?;
     Ok(short.into_iter().map(|(path, Short(evidence))| (path, evidence)).collect())
 }
 
-fn read_surely(location: String, text: Option<String>) -> Evidence {
+fn read_surely(location: SmolStr, text: Option<SmolStr>) -> Evidence {
     Evidence { confidence: 1.0, location: Some(location), text, ..Evidence::default() }
 }
 
@@ -65,7 +66,7 @@ impl<'de> Visitor<'de> for ShortVisitor {
     }
 
     fn visit_str<E: Error>(self, location: &str) -> Result<Evidence, E> {
-        Ok(read_surely(location.to_owned(), None))
+        Ok(read_surely(location.into(), None))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Evidence, A::Error> {
@@ -88,24 +89,24 @@ mod tests {
         store::{codec, frame::ReferralEntry, tests::referral},
     };
 
-    fn evidence() -> BTreeMap<String, Evidence> {
-        let sure = |text: Option<&str>| read_surely("PID^1^7".to_owned(), text.map(str::to_owned));
+    fn evidence() -> BTreeMap<SmolStr, Evidence> {
+        let sure = |text: Option<&str>| read_surely("PID^1^7".into(), text.map(Into::into));
         let on_page = Evidence { page: Some(2), bounds: Some([1, 2, 3, 4]), location: None, ..sure(Some("Quill")) };
         [
             ("patient.name.family", sure(None)),
             ("patient.birth_date", sure(Some("19500102"))),
             ("patient.sex", Evidence { confidence: 0.5, ..sure(Some("x")) }),
             ("patient.name.given", on_page),
-            ("priority", Evidence { path: Some("ZRF-4".to_owned()), ..sure(None) }),
+            ("priority", Evidence { path: Some("ZRF-4".into()), ..sure(None) }),
             ("kind", Evidence { location: None, ..sure(None) }),
-            ("notes.0", Evidence { rivals: vec!["one".to_owned()], form: Some("cedar: notes".to_owned()), ..sure(None) }),
+            ("notes.0", Evidence { rivals: vec!["one".to_owned()], form: Some("cedar: notes".into()), ..sure(None) }),
         ]
-        .map(|(path, evidence)| (path.to_owned(), evidence))
+        .map(|(path, evidence)| (path.into(), evidence))
         .into()
     }
 
     fn with_evidence() -> Referral {
-        Referral { record: Record { evidence: evidence(), ..Record::default() }, ..referral() }
+        Referral { record: Box::new(Record { evidence: evidence(), ..Record::default() }), ..referral() }
     }
 
     #[test]
@@ -139,8 +140,8 @@ mod tests {
         let read: ReferralEntry = codec::decode(&bytes).unwrap();
         let record = read.into_referral().record;
         assert_eq!(record.patient.name.family.as_deref(), Some("Quill"));
-        assert!(record.evidence["patient.name.family"] == read_surely("PID^1^5".to_owned(), None));
-        assert!(record.evidence["priority"] == read_surely("RF1^1^2".to_owned(), Some("R^Routine^HL70280".to_owned())));
+        assert!(record.evidence["patient.name.family"] == read_surely("PID^1^5".into(), None));
+        assert!(record.evidence["priority"] == read_surely("RF1^1^2".into(), Some("R^Routine^HL70280".into())));
         let old = serde_json::json!({"referral": with_evidence(), "keys": ["key"]});
         assert!(serde_json::from_value::<ReferralEntry>(old).unwrap().into_referral().record.evidence == evidence());
     }

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{
     bodies::Together,
@@ -89,7 +90,7 @@ pub(super) struct ReferralEntry {
     pub(super) referral: Referral,
     /// The evidence of its record; entries of older versions have it in there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "evidence")]
-    evidence: BTreeMap<String, Evidence>,
+    evidence: BTreeMap<SmolStr, Evidence>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) keys: Vec<String>,
 }

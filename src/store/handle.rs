@@ -10,13 +10,12 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use super::{
     Decision, Insertion, NewMessage, OpenError, Receipt, Store, StoreError, StoreOptions,
     bodies::{Bodies, Body},
-    card::{DeliveryCard, MessageCard},
+    card::DeliveryCard,
     codec::Packed,
     deliveries,
-    frame::MessageEntry,
     index::Index,
     journal::JournalReader,
-    messages::{self, Insert, Inserted, Ready, Step},
+    messages::{self, Inserted, Ready, Step},
     shared::{Coming, Shared},
     start,
     transaction::Batch,
@@ -172,46 +171,45 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Closed`]: nothing was stored.
     pub async fn insert(&self, new: NewMessage) -> Result<Insertion, StoreError> {
-        self.insert_with("insert", new, None, None).await
+        self.insert_with("insert", Box::new((new, None)), None).await
     }
 
     /// Stores a message together with what became of it, in one transaction. A repeat writes nothing of the decision.
     ///
     /// # Errors
     /// [`StoreError::Stale`] too: a referral's version, reference or key; nothing was stored.
-    pub async fn insert_decided(&self, new: NewMessage, decision: Decision, coming: Coming) -> Result<Insertion, StoreError> {
-        self.insert_with("insert-decided", new, Some(decision), Some(coming)).await
+    pub fn insert_decided(
+        &self,
+        new: NewMessage,
+        decision: Decision,
+        coming: Coming,
+    ) -> impl Future<Output = Result<Insertion, StoreError>> + Send {
+        self.insert_with("insert-decided", Box::new((new, Some(decision))), Some(coming))
     }
 
+    /// What is inserted comes in a box: a future is moved as a whole, and holds what it was given in its place.
     async fn insert_with(
         &self,
         event: &'static str,
-        new: NewMessage,
-        decision: Option<Decision>,
+        mut new: Box<(NewMessage, Option<Decision>)>,
         coming: Option<Coming>,
     ) -> Result<Insertion, StoreError> {
-        let NewMessage { mut message, body, repeat_key, control_key } = new;
-        let mut decision = decision;
+        let (NewMessage { body, .. }, decision) = &mut *new;
         debug_assert!(decision.as_ref().is_none_or(|decision| decision.arrived.is_none()), "one message at a time comes in");
-        let further = decision.as_mut().map(|decision| std::mem::take(&mut decision.bodies)).unwrap_or_default();
-        let mut bodies = self.prepare([vec![body], further].concat()).await?;
-        let others = bodies.split_off(1);
-        let body = bodies.pop().expect("the message's own content is always there");
-        let mut ready = decision.map(|decision| Ready::new(decision, others));
-        if let Some(decided) = ready.as_mut().and_then(|ready| ready.message.take_if(|decided| decided.id == message.id)) {
-            message = Message { body: message.body, ..decided };
-        }
-        if !body.begins_with(message.body.hex()) {
-            return Err(StoreError::NotFound("content of the name that the message gives"));
-        }
-        let entry = Packed::of(MessageEntry { message, repeat_key, control_key }).card(MessageCard::of);
-        let insert = Insert { entry, body };
+        let mut contents = vec![body.clone()];
+        contents.extend(decision.iter_mut().flat_map(|decision| std::mem::take(&mut decision.bodies)));
+        let bodies = self.prepare(contents).await?;
+        let ready = messages::ready_to_insert(new, bodies)?;
         let answer = |inserted, committed: &Committed| match inserted {
             Inserted::New(id) => Insertion::New(Receipt::new(id, committed)),
             Inserted::Repeat { first, same_file } => Insertion::Repeat { receipt: Receipt::new(first, committed), same_file },
         };
         drop(coming);
-        self.transact(event, move |batch| messages::insert(batch, insert, ready), answer).await
+        let insert = move |batch: &mut Batch<'_>| {
+            let (insert, ready) = *ready;
+            messages::insert(batch, insert, ready)
+        };
+        self.transact(event, insert, answer).await
     }
 
     /// Counts an attempt at a message durably, before its content is opened.

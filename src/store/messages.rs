@@ -64,6 +64,25 @@ impl Ready {
     }
 }
 
+/// A message with what became of it, ready to be stored. `bodies`: its content, and behind it that of the decision.
+pub(super) fn ready_to_insert(
+    new: Box<(NewMessage, Option<Decision>)>,
+    mut bodies: Vec<Body>,
+) -> Result<Box<(Insert, Option<Ready>)>, StoreError> {
+    let (NewMessage { mut message, body: _, repeat_key, control_key }, decision) = *new;
+    let others = bodies.split_off(1);
+    let body = bodies.pop().expect("the message's own content is always there");
+    let mut ready = decision.map(|decision| Ready::new(decision, others));
+    if let Some(decided) = ready.as_mut().and_then(|ready| ready.message.take_if(|decided| decided.id == message.id)) {
+        message = Message { body: message.body, ..decided };
+    }
+    if !body.begins_with(message.body.hex()) {
+        return Err(StoreError::NotFound("content of the name that the message gives"));
+    }
+    let entry = Packed::of(MessageEntry { message, repeat_key, control_key }).card(MessageCard::of);
+    Ok(Box::new((Insert { entry, body }, ready)))
+}
+
 /// How strictly the transition table is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {

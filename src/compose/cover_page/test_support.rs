@@ -65,7 +65,7 @@ pub(in crate::compose) fn referral() -> Referral {
             .unwrap(),
         status: Status::New,
         version: 1,
-        record,
+        record: Box::new(record),
         pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),

@@ -173,7 +173,7 @@ fn allergies(writer: &mut Writer, record: &Record) {
         let (kind, severity) = (or_empty(allergy.kind.as_ref()), or_empty(allergy.severity.as_ref()));
         writer.segment("AL1").text(1, &number.to_string());
         writer.components(2, &[known(Allergy::kind_code(kind)), kind]);
-        let evidence = record.evidence.get(&format!("notes.{at}")).and_then(|evidence| evidence.text.as_deref());
+        let evidence = record.evidence.get(format!("notes.{at}").as_str()).and_then(|evidence| evidence.text.as_deref());
         let coded: Vec<&str> = evidence.unwrap_or_default().split('^').collect();
         match coded.as_slice() {
             [code, text, rest @ ..] if *text == allergy.substance => {
@@ -188,7 +188,7 @@ fn allergies(writer: &mut Writer, record: &Record) {
 /// The positions of the notes that are written as AL1: those that came as a segment, and of which AL1 can say everything.
 pub(super) fn allergy_notes(record: &Record) -> Vec<usize> {
     let is_segment = |at: usize| {
-        let evidence = record.evidence.get(&format!("notes.{at}"));
+        let evidence = record.evidence.get(format!("notes.{at}").as_str());
         let location = evidence.and_then(|evidence| evidence.location.as_deref()).unwrap_or_default();
         ["AL1^", "IAM^"].iter().any(|name| location.starts_with(name))
     };

@@ -15,7 +15,7 @@ fn referral_of(record: Record) -> Referral {
         reference: Reference::generate(),
         status: Status::New,
         version: 1,
-        record,
+        record: Box::new(record),
         pending_replies: Vec::new(),
         sources: vec![source],
         history: Vec::new(),

@@ -153,7 +153,7 @@ async fn a_referral_of_an_older_store_is_found_by_the_key_that_was_kept_then() {
         reference: Reference::generate(),
         status: Status::New,
         version: 0,
-        record,
+        record: Box::new(record),
         pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),

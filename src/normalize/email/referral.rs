@@ -119,8 +119,8 @@ fn note(record: &mut Record, path: &str, value: &str, confidence: f32) -> bool {
         return false;
     }
     let evidence =
-        Evidence { confidence, text: Some(value.to_owned()), location: Some("text".to_owned()), ..Evidence::default() };
-    record.evidence.insert(path.to_owned(), evidence);
+        Evidence { confidence, text: Some(value.into()), location: Some("text".into()), ..Evidence::default() };
+    record.evidence.insert(path.into(), evidence);
     true
 }
 

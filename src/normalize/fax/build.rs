@@ -51,15 +51,15 @@ impl Builder<'_> {
         let Choice { candidate, confidence, rivals } = choice;
         let confidence = (calibrated(*confidence) * 1000.0).round() / 1000.0;
         self.record.evidence.insert(
-            path.to_owned(),
+            path.into(),
             Evidence {
                 confidence,
-                text: Some(candidate.text.clone()),
+                text: Some(candidate.text.as_str().into()),
                 page: Some(candidate.page),
                 bounds: Some(candidate.bounds),
                 location: None,
                 path: None,
-                form: candidate.form.as_ref().map(|form| form.region.clone()),
+                form: candidate.form.as_ref().map(|form| form.region.as_str().into()),
                 rivals: rivals.clone(),
             },
         );

@@ -5,6 +5,8 @@
 //! Allergies stand before all other notes, since whoever shows only some shows the first. They are put there after the mapping of the
 //! profile, whose positions of notes are those of NTE and OBX.
 
+use smol_str::SmolStr;
+
 use super::{
     draft::{Draft, REPETITIONS_MAX, e164, location, number_text, some},
     patient::person_name,
@@ -24,7 +26,7 @@ pub(crate) const ALLERGIES_DELETED: &str = "allergies-deleted";
 /// The most segments of one kind that are read.
 const SEGMENTS_MAX: usize = 200;
 
-fn read_at(place: String) -> Option<Evidence> {
+fn read_at(place: SmolStr) -> Option<Evidence> {
     Some(Evidence { confidence: 1.0, location: Some(place), ..Evidence::default() })
 }
 
@@ -69,7 +71,7 @@ impl<'t, 'm> Draft<'t, 'm> {
                 let note = allergy.to_string();
                 if notes.iter().all(|(known, _)| *known != note) && !self.record.notes.contains(&note) {
                     let coded = segment.field(3).first();
-                    let text = Some(coded.raw().trim().to_owned()).filter(|_| coded.len() > 1);
+                    let text = Some(coded.raw().trim().into()).filter(|_| coded.len() > 1);
                     let evidence = read_at(location(name, occurrence, 3)).map(|evidence| Evidence { text, ..evidence });
                     notes.push((note, evidence));
                 }

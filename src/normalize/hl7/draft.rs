@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smol_str::{SmolStr, SmolStrBuilder};
+
 use super::{Header, Hl7Rules, Warning, identity::Identity};
 use crate::{
     normalize::{Event, Kind, Outcome},
@@ -36,7 +38,7 @@ pub(super) struct Draft<'t, 'm> {
     pub(super) message: &'m Message<'t>,
     pub(super) header: &'m Header,
     pub(super) rules: &'m Hl7Rules,
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
     pub(super) outcome: Outcome,
     pub(super) warnings: Vec<Warning>,
 }
@@ -64,7 +66,7 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
         message,
         header,
         rules,
-        record: Record::default(),
+        record: Box::default(),
         outcome: Outcome { event: Some(Event::New), ..Outcome::of(Kind::Referral) },
         warnings: Vec::new(),
     };
@@ -88,35 +90,41 @@ pub(super) fn read(message: &Message<'_>, header: &Header, identity: &Identity, 
 }
 
 /// `RF1^1^2`: a segment, its occurrence, a field. A message has dozens of these, so it is put together by hand.
-pub(super) fn location(segment: &str, occurrence: usize, field: usize) -> String {
-    let mut text = String::with_capacity(16);
+pub(super) fn location(segment: &str, occurrence: usize, field: usize) -> SmolStr {
+    let mut text = SmolStrBuilder::new();
     text.push_str(segment);
     for number in [occurrence, field] {
         text.push('^');
         push_number(&mut text, number);
     }
-    text
+    text.finish()
 }
 
 /// `patient.name.family`: the path of a leaf.
-pub(super) fn leaf(path: &str, leaf: &str) -> String {
-    [path, ".", leaf].concat()
+pub(super) fn leaf(path: &str, leaf: &str) -> SmolStr {
+    let mut text = SmolStrBuilder::new();
+    for part in [path, ".", leaf] {
+        text.push_str(part);
+    }
+    text.finish()
 }
 
 /// `insurance.0`: the path of an element of a list.
-pub(super) fn element(list: &str, at: usize) -> String {
-    let mut text = String::with_capacity(list.len() + 16);
+pub(super) fn element(list: &str, at: usize) -> SmolStr {
+    let mut text = SmolStrBuilder::new();
     text.push_str(list);
     text.push('.');
     push_number(&mut text, at);
-    text
+    text.finish()
 }
 
-fn push_number(text: &mut String, number: usize) {
+fn push_number(text: &mut SmolStrBuilder, number: usize) {
     if number >= 10 {
         push_number(text, number / 10);
     }
-    text.extend(u32::try_from(number % 10).ok().and_then(|digit| char::from_digit(digit, 10)));
+    if let Some(digit) = u32::try_from(number % 10).ok().and_then(|digit| char::from_digit(digit, 10)) {
+        text.push(digit);
+    }
 }
 
 /// The text, unless it is empty.
@@ -141,15 +149,14 @@ impl<'t, 'm> Draft<'t, 'm> {
     }
 
     /// Notes where a value was read.
-    pub(super) fn seen(&mut self, path: impl Into<String>, location: impl Into<String>) {
+    pub(super) fn seen(&mut self, path: impl Into<SmolStr>, location: impl Into<SmolStr>) {
         let evidence = Evidence { confidence: 1.0, location: Some(location.into()), ..Evidence::default() };
         self.record.evidence.insert(path.into(), evidence);
     }
 
     /// Notes where a value was read, and how it stood there, where the record has it in another form.
-    pub(super) fn seen_as(&mut self, path: impl Into<String>, location: impl Into<String>, text: &str) {
-        let evidence =
-            Evidence { confidence: 1.0, location: Some(location.into()), text: Some(text.to_owned()), ..Evidence::default() };
+    pub(super) fn seen_as(&mut self, path: impl Into<SmolStr>, location: impl Into<SmolStr>, text: &str) {
+        let evidence = Evidence { confidence: 1.0, location: Some(location.into()), text: Some(text.into()), ..Evidence::default() };
         self.record.evidence.insert(path.into(), evidence);
     }
 
@@ -224,14 +231,14 @@ impl<'t, 'm> Draft<'t, 'm> {
             let part = |number: usize| contact.value(number);
             let mail = [4, 1, 3].into_iter().map(part).find(|text| text.contains('@'));
             if let Some(mail) = mail {
-                self.seen(element(&leaf(path, "emails"), into.emails.len()), &place);
+                self.seen(element(&leaf(path, "emails"), into.emails.len()), place.clone());
                 into.emails.push(mail.into_owned());
                 continue;
             }
             let Some(number) = number_text(&contact) else { continue };
             let usage = usage(&part(2), &part(3), &part(4)).or_else(|| usage(&part(1), "", "")).unwrap_or(usual);
             let leaf = leaf(&element(&leaf(path, "phones"), into.phones.len()), "number");
-            self.seen_as(leaf.as_str(), &place, &number);
+            self.seen_as(leaf.clone(), place.clone(), &number);
             let read = e164(&number, &self.rules.region);
             if read.is_none() {
                 self.doubt("phone-unreadable", &leaf, format!("{place} is no phone number of the region: it was kept as sent"));

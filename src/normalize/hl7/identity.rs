@@ -135,9 +135,9 @@ fn synthetic(header: &Header, message: &Message<'_>) -> Identifier {
 /// whichever line ends stand between the segments and behind the last. Where MSH-10 names no message, `control_id` is empty.
 pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id: &str) -> String {
     let separator = u8::try_from(header.raw.delimiters.field).unwrap_or(b'|');
-    let start = body.windows(3).position(|start| start == b"MSH").unwrap_or(0);
+    let start = memchr::memmem::find(body, b"MSH").unwrap_or(0);
     let body = body.get(start..).unwrap_or_default();
-    let end = body.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(body.len());
+    let end = memchr::memchr2(b'\r', b'\n', body).unwrap_or(body.len());
     let (first, rest) = body.split_at(end);
     let mut hash = Sha256::new();
     for (at, field) in first.split(|byte| *byte == separator).enumerate() {
@@ -147,9 +147,13 @@ pub(super) fn repeat_key(header: &Header, sender: &str, body: &[u8], control_id:
         }
         hash.update([separator]);
     }
-    for segment in rest.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|segment| !segment.is_empty()) {
-        hash.update(b"\r");
-        hash.update(segment);
+    let mut from = 0;
+    for end in memchr::memchr2_iter(b'\r', b'\n', rest).chain([rest.len()]) {
+        let segment = rest.get(from..end).filter(|segment| !segment.is_empty());
+        for part in segment.into_iter().flat_map(|segment| [&b"\r"[..], segment]) {
+            hash.update(part);
+        }
+        from = end + 1;
     }
     hash.update(b"\r");
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::{
     draft::{Draft, e164},
@@ -297,7 +298,7 @@ impl Draft<'_, '_> {
     /// What a rule gives; the path whose value cannot be read, where no other path gives one.
     fn find(&self, rule: &Rule, kind: FieldKind) -> Result<Option<Mapped>, String> {
         let mapped = |leaf, evidence, doubt| Mapped { field: rule.field.clone(), leaf, evidence, doubt };
-        let from_configuration = |word: &str| Evidence { confidence: 1.0, path: Some(word.to_owned()), ..Evidence::default() };
+        let from_configuration = |word: &str| Evidence { confidence: 1.0, path: Some(word.into()), ..Evidence::default() };
         if let Some(value) = &rule.value {
             return Ok(self.leaf(kind, value).map(|(leaf, doubt)| mapped(leaf, from_configuration("value"), doubt)));
         }
@@ -310,12 +311,12 @@ impl Draft<'_, '_> {
                     unreadable.get_or_insert_with(|| path.to_string());
                     continue;
                 };
-                let text = Some(raw).filter(|raw| leaf.as_str() != Some(raw.as_str()));
+                let text = Some(raw.into()).filter(|raw: &SmolStr| leaf.as_str() != Some(raw));
                 let evidence = Evidence {
                     confidence: 1.0,
                     text,
-                    location: Some(hit.location),
-                    path: Some(path.to_string()),
+                    location: Some(hit.location.into()),
+                    path: Some(path.to_string().into()),
                     ..Evidence::default()
                 };
                 return Ok(Some(mapped(leaf, evidence, doubt)));
@@ -324,7 +325,7 @@ impl Draft<'_, '_> {
         if let Some(path) = unreadable {
             return Err(path);
         }
-        let absent = rule.absent.as_ref().filter(|_| !self.record.evidence.contains_key(&rule.field));
+        let absent = rule.absent.as_ref().filter(|_| !self.record.evidence.contains_key(rule.field.as_str()));
         Ok(absent.and_then(|value| self.leaf(kind, value).map(|(leaf, doubt)| mapped(leaf, from_configuration("absent"), doubt))))
     }
 
@@ -374,7 +375,7 @@ impl Draft<'_, '_> {
     fn put(&mut self, found: Vec<Mapped>) {
         let Ok(mut value) = serde_json::to_value(&self.record) else { return };
         let together = found.iter().try_for_each(|mapped| set_path(&mut value, &mapped.field, mapped.leaf.clone()));
-        if let (Ok(()), Ok(record)) = (together, serde_json::from_value::<Record>(value)) {
+        if let (Ok(()), Ok(record)) = (together, serde_json::from_value::<Box<Record>>(value)) {
             self.record = record;
             found.into_iter().for_each(|mapped| self.noted(mapped));
             return;
@@ -382,7 +383,7 @@ impl Draft<'_, '_> {
         for mapped in found {
             let one = serde_json::to_value(&self.record).map_err(|error| error.to_string()).and_then(|mut value| {
                 set_path(&mut value, &mapped.field, mapped.leaf.clone())?;
-                serde_json::from_value::<Record>(value).map_err(|_| format!("{} needs another field beside it", mapped.field))
+                serde_json::from_value::<Box<Record>>(value).map_err(|_| format!("{} needs another field beside it", mapped.field))
             });
             match one {
                 Ok(record) => {
@@ -399,7 +400,7 @@ impl Draft<'_, '_> {
         let Mapped { field, evidence, doubt, .. } = mapped;
         self.record.problems.retain(|problem| problem.field.as_ref() != Some(&field));
         self.record.review.retain(|path| *path != field);
-        self.record.evidence.insert(field.clone(), evidence);
+        self.record.evidence.insert(field.as_str().into(), evidence);
         if let Some((code, message)) = doubt {
             self.doubt(code, &field, message);
         }

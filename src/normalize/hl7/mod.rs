@@ -79,19 +79,28 @@ pub struct Hl7Rules {
     pub attachments_max: usize,
 }
 
+impl Hl7Rules {
+    /// The MSH-11 that is taken where a channel says none.
+    pub const PROCESSING_ID: &str = "P";
+    /// The largest attachment where nothing else is said, decoded, in bytes.
+    pub const ATTACHMENT_BYTES_MAX: usize = 50_331_648;
+    /// The most attachments of one message where nothing else is said.
+    pub const ATTACHMENTS_MAX: usize = 100;
+}
+
 impl Default for Hl7Rules {
     /// Numbers of the US, times in UTC, production messages, every sender.
     fn default() -> Self {
         Self {
             region: "US".to_owned(),
             time_zone: "UTC".to_owned(),
-            accept_processing_ids: vec!["P".to_owned()],
+            accept_processing_ids: vec![Self::PROCESSING_ID.to_owned()],
             senders: Vec::new(),
             profiles: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
             limits: ReadLimits::default(),
-            attachment_bytes_max: 50_331_648,
-            attachments_max: 100,
+            attachment_bytes_max: Self::ATTACHMENT_BYTES_MAX,
+            attachments_max: Self::ATTACHMENTS_MAX,
         }
     }
 }

@@ -39,7 +39,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             let present = [("family", name.family.is_some()), ("given", name.given.is_some()), ("middle", name.middle.is_some())];
             let placeholder = name.family.as_deref().is_some_and(is_placeholder_name);
             for (name, _) in present.into_iter().filter(|(_, present)| *present) {
-                self.seen(leaf("patient.name", name), &place);
+                self.seen(leaf("patient.name", name), place.clone());
             }
             if placeholder {
                 let text = format!("{place} holds a name that systems fill in for an unknown one");
@@ -104,7 +104,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         }
         let sex = self.rules.profile().codes.sex(&text).or_else(|| read_sex(&text));
         let place = location("PID", occurrence, 8);
-        self.seen_as("patient.sex", &place, &text);
+        self.seen_as("patient.sex", place.clone(), &text);
         match sex {
             Some(_) => self.record.patient.sex = sex,
             None => self.doubt("sex-unknown-code", "patient.sex", format!("{place} holds a code that is not in table 0001")),
@@ -130,7 +130,7 @@ impl<'t, 'm> Draft<'t, 'm> {
                 ("postal_code", address.postal_code.is_some()),
             ];
             for (name, _) in leaves.into_iter().filter(|(_, present)| *present) {
-                self.seen(leaf("patient.address", name), &place);
+                self.seen(leaf("patient.address", name), place.clone());
             }
         }
     }

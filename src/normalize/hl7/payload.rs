@@ -37,7 +37,7 @@ impl<'t, 'm> Draft<'t, 'm> {
                 let place = location("OBX", *occurrence, 5);
                 let message = "a document is only pointed at, not sent: ask the sender for it";
                 self.note("attachment-by-reference", &format!("notes.{}", self.record.notes.len()), message);
-                self.seen(format!("notes.{}", self.record.notes.len()), &place);
+                self.seen(format!("notes.{}", self.record.notes.len()), place.clone());
                 self.record.notes.push(format!("document at {}", value.first().component(1).text()));
             } else if is_document(obx) {
                 let further = further_parts(obx, after);
@@ -128,7 +128,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         if let Some(words) = content::words(&content, media_type) {
             self.letter(label, &words, &place);
         }
-        self.seen(format!("attachments.{at}.id"), &place);
+        self.seen(format!("attachments.{at}.id"), place.clone());
         let attachment = self.outcome.attach(name, media_type, Bytes::from(content));
         self.record.attachments.push(attachment);
     }

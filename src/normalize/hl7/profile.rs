@@ -6,6 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
+use smol_str::format_smolstr;
 
 use super::{
     Header, Hl7Rules, Refusal, Warning,
@@ -404,7 +405,7 @@ impl Draft<'_, '_> {
         });
         if let Some(at) = found.filter(|at| *at > 0) {
             self.record.patient.identifiers.get_mut(..=at).unwrap_or_default().rotate_right(1);
-            let path = |at: usize| format!("patient.identifiers.{at}.value");
+            let path = |at: usize| format_smolstr!("patient.identifiers.{at}.value");
             let first = self.record.evidence.remove(&path(at));
             for place in (0..at).rev() {
                 if let Some(evidence) = self.record.evidence.remove(&path(place)) {

@@ -113,7 +113,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             self.name_seen(&name, path, &place);
             provider.name = name;
             if npi_is_sound(&number.value) {
-                self.seen(leaf(path, "npi"), &place);
+                self.seen(leaf(path, "npi"), place.clone());
                 provider.npi = Some(number.value);
             } else {
                 provider.identifiers.push(number);
@@ -128,12 +128,12 @@ impl<'t, 'm> Draft<'t, 'm> {
         match name.family.clone().filter(|_| is_alone).map(|family| (Alone::of(&family), family)) {
             Some((Alone::Specialty, specialty)) => {
                 provider.specialty = Some(specialty);
-                self.seen(leaf(path, "specialty"), &place);
+                self.seen(leaf(path, "specialty"), place.clone());
                 self.doubt("name-is-specialty", &leaf(path, "specialty"), format!("{place} names a specialty, not a person"));
             }
             Some((Alone::Organization, organization)) => {
                 provider.organization = Some(organization);
-                self.seen(leaf(path, "organization"), &place);
+                self.seen(leaf(path, "organization"), place.clone());
                 let text = format!("{place} names a practice, not a person");
                 self.doubt("name-is-organization", &leaf(path, "organization"), text);
             }
@@ -167,7 +167,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         if provider.organization.is_none() {
             let place = location("PRD", occurrence, address_at);
             provider.organization = Some(organization);
-            self.seen(leaf(path, "organization"), &place);
+            self.seen(leaf(path, "organization"), place.clone());
             let text = format!("{place} holds a practice where a state belongs: it was taken for one");
             self.doubt("organization-elsewhere", &leaf(path, "organization"), text);
         }
@@ -180,7 +180,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             let is_npi = [&number.kind, &number.authority].into_iter().flatten().any(|text| text.eq_ignore_ascii_case("NPI"));
             if is_npi && provider.npi.is_none() && provider.name == PersonName::default() {
                 let path = leaf(path, "npi");
-                self.seen(path.as_str(), &place);
+                self.seen(path.clone(), place.clone());
                 if !npi_is_sound(&number.value) {
                     self.doubt("npi-check-digit", &path, format!("the NPI in {place} fails its check digit"));
                 }
@@ -208,7 +208,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             let untyped = kinds.iter().all(|kind| kind.is_empty());
             if provider.npi.is_none() && (named || (untyped && npi_is_sound(&value))) {
                 let path = leaf(path, "npi");
-                self.seen(path.as_str(), place);
+                self.seen(path.clone(), place);
                 if !npi_is_sound(&value) {
                     self.doubt("npi-check-digit", &path, format!("the NPI in {place} fails its check digit"));
                 }
@@ -241,7 +241,7 @@ impl<'t, 'm> Draft<'t, 'm> {
                 continue;
             }
             let leaf = format!("{path}.name.family");
-            self.seen(leaf.as_str(), &place);
+            self.seen(leaf.clone(), place.clone());
             self.doubt("provider-elsewhere", &leaf, format!("no PRD names this provider: {place} was taken"));
             match path {
                 "referring" => self.record.referring = provider,

@@ -80,7 +80,7 @@ impl<'t, 'm> Draft<'t, 'm> {
         let by_profile = self.rules.profile().codes.priority(&code);
         let known = by_profile.or_else(|| read_priority(&code));
         let known = known.or_else(|| read_priority(raw.split(self.message.delimiters().component).nth(1)?));
-        self.seen_as("priority", &place, raw);
+        self.seen_as("priority", place.clone(), raw);
         match known {
             Some(priority) => self.record.priority = priority,
             None => self.doubt("priority-unknown-code", "priority", format!("the code in {place} is not one of S, A and R")),
@@ -125,7 +125,7 @@ impl<'t, 'm> Draft<'t, 'm> {
             let place = location("DG1", occurrence, 3);
             let icd10 = code.system.as_deref().is_some_and(|system| system.starts_with("ICD-10"));
             let odd = icd10 && code.code.as_deref().is_some_and(|code| !is_icd10(code));
-            self.seen(leaf(&path, if code.code.is_some() { "code" } else { "text" }), &place);
+            self.seen(leaf(&path, if code.code.is_some() { "code" } else { "text" }), place.clone());
             self.record.request.diagnoses.push(code);
             if odd {
                 self.doubt("icd10-shape", &format!("{path}.code"), format!("the code in {place} does not look like ICD-10"));

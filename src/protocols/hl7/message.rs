@@ -83,7 +83,9 @@ impl<'t> Message<'t> {
 
     /// The segments of a name, in order, in any case.
     pub fn all(&self, name: &str) -> impl Iterator<Item = Segment<'t, '_>> {
-        self.segments().filter(move |segment| segment.is(name))
+        let mut wanted = <[u8; NAME_BYTES]>::try_from(name.as_bytes()).ok();
+        wanted.iter_mut().for_each(|name| name.make_ascii_uppercase());
+        self.segments().filter(move |segment| Some(segment.line.name) == wanted)
     }
 
     /// The first segment of a name.

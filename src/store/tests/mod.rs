@@ -54,7 +54,7 @@ pub(super) fn referral() -> Referral {
         reference: Reference::generate(),
         status: Status::New,
         version: 0,
-        record: Record::default(),
+        record: Box::default(),
         pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),

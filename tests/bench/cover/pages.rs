@@ -70,7 +70,7 @@ pub fn referral(reference: Reference) -> Referral {
         reference,
         status: Status::Requested,
         version: 1,
-        record,
+        record: Box::new(record),
         pending_replies: Vec::new(),
         sources: Vec::new(),
         history: Vec::new(),

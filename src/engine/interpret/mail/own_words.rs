@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_laboratory_report_beside_a_referral_in_words_goes_with_it() {
         let mut page = record(None);
-        page.evidence.insert("patient.name.family".to_owned(), Evidence { page: Some(1), ..Evidence::default() });
+        page.evidence.insert("patient.name.family".into(), Evidence { page: Some(1), ..Evidence::default() });
         assert_eq!(beside(page.clone(), record(Some("Dermatology"))), (Kind::Document, true));
         assert_eq!(beside(page.clone(), record(None)), (Kind::Referral, false), "the words say no more");
         page.referred_to.specialty = Some("Cardiology".to_owned());

@@ -371,7 +371,7 @@ fn papers_that_are_named_and_did_not_come_are_a_note() {
         |record: &Record| cases.map(|words| of_record(&format!("Please see attached referral. {words}"), "Referral", record));
     assert_eq!(of(&attached()), [Beside::Note; 5]);
     let mut record = attached();
-    record.evidence.insert("patient.name".to_owned(), crate::referral::Evidence { page: Some(1), ..Default::default() });
+    record.evidence.insert("patient.name".into(), crate::referral::Evidence { page: Some(1), ..Default::default() });
     assert_eq!(of(&record), [Beside::Nothing, Beside::Nothing, Beside::Nothing, Beside::Nothing, Beside::Note]);
 }
 

@@ -23,7 +23,7 @@ fn read(map: &str, body: &[&str]) -> Record {
         Hl7Rules { profiles: Arc::new(Profiles { usual: Arc::new(profile), by_sender: Vec::new() }), ..Hl7Rules::default() };
     let read = normalize(body.join("\r").as_bytes(), &rules).unwrap();
     assert_eq!(read.outcome.kind, Kind::Referral, "{:?}", read.refusal);
-    read.outcome.record.unwrap()
+    *read.outcome.record.unwrap()
 }
 
 fn mapped(map: &str) -> Record {

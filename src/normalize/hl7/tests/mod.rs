@@ -44,7 +44,7 @@ fn read(lines: &[&str]) -> Hl7Message {
 fn record(lines: &[&str]) -> Record {
     let read = read(lines);
     assert_eq!(read.outcome.kind, Kind::Referral, "{:?}", read.refusal);
-    read.outcome.record.unwrap()
+    *read.outcome.record.unwrap()
 }
 
 /// The keys in short: `~` where the patient must agree, `+` where it is kept.

@@ -209,6 +209,20 @@ fn row(referral: &Value) -> Vec<String> {
     ]
 }
 
+/// The parts of a referral that are shown, in their order.
+const SECTIONS: [&str; 10] = [
+    "priority",
+    "patient",
+    "insurance",
+    "authorization",
+    "referring",
+    "referred_to",
+    "request",
+    "appointment",
+    "further_appointments",
+    "notes",
+];
+
 fn show(found: &Value) {
     let referral = &found["referral"];
     print::say(&format!("{}  {}", print::text(referral, "/reference"), print::text(referral, "/status")));
@@ -220,9 +234,7 @@ fn show(found: &Value) {
         print::say(&format!("  next: {step}"));
     }
     let mut leaves = Vec::new();
-    for section in
-        ["priority", "patient", "insurance", "authorization", "referring", "referred_to", "request", "appointment", "notes"]
-    {
+    for section in SECTIONS {
         flatten(section, &referral[section], &mut leaves);
     }
     let review: Vec<&str> = referral["review"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

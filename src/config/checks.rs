@@ -128,6 +128,14 @@ pub(super) fn hl7_receiver(text: &str, _: Site) -> Result<(), Complaint> {
     complain("is no HL7 receiver", "write MSH-5 and MSH-6 with a bar between: \"EPIC|ST MARY\"")
 }
 
+/// MSH-3 and MSH-4 of a sender.
+pub(super) fn hl7_sender(text: &str, _: Site) -> Result<(), Complaint> {
+    if text.split('|').count() == 2 && text != "|" && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    complain("is no HL7 sender", "write MSH-3 and MSH-4 with a bar between: \"EPIC|ST MARY\"")
+}
+
 /// A mail address.
 pub(super) fn email(text: &str, _: Site) -> Result<(), Complaint> {
     match text.parse::<lettre::Address>() {

@@ -291,6 +291,7 @@ const DIRECTORY_ENTRY: &[Key] = &[
     optional("fax", Shape::Checked(checks::fax_number)),
     optional("email", Shape::Checked(checks::email)),
     optional("hl7", Shape::Checked(checks::hl7_receiver)),
+    default("hl7_from", Shape::List(&Shape::Checked(checks::hl7_sender)), "[]"),
     default("trusted_tls", Shape::Boolean, "false"),
     optional("through", Shape::Channel),
 ];

@@ -291,6 +291,9 @@ pub struct DirectoryEntry {
     /// Who they are to the HL7 system that takes their messages: MSH-5 and MSH-6, `APPLICATION|FACILITY`.
     #[serde(default)]
     pub hl7: Option<String>,
+    /// Further systems that answer for them: MSH-3 and MSH-4, `APPLICATION|FACILITY`. One of the facility of `hl7` needs no mention.
+    #[serde(default)]
+    pub hl7_from: Vec<String>,
     /// Whether the way to this mail address is encrypted and trusted end to end: only then do the referral's pages go by mail.
     #[serde(default)]
     pub trusted_tls: bool,

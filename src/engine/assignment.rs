@@ -27,10 +27,15 @@ use crate::{
 pub(super) async fn assign(context: &Context, id: MessageId, referral: &Referral, by: &str) -> Result<Message, String> {
     let found = context.store.message(id).map_err(|error| error.to_string())?;
     let mut message = found.ok_or_else(|| format!("there is no message {id}"))?;
-    let is_stray = message.state == State::Processed && message.kind == Some(Kind::Document) && message.referrals.is_empty();
-    if message.state != State::Held && !is_stray {
+    let is_processed = message.state == State::Processed;
+    let is_stray = is_processed && message.kind == Some(Kind::Document) && message.referrals.is_empty();
+    // A paper that came along with an answer, and turns out to be the report.
+    let is_paper = is_processed && message.kind == Some(Kind::Report);
+    if message.state != State::Held && !is_stray && !is_paper {
         let state = message.state.as_str();
-        return Err(format!("message {id} is {state}: only one that is held, or a document of no referral, can be assigned"));
+        return Err(format!(
+            "message {id} is {state}: only one that is held, a document of no referral, or what may be a report can be assigned"
+        ));
     }
     if message.protocol == Protocol::Hl7 {
         let outcome = read(context, &message).await?;

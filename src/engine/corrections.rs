@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a person can correct: what the sender said, not what the engine keeps about it.
-const CORRECTABLE: [&str; 12] = [
+const CORRECTABLE: [&str; 13] = [
     "priority",
     "kind",
     "identifiers",
@@ -24,6 +24,7 @@ const CORRECTABLE: [&str; 12] = [
     "referred_to",
     "request",
     "appointment",
+    "further_appointments",
 ];
 
 /// The record with one field corrected: as text, or where that does not fit as a number or a truth value. `region` is where phone

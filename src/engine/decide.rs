@@ -12,7 +12,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, answers, assignment, came_back, forward, referring, replies, route, sameness, suspension::Suspensions};
+use super::{
+    Context, answers, assignment, came_back, forward, referring, replies, reports, route, sameness, suspension::Suspensions,
+};
 use crate::{
     config::{Config, InboundChannel, RouteTarget},
     delivery::{Delivery, Purpose},
@@ -175,16 +177,13 @@ impl Desk<'_> {
                 }
                 None => self.hold_message("a reply without content"),
             },
-            (Kind::Report, record) => {
-                let reference = reply.and_then(|reply| reply.reference);
-                replies::close_loop(self, record, reference.as_deref(), &keys)
-            }
+            (Kind::Report, record) => reports::close_loop(self, reply, record, &keys),
             (Kind::AutoReply, _) => replies::keep_automatic(self, reply.as_ref()),
             (Kind::Bounce, _) => match bounce {
                 Some(bounce) => came_back::bounced(self, &bounce),
                 None => self.hold_message("a bounce that names no recipient"),
             },
-            (Kind::Document, record) => replies::keep_document(self, record, &keys),
+            (Kind::Document, record) => reports::keep_document(self, reply.as_ref(), record, &keys),
             (Kind::Acknowledgement, _) => refused.map_or(Ok(()), |answer| came_back::refused_late(self, &answer)),
             (Kind::Batch, _) => {
                 for item in items {

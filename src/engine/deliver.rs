@@ -260,7 +260,8 @@ impl Delivering {
 
     /// Takes back what says nothing any more. Where it had held its referral before a person tried it again, it does so no longer.
     async fn withdraw(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        loop {
+        const TRIES_MAX: u32 = 8;
+        for _ in 0..TRIES_MAX {
             let mut decision = Decision { withdraw: vec![delivery.id], ..Decision::default() };
             let referral = delivery.referral.map(|id| self.context.store.referral(id)).transpose()?.flatten();
             if let Some(mut referral) = referral.filter(|it| it.record.held.contains(&HeldReason::DeadDelivery))
@@ -276,6 +277,8 @@ impl Delivering {
                 done => return done,
             }
         }
+        // Somebody else writes the referral all the time: its turn comes again.
+        Err(StoreError::Stale)
     }
 
     /// One attempt at a claimed delivery: the letter, then the way out. A letter that cannot be had counts as an attempt.

@@ -196,6 +196,7 @@ pub(super) fn says(referral: &Referral) -> String {
         held: Vec::new(),
         problems: Vec::new(),
         appointment: None,
+        further_appointments: Vec::new(),
         ..(**record).clone()
     };
     let mut hash = Sha256::new();

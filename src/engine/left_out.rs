@@ -10,19 +10,33 @@
 use super::settle;
 use crate::{
     normalize::hl7::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS},
-    referral::{HeldReason, Record},
+    referral::{HeldReason, Provider, Record},
 };
+
+/// Where the name of a receiver stands that no PRD names.
+const FROM_HEADER: &str = "MSH^1^6";
+const ORGANIZATION: &str = "referred_to.organization";
+/// What a PRD says of who is referred to.
+const SPECIALIST: [&str; 7] = [
+    "referred_to.name",
+    "referred_to.npi",
+    "referred_to.identifiers",
+    ORGANIZATION,
+    "referred_to.phones",
+    "referred_to.emails",
+    "referred_to.address",
+];
 
 /// The codes of problems that say no more than that a value is not there.
 const NOT_SAID: [&str; 2] = ["missing", "priority-missing"];
 
 /// The new record, with what it says nothing of as the old one has it.
 pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
+    let mut paths = with_specialist(old, &mut new);
     let said: Vec<String> =
         new.problems.iter().filter(|it| !NOT_SAID.contains(&it.code.as_str())).filter_map(|it| it.field.clone()).collect();
     // Where there is evidence of a value, it was said: PID-30 N is no date of death, and no silence.
     let said: Vec<String> = said.into_iter().chain(new.evidence.keys().map(ToString::to_string)).collect();
-    let mut paths = Vec::new();
     let (was, is) = (&old.patient, &mut new.patient);
     let mut filling = Filling { said: &said, paths: &mut paths };
     filling.fill("patient.identifiers", &mut is.identifiers, &was.identifiers);
@@ -33,6 +47,8 @@ pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
     filling.fill("patient.phones", &mut is.phones, &was.phones);
     filling.fill("patient.emails", &mut is.emails, &was.emails);
     filling.fill("patient.address", &mut is.address, &was.address);
+    filling.fill("referring", &mut new.referring, &old.referring);
+    filling.fill("kind", &mut new.kind, &old.kind);
     filling.fill("priority", &mut new.priority, &old.priority);
     filling.fill("expires_at", &mut new.expires_at, &old.expires_at);
     filling.fill("insurance", &mut new.insurance, &old.insurance);
@@ -45,6 +61,37 @@ pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
         filling.fill("notes", &mut new.notes, &old.notes);
     }
     with_their_doubts(old, new, &paths)
+}
+
+/// Whether nothing says who is referred to: the receiving facility of the header (MSH-6) stands in for one.
+fn names_no_specialist(record: &Record) -> bool {
+    let place = record.evidence.get(ORGANIZATION).and_then(|evidence| evidence.location.as_deref());
+    let from_header = place == Some(FROM_HEADER) || record.problems.iter().any(|problem| problem.code == "referred-to-missing");
+    let named = record.evidence.keys().any(|path| SPECIALIST.iter().any(|part| *part != ORGANIZATION && is_at(path, part)));
+    from_header && !named
+}
+
+/// Keeps who is referred to where the new record names nobody, and what is wanted where RF1-3 does not say it. Whoever was known by the
+/// header alone is whoever it names now. Gives the paths that were filled.
+pub(super) fn with_specialist(old: &Record, new: &mut Record) -> Vec<&'static str> {
+    if !names_no_specialist(new) || names_no_specialist(old) {
+        return Vec::new();
+    }
+    new.evidence.remove(ORGANIZATION);
+    new.review.retain(|path| path != ORGANIZATION);
+    new.problems.retain(|problem| !["referred-to-by-fallback", "referred-to-missing"].contains(&problem.code.as_str()));
+    let mut paths = SPECIALIST.to_vec();
+    let specialty = new.referred_to.specialty.take();
+    if specialty.is_none() {
+        paths.push("referred_to.specialty");
+    }
+    let was = &old.referred_to;
+    new.referred_to = Provider { specialty: specialty.or_else(|| was.specialty.clone()), ..was.clone() };
+    if !new.evidence.contains_key("request.service") {
+        new.request.service.clone_from(&old.request.service);
+        paths.push("request.service");
+    }
+    paths
 }
 
 /// Keeps the notes of each kind that the change says nothing of, where it has notes of another kind or deletes some. Where it says nothing of

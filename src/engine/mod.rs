@@ -4,8 +4,9 @@
 //! what is owed. A wake-up between them carries no data: the station looks in the store. So a crash between any two of them
 //! leaves a state from which the next start simply goes on; there is no separate recovery path.
 //!
-//! Beside the path: [`decide`](self), `referring` and `replies` say what an outcome means for the store, `route` where a request goes,
-//! `finding` which referral a message is about, `letters` what is sent, [`settle`] what a person's act does, [`admin`] answers the listing
+//! Beside the path: [`decide`](self), `referring`, `replies` and `reports` say what an outcome means for the store, `vouched` who may answer,
+//! `bookings` which visit a calendar speaks of, `route` where a request goes, `finding` which referral a message is about, `letters` what is
+//! sent, [`settle`] what a person's act does, [`admin`] answers the listing
 //! commands. `left_out` keeps what a change does not mention, `resent` knows a fax that is sent once more, `division` has a person take a fax
 //! apart, `assignment` say what a message is about, `checked` takes the page back on which a sender checked what was read, `answers` takes
 //! what the other side of an MLLP channel answers beyond that it took a message, `export` makes searchable copies. `told` knows who has what
@@ -14,6 +15,7 @@
 pub mod admin;
 mod answers;
 mod assignment;
+mod bookings;
 mod came_back;
 mod checked;
 mod compared;
@@ -36,6 +38,7 @@ pub mod process;
 mod progress;
 mod referring;
 mod replies;
+mod reports;
 mod resent;
 pub mod retry;
 mod route;
@@ -46,6 +49,7 @@ mod station;
 mod stuck;
 mod suspension;
 mod told;
+mod vouched;
 
 use std::{
     collections::BTreeMap,

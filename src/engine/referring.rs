@@ -68,11 +68,17 @@ fn refer_second_patient(
 }
 
 /// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
-fn refer_again(desk: &mut Desk<'_>, mut known: Referral, record: Box<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
+fn refer_again(
+    desk: &mut Desk<'_>,
+    mut known: Referral,
+    mut record: Box<Record>,
+    keys: &[ReferralKey],
+) -> Result<(), StoreError> {
     let ended_by_person = known.history.iter().any(|entry| matches!(entry.event, HistoryEvent::Rejected { .. }));
     let mut stands = std::mem::take(&mut known.record);
     // What was booked was taken back, or is past.
-    stands.appointment = None;
+    stands.clear_appointments();
+    left_out::with_specialist(&stands, &mut record);
     known.record = merged(&stands, record, &corrected(&known), |_| false);
     if ended_by_person {
         known.record.hold(HeldReason::Rejected);
@@ -263,7 +269,7 @@ fn ask_other_desk(desk: &mut Desk<'_>, known: &mut Referral, other: OtherDesk) -
         OtherDesk::AskedInstead => {
             withdraw(desk, known)?;
             // Whatever the first one said of it, the second has said nothing yet.
-            known.record.appointment = None;
+            known.record.clear_appointments();
             let event = desk.entry(HistoryEvent::Reopened);
             known.record_event(event);
         }
@@ -384,6 +390,7 @@ fn merged(old: &Record, new: Box<Record>, corrected: &[String], is_moved: impl F
     let mut merged = with_corrections(old, new, corrected);
     merged.identifiers.filler = old.identifiers.filler.clone().or(merged.identifiers.filler);
     merged.appointment = merged.appointment.or_else(|| old.appointment.clone());
+    merged.further_appointments.clone_from(&old.further_appointments);
     for reason in &old.held {
         // What holds it for another reason than its content holds it still.
         match reason {

@@ -12,16 +12,19 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::{
-    checked, compared,
+    bookings, checked, compared,
     decide::Desk,
     finding::{self, Whose},
+    interpret::today,
+    reports::enclose,
     route, sameness,
     told::{Letters, says_it_is_theirs},
+    vouched::{unasked, unvouched},
 };
 use crate::{
-    config::{Config, DirectoryEntry, RouteTarget},
+    config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
-    inbound::InboundConfig,
+    ids::DeliveryId,
     message::Protocol,
     normalize::{email, hl7::ReferralKey},
     referral::{
@@ -105,12 +108,7 @@ pub(super) fn take_of(
             if referral.pending_replies.is_empty() {
                 referral.record.release(HeldReason::UnclearReply);
             }
-            let replied = desk.entry(reply.happened());
-            let entry = HistoryEntry { delivery: letter.map(|letter| letter.id), ..replied };
-            let config = desk.config;
-            if !referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
-                apply(&letters, config, desk.decision(), &mut referral, &reply, entry);
-            }
+            act_on(desk, &letters, &mut referral, &reply, letter.map(|letter| letter.id));
             let from = SpecialistsNote::Answer(reply.outcome);
             if let Some(why) = reply.page.as_ref().and_then(|page| page.to_read.clone()) {
                 // What the boxes say is taken; what is written by hand waits.
@@ -127,6 +125,24 @@ pub(super) fn take_of(
     Ok(())
 }
 
+/// Applies a plain reply, once.
+fn act_on(desk: &mut Desk<'_>, letters: &Letters, referral: &mut Referral, reply: &Reply, delivery: Option<DeliveryId>) {
+    let entry = HistoryEntry { delivery, ..desk.entry(reply.happened()) };
+    if referral.history.iter().any(|known| known.message == entry.message && known.event == entry.event) {
+        return;
+    }
+    let config = desk.config;
+    let today = today(&config.settings, desk.now);
+    match bookings::told_apart(&mut referral.record, referral.status, reply, today) {
+        None => apply(letters, config, desk.decision(), referral, reply, entry),
+        Some(stands) => {
+            referral.record_event(entry);
+            let entry = HistoryEntry { delivery, ..desk.entry(stands.happened()) };
+            apply(letters, config, desk.decision(), referral, &stands, entry);
+        }
+    }
+}
+
 /// Has a reply wait for a person, with the engine's best reading beside it.
 pub(super) fn wait_for_person(desk: &Desk<'_>, referral: &mut Referral, reading: Reply, why: &str) {
     let message = desk.message().id;
@@ -138,7 +154,7 @@ pub(super) fn wait_for_person(desk: &Desk<'_>, referral: &mut Referral, reading:
 }
 
 /// The referral that an answer is about; none: the message is held, and says what is not clear.
-fn referral_of(
+pub(super) fn referral_of(
     desk: &mut Desk<'_>,
     what: &str,
     reference: Option<&str>,
@@ -274,53 +290,6 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
     }
 }
 
-/// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names, or that we connected to.
-pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
-    let message = desk.message();
-    let anybody = message.protocol == Protocol::Hl7
-        && desk.channel.inbound != InboundConfig::Answers
-        && desk.channel.acknowledge.senders.is_empty()
-        && message.assigned.is_none();
-    anybody
-        .then_some("anybody may send on this channel: name who may answer in [acknowledge] senders, then replay it, or settle it")
-}
-
-/// Why an answer by HL7 that comes by itself is not taken from this sender: it was sent nothing of the referral, or another desk was asked.
-/// A sender whom the channel names and the directory does not know may speak for any desk.
-fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str> {
-    let message = desk.message();
-    if message.answers.is_some() || message.assigned.is_some() || message.protocol != Protocol::Hl7 {
-        // What answers one delivery is known by that, and what a person assigned by them.
-        return None;
-    }
-    if desk.channel.inbound == InboundConfig::Answers {
-        let mut requests = letters.requests().peekable();
-        let has_it = match requests.peek() {
-            None => letters.went_through(&message.channel),
-            Some(_) => requests.any(|asked| asked.through == message.channel),
-        };
-        return (!has_it).then_some("it comes from a system that was not asked about this referral: read it");
-    }
-    let sender = message.sender.as_deref()?;
-    let entries = &desk.config.directory.entries;
-    let is_senders = |entry: &&DirectoryEntry| entry.hl7.as_deref().is_some_and(|hl7| is_same_system(hl7, sender));
-    let senders: Vec<&DirectoryEntry> = entries.values().filter(is_senders).collect();
-    // A route may name a channel alone: whoever is behind it was asked.
-    let is_theirs = |asked: &Delivery| match entries.get(&asked.to) {
-        Some(entry) => is_senders(&entry) || senders.iter().any(|own| own.through.as_ref() == Some(&asked.through)),
-        None => true,
-    };
-    let is_asked = letters.requests().next().is_none() || letters.requests().any(is_theirs);
-    (!senders.is_empty() && !is_asked).then_some("it comes from a desk of the directory, and another one was asked: read it")
-}
-
-/// Whether MSH-3 and MSH-4 of a sender are the `APPLICATION|FACILITY` of a directory entry, whole or by their first components.
-fn is_same_system(entry: &str, sender: &str) -> bool {
-    let Some(((application, facility), (from, at))) = entry.split_once('|').zip(sender.split_once('|')) else { return false };
-    let is = |wanted: &str, found: &str| wanted == found || found.split('^').next() == Some(wanted);
-    is(application, from) && (facility.is_empty() || is(facility, at))
-}
-
 fn is_to(delivery: &Delivery, desk: &str) -> bool {
     address(delivery).is_some_and(|to| email::same_desk(to, desk))
 }
@@ -371,7 +340,7 @@ pub(super) fn apply(
         }
         // Whoever says no has no appointment for it, and is not asked by what still waits to leave.
         ReplyOutcome::Declined | ReplyOutcome::PatientDeclined | ReplyOutcome::Cancelled => {
-            referral.record.appointment = None;
+            referral.record.clear_appointments();
             decision.withdraw.extend(letters.not_sent());
         }
         ReplyOutcome::Received
@@ -396,64 +365,6 @@ pub(super) fn apply(
     if referral.status == Status::Cancelled {
         referral.record.held.retain(|reason| *reason == HeldReason::UnclearReply && !referral.pending_replies.is_empty());
     }
-}
-
-/// The consultation report came back.
-pub(super) fn close_loop(
-    desk: &mut Desk<'_>,
-    record: Option<Box<Record>>,
-    reference: Option<&str>,
-    keys: &[ReferralKey],
-) -> Result<(), StoreError> {
-    let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_deref())? else { return Ok(()) };
-    let letters = Letters::of(desk.store, known.id)?;
-    if let Some(why) = unvouched(desk).or_else(|| unasked(desk, &letters)) {
-        return desk.hold_message(why);
-    }
-    if desk.is_replayed_on(&known) {
-        desk.link(&known);
-        return Ok(());
-    }
-    if let Some(record) = record {
-        enclose(&mut known, record, Some(SpecialistsNote::Report));
-    }
-    let event = desk.entry(HistoryEvent::Reported);
-    known.record_event(event);
-    desk.write(known);
-    Ok(())
-}
-
-/// Keeps with a referral the words and documents that somebody sent about it. `from`: what the specialist wrote the words in.
-fn enclose(referral: &mut Referral, brought: Box<Record>, from: Option<SpecialistsNote>) {
-    referral.record.add_notes_of(&brought, from);
-    for attachment in brought.attachments {
-        if !referral.record.attachments.contains(&attachment) {
-            referral.record.attachments.push(attachment);
-        }
-    }
-}
-
-/// A clinical document that asks for nothing: kept as the message it is, and listed with the referral that it names. What a person
-/// assigned is part of the referral.
-pub(super) fn keep_document(desk: &mut Desk<'_>, record: Option<Box<Record>>, keys: &[ReferralKey]) -> Result<(), StoreError> {
-    let Whose::One(mut known) = finding::answered(desk, None, keys, record.as_deref())? else { return Ok(()) };
-    if desk.message().assigned.is_none() {
-        if record.is_some() {
-            desk.link(&known);
-        }
-        return Ok(());
-    }
-    if desk.is_replayed_on(&known) {
-        desk.link(&known);
-        return Ok(());
-    }
-    let file = desk.message().assigned.as_ref().and_then(|assigned| assigned.document.clone());
-    let brought = record.unwrap_or_else(|| Box::new(Record { attachments: file.into_iter().collect(), ..Record::default() }));
-    enclose(&mut known, brought, None);
-    let event = desk.entry(HistoryEvent::Enclosed);
-    known.record_event(event);
-    desk.write(*known);
-    Ok(())
 }
 
 /// An out-of-office answer or a ticket robot: kept with the referral's messages, moves nothing.

@@ -328,7 +328,7 @@ impl<'a> Settlement<'a> {
             HistoryEvent::AskedAgain { to: to.to_owned() }
         } else {
             // Whatever the one before said of it, this one has said nothing yet.
-            self.referral.record.appointment = None;
+            self.referral.record.clear_appointments();
             HistoryEvent::Routed { to: to.to_owned() }
         };
         // Who was asked before must not book it as well.
@@ -352,7 +352,7 @@ impl<'a> Settlement<'a> {
                 let at = IsoDate::parse(text).ok_or_else(|| {
                     SettleError::Refused("the appointment is written 2026-12-14T10:30, or 2026-12-14".to_owned())
                 })?;
-                Some(Appointment { at, with: None })
+                Some(Appointment { at, with: None, booking: Vec::new() })
             }
             None if outcome == ReplyOutcome::Scheduled => {
                 return Err(SettleError::Refused("a scheduled referral needs its appointment: --at 2026-12-14T10:30".to_owned()));
@@ -386,7 +386,7 @@ impl<'a> Settlement<'a> {
             self.referral.record.hold(HeldReason::PossibleDuplicate);
         }
         // What was booked was taken back, or is past.
-        self.referral.record.appointment = None;
+        self.referral.record.clear_appointments();
         self.happened(HistoryEvent::Reopened);
         // Nobody is told any more not to act on it.
         let letters = Letters::of(&self.context.store, self.referral.id)?;
@@ -467,7 +467,7 @@ impl<'a> Settlement<'a> {
     fn end(&mut self, event: HistoryEvent) -> Result<(), SettleError> {
         // Who was told that the sender asks to cancel knows already, and is not told twice.
         self.take_back(None)?;
-        self.referral.record.appointment = None;
+        self.referral.record.clear_appointments();
         self.referral.record.held.clear();
         self.referral.pending_replies.clear();
         self.happened(event);

@@ -19,7 +19,7 @@ pub use notes::{Note, SpecialistsNote};
 pub use pages::{FaxPage, Look, PageKind, Split};
 pub use record::{Evidence, HeldReason, PendingReply, Problem, Record, Referral, Source};
 pub use reference::Reference;
-pub use reply::{Compare, Reply, ReplyOutcome};
+pub use reply::{Booking, Compare, Reply, ReplyOutcome};
 pub use returned::{Handwriting, PageForm, ReturnedBox, ReturnedPage, Tick};
 pub use status::{HistoryEntry, HistoryEvent, Status, Turn};
 pub use token::{Answerer, Token, TokenKey};

@@ -240,6 +240,9 @@ pub struct Record {
     /// The visit, once it is booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appointment: Option<Appointment>,
+    /// Other visits that are booked beside it, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_appointments: Vec<Appointment>,
     /// Where each value was read, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: BTreeMap<SmolStr, Evidence>,
@@ -281,6 +284,12 @@ impl Record {
     pub fn no_longer_without_route(&mut self) {
         self.release(HeldReason::NoRoute);
         self.problems.retain(|problem| problem.code != "no-route");
+    }
+
+    /// Nothing is booked any more.
+    pub fn clear_appointments(&mut self) {
+        self.appointment = None;
+        self.further_appointments.clear();
     }
 
     /// Takes a reason to hold away.

@@ -88,6 +88,9 @@ pub struct Reply {
     /// The visit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appointment: Option<Appointment>,
+    /// Which appointment it is about, where a calendar speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booking: Option<Booking>,
     /// Why, for a refusal; what is missing, for `needs-information`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -102,6 +105,15 @@ pub struct Reply {
     /// What has to be compared with the referral before the reply can count.
     #[serde(skip)]
     pub compare: Compare,
+}
+
+/// Which appointment a calendar speaks of.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booking {
+    /// Its numbers, as [`Appointment::booking`] has them.
+    pub numbers: Vec<String>,
+    /// Whether it is moved, and was booked before.
+    pub moves: bool,
 }
 
 /// What a reply says that may be of somebody else, or of another time: only the referral can tell.
@@ -134,6 +146,7 @@ impl Reply {
             received: None,
             outcome: ReplyOutcome::Unclear,
             appointment: None,
+            booking: None,
             reason: None,
             quote: None,
             confidence: 0.0,

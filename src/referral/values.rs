@@ -442,4 +442,7 @@ pub struct Appointment {
     /// With whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
+    /// Its numbers in the calendars that it stands in: `filler 77`, `placer 12`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub booking: Vec<String>,
 }

@@ -55,8 +55,9 @@ impl Ready {
             arrived,
             referrals: referrals.into_iter().map(ReadyReferral::new).collect(),
             deliveries: deliveries.into_iter().map(|delivery| Packed::of(delivery).card(DeliveryCard::of)).collect(),
+            // What is taken back says nothing any more.
+            recompose: recompose.into_iter().filter(|id| !withdraw.contains(id)).collect(),
             withdraw,
-            recompose,
             still_queued,
             acknowledged,
             bodies,

@@ -145,9 +145,16 @@
 //! and 243. At 1, 2 and 8 connections nothing is lost (two pairs each: 474 and 460 µs, 466 and 412, 332 and 278). On a quiet machine it has
 //! not been measured yet.
 //!
-//! What is left to gain: what reading more costs; 100 of the 400 pieces of memory that reading a message takes, which are places and paths
-//! of evidence (a microsecond or two), the escaping of text in JSON (5 µs, byte by byte), the log line that each message
-//! writes at once (1.6 %).
+//! # What is moved
+//! By `callgrind` a message took 1.03 million instructions (0.65 without SHA-256, which it counts by the slow code). By size, what was moved
+//! most: the future that stores a message, 11 KB, twice, since it holds what it was given in its place; the table of LZ4 for a piece of more
+//! than 4 KB, 16 KB; records, by value. Now records and what is stored are handed on in boxes, places, paths and short texts of evidence
+//! stand in strings without memory of their own (90 pieces fewer of 400), segments are found by comparing three bytes, and the rules of a
+//! channel are made field by field. Five rounds of 20,000 messages at 64 connections, in turns, while two builds loaded both cores: medians of
+//! 331 µs before waiting for those on the way, 321 with it, 315 now; means of 328, 335 and 300. Not measured on a quiet machine.
+//!
+//! What is left to gain: what reading more costs; the escaping of text in JSON (5 µs, byte by byte); the table of LZ4 for the referral's
+//! record, by keeping that under 4 KB; the log line that each message writes at once (3 %).
 
 use std::{
     fs,

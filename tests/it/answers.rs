@@ -376,26 +376,32 @@ fn a_desk_that_was_not_asked_does_not_answer_for_the_one_that_was() {
     let heart = Ehr::start(good);
     let site = site(heart.port, "");
     let inbound = std::fs::read_to_string(site.path("channels/hl7-in.toml")).unwrap();
-    let inbound = inbound.replace("\"HEART|NORTH\"]", "\"HEART|NORTH\", \"RIVER|WEST\", \"DOOR|EAST\"]");
+    let inbound =
+        inbound.replace("\"HEART|NORTH\"]", "\"HEART|NORTH\", \"RIVER|WEST\", \"DOOR|EAST\", \"GATE|SOUTH\", \"LAB|NORTH\"]");
     site.channel("hl7-in", &inbound.replace("through = \"heart-mllp\"", "through = \"heart-mllp\", to = \"heart\""));
     let directory = std::fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
-    let desks = "[heart]\nname = \"Heart\"\nhl7 = \"HEART|NORTH\"\n[river]\nname = \"River\"\nhl7 = \"RIVER|WEST\"\n";
+    let desks = "[heart]\nname = \"Heart\"\nhl7 = \"HEART|NORTH\"\nhl7_from = [\"DOOR|EAST\"]\n[river]\nname = \"River\"\nhl7 = \"RIVER|WEST\"\n";
     site.channel("site/directory", &format!("{directory}{desks}"));
     let _running = start(&site);
     let mut peer = Peer::connect(&site.mllp());
-    for (number, sender, is_taken) in
-        [(1, "RIVER^1.2.3^ISO|WEST", false), (2, "DOOR|EAST", true), (3, "HEART^1.2.3^ISO|NORTH", true)]
-    {
+    let another = "it comes from a desk of the directory, and another one was asked";
+    let unknown = "it comes from a system that the directory does not know";
+    for (number, sender, why) in [
+        (1, "RIVER^1.2.3^ISO|WEST", Some(another)),
+        (2, "DOOR|EAST", None),
+        (3, "HEART^1.2.3^ISO|NORTH", None),
+        (4, "LAB|NORTH", None),
+        (5, "GATE|SOUTH", Some(unknown)),
+    ] {
         let placer = format!("P{number}");
         refer(&site, number, "Quill");
         stands(&site, &placer, "requested");
         let request = heart.received().pop().unwrap();
         let accepted = rri(&request, "A", "", "").replace("HEART|NORTH", sender);
         assert_eq!(field(&peer.send(&accepted).unwrap(), "MSA", 1), "AA");
-        if is_taken {
-            stands(&site, &placer, "accepted");
-        } else {
-            waits(&site, &placer, "it comes from a desk of the directory, and another one was asked");
+        match why {
+            None => drop(stands(&site, &placer, "accepted")),
+            Some(why) => drop(waits(&site, &placer, why)),
         }
     }
 }

@@ -242,6 +242,93 @@ fn the_specialist_answers_in_360x_and_the_loop_closes() {
 }
 
 #[test]
+fn the_end_of_one_visit_leaves_the_other_one_booked() {
+    let mut asked = Asked::new();
+    let sch = |number: &str, day: &str| format!("SCH||{number}|||||||||^^20^{day}1030{}P1^STMARY", "|".repeat(15));
+    asked.specialist("SIU^S12^SIU_S12", "S1", &[&sch("AP1", "20461214")]);
+    asked.specialist("SIU^S12^SIU_S12", "S2", &[&sch("AP2", "20461210")]);
+    assert_eq!(asked.referral()["appointment"]["at"], "2046-12-10T10:30");
+    asked.specialist("SIU^S15^SIU_S12", "S3", &[&sch("AP2", "20461210")]);
+    let referral = asked.referral();
+    assert_eq!((asked.status().as_str(), &referral["appointment"]["at"]), ("scheduled", &"2046-12-14T10:30".into()));
+    asked.specialist("SIU^S26^SIU_S12", "S4", &[&sch("AP1", "20461214")]);
+    assert_eq!(asked.status(), "no-show");
+}
+
+#[test]
+fn a_change_that_names_nobody_leaves_the_specialist_as_before() {
+    let mut asked = Asked::new();
+    let before = asked.referral();
+    for (number, rf1) in [("M2", "RF1||||||P1^STMARY"), ("M3", "RF1|||CARD^Cardiology|||P1^STMARY")] {
+        let change = format!(
+            "MSH|^~\\&|EHR|STMARY|LOOPLINE|REFERRALS|20261121||REF^I13^REF_I12|{number}|P|2.5.1\r{rf1}\r\
+             PID|1||MR-P1^^^STMARY^MR||Quillfeather^Ottoline||19620214|F|||{number} New St^^Salem^OR^97301\r"
+        );
+        assert_eq!(field(&asked.send(&change), "MSA", 1), "AA");
+    }
+    let after = asked.referral();
+    assert_eq!(after["patient"]["address"]["lines"][0], "M3 New St");
+    for part in ["name", "npi", "organization", "phones"] {
+        assert_eq!(after["referred_to"][part], before["referred_to"][part], "{part}");
+    }
+    assert_eq!((&after["referring"], &after["request"]["service"]), (&before["referring"], &"Cardiology".into()));
+    assert_eq!((asked.status().as_str(), &after["held"]), ("requested", &Value::Null));
+    assert!(wait_for(|| asked.sent("update") > 0), "{}", asked.site.log());
+    assert_eq!(asked.deliveries("sent").iter().filter(|sent| *sent == "withdrawal").count(), 0);
+}
+
+#[test]
+fn a_paper_that_may_be_the_report_waits_for_a_person_who_closes_the_loop_with_it() {
+    let mut asked = Asked::new();
+    let content = |title: &str| data_encoding::BASE64.encode(format!("%PDF-1.4 {title}").as_bytes());
+    let pdf = |title: &str| format!("OBX|1|ED|{title}||^application^pdf^Base64^{}||||||F", content(title));
+    let accepted = |asked: &mut Asked, id: &str, paper: &str| {
+        asked.specialist("RRI^I12^RRI_I12", id, &["RF1|A|R||||P1^STMARY", "PRD|RT|Ames^Dora", paper]);
+        asked.status()
+    };
+    assert_eq!(accepted(&mut asked, "S1", &pdf("PREP^Patient instructions^L")), "accepted");
+    assert_eq!(asked.referral()["attachments"].as_array().unwrap().len(), 1, "it came with the answer");
+    let txa = "TXA|1|CONSENT^Consent form|TX|||||||||D-1||P1^STMARY|||AU";
+    asked.specialist("MDM^T02^MDM_T02", "S2", &[txa, &pdf("F^Consent^L")]);
+    let obr = "OBR|1|P1^STMARY||58410-2^CBC panel^LN|||||||||||||||||||||F";
+    asked.specialist("ORU^R01^ORU_R01", "S3", &[obr, &pdf("58410-2^CBC^LN")]);
+    assert_eq!(accepted(&mut asked, "S4", &pdf("PDF^Document^L")), "accepted");
+    let waits: Vec<Value> = asked.site.messages().into_iter().filter(|one| one["state"] == "held").collect();
+    let ids: Vec<&str> = waits.iter().map(|one| one["control_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["S4", "S3"], "{waits:#?}");
+    assert!(waits.iter().all(|one| one["referrals"].as_array().is_some_and(|linked| !linked.is_empty())), "{waits:#?}");
+    let id = waits[0]["id"].as_str().unwrap().to_owned();
+    asked.site.json(&["messages", "assign", &id, &asked.reference, "--by", "mira", "--json"]).unwrap();
+    assert!(wait_for(|| asked.status() == "closed"), "{:#?}", asked.site.messages());
+    assert_eq!(asked.referral()["attachments"].as_array().unwrap().len(), 2);
+    let mut first = Asked::new();
+    assert_eq!(accepted(&mut first, "S1", &pdf("PDF^Document^L")), "accepted", "it comes with the first answer");
+    let referral = first.referral();
+    assert!(
+        referral["attachments"].as_array().unwrap().len() == 1 && referral["problems"].to_string().contains("perhaps-the-report"),
+        "{referral:#}"
+    );
+    let came = first.site.messages().into_iter().find(|one| one["control_id"] == "S1").unwrap()["id"].clone();
+    first.site.json(&["messages", "assign", came.as_str().unwrap(), &first.reference, "--by", "mira", "--json"]).unwrap();
+    assert!(wait_for(|| first.status() == "closed"), "{:#?}", first.site.messages());
+}
+
+#[test]
+fn a_letter_that_is_called_one_by_its_title_closes_the_loop() {
+    for kind in ["CL^Clinic letter", "CONS^Consultation Report^L", "11488-4^Consult note^LN", "LETTER^Letter to GP^L"] {
+        let mut asked = Asked::new();
+        let txa = format!("TXA|1|{kind}|TX|||||||||D-1||{}^LOOPLINE|||AU", asked.reference);
+        asked.specialist("MDM^T02^MDM_T02", "S1", &[&txa, "OBX|1|TX|||Seen today, start bisoprolol.||||||F"]);
+        assert_eq!(asked.status(), "closed", "{kind}");
+    }
+    let mut asked = Asked::new();
+    let txa = format!("TXA|1|PN^Progress note|TX|||||||||D-1||{}^LOOPLINE|||AU", asked.reference);
+    asked.specialist("MDM^T02^MDM_T02", "S1", &[&txa, "OBX|1|TX|||Seen today, start bisoprolol.||||||F"]);
+    assert_eq!(asked.status(), "requested");
+    assert!(asked.site.messages().iter().any(|one| one["control_id"] == "S1" && one["state"] == "held"), "a person decides");
+}
+
+#[test]
 fn a_letter_by_mdm_or_a_result_by_oru_closes_the_loop() {
     for (kind, txa) in [("MDM^T02^MDM_T02", "TXA|1|CN|TX|||||||||D-1||P1^STMARY|||AU"), ("ORU^R01^ORU_R01", "ORC|RE|P1^STMARY")] {
         let mut asked = Asked::new();

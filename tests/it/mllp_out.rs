@@ -176,6 +176,21 @@ pub fn loopline(site: &Site, arguments: &[&str]) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// A site that asks a specialist through the EHR's door.
+fn asking_by_hl7(ehr: &Ehr) -> Site {
+    let site = Site::new();
+    site.channel(
+        "hl7-in",
+        "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\nsenders = [\"EHR|STMARY\", \"HEART|NORTH\", \"LAB|NORTH\", \"EHR|WEST\"]\n\
+         [route]\ndefault = { through = \"ehr-mllp\", to = \"heart\" }\n",
+    );
+    let directory = fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
+    let directory = directory.replace("[cardiology-desk]\nthrough", "[cardiology-desk]\n# through");
+    site.channel("site/directory", &format!("{directory}[heart]\nname = \"The heart system\"\nhl7 = \"HEART|NORTH\"\n"));
+    ehr_channel(&site, ehr.port, "mode = \"enhanced\"\nattachments = false\n");
+    site
+}
+
 fn control_ids(messages: &[String]) -> Vec<&str> {
     messages.iter().map(|message| field(message, "MSH", 10)).collect()
 }
@@ -296,16 +311,7 @@ fn a_refused_referral_that_its_sender_puts_right_is_handed_on_as_a_new_one() {
 #[test]
 fn a_specialist_can_be_asked_by_hl7_and_answers_by_hl7() {
     let ehr = Ehr::start(good);
-    let site = Site::new();
-    site.channel(
-        "hl7-in",
-        "[inbound.mllp]\nlisten = \"127.0.0.1:0\"\n[acknowledge]\nsenders = [\"EHR|STMARY\", \"HEART|NORTH\"]\n\
-         [route]\ndefault = { through = \"ehr-mllp\", to = \"heart\" }\n",
-    );
-    let directory = fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
-    let directory = directory.replace("[cardiology-desk]\nthrough", "[cardiology-desk]\n# through");
-    site.channel("site/directory", &format!("{directory}[heart]\nname = \"The heart system\"\nhl7 = \"HEART|NORTH\"\n"));
-    ehr_channel(&site, ehr.port, "mode = \"enhanced\"\nattachments = false\n");
+    let site = asking_by_hl7(&ehr);
     let _running = start(&site);
     let document = "OBX|1|ED|11111-1^Letter^LN||^application^PDF^Base64^JVBERi0xLjQK||||||F\r";
     let answer = Peer::connect(&site.mllp()).send(&format!("{}{document}", referral_message("M1", "P1", "Quill"))).unwrap();
@@ -707,4 +713,54 @@ fn what_a_person_corrects_before_it_is_written_anew_is_said_once() {
     let messages = ehr.received();
     let sent: Vec<(&str, &str)> = messages.iter().map(|one| (&field(one, "MSH", 9)[..7], field(one, "PID", 7))).collect();
     assert_eq!(sent, [("REF^I12", "19620214"), ("REF^I12", "19620215")], "{:#?}", forwards(&site));
+}
+
+#[test]
+fn a_request_of_a_cancelled_referral_that_a_person_retries_is_taken_back_and_the_line_goes_on() {
+    let ehr = Ehr::start(|message| vec![Act::Write(ack("AE", field(message, "MSH", 10), ""))]);
+    let site = asking_by_hl7(&ehr);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let found = |state: &str| {
+        let is = |one: &Value| one["through"] == "ehr-mllp" && one["state"] == state;
+        site.deliveries().into_iter().find(is)
+    };
+    assert!(wait_for(|| found("dead").is_some()), "{:#?}", site.deliveries());
+    let id = found("dead").unwrap()["id"].as_str().unwrap().to_owned();
+    ehr.behave(good);
+    let mut peer = Peer::connect(&site.mllp());
+    let about = |event: &str, id: &str| referral_message(id, "P1", "Quill").replace("REF^I12", &format!("REF^{event}"));
+    peer.send(&about("I13", "C1").replace("R^Routine", "S^STAT")).unwrap();
+    peer.send(&about("I14", "C2")).unwrap();
+    assert!(wait_for(|| site.referrals()[0]["status"] == "cancel-requested"), "{:#?}", site.referrals());
+    loopline(&site, &["deliveries", "retry", &id]).unwrap();
+    let state = || site.deliveries().into_iter().find(|one| one["id"] == id.as_str()).unwrap()["state"].clone();
+    assert!(wait_for(|| state() == "withdrawn"), "{}\n{:#?}", site.log(), site.deliveries());
+    refer(&site, 2, "Marsh");
+    assert!(wait_for(|| found("sent").is_some()), "{}\n{:#?}", site.log(), site.deliveries());
+}
+
+#[test]
+fn a_system_that_was_not_asked_and_is_none_of_the_directory_moves_nothing() {
+    let ehr = Ehr::start(good);
+    let site = asking_by_hl7(&ehr);
+    let _running = start(&site);
+    refer(&site, 1, "Quill");
+    let number = field(&ehr.wait_for(1, &site)[0], "RF1", 6).to_owned();
+    let status = || site.referrals()[0]["status"].as_str().unwrap().to_owned();
+    assert!(wait_for(|| status() == "requested"), "{:#?}", site.deliveries());
+    let report = |application: &str, facility: &str| {
+        format!(
+            "MSH|^~\\&|{application}|{facility}|LOOPLINE||20261122||ORU^R01^ORU_R01|{application}{facility}|P|2.5.1\r\
+             PID|1||MR-P1^^^STMARY^MR||Quill^Ottoline||19620214\r\
+             OBR|1|{number}||11488-4^Consultation note^LN|||||||||||||||||||||F\rOBX|1|TX|11488-4^Consultation note^LN||Seen.\r"
+        )
+    };
+    let mut peer = Peer::connect(&site.mllp());
+    assert_eq!(field(&peer.send(&report("EHR", "WEST")).unwrap(), "MSA", 1), "AA");
+    assert_eq!(status(), "requested", "another house");
+    let held = site.messages().into_iter().find(|one| one["state"] == "held").unwrap();
+    assert!(held["reason"].to_string().contains("the directory does not know"), "{held:#}");
+    peer.send(&report("LAB", "NORTH")).unwrap();
+    assert!(wait_for(|| status() == "closed"), "another system of the same house: {:#?}", site.messages());
 }

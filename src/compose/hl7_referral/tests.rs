@@ -6,7 +6,7 @@ use crate::{
     referral::{Record, Reference},
 };
 
-fn referral_of(record: Record) -> Referral {
+fn referral_of(record: impl Into<Box<Record>>) -> Referral {
     let message = crate::ids::MessageId::generate();
     let source =
         crate::referral::Source { channel: crate::ids::ChannelName::new("a"), message, received_at: now(), written_at: None };
@@ -15,7 +15,7 @@ fn referral_of(record: Record) -> Referral {
         reference: Reference::generate(),
         status: Status::New,
         version: 1,
-        record: Box::new(record),
+        record: record.into(),
         pending_replies: Vec::new(),
         sources: vec![source],
         history: Vec::new(),
@@ -269,7 +269,7 @@ fn a_message_that_its_character_set_cannot_say_whole_is_not_written() {
     let unwritable = super::referral(&latin, Event::New, &lost, &Enclosures::default()).unwrap_err();
     assert_eq!(unwritable.to_string(), "PID-5 and NTE-3");
     assert_eq!(super::status(&latin, &lost).unwrap_err().to_string(), "PID-5");
-    lost.record = full_record();
+    *lost.record = full_record();
     lost.record.notes = vec!["It’s “so” – 5 µg…".to_owned()];
     let bytes = whole(&latin, Event::New, &lost, &Enclosures::default());
     let text: String = bytes.into_iter().map(char::from).collect();

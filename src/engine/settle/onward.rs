@@ -78,7 +78,7 @@ impl Settlement<'_> {
     /// Queues the confirmation request of a referral that nothing holds any more and that nobody is asked about, and wherever a person
     /// said to whom it goes.
     pub(super) fn go_on(&mut self) -> Result<(), StoreError> {
-        if matches!(self.referral.status, Status::Cancelled | Status::Closed) {
+        if matches!(self.referral.status, Status::CancelRequested | Status::Cancelled | Status::Closed) {
             return Ok(());
         }
         self.find_route()?;

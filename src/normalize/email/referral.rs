@@ -118,8 +118,7 @@ fn note(record: &mut Record, path: &str, value: &str, confidence: f32) -> bool {
         }
         return false;
     }
-    let evidence =
-        Evidence { confidence, text: Some(value.into()), location: Some("text".into()), ..Evidence::default() };
+    let evidence = Evidence { confidence, text: Some(value.into()), location: Some("text".into()), ..Evidence::default() };
     record.evidence.insert(path.into(), evidence);
     true
 }

@@ -54,7 +54,7 @@ fn read(drawn: &[&str]) -> Outcome {
 }
 
 fn record(drawn: &str) -> Record {
-    read(&[drawn]).record.expect("it is a referral")
+    *read(&[drawn]).record.expect("it is a referral")
 }
 
 fn name(record: &Record) -> (&str, &str) {

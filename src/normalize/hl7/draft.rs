@@ -156,7 +156,8 @@ impl<'t, 'm> Draft<'t, 'm> {
 
     /// Notes where a value was read, and how it stood there, where the record has it in another form.
     pub(super) fn seen_as(&mut self, path: impl Into<SmolStr>, location: impl Into<SmolStr>, text: &str) {
-        let evidence = Evidence { confidence: 1.0, location: Some(location.into()), text: Some(text.into()), ..Evidence::default() };
+        let evidence =
+            Evidence { confidence: 1.0, location: Some(location.into()), text: Some(text.into()), ..Evidence::default() };
         self.record.evidence.insert(path.into(), evidence);
     }
 

@@ -383,7 +383,8 @@ impl Draft<'_, '_> {
         for mapped in found {
             let one = serde_json::to_value(&self.record).map_err(|error| error.to_string()).and_then(|mut value| {
                 set_path(&mut value, &mapped.field, mapped.leaf.clone())?;
-                serde_json::from_value::<Box<Record>>(value).map_err(|_| format!("{} needs another field beside it", mapped.field))
+                serde_json::from_value::<Box<Record>>(value)
+                    .map_err(|_| format!("{} needs another field beside it", mapped.field))
             });
             match one {
                 Ok(record) => {

@@ -28,6 +28,7 @@ mod profile;
 mod provider;
 mod purpose;
 mod reply;
+mod report;
 mod request;
 mod screen;
 mod slips;
@@ -44,7 +45,11 @@ pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;
 pub use paths::{Path, PathError};
 pub use profile::{Filter, Profile, Profiles, SenderPattern, Strict, UnknownReferral};
-pub(crate) use {content::sniff, keys::differ};
+pub(crate) use {
+    content::sniff,
+    keys::differ,
+    report::{CALLED_REPORT, PERHAPS_REPORT},
+};
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};
 

@@ -4,21 +4,18 @@ use super::{
     Hl7Message, Hl7Rules,
     draft::{self, in_zone},
     identity::Identity,
-    payload::is_document,
-    purpose::{Booking, Progress, Purpose},
+    purpose::{self, Progress, Purpose},
+    report::{self, Brings, CALLED_REPORT, PERHAPS_REPORT},
 };
 use crate::{
     normalize::{Kind, Outcome},
     protocols::hl7::{Message, Precision, Segment, read_date},
-    referral::{Appointment, IsoDate, Problem, Reply, ReplyOutcome},
+    referral::{Appointment, Booking, IsoDate, Problem, Reply, ReplyOutcome},
 };
 
 /// What is marked of an answer: a name or a practice that was read where none belongs. Its gaps are nobody's to fill: the referral itself
 /// is known already.
 const MARKED: [&str; 4] = ["name-elsewhere", "organization-elsewhere", "name-is-organization", "name-in-one-piece"];
-
-/// LOINC codes of consultation notes and reports.
-const REPORT_CODES: [&str; 4] = ["11488-4", "34117-2", "51845-6", "34109-9"];
 
 pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Identity, purpose: Purpose, rules: &Hl7Rules) {
     // The record of an answer carries what came along: notes, documents, who it is about.
@@ -31,18 +28,29 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
     }
     let zone = rules.profile().time_zone.as_deref();
     let reply = answer(&read.header.event, message, identity, purpose, zone);
-    let (kind, reply) = match purpose {
-        Purpose::Report
-            if is_authenticated(message) && findings(message).iter().any(|it| it.is_note(message) || it.is_document()) =>
-        {
-            (Kind::Report, Some(reply))
-        }
-        // Laboratory values, a draft, a discharge summary: kept, closes nothing.
-        Purpose::Report => (Kind::Document, None),
-        Purpose::Respond if carries_report(&read.header.event, message) => (Kind::Report, Some(reply)),
-        Purpose::Order(Progress::Done) if !findings(message).is_empty() => (Kind::Report, Some(reply)),
-        Purpose::Ask(_) | Purpose::Respond | Purpose::Order(_) | Purpose::Book(_) => (Kind::Reply, Some(reply)),
+    let brings = match purpose {
+        Purpose::Report => report::in_result(message),
+        Purpose::Respond => report::in_response(&read.header.event, message),
+        Purpose::Order(Progress::Done) => report::in_outcome(message),
+        Purpose::Ask(_) | Purpose::Order(_) | Purpose::Book(_) => Brings::NoReport,
     };
+    let has_documents = outcome.record.as_ref().is_some_and(|record| !record.attachments.is_empty());
+    let (kind, reply) = match (brings, purpose) {
+        // Words alone, in a result or a letter: of no referral of ours, as most are, they are nobody's business here.
+        (Brings::PerhapsTheReport, Purpose::Report) if !has_documents => (Kind::Document, Some(reply)),
+        (Brings::TheReport | Brings::CalledTheReport | Brings::PerhapsTheReport, _) => (Kind::Report, Some(reply)),
+        // Laboratory values, a draft, a discharge summary: kept, closes nothing.
+        (Brings::NoReport, Purpose::Report) => (Kind::Document, None),
+        (Brings::NoReport, _) => (Kind::Reply, Some(reply)),
+    };
+    let doubt = match brings {
+        Brings::PerhapsTheReport => Some((PERHAPS_REPORT, "nothing in it says that it is the report: it may be another paper")),
+        Brings::CalledTheReport => Some((CALLED_REPORT, "it is called a report; with the first answer it may be another paper")),
+        Brings::TheReport | Brings::NoReport => None,
+    };
+    if let (Some((code, text)), Some(record)) = (doubt, &mut outcome.record) {
+        record.problems.push(Problem::new(code, text));
+    }
     if let (Some(record), Some(said)) = (&mut outcome.record, &reply)
         && matches!(said.outcome, ReplyOutcome::Accepted | ReplyOutcome::Received)
         && message.all("NTE").any(|nte| speaks_of_an_appointment(&nte.field(3).text()))
@@ -71,9 +79,9 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         Purpose::Order(Progress::Outcome(outcome)) => outcome,
         // Done, and no note with it: the visit has happened, the report is owed.
         Purpose::Order(Progress::Done) => ReplyOutcome::Completed,
-        Purpose::Book(Booking::Booked) => ReplyOutcome::Scheduled,
-        Purpose::Book(Booking::Cancelled) => ReplyOutcome::AppointmentCancelled,
-        Purpose::Book(Booking::Missed) => ReplyOutcome::NoShow,
+        Purpose::Book(purpose::Booking::Booked) => ReplyOutcome::Scheduled,
+        Purpose::Book(purpose::Booking::Cancelled) => ReplyOutcome::AppointmentCancelled,
+        Purpose::Book(purpose::Booking::Missed) => ReplyOutcome::NoShow,
         Purpose::Report | Purpose::Ask(_) => ReplyOutcome::Unclear,
     };
     let said = said(message);
@@ -85,6 +93,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         received: (outcome != ReplyOutcome::Unclear).then_some(true),
         outcome,
         appointment,
+        booking: booking(message).map(|numbers| Booking { numbers, moves: event == "S13" }),
         reason: Some(said.join("\n")).filter(|text| has_reason(outcome) && !text.is_empty()),
         quote: quote(message).or_else(|| said.first().cloned()),
         confidence: if outcome == ReplyOutcome::Unclear { 0.0 } else { 1.0 },
@@ -156,7 +165,16 @@ fn appointment(message: &Message<'_>, zone: Option<&str>) -> Option<Appointment>
         Some(name).filter(|name| !name.is_empty())
     };
     let with = [("AIP", 3), ("SCH", 16), ("SCH", 12)].into_iter().find_map(|(name, field)| person(message.first(name)?, field));
-    Some(Appointment { at, with })
+    Some(Appointment { at, with, booking: booking(message).unwrap_or_default() })
+}
+
+/// The numbers of an appointment in the calendars that it stands in: the filler's (SCH-2) and the placer's (SCH-1).
+fn booking(message: &Message<'_>) -> Option<Vec<String>> {
+    let sch = message.first("SCH")?;
+    let numbers = [(2, "filler"), (1, "placer")].map(|(field, whose)| (sch.value(field, 1), whose));
+    let numbers = numbers.into_iter().filter(|(number, _)| !number.is_empty());
+    let numbers: Vec<String> = numbers.map(|(number, whose)| format!("{whose} {number}")).collect();
+    Some(numbers).filter(|numbers| !numbers.is_empty())
 }
 
 /// Whether free text speaks of an appointment and holds a day in figures or a time of day.
@@ -180,101 +198,4 @@ fn books(message: &Message<'_>) -> bool {
 
 fn valued(message: &Message<'_>) -> bool {
     message.all("OBX").any(|obx| !obx.field(5).is_empty())
-}
-
-/// An observation whose value holds, under the order that it belongs to.
-struct Finding<'t, 'm> {
-    order: Option<Segment<'t, 'm>>,
-    value: Segment<'t, 'm>,
-}
-
-/// The observations that hold: neither OBX-11 (table 0085) calls them preliminary, partial, wrong or deleted, nor does OBR-25 above them
-/// say anything but final or corrected. Where nothing is said, it was sent as it is.
-fn findings<'t, 'm>(message: &'m Message<'t>) -> Vec<Finding<'t, 'm>> {
-    let mut order: Option<Segment<'t, 'm>> = None;
-    let mut found = Vec::new();
-    for segment in message.segments() {
-        if segment.is("OBR") {
-            order = Some(segment);
-        }
-        let finished = order.is_none_or(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "" | "F" | "C"));
-        let status = segment.value(11, 1).to_ascii_uppercase();
-        let stands = !matches!(status.as_str(), "D" | "I" | "N" | "O" | "P" | "R" | "S" | "W" | "X");
-        if segment.is("OBX") && finished && stands && !segment.field(5).is_empty() {
-            found.push(Finding { order, value: segment });
-        }
-    }
-    found
-}
-
-impl Finding<'_, '_> {
-    fn is_document(&self) -> bool {
-        is_document(&self.value)
-    }
-
-    fn is_text(&self) -> bool {
-        matches!(self.value.value(2, 1).as_ref(), "FT" | "TX")
-    }
-
-    /// A consultation note by its code: OBR-4, OBX-3, or TXA-2 of a medical document.
-    fn is_note(&self, message: &Message<'_>) -> bool {
-        let coded = [Some(self.value.value(3, 1)), self.order.map(|obr| obr.value(4, 1))];
-        let consultation = matches!(message.value("TXA", 2).to_ascii_uppercase().as_str(), "CN" | "CONSULT");
-        consultation || coded.into_iter().flatten().any(|code| REPORT_CODES.contains(&code.as_ref()))
-    }
-
-    /// Whether its order says that it is a finished result.
-    fn is_result(&self) -> bool {
-        self.order.is_some_and(|obr| matches!(obr.value(25, 1).to_ascii_uppercase().as_str(), "F" | "C"))
-    }
-
-    /// Whether it says when it was observed.
-    fn is_dated(&self) -> bool {
-        let day_of_order = self.order.is_some_and(|obr| [7, 22].into_iter().any(|field| !obr.field(field).is_empty()));
-        day_of_order || !self.value.field(14).is_empty()
-    }
-
-    /// Whether it is called a paper about the visit or the answer: an invitation, a confirmation.
-    fn is_about_the_visit(&self) -> bool {
-        const WORDS: [&str; 12] = [
-            "appointment",
-            "appointments",
-            "appt",
-            "booking",
-            "scheduled",
-            "schedule",
-            "scheduling",
-            "acknowledgement",
-            "acknowledgment",
-            "acceptance",
-            "declined",
-            "declination",
-        ];
-        let title = [2, 5].map(|part| self.value.value(3, part).to_lowercase()).join(" ");
-        title.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
-    }
-}
-
-/// Whether a medical document is finished: TXA-17 authenticated. Where nothing is said, it was sent as it is.
-fn is_authenticated(message: &Message<'_>) -> bool {
-    matches!(message.value("TXA", 17).to_ascii_uppercase().as_str(), "" | "AU" | "LA")
-}
-
-/// Whether a response to a referral carries the consultant's findings, and is not the answer itself with its papers: whoever declines, has
-/// yet to decide or takes a cancel sends letters too.
-fn carries_report(event: &str, message: &Message<'_>) -> bool {
-    /// A remark is shorter than what was found.
-    const LETTERS_MIN: usize = 120;
-    let decides = matches!(message.value("RF1", 1).to_ascii_uppercase().as_str(), "R" | "P" | "C");
-    if event == "I14" || decides || !is_authenticated(message) {
-        return false;
-    }
-    let findings = findings(message);
-    if findings.iter().any(|it| it.is_note(message) || it.is_result()) {
-        return true;
-    }
-    // What comes unasked, later than the answer, is the report: a document, or text of some length that was written on some day.
-    let unasked = || findings.iter().filter(|it| !it.is_about_the_visit());
-    let letters: usize = unasked().filter(|it| it.is_text() && it.is_dated()).map(|it| it.value.field(5).raw().len()).sum();
-    message.first("MSA").is_none() && (unasked().any(Finding::is_document) || letters >= LETTERS_MIN)
 }

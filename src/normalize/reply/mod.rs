@@ -370,6 +370,7 @@ impl Said {
             received,
             outcome,
             appointment,
+            booking: None,
             reason: quote.clone().filter(|_| reason),
             quote,
             confidence: if self.outcomes.is_empty() { YES_CONFIDENCE } else { 0.97 },
@@ -402,7 +403,7 @@ impl Said {
             Some(time) => IsoDate::parse(&format!("{day}T{}", time.strftime("%H:%M")))?,
             None => IsoDate::day(day),
         };
-        Some(Appointment { at, with: self.with.take() })
+        Some(Appointment { at, with: self.with.take(), booking: Vec::new() })
     }
 }
 

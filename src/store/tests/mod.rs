@@ -15,7 +15,7 @@ use crate::{
     delivery::{Content, FaxContent, Purpose},
     ids::{BodyId, ChannelName, DeliveryId},
     message::{Acknowledgement, Arrival, ControlId, Protocol, SourceFile},
-    referral::{Record, Reference, Referral, Status},
+    referral::{Reference, Referral, Status},
 };
 
 pub(super) fn options(folder: &Path) -> StoreOptions {

@@ -231,7 +231,7 @@ mod tests {
             reference: "LL-0000-0000".parse().unwrap(),
             status: Status::Requested,
             version: 1,
-            record,
+            record: Box::new(record),
             pending_replies: Vec::new(),
             sources: Vec::new(),
             history: Vec::new(),

@@ -183,7 +183,7 @@ fn a_fax_with_fewer_pages_than_its_cover_says_is_held() {
 /// What is said of the pages of a fax that did not come, form by form.
 fn not_come(pages: &[&str]) -> Vec<String> {
     let outcome = read(pages);
-    let records = outcome.items.iter().chain(std::iter::once(&outcome)).filter_map(|one| one.record.as_ref());
+    let records = outcome.items.iter().chain(std::iter::once(&outcome)).filter_map(|one| one.record.as_deref());
     let said = |record: &Record| {
         let said: Vec<&str> =
             record.problems.iter().filter(|one| one.code == "pages-missing").map(|one| one.message.as_str()).collect();

@@ -10,7 +10,7 @@ fn captioned(drawn: &str) -> Record {
         word.bounds[1] -= 10;
         word.bounds[3] = word.bounds[1] + 16;
     }
-    normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.expect("it is a referral")
+    *normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.expect("it is a referral")
 }
 
 #[test]

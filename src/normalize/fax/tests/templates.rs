@@ -89,7 +89,7 @@ fn read_by(page: PageReading, rules: &FaxRules) -> Outcome {
 }
 
 fn record_by(page: PageReading, rules: &FaxRules) -> Record {
-    read_by(page, rules).record.expect("it is a referral")
+    *read_by(page, rules).record.expect("it is a referral")
 }
 
 fn form_of<'r>(record: &'r Record, path: &str) -> Option<&'r str> {

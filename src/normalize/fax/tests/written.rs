@@ -31,7 +31,7 @@ fn larger(words: &[&str], pixels: u32, confidence: f32) -> Record {
         word.bounds[0] += shift;
         word.bounds[2] += shift;
     }
-    normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap()
+    *normalize(&Reading { pages: vec![page], problems: Vec::new() }, &rules()).record.unwrap()
 }
 
 const WORDS: [&str; 6] = ["Harold", "Moss", "05/24/1944", "503", "555", "0155"];

@@ -24,7 +24,7 @@ fn refused(read: &Hl7Message) -> String {
 fn record(read: Hl7Message) -> crate::referral::Record {
     let Outcome { kind, record, .. } = read.outcome;
     assert_eq!(kind, Kind::Referral, "{:?}", read.refusal);
-    record.unwrap()
+    *record.unwrap()
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_evidence_of_the_patients_numbers_moves_with_them() {
         .iter()
         .enumerate()
         .map(|(at, id)| {
-            (id.value.as_str(), record.evidence[&format!("patient.identifiers.{at}.value")].location.as_deref().unwrap())
+            (id.value.as_str(), record.evidence[format!("patient.identifiers.{at}.value").as_str()].location.as_deref().unwrap())
         })
         .collect();
     assert_eq!(found, [("44", "PID^1^3"), ("33", "PID^1^3"), ("22", "PID^1^2")]);

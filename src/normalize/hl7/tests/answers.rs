@@ -141,6 +141,55 @@ fn an_acceptance_that_says_when_the_visit_is_is_an_appointment() {
 }
 
 #[test]
+fn what_may_be_the_report_is_told_from_the_report_and_from_other_papers() {
+    let pdf = |title: &str| format!("OBX|1|ED|{title}||^application^pdf^Base64^JVBERi0xLjQK||||||F");
+    let brings = |lines: &[&str]| {
+        let outcome = read(lines).outcome;
+        let problems = outcome.record.unwrap().problems;
+        let doubt = problems.iter().find_map(|problem| problem.code.strip_suffix("-the-report").map(str::to_owned));
+        (outcome.kind, doubt.unwrap_or_default())
+    };
+    let is = |kind: Kind, doubt: &str| (kind, doubt.to_owned());
+    let of_type =
+        |kind: &str, obx: &str| brings(&[&head("MDM^T02^MDM_T02"), PID, &format!("TXA|1|{kind}|TX|||||||||D-1||GP-1|||AU"), obx]);
+    let text = "OBX|1|TX|||Seen today, start bisoprolol.||||||F";
+    for kind in ["CL^Clinic letter", "CONS^Consultation Report^L", "11488-4^Consult note^LN", "L^Letter to GP^L", "X^^L^11488-4"]
+    {
+        assert_eq!(of_type(kind, text), is(Kind::Report, ""), "{kind}");
+        assert_eq!(of_type(kind, &pdf("PDF^Letter^L")), is(Kind::Report, ""), "{kind}");
+    }
+    assert_eq!(of_type("PN^Progress note", text), is(Kind::Document, "perhaps"), "words of no referral are nobody's business");
+    assert_eq!(of_type("PDF^Scan", &pdf("PDF^Document^L")), is(Kind::Report, "perhaps"));
+    assert_eq!(of_type("REQ^Request for consultation", text), is(Kind::Document, "perhaps"), "it says both");
+    for kind in ["CONSENT^Consent form", "CONS^Consent form", "APPT^Appointment letter to patient", "DS"] {
+        assert_eq!(of_type(kind, text), is(Kind::Document, ""), "{kind}");
+    }
+    let result = |order: &str, obx: &str| {
+        let obr = format!("OBR|1|GP-1||{order}{}F", "|".repeat(21));
+        brings(&[&head("ORU^R01^ORU_R01"), PID, &obr, obx])
+    };
+    assert_eq!(result("58410-2^CBC panel^LN", &pdf("58410-2^CBC^LN")), is(Kind::Report, "perhaps"));
+    let picture = format!("OBX|1|TX|||{}", "Clear lungs. ".repeat(12));
+    assert_eq!(result("36643-5^Chest X-ray^LN", &picture), is(Kind::Document, "perhaps"));
+    assert_eq!(result("718-7^Hb^LN", "OBX|1|NM|718-7^Hb^LN||13.1|g/dL"), is(Kind::Document, ""));
+    let ordered = "99243^Cardiology consultation^CPT";
+    assert_eq!(result(ordered, "OBX|1|ST|STAT^Visit status||Arrived"), is(Kind::Document, ""), "what was ordered is no title");
+    let response = |more: &[&str]| brings(&[&[&head("RRI^I12^RRI_I12"), "RF1|A|R||||REF-1", RT, PID], more].concat());
+    assert_eq!(response(&[&pdf("PREP^Patient instructions^L")]), is(Kind::Reply, ""));
+    let booking = format!("OBR|1|GP-1||BOOK^Booking letter^L|||20261127{}F", "|".repeat(18));
+    assert_eq!(response(&[&booking, &pdf("PREP^Preparation^L")]), is(Kind::Reply, ""));
+    for title in ["INV^Invitation letter^L", "57133-1^Referral note^LN", "L^Lab report^L", "L^Letter to patient^L"] {
+        assert_eq!(response(&[&pdf(title)]), is(Kind::Reply, ""), "{title}");
+    }
+    let remark = "OBX|1|TX|REM^Remark^L||Bring your medicines";
+    assert_eq!(response(&["MSA|AA|X1", &format!("OBR|1|REF||{ordered}"), remark]), is(Kind::Reply, ""));
+    assert_eq!(response(&[&pdf("PDF^Document^L")]), is(Kind::Report, "perhaps"));
+    assert_eq!(response(&[&pdf("LTR^Letter^L")]), is(Kind::Report, "called"));
+    let consent = pdf("C^Consent form^L");
+    assert_eq!(order("OMG^O19", "SC", "CM", &[&consent]).outcome.kind, Kind::Reply, "done, and no note with it");
+}
+
+#[test]
 fn papers_that_come_with_an_answer_are_no_report() {
     let pdf = format!("OBX|1|ED|LTR^Letter^L||^application^pdf^Base64^{}||||||F", data_encoding::BASE64.encode(b"%PDF-1.4 x"));
     let invitation = pdf.replace("LTR^Letter^L", "INV^Appointment letter^L");

@@ -26,7 +26,7 @@ fn allergies_are_notes_before_all_others_with_where_they_were_read() {
             "Please see for palpitations.",
         ]
     );
-    let places: Vec<_> = (0..5).map(|at| record.evidence[&format!("notes.{at}")].location.clone().unwrap()).collect();
+    let places: Vec<_> = (0..5).map(|at| record.evidence[format!("notes.{at}").as_str()].location.clone().unwrap()).collect();
     assert_eq!(places, ["AL1^1^3", "AL1^2^3", "IAM^1^3", "IAM^2^3", "NTE^1^3"]);
     assert_eq!(record.evidence["notes.0"].text.as_deref(), Some("70618^Penicillin^RXNORM"));
     assert!(record.problems.is_empty() && record.review.is_empty(), "{:?}", record.problems);

@@ -32,21 +32,21 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         Purpose::Report => report::in_result(message),
         Purpose::Respond => report::in_response(&read.header.event, message),
         Purpose::Order(Progress::Done) => report::in_outcome(message),
-        Purpose::Ask(_) | Purpose::Order(_) | Purpose::Book(_) => Brings::NoReport,
+        Purpose::Ask(_) | Purpose::Order(_) | Purpose::Book(_) => Brings::Nothing,
     };
     let has_documents = outcome.record.as_ref().is_some_and(|record| !record.attachments.is_empty());
     let (kind, reply) = match (brings, purpose) {
         // Words alone, in a result or a letter: of no referral of ours, as most are, they are nobody's business here.
-        (Brings::PerhapsTheReport, Purpose::Report) if !has_documents => (Kind::Document, Some(reply)),
-        (Brings::TheReport | Brings::CalledTheReport | Brings::PerhapsTheReport, _) => (Kind::Report, Some(reply)),
+        (Brings::Perhaps, Purpose::Report) if !has_documents => (Kind::Document, Some(reply)),
+        (Brings::Report | Brings::CalledSo | Brings::Perhaps, _) => (Kind::Report, Some(reply)),
         // Laboratory values, a draft, a discharge summary: kept, closes nothing.
-        (Brings::NoReport, Purpose::Report) => (Kind::Document, None),
-        (Brings::NoReport, _) => (Kind::Reply, Some(reply)),
+        (Brings::Nothing, Purpose::Report) => (Kind::Document, None),
+        (Brings::Nothing, _) => (Kind::Reply, Some(reply)),
     };
     let doubt = match brings {
-        Brings::PerhapsTheReport => Some((PERHAPS_REPORT, "nothing in it says that it is the report: it may be another paper")),
-        Brings::CalledTheReport => Some((CALLED_REPORT, "it is called a report; with the first answer it may be another paper")),
-        Brings::TheReport | Brings::NoReport => None,
+        Brings::Perhaps => Some((PERHAPS_REPORT, "nothing in it says that it is the report: it may be another paper")),
+        Brings::CalledSo => Some((CALLED_REPORT, "it is called a report; with the first answer it may be another paper")),
+        Brings::Report | Brings::Nothing => None,
     };
     if let (Some((code, text)), Some(record)) = (doubt, &mut outcome.record) {
         record.problems.push(Problem::new(code, text));

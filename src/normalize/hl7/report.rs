@@ -92,32 +92,28 @@ const LETTERS_MIN: usize = 120;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brings {
     /// The consultation report.
-    TheReport,
+    Report,
     /// What the answer to a referral calls a report: it is one, unless it comes with the first answer.
-    CalledTheReport,
+    CalledSo,
     /// Something that may be it: a person must tell.
-    PerhapsTheReport,
+    Perhaps,
     /// No report.
-    NoReport,
+    Nothing,
 }
 
 /// What a result or a medical document (ORU, MDM) brings.
 pub(super) fn in_result(message: &Message<'_>) -> Brings {
     let findings = findings(message);
     if !is_authenticated(message) {
-        Brings::NoReport
+        Brings::Nothing
     } else if findings.iter().any(|it| it.is_note(message)) {
-        Brings::TheReport
+        Brings::Report
     } else {
         let papers = || findings.iter().filter(|it| it.is_titled(message) || !it.is_other_paper(message));
         let text: usize = papers().filter(|it| it.is_text()).map(Finding::letters).sum();
         // A medical document is a letter however short it is; the text of a result may be a remark beside values.
         let is_letter = message.first("TXA").is_some() && !is_summary(message) && text > 0;
-        if papers().any(Finding::is_document) || text >= LETTERS_MIN || is_letter {
-            Brings::PerhapsTheReport
-        } else {
-            Brings::NoReport
-        }
+        if papers().any(Finding::is_document) || text >= LETTERS_MIN || is_letter { Brings::Perhaps } else { Brings::Nothing }
     }
 }
 
@@ -126,11 +122,11 @@ pub(super) fn in_result(message: &Message<'_>) -> Brings {
 pub(super) fn in_response(event: &str, message: &Message<'_>) -> Brings {
     let decides = matches!(message.value("RF1", 1).to_ascii_uppercase().as_str(), "R" | "P" | "C");
     if event == "I14" || decides || !is_authenticated(message) {
-        return Brings::NoReport;
+        return Brings::Nothing;
     }
     let findings = findings(message);
     if findings.iter().any(|it| it.is_note(message)) {
-        return Brings::TheReport;
+        return Brings::Report;
     }
     // What comes unasked, later than the answer, may be it: a document, or text of some length that was written on some day.
     let is_unasked = message.first("MSA").is_none();
@@ -138,18 +134,18 @@ pub(super) fn in_response(event: &str, message: &Message<'_>) -> Brings {
     let unasked = || papers().filter(|_| is_unasked);
     let dated: usize = unasked().filter(|it| it.is_text() && it.is_dated()).map(Finding::letters).sum();
     if unasked().any(|it| it.is_document() && it.is_called_a_report()) {
-        Brings::CalledTheReport
+        Brings::CalledSo
     } else if papers().any(Finding::is_result) || unasked().any(Finding::is_document) || dated >= LETTERS_MIN {
-        Brings::PerhapsTheReport
+        Brings::Perhaps
     } else {
-        Brings::NoReport
+        Brings::Nothing
     }
 }
 
 /// What the last message of an order that is done (360X) brings: the consultation note, unless it is called another paper.
 pub(super) fn in_outcome(message: &Message<'_>) -> Brings {
     let is_paper = |it: &Finding<'_, '_>| it.is_note(message) || !it.is_other_paper(message);
-    if findings(message).iter().any(is_paper) { Brings::TheReport } else { Brings::NoReport }
+    if findings(message).iter().any(is_paper) { Brings::Report } else { Brings::Nothing }
 }
 
 /// An observation whose value holds, under the order that it belongs to.

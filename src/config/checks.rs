@@ -122,15 +122,20 @@ pub(super) fn fingerprint(text: &str, _: Site) -> Result<(), Complaint> {
 
 /// MSH-5 and MSH-6 of a destination.
 pub(super) fn hl7_receiver(text: &str, _: Site) -> Result<(), Complaint> {
-    if text.split('|').count() == 2 && text != "|" && !text.chars().any(char::is_control) {
+    if is_hl7_system(text) {
         return Ok(());
     }
     complain("is no HL7 receiver", "write MSH-5 and MSH-6 with a bar between: \"EPIC|ST MARY\"")
 }
 
+/// Whether it is an `APPLICATION|FACILITY`.
+fn is_hl7_system(text: &str) -> bool {
+    text.split('|').count() == 2 && text != "|" && !text.chars().any(char::is_control)
+}
+
 /// MSH-3 and MSH-4 of a sender.
 pub(super) fn hl7_sender(text: &str, _: Site) -> Result<(), Complaint> {
-    if text.split('|').count() == 2 && text != "|" && !text.chars().any(char::is_control) {
+    if is_hl7_system(text) {
         return Ok(());
     }
     complain("is no HL7 sender", "write MSH-3 and MSH-4 with a bar between: \"EPIC|ST MARY\"")

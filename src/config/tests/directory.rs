@@ -10,7 +10,9 @@ fn an_mllp_channel_is_a_destination_of_its_own_and_serves_entries_that_have_an_h
     site.write("channels/ehr-out.toml", MLLP_OUT);
     site.write(
         "channels/site/directory.toml",
-        &format!("{DIRECTORY}\n[lung]\nname = \"Lung Desk\"\nhl7 = \"EPIC|LUNG\"\nthrough = \"ehr-out\"\n"),
+        &format!(
+            "{DIRECTORY}\n[lung]\nname = \"Lung Desk\"\nhl7 = \"EPIC|LUNG\"\nhl7_from = [\"HUB|REGION\"]\nthrough = \"ehr-out\"\n"
+        ),
     );
     let forward = "[[forward]]\nthrough = \"ehr-out\"\n[[forward]]\nthrough = \"ehr-out\"\nto = \"lung\"\n";
     site.write("channels/ehr.toml", &format!("{MLLP}[acknowledge]\nthrough = \"ehr-out\"\nstatus = true\n{forward}"));
@@ -25,7 +27,7 @@ fn what_cannot_go_by_hl7_or_only_by_hl7_is_refused() {
     let site = whole_site();
     site.write("channels/ehr-out.toml", MLLP_OUT);
     site.write("channels/far-out.toml", "[outbound.mllp]\nhost = \"ehr.clinic.example\"\nport = 6661\nversion = \"2.9\"\n");
-    let directory = format!("{DIRECTORY}\n[ehr-out]\nname = \"E\"\nhl7 = \"EPIC\"\n");
+    let directory = format!("{DIRECTORY}\n[ehr-out]\nname = \"E\"\nhl7 = \"EPIC\"\nhl7_from = [\"HUB\"]\n");
     site.write("channels/site/directory.toml", &directory);
     site.write("channels/scans.toml", "[inbound.folder]\npath = \"in\"\n[acknowledge]\nthrough = \"ehr-out\"\nstatus = true\n");
     let route = "[route]\nspecialty.A = { through = \"email-out\" }\nspecialty.B = { through = \"ehr-out\", to = \"gut\" }\n";
@@ -42,6 +44,7 @@ fn what_cannot_go_by_hl7_or_only_by_hl7_is_refused() {
     assert_one(&mistakes, &["far-out.toml:2:8: outbound.mllp.host: patient data would cross", "plaintext = true"]);
     assert_one(&mistakes, &["far-out.toml:4:11: outbound.mllp.version"]);
     assert_one(&mistakes, &["ehr-out.hl7: is no HL7 receiver"]);
+    assert_one(&mistakes, &["is no HL7 sender"]);
     assert_one(&mistakes, &["ehr-out: is the name of an MLLP channel"]);
     assert_one(&mistakes, &["scans.toml:4:11: acknowledge.through: sends HL7 messages"]);
     assert_one(&mistakes, &["scans.toml:5:10: acknowledge.status: has a meaning only for [inbound.mllp]"]);
@@ -51,7 +54,7 @@ fn what_cannot_go_by_hl7_or_only_by_hl7_is_refused() {
     assert_one(&mistakes, &["forward.0.through: sends no HL7 messages", "ehr-out"]);
     assert_one(&mistakes, &["old.toml:5:11: acknowledge.through: is never used"]);
     assert_one(&mistakes, &["told.toml:4:10: acknowledge.status: needs a way to the sender"]);
-    assert_eq!(mistakes.len(), 12, "{mistakes:#?}");
+    assert_eq!(mistakes.len(), 13, "{mistakes:#?}");
 }
 
 #[test]

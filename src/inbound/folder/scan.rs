@@ -83,7 +83,24 @@ pub(super) fn list(folder: &Path) -> io::Result<Listed> {
 /// Names that are no documents: hidden files (among them `.DS_Store` and `._*`), Windows' and NAS boxes' own, unfinished transfers.
 fn is_leaving(name: &OsStr) -> bool {
     let name = name.as_bytes().to_ascii_lowercase();
-    let endings: [&[u8]; 6] = [b".tmp", b".part", b".partial", b".filepart", b".crdownload", b"~"];
+    // Whatever has an ending is taken for a document: what a transfer renames in the end must not be.
+    let endings: [&[u8]; 15] = [
+        b".tmp",
+        b".temp",
+        b".part",
+        b".partial",
+        b".filepart",
+        b".crdownload",
+        b".download",
+        b".opdownload",
+        b".upload",
+        b".uploading",
+        b".writing",
+        b".incomplete",
+        b".inprogress",
+        b".swp",
+        b"~",
+    ];
     let names: [&[u8]; 3] = [b"thumbs.db", b"desktop.ini", b"@eadir"];
     name.starts_with(b".")
         || name.starts_with(b"~$")

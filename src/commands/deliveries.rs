@@ -15,7 +15,8 @@ use super::{print, referrals::word};
 use crate::{
     delivery::DeliveryState,
     engine::admin::{Request, ask},
-    ids::DeliveryId,
+    ids::{ChannelName, DeliveryId},
+    store::DeliveryFilter,
 };
 
 /// `loopline deliveries`
@@ -39,6 +40,12 @@ pub struct ListArgs {
     /// Only this state: queued, in-flight, sent, dead, withdrawn.
     #[arg(long, value_parser = word::<DeliveryState>)]
     state: Option<DeliveryState>,
+    /// Only through this outbound channel.
+    #[arg(long)]
+    through: Option<String>,
+    /// Only of this referral, by its reference or id.
+    #[arg(long)]
+    referral: Option<String>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -91,7 +98,9 @@ pub(super) const HEAD: [&str; 7] = ["DELIVERY", "PURPOSE", "THROUGH", "TO", "STA
 pub async fn run(command: DeliveriesCommand, data: &Path) -> anyhow::Result<ExitCode> {
     match command {
         DeliveriesCommand::List(args) => {
-            let found = ask(data, &Request::Deliveries { state: args.state, limit: args.limit }).await?;
+            let through = args.through.map(ChannelName::new);
+            let filter = DeliveryFilter { state: args.state, referral: None, through, limit: args.limit };
+            let found = ask(data, &Request::Deliveries { filter, about: args.referral }).await?;
             if args.json {
                 print::json(&found);
             } else {
@@ -157,6 +166,9 @@ pub(super) fn row(delivery: &Value) -> Vec<String> {
     let when = match (print::time(delivery, "/sent_at"), print::text(delivery, "/reason")) {
         _ if !behind.is_empty() => format!("waits behind {behind}"),
         (sent, reason) if !sent.is_empty() && (is_sent || reason.is_empty()) => sent,
+        (_, reason) if !reason.is_empty() && print::text(delivery, "/state") == "queued" => {
+            format!("{reason}; next try {}", print::time(delivery, "/due_at"))
+        }
         (_, reason) if !reason.is_empty() => reason,
         _ => format!("due {}", print::time(delivery, "/due_at")),
     };
@@ -187,6 +199,7 @@ mod tests {
         };
         assert_eq!(why("dead"), "the mail came back");
         assert!(why("sent").starts_with("2026-11-20"));
+        assert!(why("queued").starts_with("the mail came back; next try 2026-11-20"), "{}", why("queued"));
         let waits = json!({"state": "queued", "due_at": "2026-11-20T10:00:00Z", "waits_behind": "01M8"});
         assert_eq!(row(&waits).pop().unwrap(), "waits behind 01M8");
     }

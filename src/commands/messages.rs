@@ -7,14 +7,16 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{pages, print, referrals::word, returned};
+use super::{deliveries, pages, print, referrals::word, returned};
 use crate::{
     engine::admin::{Request, ask},
     ids::{ChannelName, MessageId},
     message::State,
     normalize::Kind,
+    store::MessageFilter,
 };
 
 /// `loopline messages`
@@ -45,6 +47,24 @@ pub struct ListArgs {
     /// Only this state: received, processed, held, failed.
     #[arg(long, value_parser = word::<State>)]
     state: Option<State>,
+    /// Only this kind: referral, reply, report, document, bounce, auto-reply, acknowledgement, batch, refused, unknown.
+    #[arg(long, value_parser = word::<Kind>)]
+    kind: Option<Kind>,
+    /// Only from whoever has this in their name (MSH-3|MSH-4) or address.
+    #[arg(long)]
+    sender: Option<String>,
+    /// Only with this control id (MSH-10) or Message-ID.
+    #[arg(long, value_name = "ID")]
+    control_id: Option<String>,
+    /// Only about this referral, by its reference or id.
+    #[arg(long)]
+    referral: Option<String>,
+    /// Only what arrived then or later: 2026-11-20 or 2026-11-20T08:30.
+    #[arg(long, value_name = "WHEN", value_parser = print::since)]
+    since: Option<Timestamp>,
+    /// Only what arrived before, or on that day.
+    #[arg(long, value_name = "WHEN", value_parser = print::until)]
+    until: Option<Timestamp>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -168,8 +188,18 @@ fn id_of(text: &str) -> anyhow::Result<MessageId> {
 }
 
 async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
-    let request = Request::Messages { channel: args.channel.map(ChannelName::new), state: args.state, limit: args.limit };
-    let found = ask(data, &request).await?;
+    let filter = MessageFilter {
+        channel: args.channel.map(ChannelName::new),
+        state: args.state,
+        kind: args.kind,
+        sender: args.sender,
+        control_id: args.control_id,
+        referral: None,
+        since: args.since,
+        until: args.until,
+        limit: args.limit,
+    };
+    let found = ask(data, &Request::Messages { filter, about: args.referral }).await?;
     if args.json {
         print::json(&found);
         return Ok(());
@@ -181,13 +211,14 @@ async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
             print::text(message, "/channel"),
             print::text(message, "/state"),
             print::text(message, "/kind"),
+            print::text(message, "/sender"),
             print::text(message, "/acknowledgement"),
             print::text(message, "/control_id"),
             print::text(message, "/repeats"),
             message.get("reading").map_or_else(|| print::text(message, "/reason"), read_so_far),
         ]
     });
-    let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
+    let head = ["MESSAGE", "RECEIVED", "CHANNEL", "STATE", "KIND", "SENDER", "ACKNOWLEDGED", "CONTROL ID", "REPEATS", "WHY"];
     let rows: Vec<_> = rows.collect();
     print::table(&head, &rows, "no messages");
     print::more(rows.len(), args.limit);
@@ -236,7 +267,10 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
         let fields = found["message"].as_object().into_iter().flatten();
         let rows = fields
             .filter(|(name, _)| !["problems", "returned", "pages", "split", "assigned"].contains(&name.as_str()))
-            .map(|(name, _)| vec![name.clone(), print::text(&found["message"], &format!("/{name}"))]);
+            .map(|(name, _)| match name.as_str() {
+                "referrals" => vec!["referrals".to_owned(), print::text(&found, "/references")],
+                name => vec![name.to_owned(), print::text(&found["message"], &format!("/{name}"))],
+            });
         print::table(&["FIELD", "VALUE"], &rows.collect::<Vec<_>>(), "nothing");
         if let Some(reading) = found.get("reading") {
             print::say(&read_so_far(reading));
@@ -255,6 +289,11 @@ async fn show(args: ShowArgs, data: &Path) -> anyhow::Result<()> {
         returned::show(&found["message"]);
         if let Some(Value::String(answer)) = found.get("answer") {
             print::say(&format!("\nanswered:\n{answer}"));
+        }
+        let told: Vec<Vec<String>> = found["told"].as_array().into_iter().flatten().map(deliveries::row).collect();
+        if !told.is_empty() {
+            print::say("its sender was told, or is to be:");
+            print::table(&deliveries::HEAD, &told, "");
         }
     }
     Ok(())

@@ -9,6 +9,11 @@ use std::{
 };
 
 use anyhow::Context as _;
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use serde_json::Value;
 
 /// Why a text is no id of a `what`, and where those are to be found.
@@ -16,6 +21,34 @@ pub(super) fn no_id(text: &str, what: &str, listed_by: &str) -> anyhow::Error {
     anyhow::anyhow!(
         "{text} is no {what} id: one has 26 letters and digits, such as 01ARZ3NDEKTSV4RRFFQ69G5FAV; `{listed_by}` lists them"
     )
+}
+
+/// A moment as it is typed: a day (its begin) or a time, in the machine's time zone.
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
+    match text.parse::<Date>() {
+        Ok(day) if text.len() <= DAY_CHARS => local(day.at(0, 0, 0, 0)),
+        _ => moment(text),
+    }
+}
+
+/// Likewise, but for a day its end.
+pub(super) fn until(text: &str) -> Result<Timestamp, String> {
+    match text.parse::<Date>() {
+        Ok(day) if text.len() <= DAY_CHARS => local(day.tomorrow().map_err(|error| error.to_string())?.at(0, 0, 0, 0)),
+        _ => moment(text),
+    }
+}
+
+/// `2026-11-20`
+const DAY_CHARS: usize = 10;
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let as_typed = || text.parse::<DateTime>().map_err(|_| "write 2026-11-20 or 2026-11-20T08:30".to_owned());
+    text.parse::<Timestamp>().or_else(|_| local(as_typed()?))
+}
+
+fn local(at: DateTime) -> Result<Timestamp, String> {
+    at.to_zoned(TimeZone::system()).map(|at| at.timestamp()).map_err(|error| error.to_string())
 }
 
 /// Prints JSON, indented.
@@ -134,8 +167,8 @@ pub(super) fn text(value: &Value, pointer: &str) -> String {
 /// A timestamp to the second, in the machine's time zone.
 pub(super) fn time(value: &Value, pointer: &str) -> String {
     let text = text(value, pointer);
-    match text.parse::<jiff::Timestamp>() {
-        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    match text.parse::<Timestamp>() {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => text,
     }
 }
@@ -143,6 +176,15 @@ pub(super) fn time(value: &Value, pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_its_begin_or_its_end_and_a_time_is_itself() {
+        let seconds = |from: &str, to: &str| until(to).unwrap().duration_since(since(from).unwrap()).as_secs();
+        assert_eq!(seconds("2026-11-20", "2026-11-20"), 86_400);
+        assert_eq!(seconds("2026-11-20T08:30", "2026-11-20T09:00:05"), 1_805);
+        assert_eq!(since("2026-11-20T08:30:00Z").unwrap(), "2026-11-20T08:30:00Z".parse().unwrap());
+        assert!(since("20.11.2026").unwrap_err().contains("2026-11-20T08:30") && until("yesterday").is_err());
+    }
 
     #[test]
     fn what_would_steer_a_terminal_is_written_out() {

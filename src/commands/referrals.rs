@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,7 +18,9 @@ use crate::{
         admin::{Request, ask},
         settle::Act,
     },
+    ids::ChannelName,
     referral::{HeldReason, ReplyOutcome, Status},
+    store::ReferralFilter,
 };
 
 /// `loopline referrals`
@@ -43,6 +46,21 @@ pub struct ListArgs {
     /// cancel-requested, cancelled, expired.
     #[arg(long, value_parser = word::<Status>)]
     status: Option<Status>,
+    /// Only where these words are in the patient's name, birth date (1958-03-07) or numbers.
+    #[arg(long, value_name = "WORDS")]
+    patient: Option<String>,
+    /// Only with this number: the sender's (such as RF1-6), ours, the patient's, of the authorization.
+    #[arg(long)]
+    number: Option<String>,
+    /// Only of which something came by this channel.
+    #[arg(long)]
+    channel: Option<String>,
+    /// Only those that came then or later: 2026-11-20 or 2026-11-20T08:30.
+    #[arg(long, value_name = "WHEN", value_parser = print::since)]
+    since: Option<Timestamp>,
+    /// Only those that came before, or on that day.
+    #[arg(long, value_name = "WHEN", value_parser = print::until)]
+    until: Option<Timestamp>,
     /// At most so many; 0: all.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -56,6 +74,9 @@ pub struct ListArgs {
 pub struct ShowArgs {
     /// Its reference (LL-7K3M-Q9XD) or id.
     id: String,
+    /// As it was in this version, of which each change makes one.
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u64>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -148,7 +169,7 @@ pub async fn run(command: ReferralsCommand, data: &Path) -> anyhow::Result<ExitC
     match command {
         ReferralsCommand::List(args) => list(args, data).await?,
         ReferralsCommand::Show(args) => {
-            let found = ask(data, &Request::Referral { id: args.id }).await?;
+            let found = ask(data, &Request::Referral { id: args.id, version: args.version }).await?;
             if args.json { print::json(&found) } else { show(&found) }
         }
         ReferralsCommand::Export(args) => export(args, data).await?,
@@ -175,7 +196,18 @@ pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 async fn list(args: ListArgs, data: &Path) -> anyhow::Result<()> {
-    let found = ask(data, &Request::Referrals { status: args.status, held: args.held, limit: args.limit }).await?;
+    let filter = ReferralFilter {
+        status: args.status,
+        held: None,
+        waiting: args.held,
+        patient: args.patient,
+        number: args.number,
+        channel: args.channel.map(ChannelName::new),
+        since: args.since,
+        until: args.until,
+        limit: args.limit,
+    };
+    let found = ask(data, &Request::Referrals { filter }).await?;
     if args.json {
         print::json(&found);
         return Ok(());
@@ -225,7 +257,8 @@ const SECTIONS: [&str; 10] = [
 
 fn show(found: &Value) {
     let referral = &found["referral"];
-    print::say(&format!("{}  {}", print::text(referral, "/reference"), print::text(referral, "/status")));
+    let [reference, status, version] = ["/reference", "/status", "/version"].map(|pointer| print::text(referral, pointer));
+    print::say(&format!("{reference}  {status}  version {version}; an older one by --version NUMBER"));
     let held = print::text(referral, "/held");
     if !held.is_empty() {
         print::say(&format!("held for a person: {held}"));

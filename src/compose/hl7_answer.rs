@@ -63,6 +63,8 @@ pub enum Verdict<'a> {
         kind: Kind,
         /// What its sender should mend.
         warnings: &'a [Warning],
+        /// What no code says of what became of it, in plain words and without patient data: NTE-3 of an RRI, MSA-3 of an ACK.
+        remark: Option<&'a str>,
     },
     /// It is refused, or could not be stored ([`Refusal::try_later`]).
     Refused(&'a Refusal),
@@ -101,8 +103,6 @@ pub struct Standing<'a> {
     pub reference: &'a Reference,
     /// Its status: RF1-1.
     pub status: Status,
-    /// What RF1-1 has no code for, in plain words: NTE-3.
-    pub remark: Option<&'a str>,
 }
 
 /// Composes the answer. Pure: the time and the control id of the answer are passed in.
@@ -126,8 +126,8 @@ pub fn answer(
             Answer::Positive(SealedAnswer(composer.accepted(&[], None).into()))
         }
         Verdict::Refused(refusal) => Answer::Negative(composer.refused(refusal)),
-        Verdict::Accepted { kind, warnings } => {
-            Answer::Positive(SealedAnswer(composer.positive(kind, warnings, standing).into()))
+        Verdict::Accepted { kind, warnings, remark } => {
+            Answer::Positive(SealedAnswer(composer.positive(kind, warnings, standing, remark).into()))
         }
     }
 }
@@ -151,7 +151,7 @@ pub fn application(
     let composer = Composer { header, settings, level, control_id, time: &time, conditions: Some(["AL", "NE"]) };
     Some(match verdict {
         Verdict::Refused(refusal) => composer.refused(refusal),
-        Verdict::Accepted { kind, warnings } => composer.positive(kind, warnings, standing),
+        Verdict::Accepted { kind, warnings, remark } => composer.positive(kind, warnings, standing, remark),
     })
 }
 
@@ -205,7 +205,7 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
     let header = &message.header;
     let verdict = match &message.refusal {
         Some(refusal) => Verdict::Refused(refusal),
-        None => Verdict::Accepted { kind: message.outcome.kind, warnings: &message.warnings },
+        None => Verdict::Accepted { kind: message.outcome.kind, warnings: &message.warnings, remark: None },
     };
     let follows = follows(header, settings, verdict);
     let level = level(header, settings.mode, follows || message.refusal.is_none(), follows)?;
@@ -213,7 +213,9 @@ pub fn preview(message: &Hl7Message, settings: &AnswerSettings) -> Option<String
     let bytes = match &message.refusal {
         Some(_) if follows && level == Level::Accept => composer.accepted(&[], None),
         Some(refusal) => composer.refused(refusal),
-        None if level == Level::Application && has_response(header, message.outcome.kind, settings) => composer.response(None),
+        None if level == Level::Application && has_response(header, message.outcome.kind, settings) => {
+            composer.response(None, None)
+        }
         None => composer.accepted(&message.warnings, None),
     };
     let text = decoded(&bytes).replace('\r', "\n");
@@ -283,12 +285,12 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    fn positive(&self, kind: Kind, warnings: &[Warning], standing: Option<Standing<'_>>) -> Vec<u8> {
+    fn positive(&self, kind: Kind, warnings: &[Warning], standing: Option<Standing<'_>>, remark: Option<&str>) -> Vec<u8> {
         match (self.level, standing) {
             (Level::Application, Some(standing)) if has_response(self.header, kind, self.settings) => {
-                self.response(Some(standing))
+                self.response(Some(standing), remark)
             }
-            (Level::Application | Level::Accept, _) => self.accepted(warnings, standing.and_then(|it| it.remark)),
+            (Level::Application | Level::Accept, _) => self.accepted(warnings, remark),
         }
     }
 
@@ -324,7 +326,7 @@ impl Composer<'_> {
     }
 
     /// RRI^I1x: the referral's own segments, with our number in RF1-11.
-    fn response(&self, standing: Option<Standing<'_>>) -> Vec<u8> {
+    fn response(&self, standing: Option<Standing<'_>>, remark: Option<&str>) -> Vec<u8> {
         let mut writer = self.start("RRI");
         self.msa(&mut writer, "AA", None);
         let echo = &self.header.echo;
@@ -346,7 +348,7 @@ impl Composer<'_> {
         for segment in &echo.segments {
             writer.copy(segment);
         }
-        if let Some(remark) = standing.and_then(|standing| standing.remark) {
+        if let Some(remark) = remark {
             writer.segment("NTE").text(1, "1").text(3, remark);
         }
         writer.finish()
@@ -449,7 +451,7 @@ mod tests {
     }
 
     fn pending(reference: &Reference) -> Standing<'_> {
-        Standing { reference, status: Status::New, remark: None }
+        Standing { reference, status: Status::New }
     }
 
     fn answered(body: &[u8], settings: &AnswerSettings) -> Vec<String> {
@@ -457,7 +459,7 @@ mod tests {
         let reference = Reference::generate();
         let verdict = match &read.refusal {
             Some(refusal) => Verdict::Refused(refusal),
-            None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings },
+            None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings, remark: None },
         };
         let lines = lines(&answer(&read.header, verdict, settings, Some(pending(&reference)), "A1", now()));
         lines.into_iter().map(|line| line.replace(reference.as_str(), "LL-REFERENCE")).collect()
@@ -553,7 +555,7 @@ mod tests {
             let reference = Reference::generate();
             let verdict = match &read.refusal {
                 Some(refusal) => Verdict::Refused(refusal),
-                None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings },
+                None => Verdict::Accepted { kind: read.outcome.kind, warnings: &read.warnings, remark: None },
             };
             let code = |lines: Vec<String>| lines.get(1).and_then(|line| line.get(4..6).map(str::to_owned));
             let now_said = code(lines(&answer(&read.header, verdict, &settings, Some(pending(&reference)), "A1", now())));
@@ -571,7 +573,7 @@ mod tests {
     #[test]
     fn what_is_not_for_us_is_refused_at_once_and_an_answer_is_never_answered() {
         let settings = AnswerSettings { can_follow: true, ..AnswerSettings::default() };
-        let verdict = Verdict::Accepted { kind: Kind::Reply, warnings: &[] };
+        let verdict = Verdict::Accepted { kind: Kind::Reply, warnings: &[], remark: None };
         let body = message("2.5.1", "AL|AL", PID);
         let strange = String::from_utf8(body.clone()).unwrap().replace("REF^I12^REF_I12", "ADT^A01");
         let read = normalize(strange.as_bytes(), &Hl7Rules::default()).unwrap();
@@ -639,7 +641,7 @@ mod tests {
     #[test]
     fn quirk_2_a_defect_of_ours_is_answered_as_taken_since_the_message_is_safe() {
         let header = Header::of_fragment(&message("2.5.1", "", PID)).unwrap();
-        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[] };
+        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[], remark: None };
         let said = lines(&answer(&header, verdict, &AnswerSettings::default(), None, "A1", now()));
         assert_eq!((said.len(), said[1].as_str()), (2, "MSA|AA| C-1&x "));
     }
@@ -657,7 +659,7 @@ mod tests {
     fn the_senders_delimiters_and_character_set_are_kept() {
         let body = b"MSH*:~\\&*K\xE4fer:1*X*L*M*20261120**REF:I12*77*P*2.4******8859/1\rPRD*RP*M\xFCller:Jo\rPRD*RT*Ames\rPID*1**7**Lee:Leslie**19341101\r".to_vec();
         let read = normalize(&body, &Hl7Rules::default()).unwrap();
-        let verdict = Verdict::Accepted { kind: Kind::Referral, warnings: &[] };
+        let verdict = Verdict::Accepted { kind: Kind::Referral, warnings: &[], remark: None };
         let Answer::Positive(sealed) =
             answer(&read.header, verdict, &AnswerSettings::default(), Some(pending(&Reference::generate())), "A1", now())
         else {

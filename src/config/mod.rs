@@ -113,6 +113,13 @@ impl Config {
         format!("there is no inbound channel {name}; there are: {}", known.join(", "))
     }
 
+    /// That there is no such outbound channel, and which there are.
+    #[must_use]
+    pub fn no_outbound_channel(&self, name: &ChannelName) -> String {
+        let known: Vec<&str> = self.outbound.keys().map(ChannelName::as_str).collect();
+        format!("there is no outbound channel {name}; there are: {}", known.join(", "))
+    }
+
     /// The documented defaults without any channel, for what needs no channels folder.
     #[must_use]
     pub fn defaults() -> Self {

@@ -38,8 +38,14 @@ macro_rules! strict_keys {
     };
 }
 
+macro_rules! reports_keys {
+    ($key:ident) => {
+        &[$key("codes", TEXTS, "[]"), $key("titles", TEXTS, "[]"), $key("other_titles", TEXTS, "[]")]
+    };
+}
+
 macro_rules! profile_keys {
-    ($key:ident, $strict:expr, [$($more:expr),*]) => {
+    ($key:ident, $strict:expr, $reports:expr, [$($more:expr),*]) => {
         &[
             optional("time_zone", Shape::Checked(checks::time_zone)),
             optional("region", Shape::Checked(checks::region)),
@@ -50,6 +56,7 @@ macro_rules! profile_keys {
             $key("patient_number", Shape::List(&Shape::Table(NUMBER_RULE)), "[]"),
             optional("number_checks", Shape::Map(&Shape::OneOf(&NumberCheck::ALL))),
             optional("codes", Shape::Table(CODES)),
+            optional("reports", Shape::Table($reports)),
             optional("strict", Shape::Table($strict)),
             $($more),*
         ]
@@ -57,6 +64,9 @@ macro_rules! profile_keys {
 }
 
 const PATHS: Shape = Shape::List(&Shape::Checked(checks::path));
+const TEXTS: Shape = Shape::List(&Shape::Checked(checks::one_line));
+const REPORTS: &[Key] = reports_keys!(default);
+const REPORTS_OVER: &[Key] = reports_keys!(over);
 const STRICT: &[Key] = strict_keys!(default);
 const STRICT_OVER: &[Key] = strict_keys!(over);
 const NUMBER_RULE: &[Key] = &[optional("type", Shape::Text), optional("authority", Shape::Text)];
@@ -76,11 +86,15 @@ pub(super) const ACCEPT: Shape = Shape::Table(&[
 ]);
 
 /// A file of `site/profiles/`.
-pub(super) const PROFILE: &[Key] = profile_keys!(default, STRICT, [optional("map", MAP), optional("accept", ACCEPT)]);
+pub(super) const PROFILE: &[Key] = profile_keys!(default, STRICT, REPORTS, [optional("map", MAP), optional("accept", ACCEPT)]);
 
 /// `[profile]` of a channel.
-pub(super) const CHANNEL_PROFILE: Shape =
-    Shape::Table(profile_keys!(over, STRICT_OVER, [optional("use", Shape::Text), optional("senders", Shape::Map(&Shape::Text))]));
+pub(super) const CHANNEL_PROFILE: Shape = Shape::Table(profile_keys!(
+    over,
+    STRICT_OVER,
+    REPORTS_OVER,
+    [optional("use", Shape::Text), optional("senders", Shape::Map(&Shape::Text))]
+));
 
 /// A file of `site/profiles/`, and its tree unless it is not TOML.
 pub(super) struct ProfileFile {

@@ -18,14 +18,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, assignment, division, export, lines, settle, stuck};
+use super::{Context, assignment, division, export, lists, settle, stuck};
 use crate::{
-    delivery::{Delivery, DeliveryState},
-    ids::{ChannelName, DeliveryId, MessageId},
+    ids::{DeliveryId, MessageId, ReferralId},
     message::{Message, State},
-    protocols::hl7,
-    referral::{Reference, Referral, Status},
-    store::{Decision, DeliveryFilter, MessageFilter, ReferralFilter, StoreError},
+    referral::{Reference, Referral},
+    store::{Decision, DeliveryFilter, MessageFilter, ReferralFilter},
 };
 
 /// The longest request taken, in bytes: an edited message with its documents is one.
@@ -47,17 +45,16 @@ pub enum Request {
     Health,
     /// Referrals, newest first.
     Referrals {
-        /// Only this status.
-        status: Option<Status>,
-        /// Only those a person must act on.
-        held: bool,
-        /// At most so many; 0: all.
-        limit: usize,
+        /// Which.
+        filter: ReferralFilter,
     },
     /// One referral, whole, with its deliveries.
     Referral {
         /// Its reference or id.
         id: String,
+        /// As it was in this version; none: as it is.
+        #[serde(default)]
+        version: Option<u64>,
     },
     /// One attachment of a referral, base64.
     Attachment {
@@ -77,12 +74,11 @@ pub enum Request {
     },
     /// Messages, newest first.
     Messages {
-        /// Only this channel.
-        channel: Option<ChannelName>,
-        /// Only this state.
-        state: Option<State>,
-        /// At most so many; 0: all.
-        limit: usize,
+        /// Which.
+        filter: MessageFilter,
+        /// Only those about the referral with this reference or id.
+        #[serde(default)]
+        about: Option<String>,
     },
     /// One message, with what it was answered.
     Message {
@@ -133,10 +129,11 @@ pub enum Request {
     },
     /// Deliveries, newest first.
     Deliveries {
-        /// Only this state.
-        state: Option<DeliveryState>,
-        /// At most so many; 0: all.
-        limit: usize,
+        /// Which.
+        filter: DeliveryFilter,
+        /// Only those of the referral with this reference or id.
+        #[serde(default)]
+        about: Option<String>,
     },
     /// One delivery, with the message it sends.
     Delivery {
@@ -298,39 +295,22 @@ async fn converse(mut stream: UnixStream, context: &Context) -> io::Result<()> {
 }
 
 async fn answer(context: &Context, request: Request) -> Result<Value, String> {
-    let plain = |error: StoreError| error.to_string();
     let store = &context.store;
     match request {
         Request::Health => {
             store.health()?;
             Ok(json!({"healthy": true, "channels": context.channel_addresses(), "turned_away": context.turned_away()}))
         }
-        Request::Referrals { status, held, limit } => {
-            let filter = ReferralFilter { status, waiting: held, limit, ..ReferralFilter::default() };
-            to_value(&store.referrals(&filter).map_err(plain)?)
-        }
-        Request::Referral { id } => {
-            let referral = find(context, &id)?;
-            let deliveries = store.deliveries(&DeliveryFilter { referral: Some(referral.id), ..DeliveryFilter::default() });
-            Ok(
-                json!({"referral": to_value(&referral)?, "deliveries": with_what_they_wait_for(context, &deliveries.map_err(plain)?)?}),
-            )
-        }
+        Request::Referrals { filter } => lists::referrals(context, filter).await,
+        Request::Referral { id, version } => lists::referral(context, &find(context, &id)?, version),
         Request::Attachment { id, number } => attachment(context, &find(context, &id)?, number).await,
         Request::Settle { id, act, by } => {
             let referral = find(context, &id)?;
             let settled = settle::settle(context, referral.id, act, &by).await.map_err(|error| error.to_string())?;
             to_value(&settled)
         }
-        Request::Messages { channel, state, limit } => {
-            let found = store.messages(&MessageFilter { channel: channel.clone(), state, limit }).map_err(plain)?;
-            let (config, none) = (context.config(), found.is_empty());
-            match channel.filter(|name| none && !config.inbound.contains_key(name)) {
-                Some(name) => Err(config.no_inbound_channel(&name)),
-                None => found.iter().map(|message| with_progress(context, message)).collect(),
-            }
-        }
-        Request::Message { id, raw } => message(context, id, raw).await,
+        Request::Messages { filter, about } => lists::messages(context, with_referral(context, about)?, filter).await,
+        Request::Message { id, raw } => lists::message(context, id, raw).await,
         Request::SearchablePdf { id } => export::searchable(context, id).await,
         Request::Image { id, number } => image(context, id, number).await,
         Request::Replay { id } => to_value(&replay(context, id).await?),
@@ -339,10 +319,7 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
             to_value(&assignment::assign(context, id, &find(context, &referral)?, &by).await?)
         }
         Request::Dismiss { id } => to_value(&dismiss(context, id).await?),
-        Request::Deliveries { state, limit } => {
-            let found = store.deliveries(&DeliveryFilter { state, referral: None, limit }).map_err(plain)?;
-            with_what_they_wait_for(context, &found)
-        }
+        Request::Deliveries { filter, about } => lists::deliveries(context, with_referral(context, about)?, filter).await,
         Request::Delivery { id } => stuck::show(context, id).await,
         Request::RetryDelivery { id, anew } => to_value(&stuck::retry(context, id, anew).await?),
         Request::SkipDelivery { id } => to_value(&stuck::skip(context, id).await?),
@@ -354,30 +331,13 @@ async fn answer(context: &Context, request: Request) -> Result<Value, String> {
     }
 }
 
-fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
+pub(super) fn to_value<T: Serialize>(thing: &T) -> Result<Value, String> {
     serde_json::to_value(thing).map_err(|error| error.to_string())
 }
 
-/// Deliveries, and behind which other one each waits, where it does.
-pub(super) fn with_what_they_wait_for(context: &Context, deliveries: &[Delivery]) -> Result<Value, String> {
-    let waited_for = lines::waited_for(&context.config(), &context.store, deliveries).map_err(|error| error.to_string())?;
-    let with = |delivery: &Delivery| {
-        let mut value = to_value(delivery)?;
-        if let Some(before) = waited_for.get(&delivery.id) {
-            value["waits_behind"] = to_value(before)?;
-        }
-        Ok(value)
-    };
-    deliveries.iter().map(with).collect::<Result<Vec<_>, String>>().map(Value::Array)
-}
-
-/// A message, and how far its reading is where it is being read.
-fn with_progress(context: &Context, message: &Message) -> Result<Value, String> {
-    let mut value = to_value(message)?;
-    if let Some(progress) = context.underway.of(message.id) {
-        value["reading"] = to_value(&progress)?;
-    }
-    Ok(value)
+/// The id of the referral that a list is about, if it is.
+fn with_referral(context: &Context, about: Option<String>) -> Result<Option<ReferralId>, String> {
+    about.map(|id| find(context, &id).map(|referral| referral.id)).transpose()
 }
 
 /// The referral that a person names, by reference or id.
@@ -390,25 +350,6 @@ fn find(context: &Context, id: &str) -> Result<Referral, String> {
         store.referral_by_reference(&reference)
     };
     found.map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no referral {id}"))
-}
-
-async fn message(context: &Context, id: MessageId, raw: bool) -> Result<Value, String> {
-    use base64::Engine as _;
-    let store = &context.store;
-    let message = store.message(id).map_err(|error| error.to_string())?.ok_or_else(|| format!("there is no message {id}"))?;
-    let mut value = json!({"message": to_value(&message)?});
-    if let Some(progress) = context.underway.of(id) {
-        value["reading"] = to_value(&progress)?;
-    }
-    if let Some(answer) = &message.answer {
-        let bytes = store.body(answer).await.map_err(|error| error.to_string())?.unwrap_or_default();
-        value["answer"] = Value::String(hl7::decoded(&bytes).replace('\r', "\n"));
-    }
-    if raw {
-        let bytes = store.body(&message.body).await.map_err(|error| error.to_string())?.unwrap_or_default();
-        value["raw"] = Value::String(base64::engine::general_purpose::STANDARD.encode(&bytes));
-    }
-    Ok(value)
 }
 
 async fn attachment(context: &Context, referral: &Referral, number: usize) -> Result<Value, String> {

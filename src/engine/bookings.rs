@@ -7,7 +7,12 @@
 
 use jiff::civil::Date;
 
-use crate::referral::{Appointment, Booking, Record, Reply, ReplyOutcome, Status};
+use super::{decide::Desk, finding::is_overtaken, interpret::today};
+use crate::{
+    message::Protocol,
+    referral::{Appointment, Booking, Record, Referral, Reply, ReplyOutcome, Status},
+    store::StoreError,
+};
 
 /// What a booking means where its calendar tells the visits apart. A visit that ends where another one stands leaves the referral booked:
 /// then it gives what stands.
@@ -41,6 +46,26 @@ pub(super) fn told_apart(record: &mut Record, status: Status, reply: &Reply, tod
         }
         _ => None,
     }
+}
+
+/// Why a booking by HL7 is not taken at its word: its day was past when it was written, or what its sender said last overtook it.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn doubt(desk: &Desk<'_>, known: &Referral, reply: &Reply) -> Result<Option<&'static str>, StoreError> {
+    if desk.message().protocol != Protocol::Hl7 || desk.message().assigned.is_some() {
+        return Ok(None);
+    }
+    let booked = reply.appointment.as_ref().filter(|_| reply.outcome == ReplyOutcome::Scheduled);
+    let written = desk.source().written_at.unwrap_or(desk.message().received_at);
+    // The calendars of two places can be a day apart.
+    let day = today(&desk.config.settings, written).yesterday().ok();
+    if booked.and_then(|it| it.at.date()).zip(day).is_some_and(|(at, day)| at < day) {
+        return Ok(Some("it books a day that was past when it was written: ask the desk"));
+    }
+    let is_booking = booked.is_some() || reply.booking.is_some();
+    Ok((is_booking && is_overtaken(desk, known)?)
+        .then_some("by MSH-7 it was written before what its sender said last, and came later: compare the two"))
 }
 
 #[cfg(test)]

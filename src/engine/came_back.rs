@@ -27,8 +27,11 @@ pub(super) fn bounced(desk: &mut Desk<'_>, bounce: &Bounce) -> Result<(), StoreE
         desk.link(&referral);
         return Ok(());
     }
-    let sent =
-        desk.store.deliveries(&DeliveryFilter { referral: Some(referral.id), state: Some(DeliveryState::Sent), limit: 0 })?;
+    let sent = desk.store.deliveries(&DeliveryFilter {
+        referral: Some(referral.id),
+        state: Some(DeliveryState::Sent),
+        ..DeliveryFilter::default()
+    })?;
     let to_them = |delivery: &&Delivery| address(delivery).is_some_and(|to| to.eq_ignore_ascii_case(&bounce.recipient));
     // Of several letters to one address the one that came back; where the report does not say which, a person does.
     let letters: Vec<&Delivery> = sent.iter().filter(to_them).collect();

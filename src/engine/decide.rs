@@ -29,6 +29,9 @@ use crate::{
 /// How often a message looks again whether the referral that it is about has come.
 const LOOK_AGAIN_SECONDS: i64 = 15;
 
+/// What the sender of a request is told that is held: our reason for it is advice to our own people.
+const A_PERSON_READS_IT: &str = "a person here reads it first: nothing has followed from it yet";
+
 /// How many merges are followed from a number to the referral that stays.
 const MERGES_MAX: usize = 8;
 
@@ -55,17 +58,11 @@ pub(super) struct Decided {
     /// What the store shall write.
     pub(super) decision: Decision,
     /// How the referral stands then, for the answer.
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<(Reference, Status)>,
+    /// What no code of the answer says, in plain words and without patient data.
+    pub(super) remark: Option<String>,
     /// It asks about a referral that is not known (HL7: AE 204); nothing was decided.
     pub(super) unknown_referral: bool,
-}
-
-/// What the answer says of a referral.
-pub(super) struct Standing {
-    pub(super) reference: Reference,
-    pub(super) status: Status,
-    /// What the status does not say, in plain words and without patient data.
-    pub(super) remark: Option<String>,
 }
 
 /// The message at hand and what it is decided by.
@@ -134,11 +131,13 @@ pub(super) fn decide(
         desk.take(one)?;
     }
     desk.settle_acknowledgement()?;
-    let Desk { message, mut decision, standing, remark, unknown_referral, now, .. } = desk;
-    let standing = standing.map(|(reference, status)| Standing { reference, status, remark });
+    let Desk { message, mut decision, standing, mut remark, unknown_referral, now, .. } = desk;
+    if message.state == State::Held && message.kind == Some(Kind::Referral) {
+        remark.get_or_insert_with(|| A_PERSON_READS_IT.to_owned());
+    }
     forward::follow(&context.store, config, &mut decision, now)?;
     decision.message = Some(message);
-    Ok(Decided { decision, standing, unknown_referral })
+    Ok(Decided { decision, standing, remark, unknown_referral })
 }
 
 impl Desk<'_> {
@@ -403,6 +402,7 @@ impl Desk<'_> {
             self.message.due_at = Some(until.min(self.now + SignedDuration::from_secs(LOOK_AGAIN_SECONDS)));
             self.message.attempts = 0;
             self.message.reason = Some("it waits for the referral that it is about".to_owned());
+            self.say("the referral that it is about is not known here yet: it waits for it");
             self.problem("referral-not-known-yet", "it came before the referral that it is about, and waits for it");
             return Ok(());
         }

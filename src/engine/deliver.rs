@@ -476,7 +476,7 @@ fn is_answered(referral: &Referral, request: &Delivery) -> bool {
 
 impl Delivering {
     fn has_other_dead(&self, delivery: &Delivery) -> Result<bool, StoreError> {
-        let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), limit: 0 };
+        let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), ..Default::default() };
         Ok(self.context.store.deliveries(&filter)?.iter().any(|dead| dead.id != delivery.id))
     }
 }

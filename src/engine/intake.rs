@@ -270,7 +270,7 @@ impl Intake {
         coming: Coming,
     ) -> Result<Accepted, IntakeError> {
         let mut message = Message { state: State::Processed, kind: Some(Kind::Unknown), ..message };
-        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[] };
+        let verdict = Verdict::Accepted { kind: Kind::Unknown, warnings: &[], remark: None };
         let (answer, mut decision) = (answering.compose(verdict, None), Decision::default());
         keep_answer(&answer, &mut message, &mut decision);
         let stored = Message { state: State::Received, ..message.clone() };
@@ -319,7 +319,7 @@ impl Intake {
         let id = message.id.to_string();
         let answer = hl7_answer::answer(
             &header,
-            Verdict::Accepted { kind: Kind::Unknown, warnings: &[] },
+            Verdict::Accepted { kind: Kind::Unknown, warnings: &[], remark: None },
             &settings,
             None,
             &id,
@@ -415,7 +415,7 @@ impl<'a> Answering<'a> {
     }
 
     fn answer(&self, decided: Decided) -> Answered {
-        let Decided { mut decision, standing, unknown_referral } = decided;
+        let Decided { mut decision, standing, remark, unknown_referral } = decided;
         let unknown = unknown_referral.then(|| Refusal::unknown_referral(&self.read.header));
         let refusal = self.read.refusal.as_ref().or(self.refusal.as_ref()).or(unknown.as_ref());
         let mut message = decision.message.take().expect("a decision about a message holds it");
@@ -426,13 +426,12 @@ impl<'a> Answering<'a> {
                 decision = Decision::default();
                 Verdict::Refused(refusal)
             }
-            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings },
+            None => Verdict::Accepted { kind: self.read.outcome.kind, warnings: &self.warnings, remark: remark.as_deref() },
         };
         // A status is asked afresh every time, and a message that was sent again can be refused again in the same words.
         let is_new = self.read.outcome.event == Some(Event::StatusRequest) || self.read.outcome.kind == Kind::Acknowledgement;
         let repeatable = refusal.is_none() && !is_new;
-        let standing =
-            standing.as_ref().map(|it| Standing { reference: &it.reference, status: it.status, remark: it.remark.as_deref() });
+        let standing = standing.as_ref().map(|(reference, status)| Standing { reference, status: *status });
         let answer = self.compose(verdict, standing);
         keep_answer(&answer, &mut message, &mut decision);
         self.follow_up(verdict, standing, &mut message, &mut decision);

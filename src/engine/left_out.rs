@@ -10,12 +10,14 @@
 use super::settle;
 use crate::{
     normalize::hl7::{ALLERGIES_DELETED, ALLERGY_SEGMENTS, CIRCUMSTANCE_SEGMENTS},
-    referral::{HeldReason, Provider, Record},
+    referral::{HeldReason, Problem, Provider, Record},
 };
 
 /// Where the name of a receiver stands that no PRD names.
 const FROM_HEADER: &str = "MSH^1^6";
 const ORGANIZATION: &str = "referred_to.organization";
+/// The code of the problem that says so of a name from PV1, OBR or ORC.
+const ELSEWHERE: &str = "provider-elsewhere";
 /// What a PRD says of who is referred to.
 const SPECIALIST: [&str; 7] = [
     "referred_to.name",
@@ -32,7 +34,7 @@ const NOT_SAID: [&str; 2] = ["missing", "priority-missing"];
 
 /// The new record, with what it says nothing of as the old one has it.
 pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
-    let mut paths = with_specialist(old, &mut new);
+    let mut paths = with_providers(old, &mut new);
     let said: Vec<String> =
         new.problems.iter().filter(|it| !NOT_SAID.contains(&it.code.as_str())).filter_map(|it| it.field.clone()).collect();
     // Where there is evidence of a value, it was said: PID-30 N is no date of death, and no silence.
@@ -63,23 +65,48 @@ pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
     with_their_doubts(old, new, &paths)
 }
 
-/// Whether nothing says who is referred to: the receiving facility of the header (MSH-6) stands in for one.
+/// Whether nothing says who is referred to: the receiving facility of the header (MSH-6) stands in for one, or a name of the visit (PV1-9).
 fn names_no_specialist(record: &Record) -> bool {
     let place = record.evidence.get(ORGANIZATION).and_then(|evidence| evidence.location.as_deref());
     let from_header = place == Some(FROM_HEADER) || record.problems.iter().any(|problem| problem.code == "referred-to-missing");
-    let named = record.evidence.keys().any(|path| SPECIALIST.iter().any(|part| *part != ORGANIZATION && is_at(path, part)));
-    from_header && !named
+    let elsewhere = stands_in(record, "referred_to");
+    let is_named = |path: &str| SPECIALIST.iter().any(|part| *part != ORGANIZATION && is_at(path, part));
+    let named = record.evidence.keys().any(|path| is_named(path) && !(elsewhere && *path == "referred_to.name.family"));
+    (from_header || elsewhere) && !named
+}
+
+/// Whether a name of a visit or an order stands in for a provider whom no PRD names.
+fn stands_in(record: &Record, provider: &str) -> bool {
+    let is_about = |problem: &Problem| problem.field.as_deref().is_some_and(|field| is_at(field, provider));
+    record.problems.iter().any(|problem| problem.code == ELSEWHERE && is_about(problem))
+}
+
+/// Takes away what is known of where a provider was read.
+fn forget(record: &mut Record, provider: &str, but: &str) {
+    let is_its = |path: &str| is_at(path, provider) && !is_at(path, but);
+    record.evidence.retain(|path, _| !is_its(path));
+    record.review.retain(|path| !is_its(path));
+    record.problems.retain(|problem| !problem.field.as_deref().is_some_and(is_its));
+}
+
+/// Keeps who refers, and who is referred to, where the new record has no PRD for them. Gives the paths that were filled.
+pub(super) fn with_providers(old: &Record, new: &mut Record) -> Vec<&'static str> {
+    let mut paths = with_specialist(old, new);
+    if stands_in(new, "referring") && !stands_in(old, "referring") && old.referring != Provider::default() {
+        forget(new, "referring", "");
+        new.referring.clone_from(&old.referring);
+        paths.push("referring");
+    }
+    paths
 }
 
 /// Keeps who is referred to where the new record names nobody, and what is wanted where RF1-3 does not say it. Whoever was known by the
 /// header alone is whoever it names now. Gives the paths that were filled.
-pub(super) fn with_specialist(old: &Record, new: &mut Record) -> Vec<&'static str> {
+fn with_specialist(old: &Record, new: &mut Record) -> Vec<&'static str> {
     if !names_no_specialist(new) || names_no_specialist(old) {
         return Vec::new();
     }
-    new.evidence.remove(ORGANIZATION);
-    new.review.retain(|path| path != ORGANIZATION);
-    new.problems.retain(|problem| !["referred-to-by-fallback", "referred-to-missing"].contains(&problem.code.as_str()));
+    forget(new, "referred_to", "referred_to.specialty");
     let mut paths = SPECIALIST.to_vec();
     let specialty = new.referred_to.specialty.take();
     if specialty.is_none() {
@@ -196,6 +223,32 @@ mod tests {
         assert!(!new.problems.iter().any(|it| it.code == "missing"), "{:?}", new.problems);
         assert_eq!(new.evidence["patient.birth_date"].location.as_deref(), Some("PID^1^7"));
         assert_eq!(new.held, [HeldReason::Deceased], "a dead patient does not come alive by being left out");
+    }
+
+    #[test]
+    fn a_name_of_the_visit_replaces_neither_the_specialist_nor_the_referrer() {
+        let without = |more: &str| {
+            let text = format!(
+                "MSH|^~\\&|EHR|CEDAR|LOOP|DESK|20261120||REF^I13|C1|P|2.5.1\rRF1|P|S||||REF-1\rPID|1||{PID}\rPV1|1|O|||||{more}\r"
+            );
+            normalize(text.as_bytes(), &Hl7Rules::default()).unwrap().outcome.record.unwrap()
+        };
+        let new = without("|12^Marsh^Tobias|13^Stone^Ivy");
+        assert_eq!(
+            (new.referring.name.family.as_deref(), new.referred_to.name.family.as_deref()),
+            (Some("Marsh"), Some("Stone"))
+        );
+        let old = old();
+        let changed = filled(&old, new.clone());
+        assert_eq!((&changed.referring, &changed.referred_to), (&old.referring, &old.referred_to));
+        assert!(!changed.problems.iter().any(|it| it.code == ELSEWHERE), "{:?}", changed.problems);
+        assert_eq!(changed.evidence["referred_to.name.family"].location.as_deref(), Some("PRD^2^2"));
+        let both = filled(&without("|14^Reed^Ann|15^Frost^Lee"), new.clone());
+        assert_eq!(
+            (&both.referring, &both.referred_to),
+            (&new.referring, &new.referred_to),
+            "who was known so is whoever is named so"
+        );
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn set_aside_before(store: &Store, delivery: &Delivery) -> Result<Option<Deliver
     if delivery.referral.is_none() || stands_alone(store, delivery)? {
         return Ok(None);
     }
-    let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), limit: 0 };
+    let filter = DeliveryFilter { referral: delivery.referral, state: Some(DeliveryState::Dead), ..DeliveryFilter::default() };
     let same_way = |other: &&Delivery| other.through == delivery.through && other.to == delivery.to;
     let before = |other: &&Delivery| same_way(other) && place(other) < place(delivery);
     Ok(store.deliveries(&filter)?.iter().filter(before).map(|other| other.id).next())

@@ -33,6 +33,7 @@ pub(crate) mod interpret;
 mod left_out;
 mod letters;
 mod lines;
+mod lists;
 mod pauses;
 pub mod process;
 mod progress;
@@ -49,6 +50,7 @@ mod station;
 mod stuck;
 mod suspension;
 mod told;
+mod versions;
 mod vouched;
 
 use std::{

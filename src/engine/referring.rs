@@ -5,13 +5,12 @@
 //! pass silently: another patient's message never touches the referral that has the number, and a person's correction stands, with the
 //! sender's other value marked for review.
 
-use serde_json::Value;
-
 use super::{
     decide::Desk,
     finding::{asked_about, is_overtaken},
     left_out, resent, route, sameness,
     told::{Letters, Updates},
+    versions::{corrected, differences, note_other_number, same_content, with_corrections},
 };
 use crate::{
     ids::{MessageId, ReferralId},
@@ -21,12 +20,18 @@ use crate::{
     store::StoreError,
 };
 
+/// What is noted of a message that says what was said before.
+const REPEATED: (&str, &str) = ("repeat-delivery", "the same was sent before under another control id: nothing follows from it");
+
 /// A new referral, or what its sender says of it again.
 pub(super) fn refer(desk: &mut Desk<'_>, record: Box<Record>, keys: &[ReferralKey]) -> Result<(), StoreError> {
     let (known, other) = asked_about(desk, keys, &record)?;
     if let Some(known) = known {
-        if is_over(known.status) && !desk.is_replayed_on(&known) {
-            return refer_again(desk, known, record, keys);
+        match known.status {
+            _ if desk.is_replayed_on(&known) => {}
+            Status::Closed => return refer_after_report(desk, &known, record),
+            status if is_over(status) => return refer_again(desk, known, record, keys),
+            _ => {}
         }
         return change(desk, known, record, keys, OtherDesk::TooAsked);
     }
@@ -67,7 +72,26 @@ fn refer_second_patient(
     desk.write_new(referral, &keys, Vec::new())
 }
 
-/// A referral that was over (cancelled, closed) is sent again: it is open again, and a person sees it if a person had ended it.
+/// A referral whose report is back is sent again. The same once more is a repeat; where it says something else, a person says whether it is
+/// open again: a system that sends again what changed in its own list would have the specialist asked a second time.
+fn refer_after_report(desk: &mut Desk<'_>, known: &Referral, record: Box<Record>) -> Result<(), StoreError> {
+    let is_hl7 = desk.message().protocol == Protocol::Hl7;
+    let said = if is_hl7 { left_out::filled(&known.record, record) } else { record };
+    let said = merged(&known.record, said, &corrected(known), |_| false);
+    desk.acknowledge(Some(known));
+    desk.link(known);
+    if same_content(&known.record, &said) {
+        desk.problem(REPEATED.0, REPEATED.1);
+        return Ok(());
+    }
+    desk.say("the report of this referral is back: a person here says whether it is open again");
+    desk.hold_message(
+        "it asks once more for a referral whose report is back: where it is to be done again, `loopline referrals settle REFERENCE reopen` and \
+         replay this; otherwise dismiss it",
+    )
+}
+
+/// A referral that was over (cancelled, expired, to be cancelled) is sent again: it is open again, and a person sees it if a person had ended it.
 fn refer_again(
     desk: &mut Desk<'_>,
     mut known: Referral,
@@ -78,7 +102,7 @@ fn refer_again(
     let mut stands = std::mem::take(&mut known.record);
     // What was booked was taken back, or is past.
     stands.clear_appointments();
-    left_out::with_specialist(&stands, &mut record);
+    left_out::with_providers(&stands, &mut record);
     known.record = merged(&stands, record, &corrected(&known), |_| false);
     if ended_by_person {
         known.record.hold(HeldReason::Rejected);
@@ -190,21 +214,25 @@ fn change(
     known.record = merged(&stands, record, &corrected(&known), |page| replayed && desk.is_page_of_message(page));
     if same_content(&stands, &known.record) {
         // Some give every retransmission a new control id: the sender is told again, nothing else follows.
-        desk.problem("repeat-delivery", "the same was sent before under another control id: nothing follows from it");
+        desk.problem(REPEATED.0, REPEATED.1);
         desk.acknowledge(Some(&known));
         desk.link(&known);
         return Ok(());
+    }
+    if is_change {
+        note_other_number(&stands, &mut known.record);
     }
     if is_change && is_overtaken(desk, &known)? {
         known.record = stands;
         desk.acknowledge(Some(&known));
         desk.link(&known);
+        desk.say("it was written before what the referral says already, and came later: nothing was changed, a person here compares the two");
         return desk.hold_message(
             "by MSH-7 it was written before what the referral says already, and came later: nothing was changed; compare the two, and \
              `correct` what it should say",
         );
     }
-    let mut event = desk.entry(HistoryEvent::Changed);
+    let mut event = desk.entry(HistoryEvent::Changed { fields: differences(&stands, &known.record) });
     if replayed {
         event.by.push_str(", replayed by a person");
     }
@@ -290,7 +318,8 @@ fn withdraw(desk: &mut Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
 
 /// The message that said last what the referral is.
 fn last_said_by(referral: &Referral) -> Option<MessageId> {
-    let says = |event: &HistoryEvent| matches!(event, HistoryEvent::Received | HistoryEvent::Changed | HistoryEvent::Reopened);
+    let says =
+        |event: &HistoryEvent| matches!(event, HistoryEvent::Received | HistoryEvent::Changed { .. } | HistoryEvent::Reopened);
     referral.history.iter().rev().find_map(|entry| entry.message.filter(|_| says(&entry.event)))
 }
 
@@ -299,6 +328,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[ReferralKey])
     let mut known = match asked_about(desk, keys, record)? {
         (Some(known), _) => known,
         (None, Some(_)) => {
+            desk.say("the referral of that number is another patient's: nothing was cancelled, a person here looks into it");
             return desk.hold_message("it cancels a referral of another patient: ask the sender which one is meant");
         }
         (None, None) => return desk.unknown(),
@@ -311,6 +341,16 @@ pub(super) fn cancel(desk: &mut Desk<'_>, record: &Record, keys: &[ReferralKey])
         desk.say(no);
         desk.link(&known);
         return Ok(());
+    }
+    if is_overtaken(desk, &known)? {
+        desk.link(&known);
+        desk.say(
+            "it was written before what the referral says already, and came later: nothing was cancelled, a person here asks",
+        );
+        return desk.hold_message(
+            "by MSH-7 this cancel was written before what its sender said last of the referral, and came later: ask whether it is to be \
+             cancelled; then `reject` the referral, or dismiss this",
+        );
     }
     let event = desk.entry(HistoryEvent::CancelRequested);
     known.record_event(event);
@@ -360,30 +400,6 @@ pub(super) fn tell_status(desk: &mut Desk<'_>, record: &Record, keys: &[Referral
     }
 }
 
-/// The paths that a person corrected.
-fn corrected(referral: &Referral) -> Vec<String> {
-    let fields = referral.history.iter().filter_map(|entry| match &entry.event {
-        HistoryEvent::Corrected { fields } => Some(fields),
-        _ => None,
-    });
-    fields.flatten().cloned().collect()
-}
-
-/// Whether two records say the same of the referral; how they were read does not count.
-fn same_content(one: &Record, other: &Record) -> bool {
-    let bare = |record: &Record| {
-        let mut bare = record.clone();
-        // Without RF1-7 and RF1-9 it is the time of the message, which every retransmission has anew.
-        bare.authored_at = None;
-        bare.evidence.clear();
-        bare.problems.clear();
-        bare.review.clear();
-        bare.held.clear();
-        bare
-    };
-    bare(one) == bare(other)
-}
-
 /// The new record, with what only we, the specialist or a person here know of the old one. `is_moved`: a page that belongs to another
 /// document of the fax by now.
 fn merged(old: &Record, new: Box<Record>, corrected: &[String], is_moved: impl Fn(&Attachment) -> bool) -> Box<Record> {
@@ -391,6 +407,9 @@ fn merged(old: &Record, new: Box<Record>, corrected: &[String], is_moved: impl F
     merged.identifiers.filler = old.identifiers.filler.clone().or(merged.identifiers.filler);
     merged.appointment = merged.appointment.or_else(|| old.appointment.clone());
     merged.further_appointments.clone_from(&old.further_appointments);
+    // What the specialist wrote is nothing that the sender leaves out.
+    let theirs = old.specialists_notes().into_iter().filter(|(note, _)| !merged.notes.contains(note)).collect();
+    merged.put_notes_last(theirs);
     for reason in &old.held {
         // What holds it for another reason than its content holds it still.
         match reason {
@@ -416,46 +435,4 @@ fn merged(old: &Record, new: Box<Record>, corrected: &[String], is_moved: impl F
         }
     }
     merged
-}
-
-/// A person's correction stands. Where the sender says something else there, it is marked for review.
-fn with_corrections(old: &Record, new: Box<Record>, corrected: &[String]) -> Box<Record> {
-    if corrected.is_empty() {
-        return new;
-    }
-    let (Ok(old), Ok(mut value)) = (serde_json::to_value(old), serde_json::to_value(&new)) else { return new };
-    let mut other = Vec::new();
-    for path in corrected {
-        let pointer = format!("/{}", path.replace('.', "/"));
-        let Some(stands) = old.pointer(&pointer) else { continue };
-        match value.pointer_mut(&pointer) {
-            Some(said) if said == stands => {}
-            Some(said) => {
-                *said = stands.clone();
-                other.push(path.clone());
-            }
-            None => put(&mut value, path, stands),
-        }
-    }
-    let Ok(mut kept) = serde_json::from_value::<Box<Record>>(value) else { return new };
-    for path in corrected {
-        kept.review.retain(|marked| marked != path);
-    }
-    for path in other {
-        let text = "the sender now says something else than a person here corrected; the correction stands";
-        kept.problems.push(Problem::at("corrected-here", path.clone(), text));
-        kept.mark(path);
-    }
-    super::settle::release_settled(&mut kept);
-    kept
-}
-
-/// Puts a leaf into an object that lacks it.
-fn put(root: &mut Value, path: &str, leaf: &Value) {
-    let mut node = root;
-    for step in path.split('.') {
-        let Value::Object(fields) = node else { return };
-        node = fields.entry(step.to_owned()).or_insert_with(|| Value::Object(serde_json::Map::new()));
-    }
-    *node = leaf.clone();
 }

@@ -88,6 +88,11 @@ pub(super) fn take_of(
     }
     let letters = Letters::of(desk.store, referral.id)?;
     let letter = letter_answered(desk, &reply, &letters);
+    if confirms_withdrawal(desk, &referral, &reply, &letters) {
+        desk.explain("it confirms that the referral was taken back from a desk: nothing follows from it");
+        desk.link(&referral);
+        return Ok(());
+    }
     let withdrawal = letter.filter(|letter| letter.purpose == Purpose::Withdrawal);
     if referral.status == Status::CancelRequested
         && reply.outcome == ReplyOutcome::Received
@@ -96,7 +101,11 @@ pub(super) fn take_of(
         // "Confirmed", or a tick, said to the letter that asks them to say that they know.
         reply.outcome = ReplyOutcome::Cancelled;
     }
-    match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
+    let why = match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
+        None => bookings::doubt(desk, &referral, &reply)?,
+        why => why,
+    };
+    match why {
         Some(why) => {
             wait_for_person(desk, &mut referral, reply, why);
             if desk.message().answers.is_some() {
@@ -233,6 +242,14 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
     }
 }
 
+/// Whether an answer that says "cancelled as requested" means the letter by which a desk was told that another one is asked.
+fn confirms_withdrawal(desk: &Desk<'_>, referral: &Referral, reply: &Reply, letters: &Letters) -> bool {
+    desk.message().protocol == Protocol::Hl7
+        && reply.outcome == ReplyOutcome::Cancelled
+        && !matches!(referral.status, Status::CancelRequested | Status::Cancelled | Status::Closed)
+        && letters.to_specialists().any(|one| one.purpose == Purpose::Withdrawal && one.may_have_arrived())
+}
+
 fn is_withdrawal(reply: &Reply) -> bool {
     reply.page.as_ref().is_some_and(|page| page.form == Some(PageForm::Withdrawal))
 }
@@ -283,8 +300,8 @@ fn does_not_fit(status: Status, reply: &Reply, protocol: Protocol) -> Option<&'s
              the referral, or put the reply aside",
         ),
         (Status::CancelRequested | Status::Cancelled | Status::Closed, Cancelled) => None,
-        (_, Cancelled) if protocol == Protocol::Mail => {
-            Some("it speaks of a cancellation that the sender did not ask for: ask the desk what it means")
+        (_, Cancelled) if protocol != Protocol::Document => {
+            Some("it speaks of a cancellation that nobody asked for: ask the desk what it means")
         }
         _ => None,
     }

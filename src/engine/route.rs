@@ -142,7 +142,7 @@ pub(super) fn chosen(config: &Config, referral: &Referral) -> Option<RouteTarget
         // By its sender, who names another specialist or refers anew; a person who opens it means it as it was.
         HistoryEvent::Reopened => entry.message.is_some(),
         HistoryEvent::Received
-        | HistoryEvent::Changed
+        | HistoryEvent::Changed { .. }
         | HistoryEvent::Held
         | HistoryEvent::Acknowledged
         | HistoryEvent::Requested

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Context, admin, lines, settle};
+use super::{Context, lines, lists, settle};
 use crate::{
     delivery::{Content, Delivery, DeliveryState, Hl7Content, Purpose},
     ids::{BodyId, DeliveryId, Named},
@@ -55,7 +55,7 @@ fn find(context: &Context, id: DeliveryId) -> Result<Delivery, String> {
 /// In words for a person.
 pub(super) async fn show(context: &Context, id: DeliveryId) -> Result<Value, String> {
     let delivery = find(context, id)?;
-    let with_wait = admin::with_what_they_wait_for(context, std::slice::from_ref(&delivery))?;
+    let with_wait = lists::with_what_they_wait_for(context, std::slice::from_ref(&delivery))?;
     let mut value = json!({"delivery": with_wait[0]});
     if let Some(Content::Hl7(content)) = &delivery.content {
         let bytes = context.store.body(&content.message).await.map_err(|error| plain(&error))?.unwrap_or_default();

@@ -86,30 +86,75 @@ fn read(gray: &[u8], width: u32, height: u32, format: BarcodeFormat) -> Option<C
     (!text.is_empty()).then_some(Code { symbology, text })
 }
 
-/// Whether enough rows cross what may be a finder pattern: dark and light runs of 1:1:3:1:1 modules, on a page of black and white.
+/// Whether enough rows cross what may be a finder pattern: dark and light runs of 1:1:3:1:1 modules, on a page of black and white; and some of
+/// them where a column does so too, which the strokes of letters hardly do.
 fn may_hold_a_qr_code(clean: &[u8], width: usize) -> bool {
     /// A symbol of 20 mm at 204 dpi has modules of five pixels.
     const MODULE_PIXELS_MIN: usize = 3;
     /// The three patterns of such a symbol have three such rows a module each.
     const ROWS_MIN: usize = 9;
-    let mut rows = 0;
-    for row in clean.chunks_exact(width) {
-        let runs: Vec<usize> = row.chunk_by(|a, b| a == b).map(<[u8]>::len).collect();
+    /// Noise may part the columns of most rows.
+    const CROSSED_MIN: usize = 2;
+    let (mut rows, mut crossed) = (0, 0);
+    let mut runs: Vec<usize> = Vec::new();
+    for (y, row) in clean.chunks_exact(width).enumerate() {
+        runs.clear();
+        runs.extend(row.chunk_by(|a, b| a == b).map(<[u8]>::len));
         let starts_dark = row.first() == Some(&0);
-        let hit = runs.windows(5).enumerate().any(|(index, run)| {
+        let (mut left, mut hit, mut is_crossed) = (0, false, false);
+        for (index, run) in runs.windows(5).enumerate() {
             let module = run.iter().sum::<usize>() / 7;
-            let near = |length: usize, modules: usize| (length * 2).abs_diff(module * modules * 2) <= module * modules;
-            (index % 2 == 0) == starts_dark
-                && module >= MODULE_PIXELS_MIN
-                && near(run[0], 1)
-                && near(run[1], 1)
-                && near(run[2], 3)
-                && near(run[3], 1)
-                && near(run[4], 1)
-        });
+            if (index % 2 == 0) == starts_dark && module >= MODULE_PIXELS_MIN && is_finder(run, module) {
+                hit = true;
+                let column = left + run[0] + run[1] + run[2] / 2;
+                is_crossed = is_crossed || is_finder(&runs_across(clean, width, column, y), module);
+            }
+            left += run[0];
+        }
         rows += usize::from(hit);
+        crossed += usize::from(is_crossed);
+        if rows >= ROWS_MIN && crossed >= CROSSED_MIN {
+            return true;
+        }
     }
-    rows >= ROWS_MIN
+    false
+}
+
+/// Whether five runs are as those of a finder pattern with modules of so many pixels.
+fn is_finder(runs: &[usize], module: usize) -> bool {
+    let near = |length: usize, modules: usize| (length * 2).abs_diff(module * modules * 2) <= module * modules;
+    runs.iter().zip([1, 1, 3, 1, 1]).all(|(length, modules)| near(*length, modules))
+}
+
+/// The five runs of a column around a dark pixel: two above the one that it is in, and two below.
+fn runs_across(clean: &[u8], width: usize, column: usize, row: usize) -> [usize; 5] {
+    let is_dark = |y: usize| clean.get(y * width + column).map(|pixel| *pixel == 0);
+    let mut runs = [0, 0, 1, 0, 0];
+    let (mut y, mut at, mut dark) = (row, 2, true);
+    while let Some(above) = y.checked_sub(1)
+        && let Some(is_so) = is_dark(above)
+    {
+        if is_so != dark {
+            if at == 0 {
+                break;
+            }
+            (at, dark) = (at - 1, is_so);
+        }
+        runs[at] += 1;
+        y = above;
+    }
+    (y, at, dark) = (row, 2, true);
+    while let Some(is_so) = is_dark(y + 1) {
+        if is_so != dark {
+            if at == 4 {
+                break;
+            }
+            (at, dark) = (at + 1, is_so);
+        }
+        runs[at] += 1;
+        y += 1;
+    }
+    runs
 }
 
 /// Whether bars stand on some rows, so many beside each other as a Code 128 symbol of a few characters has, on a page of black and white.
@@ -219,6 +264,20 @@ mod tests {
                 codes.iter().map(|code| (code.symbology, code.text.as_str())).collect::<Vec<_>>(),
                 [(Symbology::Qr, "LL-7K3M-Q9XD")]
             );
+        }
+    }
+
+    #[test]
+    fn rows_of_letters_are_no_qr_code_and_a_finder_pattern_may_be_one() {
+        // The strokes of these letters are 4, 4, 12, 4, 4 wide, and 40 high.
+        let side = 1000;
+        let stroke = |x: usize| matches!(x % 44, 0..4 | 8..20 | 24..28);
+        let letters: Vec<u8> =
+            (0..side * side).map(|at| if stroke(at % side) && at / side % 60 < 40 { 0 } else { 255 }).collect();
+        assert!(!may_hold_a_qr_code(&letters, side));
+        for module in [4, 5, 8] {
+            let (gray, side) = page(module, usize::MAX);
+            assert!(may_hold_a_qr_code(&gray, side as usize), "{module}");
         }
     }
 

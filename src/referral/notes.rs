@@ -101,6 +101,14 @@ impl Record {
         self.evidence.get(format_smolstr!("notes.{at}").as_str())?.location.as_deref()?.split('^').next()
     }
 
+    /// The notes that the specialist wrote, in answers and in the report.
+    #[must_use]
+    pub fn specialists_notes(&self) -> Vec<Note> {
+        let theirs = self.notes.iter().enumerate().filter(|(_, note)| SpecialistsNote::words(note).is_some());
+        let evidence = |at: usize| self.evidence.get(format_smolstr!("notes.{at}").as_str());
+        theirs.map(|(at, note)| (note.clone(), evidence(at).cloned())).collect()
+    }
+
     /// The notes whose HL7 segment fits, and where each was read. None: it is from no segment, or nobody knows.
     #[must_use]
     pub fn notes_where(&self, fits: impl Fn(Option<&str>) -> bool) -> Vec<Note> {

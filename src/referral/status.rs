@@ -152,7 +152,7 @@ impl Status {
                 | Self::Expired => Self::Redirected,
             },
             HistoryEvent::Received
-            | HistoryEvent::Changed
+            | HistoryEvent::Changed { .. }
             | HistoryEvent::Held
             | HistoryEvent::Confirmed { .. }
             | HistoryEvent::Corrected { .. }
@@ -222,7 +222,11 @@ pub enum HistoryEvent {
     /// Its first message arrived.
     Received,
     /// The sender changed it (REF^I13, or the same referral sent again with other content).
-    Changed,
+    Changed {
+        /// What it says otherwise; the values are in the versions. Versions before this was kept have none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<String>,
+    },
     /// It was held for a person.
     Held,
     /// The sender was told.

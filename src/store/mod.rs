@@ -5,7 +5,7 @@
 //! refused or failed left nothing.
 //!
 //! ```text
-//! handle.rs        Store: events to the writer               questions.rs  questions to the index
+//! handle.rs        Store: events to the writer               questions.rs  questions to the index, filters.rs  what is listed
 //! writer.rs        the one thread: take all that wait, decide, write one frame, fdatasync, hand to the index, answer
 //! transaction.rs   a batch while it is decided; what each change means for the index
 //! messages.rs  referrals.rs  deliveries.rs  audit.rs      the transactions, named after events
@@ -37,6 +37,7 @@ mod crash;
 mod deliveries;
 mod disk;
 mod evidence;
+mod filters;
 mod frame;
 mod handle;
 mod index;
@@ -62,13 +63,14 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 
 pub use audit::{Done, Note};
+pub use filters::{DeliveryFilter, MessageFilter, ReferralFilter};
 pub use shared::Coming;
 
 use crate::{
-    delivery::{Delivery, DeliveryState},
-    ids::{ChannelName, DeliveryId, MessageId, Named, ReferralId},
-    message::{Acknowledgement, Message, State},
-    referral::{Referral, Status},
+    delivery::Delivery,
+    ids::{DeliveryId, MessageId, Named},
+    message::{Acknowledgement, Message},
+    referral::Referral,
 };
 
 /// Proof that a message is durable. Only the commit makes one; a positive acknowledgement cannot be had without.
@@ -193,41 +195,6 @@ pub struct StoreOptions {
     pub folder: PathBuf,
     /// Memory of the index's cache, in bytes.
     pub index_cache_bytes: u64,
-}
-
-/// What to list.
-#[derive(Clone, Debug, Default)]
-pub struct MessageFilter {
-    /// Only this channel.
-    pub channel: Option<ChannelName>,
-    /// Only this state.
-    pub state: Option<State>,
-    /// At most so many, newest first; 0: all.
-    pub limit: usize,
-}
-
-/// What to list.
-#[derive(Clone, Debug, Default)]
-pub struct ReferralFilter {
-    /// Only this status.
-    pub status: Option<Status>,
-    /// Only those that are held (true) or not (false).
-    pub held: Option<bool>,
-    /// Only those that rest until a person acts.
-    pub waiting: bool,
-    /// At most so many, newest first; 0: all.
-    pub limit: usize,
-}
-
-/// What to list.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFilter {
-    /// Only this state.
-    pub state: Option<DeliveryState>,
-    /// Only of this referral.
-    pub referral: Option<ReferralId>,
-    /// At most so many, newest first; 0: all.
-    pub limit: usize,
 }
 
 /// The store. Cheap to clone; one engine a folder.

@@ -35,30 +35,34 @@ impl Store {
         self.read(|index| index.get(key)?.map(|value| parse_id(&value)).transpose())
     }
 
-    /// Records with a prefix, newest first, that fit, at most `limit` (0: all). Only those whose state fits are read.
+    /// Records with a prefix, newest first, that fit, at most `limit` (0: all), until one says that there are no more. Only those whose
+    /// state fits are read.
     fn list<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
         limit: usize,
         state_fits: impl Fn(u8) -> bool,
-        fits: impl Fn(&T) -> bool,
+        fits: impl Fn(&T) -> ControlFlow<(), bool>,
     ) -> Result<Vec<T>, StoreError> {
         let mut found = Vec::new();
         let mut fault = None;
-        let read = |value: &[u8]| -> Result<Option<T>, StoreError> {
+        let read = |value: &[u8]| -> Result<ControlFlow<(), Option<T>>, StoreError> {
             let (position, mark) = Mark::split(value)?;
             if !state_fits(mark.state) {
-                return Ok(None);
+                return Ok(ControlFlow::Continue(None));
             }
-            Ok(Some(record_of(&self.journal().entry(position)?)?).filter(&fits))
+            let record = record_of(&self.journal().entry(position)?)?;
+            Ok(fits(&record).map_continue(|fits| fits.then_some(record)))
         };
         self.read(|index| {
             index.records(prefix, |value| {
+                let mut full = false;
                 match read(value) {
-                    Ok(record) => found.extend(record),
+                    Ok(ControlFlow::Continue(record)) => found.extend(record),
+                    Ok(ControlFlow::Break(())) => full = true,
                     Err(error) => fault = Some(error),
                 }
-                let full = limit > 0 && found.len() >= limit;
+                full |= limit > 0 && found.len() >= limit;
                 if full || fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
             fault.map_or(Ok(()), Err)
@@ -124,7 +128,7 @@ impl Store {
     /// [`StoreError::Unreadable`].
     pub fn messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, StoreError> {
         let state_fits = |state: u8| filter.state.is_none_or(|wanted| mark::message_state(wanted) == state);
-        let fits = |entry: &MessageEntry| filter.channel.as_ref().is_none_or(|channel| *channel == entry.message.channel);
+        let fits = |entry: &MessageEntry| filter.fits(&entry.message);
         Ok(self.list(keys::MESSAGES, filter.limit, state_fits, fits)?.into_iter().map(|entry| entry.message).collect())
     }
 
@@ -178,7 +182,7 @@ impl Store {
             filter.status.is_none_or(|status| mark::has_status(state, status))
                 && filter.held.is_none_or(|held| held == mark::is_held(state))
         };
-        let fits = |entry: &ReferralEntry| !filter.waiting || entry.referral.waits_for_a_person();
+        let fits = |entry: &ReferralEntry| filter.fits(&entry.referral);
         let found = self.list(keys::REFERRALS, filter.limit, state_fits, fits)?;
         Ok(found.into_iter().map(ReferralEntry::into_referral).collect())
     }
@@ -215,7 +219,8 @@ impl Store {
         let Some((first, last)) = delivery::of_control_id(control_id) else { return Ok(None) };
         let (from, to) = (keys::delivery(first), keys::delivery(last));
         let common: Vec<u8> = from.iter().zip(&to).take_while(|(one, other)| one == other).map(|(byte, _)| *byte).collect();
-        let mut found = self.list(&common, 2, |_| true, |delivery: &Delivery| (first..=last).contains(&delivery.id))?;
+        let is_it = |delivery: &Delivery| ControlFlow::Continue((first..=last).contains(&delivery.id));
+        let mut found = self.list(&common, 2, |_| true, is_it)?;
         let only = found.pop().filter(|_| found.is_empty());
         Ok(only)
     }
@@ -225,10 +230,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`].
     pub fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        let fits = |delivery: &Delivery| filter.state.is_none_or(|state| state == delivery.state);
         let Some(referral) = filter.referral else {
             let state_fits = |state: u8| filter.state.is_none_or(|wanted| mark::delivery_state(wanted) == state);
-            return self.list(keys::DELIVERIES, filter.limit, state_fits, |_| true);
+            return self
+                .list(keys::DELIVERIES, filter.limit, state_fits, |delivery| ControlFlow::Continue(filter.fits(delivery)));
         };
         let prefix = keys::deliveries_of(referral);
         let mut ids: Vec<Vec<u8>> = Vec::new();
@@ -241,7 +246,7 @@ impl Store {
         })?;
         let mut found = Vec::new();
         for id in ids {
-            found.extend(self.delivery(parse_id(&id)?)?.filter(fits));
+            found.extend(self.delivery(parse_id(&id)?)?.filter(|delivery| filter.fits(delivery)));
             if filter.limit > 0 && found.len() >= filter.limit {
                 break;
             }

@@ -179,6 +179,13 @@ fn a_rejected_letter_is_no_rejected_referral_and_who_was_told_not_to_act_moves_n
     assert_eq!(field(&heart.received()[2], "MSH", 9), "REF^I14^REF_I12");
     let now = referral(&site, "P1");
     assert!(now["status"] != "cancelled" && now["status"] != "declined" && !held(), "{now:#}");
+    // Nor does the same word on a connection of theirs.
+    let confirms = "MSH|^~\\&|HEART|NORTH|LOOPLINE||20261122||RRI^I14^RRI_I12|W1|P|2.5.1\rRF1|A|||||P1^STMARY\rPRD|RT|Ames^Dora\r\
+                    PID|1||MR-P1^^^STMARY^MR||Quill^Ottoline||19620215\r";
+    assert_eq!(field(&Peer::connect(&site.mllp()).send(confirms).unwrap(), "MSA", 1), "AA");
+    let confirmed = site.messages().into_iter().find(|one| one["control_id"] == "W1").unwrap();
+    assert!(confirmed["reason"].as_str().unwrap().starts_with("it confirms that the referral was taken back"), "{confirmed:#}");
+    assert!(referral(&site, "P1")["status"] == now["status"] && !held());
 }
 
 #[test]

@@ -16,20 +16,20 @@ specialty.Cardiology = { through = "email-out", to = "cardiology-desk" }
 "#;
 
 /// A site, its engine, and one referral `P1` whose specialist was asked.
-struct Asked {
-    site: Site,
+pub struct Asked {
+    pub site: Site,
     _running: Running,
     peer: Peer,
-    reference: String,
+    pub reference: String,
 }
 
 impl Asked {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(VOUCHED)
     }
 
     /// Likewise, on a channel of this file.
-    fn with(channel: &str) -> Self {
+    pub fn with(channel: &str) -> Self {
         let site = Site::new();
         site.channel("hl7-in", channel);
         let running = site.start();
@@ -42,25 +42,25 @@ impl Asked {
         asked
     }
 
-    fn referral(&self) -> Value {
+    pub fn referral(&self) -> Value {
         self.site.json(&["referrals", "show", &self.reference, "--json"]).unwrap()["referral"].clone()
     }
 
-    fn status(&self) -> String {
+    pub fn status(&self) -> String {
         self.referral()["status"].as_str().unwrap().to_owned()
     }
 
     /// The referral's message with another event and control id.
-    fn event(&self, event: &str, control_id: &str) -> String {
+    pub fn event(&self, event: &str, control_id: &str) -> String {
         referral_message(control_id, "P1", "Quillfeather").replace("REF^I12^REF_I12", &format!("REF^{event}^REF_I12"))
     }
 
-    fn send(&mut self, message: &str) -> String {
+    pub fn send(&mut self, message: &str) -> String {
         self.peer.send(message).unwrap()
     }
 
     /// What the specialist's system says of it, by the referrer's number.
-    fn specialist(&mut self, kind: &str, control_id: &str, lines: &[&str]) -> String {
+    pub fn specialist(&mut self, kind: &str, control_id: &str, lines: &[&str]) -> String {
         let head = format!("MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|20261123||{kind}|{control_id}|P|2.5.1");
         let pid = "PID|1||MR-P1^^^STMARY^MR||Quillfeather^Ottoline||19620214|F";
         let message = [&[head.as_str(), pid], lines].concat().join("\r") + "\r";
@@ -68,7 +68,7 @@ impl Asked {
     }
 
     /// The purposes of the deliveries in this state.
-    fn deliveries(&self, state: &str) -> Vec<String> {
+    pub fn deliveries(&self, state: &str) -> Vec<String> {
         let all = self.site.deliveries();
         let mut found: Vec<String> = all
             .iter()
@@ -80,11 +80,11 @@ impl Asked {
     }
 
     /// How many letters of this purpose have left.
-    fn sent(&self, purpose: &str) -> usize {
+    pub fn sent(&self, purpose: &str) -> usize {
         self.deliveries("sent").iter().filter(|sent| *sent == purpose).count()
     }
 
-    fn reply(&self, outcome: &str, at: &[&str]) {
+    pub fn reply(&self, outcome: &str, at: &[&str]) {
         let mut arguments = vec!["referrals", "settle", &self.reference, "reply", outcome];
         arguments.extend(at);
         let output = self.site.command().args(&arguments).output().unwrap();
@@ -102,6 +102,7 @@ fn a_change_that_was_overtaken_on_its_way_changes_nothing_and_is_for_a_person() 
         written(asked.event("I13", "M3"), "20261121110000-0800").replace("Palpitations on exertion", "First wording of it");
     let answer = asked.send(&older);
     assert_eq!(field(&answer, "MSA", 1), "AA", "it is kept: {answer}");
+    assert!(field(&answer, "NTE", 3).contains("nothing was changed"), "and its sender is told: {answer}");
     let referral = asked.referral();
     assert_eq!(
         (&referral["priority"], &referral["request"]["reason"]),
@@ -110,6 +111,9 @@ fn a_change_that_was_overtaken_on_its_way_changes_nothing_and_is_for_a_person() 
     let messages = asked.site.json(&["messages", "list", "--json"]).unwrap();
     let held = messages.as_array().unwrap().iter().find(|one| one["control_id"] == "M3").unwrap();
     assert!(held["state"] == "held" && held["reason"].to_string().contains("written before"), "{held:#}");
+    let cancel = written(asked.event("I14", "M5"), "20261121113000-0800");
+    assert!(field(&asked.send(&cancel), "NTE", 3).contains("nothing was cancelled"), "it is older than the change");
+    assert_eq!(asked.status(), "requested");
     // The same second says nothing of the order.
     let same = written(asked.event("I13", "M4"), "20261121120000-0800").replace("S^STAT", "R^Routine");
     asked.send(&same);

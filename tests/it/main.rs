@@ -33,3 +33,4 @@ mod tidy;
 mod tls;
 mod tls_peers;
 mod told;
+mod unexpected;

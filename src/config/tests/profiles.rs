@@ -7,13 +7,13 @@ fn a_channels_profile_is_the_shared_one_with_its_own_keys_laid_over() {
     let site = whole_site();
     site.write(
         "channels/site/profiles/north.toml",
-        "time_zone = \"Asia/Tokyo\"\nregion = \"JP\"\ncodes.priority = { \"1\" = \"stat\", \"2\" = \"urgent\" }\n[map]\n\
-         \"request.reason\" = { from = \"ZZZ-1\", table = { a = \"b\" } }\n\"request.service\" = \"ZZZ-2\"\n",
+        "time_zone = \"Asia/Tokyo\"\nregion = \"JP\"\ncodes.priority = { \"1\" = \"stat\", \"2\" = \"urgent\" }\n\
+         reports.titles = [\"heart letter\"]\n[map]\n\"request.reason\" = { from = \"ZZZ-1\", table = { a = \"b\" } }\n\"request.service\" = \"ZZZ-2\"\n",
     );
     site.write(
         "channels/ehr.toml",
         &format!(
-            "{MLLP}[profile]\nuse = \"north\"\nregion = \"NZ\"\ncodes.priority = {{ \"2\" = \"routine\" }}\n[profile.senders]\n\
+            "{MLLP}[profile]\nuse = \"north\"\nregion = \"NZ\"\ncodes.priority = {{ \"2\" = \"routine\" }}\nreports.codes = [\"HL\"]\n[profile.senders]\n\
              \"*|A\" = \"north\"\n\"X|A\" = \"north\"\n[map]\n\"request.reason\" = \"NTE-3\"\n"
         ),
     );
@@ -22,6 +22,10 @@ fn a_channels_profile_is_the_shared_one_with_its_own_keys_laid_over() {
     let usual = &profiles.usual;
     assert_eq!((usual.time_zone.as_deref(), usual.region.as_deref()), (Some("Asia/Tokyo"), Some("NZ")));
     assert_eq!(format!("{:?}", usual.codes.priority), "{\"1\": Stat, \"2\": Routine}");
+    assert_eq!(
+        (usual.reports.titles.as_slice(), usual.reports.codes.as_slice()),
+        (&["heart letter".to_owned()][..], &["HL".to_owned()][..])
+    );
     let map = format!("{:?}", usual.map);
     assert!(map.contains("[NTE-3]") && map.contains("[ZZZ-2]") && !map.contains("ZZZ-1"), "{map}");
     assert_eq!(profiles.by_sender.len(), 2);

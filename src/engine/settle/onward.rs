@@ -61,7 +61,8 @@ impl Settlement<'_> {
 
     /// Whether the specialist has a letter that says less than the record does now.
     fn owes_update(&self) -> Result<bool, StoreError> {
-        let changed = |entry: &&HistoryEntry| matches!(entry.event, HistoryEvent::Changed | HistoryEvent::Corrected { .. });
+        let changed =
+            |entry: &&HistoryEntry| matches!(entry.event, HistoryEvent::Changed { .. } | HistoryEvent::Corrected { .. });
         let Some(changed) = self.referral.history.iter().rev().find(changed) else { return Ok(false) };
         let filter = DeliveryFilter { referral: Some(self.referral.id), ..DeliveryFilter::default() };
         let letters = self.context.store.deliveries(&filter)?;

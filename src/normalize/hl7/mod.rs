@@ -44,7 +44,7 @@ pub use keys::ReferralKey;
 pub use mapping::{FieldKind, Mapping};
 pub use numbers::NumberCheck;
 pub use paths::{Path, PathError};
-pub use profile::{Filter, Profile, Profiles, SenderPattern, Strict, UnknownReferral};
+pub use profile::{Filter, Profile, Profiles, Reports, SenderPattern, Strict, UnknownReferral};
 pub(crate) use {
     content::sniff,
     keys::differ,

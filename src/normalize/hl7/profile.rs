@@ -46,6 +46,8 @@ pub struct Profile {
     pub number_checks: BTreeMap<String, NumberCheck>,
     /// What the sender's codes mean.
     pub codes: Codes,
+    /// What the sender calls its consultation reports.
+    pub reports: Reports,
     /// What is refused that is usually tolerated.
     pub strict: Strict,
     /// Where the sender puts things.
@@ -66,6 +68,7 @@ impl Default for Profile {
             patient_number: Vec::new(),
             number_checks: BTreeMap::new(),
             codes: Codes::default(),
+            reports: Reports::default(),
             strict: Strict::default(),
             map: Mapping::default(),
             accept: Accept::default(),
@@ -94,6 +97,18 @@ pub struct Codes {
     pub sex: BTreeMap<String, Sex>,
     /// RF1-1 of a REF^I12, where a status says what the event should: in New Zealand `R` revokes.
     pub event: BTreeMap<String, Event>,
+}
+
+/// What a sender calls its consultation reports, beside the built-in codes and titles; case does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reports {
+    /// Codes of a report, in OBX-3, OBR-4 or TXA-2.
+    pub codes: Vec<String>,
+    /// What is in the title of a report (OBX-3, TXA-2): it closes the referral.
+    pub titles: Vec<String>,
+    /// What is in the title of a paper that is no report.
+    pub other_titles: Vec<String>,
 }
 
 /// What is refused that is usually tolerated.

@@ -83,10 +83,14 @@ pub(super) enum Progress {
 pub(super) enum Booking {
     /// S12, S13.
     Booked,
+    /// S12 that SCH-25 calls pending: they have it, and the day is not confirmed.
+    Pending,
     /// S15.
     Cancelled,
-    /// S26.
+    /// S26, or what SCH-25 calls so.
     Missed,
+    /// The event says that it is booked, and SCH-25 that it is not.
+    Unclear,
 }
 
 /// Why the type and event of a message are not taken, if they are not.
@@ -117,12 +121,20 @@ pub(super) fn of(header: &Header, message: &Message<'_>, profile: &Profile) -> P
         Some(MessageType::Rri) => Purpose::Respond,
         Some(MessageType::Omg) => order(message, Some(Event::New)),
         Some(MessageType::Osu) => order(message, None),
-        Some(MessageType::Siu) => Purpose::Book(match header.event.as_str() {
-            "S15" => Booking::Cancelled,
-            "S26" => Booking::Missed,
-            _ => Booking::Booked,
-        }),
+        Some(MessageType::Siu) => Purpose::Book(booking(&header.event, message)),
         Some(MessageType::Oru | MessageType::Mdm) => Purpose::Report,
+    }
+}
+
+/// What a booking says by its event, and by SCH-25 (table 0278) where that says less. Sites have words of their own for what is booked.
+fn booking(event: &str, message: &Message<'_>) -> Booking {
+    let status = message.value("SCH", 25).to_ascii_uppercase();
+    match (event, status.as_str()) {
+        ("S15", _) => Booking::Cancelled,
+        ("S26", _) | (_, "NOSHOW") => Booking::Missed,
+        ("S12", "PENDING" | "WAITLIST") => Booking::Pending,
+        (_, "PENDING" | "WAITLIST" | "CANCELLED" | "DC" | "DELETED" | "BLOCKED") => Booking::Unclear,
+        _ => Booking::Booked,
     }
 }
 
@@ -144,13 +156,15 @@ fn progress(control: &str, status: &str) -> Progress {
         // What they agree to is the cancel.
         ("OK", "CA" | "DC") => Progress::Outcome(ReplyOutcome::Cancelled),
         ("OK", _) => Progress::Outcome(ReplyOutcome::Accepted),
-        ("UA", _) => Progress::Outcome(ReplyOutcome::Declined),
-        ("CR" | "DR" | "OC" | "OD", _) => Progress::Outcome(ReplyOutcome::Cancelled),
+        // Unable to accept, or taken off by the filler itself.
+        ("UA" | "OC" | "OD", _) => Progress::Outcome(ReplyOutcome::Declined),
+        // As requested.
+        ("CR" | "DR", _) => Progress::Outcome(ReplyOutcome::Cancelled),
         (_, "CM") => Progress::Done,
         // In process: they have it and are at work.
         ("SC" | "SN" | "RE" | "SS", "IP" | "A") => Progress::Outcome(ReplyOutcome::Accepted),
         ("SC" | "SN" | "SS", "SC") => Progress::Outcome(ReplyOutcome::Scheduled),
-        ("SC" | "SN" | "SS", "CA") => Progress::Outcome(ReplyOutcome::Cancelled),
+        ("SC" | "SN" | "SS", "CA" | "DC") => Progress::Outcome(ReplyOutcome::Declined),
         ("RE", "") => Progress::Done,
         _ => Progress::Outcome(ReplyOutcome::Unclear),
     }

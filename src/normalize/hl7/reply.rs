@@ -28,10 +28,11 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
     }
     let zone = rules.profile().time_zone.as_deref();
     let reply = answer(&read.header.event, message, identity, purpose, zone);
+    let site = &rules.profile().reports;
     let brings = match purpose {
-        Purpose::Report => report::in_result(message),
-        Purpose::Respond => report::in_response(&read.header.event, message),
-        Purpose::Order(Progress::Done) => report::in_outcome(message),
+        Purpose::Report => report::in_result(message, site),
+        Purpose::Respond => report::in_response(&read.header.event, message, site),
+        Purpose::Order(Progress::Done) => report::in_outcome(message, site),
         Purpose::Ask(_) | Purpose::Order(_) | Purpose::Book(_) => Brings::Nothing,
     };
     let has_documents = outcome.record.as_ref().is_some_and(|record| !record.attachments.is_empty());
@@ -82,7 +83,8 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         Purpose::Book(purpose::Booking::Booked) => ReplyOutcome::Scheduled,
         Purpose::Book(purpose::Booking::Cancelled) => ReplyOutcome::AppointmentCancelled,
         Purpose::Book(purpose::Booking::Missed) => ReplyOutcome::NoShow,
-        Purpose::Report | Purpose::Ask(_) => ReplyOutcome::Unclear,
+        Purpose::Book(purpose::Booking::Pending) => ReplyOutcome::Received,
+        Purpose::Book(purpose::Booking::Unclear) | Purpose::Report | Purpose::Ask(_) => ReplyOutcome::Unclear,
     };
     let said = said(message);
     let appointment = if outcome == ReplyOutcome::Scheduled { appointment(message, zone) } else { None };

@@ -6,9 +6,10 @@
 //! visit, for the patient to read or to sign, are none. Wrongly open costs a look, wrongly closed a patient.
 //!
 //! What something is called stands beside it (OBX-3), or over the whole of a medical document (TXA-2). OBR-4 names what was ordered, and
-//! an order for a consultation is on every answer to it: there a code alone tells that it is the note.
+//! an order for a consultation is on every answer to it: there a code alone tells that it is the note. What a site calls its reports beside
+//! that stands in its profile.
 
-use super::payload::is_document;
+use super::{payload::is_document, profile::Reports};
 use crate::protocols::hl7::{Message, Segment};
 
 /// The code of the problem that says that a person must tell whether it is the report.
@@ -102,8 +103,8 @@ pub(super) enum Brings {
 }
 
 /// What a result or a medical document (ORU, MDM) brings.
-pub(super) fn in_result(message: &Message<'_>) -> Brings {
-    let findings = findings(message);
+pub(super) fn in_result(message: &Message<'_>, site: &Reports) -> Brings {
+    let findings = findings(message, site);
     if !is_authenticated(message) {
         Brings::Nothing
     } else if findings.iter().any(|it| it.is_note(message)) {
@@ -119,12 +120,12 @@ pub(super) fn in_result(message: &Message<'_>) -> Brings {
 
 /// What a response to a referral brings, beside the answer itself with its papers: whoever declines, has yet to decide or takes a cancel
 /// sends letters too.
-pub(super) fn in_response(event: &str, message: &Message<'_>) -> Brings {
+pub(super) fn in_response(event: &str, message: &Message<'_>, site: &Reports) -> Brings {
     let decides = matches!(message.value("RF1", 1).to_ascii_uppercase().as_str(), "R" | "P" | "C");
     if event == "I14" || decides || !is_authenticated(message) {
         return Brings::Nothing;
     }
-    let findings = findings(message);
+    let findings = findings(message, site);
     if findings.iter().any(|it| it.is_note(message)) {
         return Brings::Report;
     }
@@ -143,20 +144,21 @@ pub(super) fn in_response(event: &str, message: &Message<'_>) -> Brings {
 }
 
 /// What the last message of an order that is done (360X) brings: the consultation note, unless it is called another paper.
-pub(super) fn in_outcome(message: &Message<'_>) -> Brings {
+pub(super) fn in_outcome(message: &Message<'_>, site: &Reports) -> Brings {
     let is_paper = |it: &Finding<'_, '_>| it.is_note(message) || !it.is_other_paper(message);
-    if findings(message).iter().any(is_paper) { Brings::Report } else { Brings::Nothing }
+    if findings(message, site).iter().any(is_paper) { Brings::Report } else { Brings::Nothing }
 }
 
 /// An observation whose value holds, under the order that it belongs to.
 struct Finding<'t, 'm> {
     order: Option<Segment<'t, 'm>>,
     value: Segment<'t, 'm>,
+    site: &'m Reports,
 }
 
 /// The observations that hold: neither OBX-11 (table 0085) calls them preliminary, partial, wrong or deleted, nor does OBR-25 above them
 /// say anything but final or corrected. Where nothing is said, it was sent as it is.
-fn findings<'t, 'm>(message: &'m Message<'t>) -> Vec<Finding<'t, 'm>> {
+fn findings<'t, 'm>(message: &'m Message<'t>, site: &'m Reports) -> Vec<Finding<'t, 'm>> {
     let mut order: Option<Segment<'t, 'm>> = None;
     let mut found = Vec::new();
     for segment in message.segments() {
@@ -167,7 +169,7 @@ fn findings<'t, 'm>(message: &'m Message<'t>) -> Vec<Finding<'t, 'm>> {
         let status = segment.value(11, 1).to_ascii_uppercase();
         let stands = !matches!(status.as_str(), "D" | "I" | "N" | "O" | "P" | "R" | "S" | "W" | "X");
         if segment.is("OBX") && finished && stands && !segment.field(5).is_empty() {
-            found.push(Finding { order, value: segment });
+            found.push(Finding { order, value: segment, site });
         }
     }
     found
@@ -202,17 +204,29 @@ impl Finding<'_, '_> {
         let places = [(Some(self.value), 3), (self.order, 4), (message.first("TXA"), 2)];
         let mut places = places.into_iter().filter_map(|(segment, field)| Some((segment?, field)));
         let is_coded = |(segment, field): (Segment<'_, '_>, usize)| {
-            [1, 4].iter().any(|part| REPORT_CODES.contains(&segment.value(field, *part).as_ref()))
+            [1, 4].iter().any(|part| {
+                let code = segment.value(field, *part);
+                REPORT_CODES.contains(&code.as_ref()) || self.site.codes.iter().any(|known| known.eq_ignore_ascii_case(&code))
+            })
         };
         let kind = message.value("TXA", 2).to_ascii_uppercase();
         let is_called = NOTE_TYPES.contains(&kind.as_str()) || self.is_titled(message);
-        kind == NOTE_TYPE || places.any(is_coded) || (is_called && !self.is_other_paper(message))
+        kind == NOTE_TYPE || places.any(is_coded) || self.is_titled_here(message) || (is_called && !self.is_other_paper(message))
     }
 
     /// Whether it is called a consultation report.
     fn is_titled(&self, message: &Message<'_>) -> bool {
-        let is_known = |title: String| REPORT_TITLES.iter().any(|known| title.contains(known));
-        (self.is_document() || self.is_text()) && self.titles(message).any(is_known)
+        let is_known = |title: String| {
+            REPORT_TITLES.iter().any(|known| title.contains(known)) && !has_one_of(&title, &self.site.other_titles)
+        };
+        self.is_titled_here(message) || ((self.is_document() || self.is_text()) && self.titles(message).any(is_known))
+    }
+
+    /// Whether it has a title that the sender's profile says is that of a report.
+    fn is_titled_here(&self, message: &Message<'_>) -> bool {
+        !self.site.titles.is_empty()
+            && (self.is_document() || self.is_text())
+            && self.titles(message).any(|title| has_one_of(&title, &self.site.titles))
     }
 
     /// Whether the answer to a referral calls it the report.
@@ -233,8 +247,15 @@ impl Finding<'_, '_> {
 
     /// Whether it is called a paper about the visit or the answer, or for the patient: an invitation, a form of consent.
     fn is_other_paper(&self, message: &Message<'_>) -> bool {
-        self.titles(message).any(|title| words(&title).any(|word| OTHER_PAPERS.contains(&word)))
+        let is_other =
+            |title: String| has_one_of(&title, &self.site.other_titles) || words(&title).any(|word| OTHER_PAPERS.contains(&word));
+        self.titles(message).any(is_other)
     }
+}
+
+/// Whether a title, in small letters, has one of these in it.
+fn has_one_of(title: &str, parts: &[String]) -> bool {
+    parts.iter().any(|part| title.contains(&part.to_lowercase()))
 }
 
 fn words(title: &str) -> impl Iterator<Item = &str> {

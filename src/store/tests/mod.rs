@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    delivery::{Content, FaxContent, Purpose},
-    ids::{BodyId, ChannelName, DeliveryId},
-    message::{Acknowledgement, Arrival, ControlId, Protocol, SourceFile},
+    delivery::{Content, DeliveryState, FaxContent, Purpose},
+    ids::{BodyId, ChannelName, DeliveryId, ReferralId},
+    message::{Acknowledgement, Arrival, ControlId, Protocol, SourceFile, State},
     referral::{Reference, Referral, Status},
 };
 

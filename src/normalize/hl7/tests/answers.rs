@@ -228,3 +228,34 @@ fn papers_that_come_with_an_answer_are_no_report() {
     let result = [head("ORU^R01^ORU_R01").as_str(), PID, &draft, note, &values, value].map(str::to_owned);
     assert_eq!(read(&result.each_ref().map(String::as_str)).outcome.kind, Kind::Document);
 }
+
+#[test]
+fn what_a_site_calls_its_reports_stands_in_its_profile() {
+    let pdf =
+        |title: &str| format!("OBX|1|ED|{title}||^application^pdf^Base64^{}||||||F", data_encoding::BASE64.encode(b"%PDF-1.4 x"));
+    let profile = Profile {
+        reports: Reports {
+            codes: vec!["cardlet".to_owned()],
+            titles: vec!["Patient Report".to_owned()],
+            other_titles: vec!["Consultation Plan".to_owned()],
+        },
+        ..Profile::default()
+    };
+    let profiles = Profiles { usual: std::sync::Arc::new(profile), by_sender: Vec::new() };
+    let site = Hl7Rules { profiles: std::sync::Arc::new(profiles), ..Hl7Rules::default() };
+    let perhaps = |rules: &Hl7Rules, title: &str| {
+        let text = [head("ORU^R01^ORU_R01").as_str(), PID, "OBR|1|GP-1||1^X^L", &pdf(title)].join("\r");
+        let outcome = normalize(text.as_bytes(), rules).unwrap().outcome;
+        let record = outcome.record.unwrap();
+        (outcome.kind, record.problems.iter().any(|problem| problem.code == "perhaps-the-report"))
+    };
+    let usual = Hl7Rules::default();
+    for (title, without, with) in [
+        ("CARDLET^Letter^L", (Kind::Report, true), (Kind::Report, false)),
+        ("X^Our patient report no. 7^L", (Kind::Document, false), (Kind::Report, false)),
+        ("X^Consultation plan^L", (Kind::Report, false), (Kind::Document, false)),
+        ("X^Consultation report^L", (Kind::Report, false), (Kind::Report, false)),
+    ] {
+        assert_eq!((perhaps(&usual, title), perhaps(&site, title)), (without, with), "{title}");
+    }
+}

@@ -107,7 +107,7 @@ fn may_hold_a_qr_code(clean: &[u8], width: usize) -> bool {
             if (index % 2 == 0) == starts_dark && module >= MODULE_PIXELS_MIN && is_finder(run, module) {
                 hit = true;
                 let column = left + run[0] + run[1] + run[2] / 2;
-                is_crossed = is_crossed || is_finder(&runs_across(clean, width, column, y), module);
+                is_crossed = is_crossed || is_finder(&runs_across(clean, width, (column, y), 5 * module), module);
             }
             left += run[0];
         }
@@ -126,8 +126,8 @@ fn is_finder(runs: &[usize], module: usize) -> bool {
     runs.iter().zip([1, 1, 3, 1, 1]).all(|(length, modules)| near(*length, modules))
 }
 
-/// The five runs of a column around a dark pixel: two above the one that it is in, and two below.
-fn runs_across(clean: &[u8], width: usize, column: usize, row: usize) -> [usize; 5] {
+/// The five runs of a column around a dark pixel: two above the one that it is in, and two below. None is followed further than so many pixels.
+fn runs_across(clean: &[u8], width: usize, (column, row): (usize, usize), longest: usize) -> [usize; 5] {
     let is_dark = |y: usize| clean.get(y * width + column).map(|pixel| *pixel == 0);
     let mut runs = [0, 0, 1, 0, 0];
     let (mut y, mut at, mut dark) = (row, 2, true);
@@ -142,6 +142,9 @@ fn runs_across(clean: &[u8], width: usize, column: usize, row: usize) -> [usize;
         }
         runs[at] += 1;
         y = above;
+        if runs[at] > longest {
+            break;
+        }
     }
     (y, at, dark) = (row, 2, true);
     while let Some(is_so) = is_dark(y + 1) {
@@ -153,6 +156,9 @@ fn runs_across(clean: &[u8], width: usize, column: usize, row: usize) -> [usize;
         }
         runs[at] += 1;
         y += 1;
+        if runs[at] > longest {
+            break;
+        }
     }
     runs
 }

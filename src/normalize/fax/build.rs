@@ -6,7 +6,7 @@ use super::{
     choose::{self, Choice},
 };
 use crate::referral::{
-    Code, Coverage, Evidence, HeldReason, IsoDate, PatientIdentifier, Phone, PhoneUse, Priority, Problem, Record, Sex,
+    Code, Coverage, Evidence, HeldReason, IsoDate, PatientIdentifier, PersonName, Phone, PhoneUse, Priority, Problem, Record, Sex,
 };
 
 /// The fields whose doubt or absence stops the referral.
@@ -14,6 +14,9 @@ const IDENTITY: [&str; 3] = ["patient.name.family", "patient.name.given", "patie
 
 /// How sure a value is at most that something else on the pages contradicts.
 const CONTRADICTED_MAX: f32 = 0.8;
+
+/// Practices named so alike are one.
+const SAME_PRACTICE_MIN: f64 = 0.92;
 
 /// Whether a name has two parts, read in two places.
 fn is_whole(family: Option<&Choice<'_>>, given: Option<&Choice<'_>>) -> bool {
@@ -39,6 +42,7 @@ pub(super) fn record(found: &Candidates, rules: &FaxRules) -> Option<Record> {
     builder.insurance();
     builder.referring();
     builder.referred_to();
+    builder.said_of_two();
     builder.request();
     builder.review();
     builder.hold();
@@ -233,6 +237,50 @@ impl Builder<'_> {
             if let Some(number) = self.take(field, &path) {
                 self.record.referred_to.phones.push(Phone { number, usage: Some(usage) });
             }
+        }
+    }
+
+    /// One number, name or practice that stands for two: at most one of them has it, and which is for a person.
+    fn said_of_two(&mut self) {
+        let Record { patient, referring, referred_to, .. } = &self.record;
+        let numbers = |of: &str, phones: &[Phone]| -> Vec<(String, String)> {
+            phones.iter().enumerate().map(|(at, phone)| (format!("{of}.phones.{at}.number"), phone.number.clone())).collect()
+        };
+        let all = [
+            numbers("patient", &patient.phones),
+            numbers("referring", &referring.phones),
+            numbers("referred_to", &referred_to.phones),
+        ];
+        let mut twice: Vec<String> = Vec::new();
+        for (at, of_one) in all.iter().enumerate() {
+            let others = || all.iter().enumerate().filter(move |(other, _)| *other != at).flat_map(|(_, numbers)| numbers);
+            twice.extend(
+                of_one.iter().filter(|(_, number)| others().any(|(_, other)| other == number)).map(|(path, _)| path.clone()),
+            );
+        }
+        let name = |name: &PersonName| {
+            let part = |part: &Option<String>| part.as_deref().map(str::to_lowercase);
+            part(&name.family).zip(part(&name.given))
+        };
+        let people =
+            [("patient", name(&patient.name)), ("referring", name(&referring.name)), ("referred_to", name(&referred_to.name))];
+        for (at, (of, named)) in people.iter().enumerate() {
+            let is_twice = people.iter().enumerate().any(|(other, (_, also))| other != at && named.is_some() && named == also);
+            twice.extend(["family", "given"].into_iter().filter(|_| is_twice).map(|part| format!("{of}.name.{part}")));
+        }
+        let practices = [&referring.organization, &referred_to.organization].map(|name| name.as_deref().map(str::to_lowercase));
+        if let [Some(one), Some(other)] = &practices
+            && strsim::normalized_levenshtein(one, other) >= SAME_PRACTICE_MIN
+        {
+            twice.extend(["referring", "referred_to"].map(|of| format!("{of}.organization")));
+        }
+        let text = "it stands for two on the page: whose it is, a person must say";
+        for path in twice {
+            if let Some(evidence) = self.record.evidence.get_mut(path.as_str()) {
+                evidence.confidence = evidence.confidence.min(CONTRADICTED_MAX);
+            }
+            self.record.problems.push(Problem::at("said-of-two", path.clone(), text));
+            self.record.mark(path);
         }
     }
 

@@ -1,7 +1,11 @@
 //! Dates as forms print them, with the confusions of OCR undone where the shape proves them.
 
-use jiff::civil::Date;
+use std::{borrow::Cow, sync::LazyLock};
 
+use jiff::civil::Date;
+use regex::Regex;
+
+use super::{FaxRules, layout::Sheet};
 use crate::normalize::DateOrder;
 
 /// A date that was read.
@@ -16,6 +20,61 @@ pub(super) struct ReadDate {
 
 /// How far a date is trusted in which a letter was read as a digit, or a separator as another: a person should see it.
 const REPAIRED: f32 = 0.94;
+
+/// How far a date is trusted on a page that prints both orders.
+const CONTESTED: f32 = 0.6;
+
+/// Between the letters of a printed order: a slash, or what recognition makes of it.
+const BETWEEN: &str = r"(?:\s*[^a-z0-9\s]\s*|\s*[il1]\s*|\s+)";
+
+static DAY_FIRST: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = format!(
+        r"\bdd?{BETWEEN}mm?{BETWEEN}y{{2,4}}\b|\bddmmyy(?:yy)?\b|\bd\s*/\s*m\s*/\s*y\b|\bday{BETWEEN}month{BETWEEN}year\b"
+    );
+    Regex::new(&pattern).expect("the pattern is fixed")
+});
+static MONTH_FIRST: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = format!(
+        r"\bmm?{BETWEEN}dd?{BETWEEN}y{{2,4}}\b|\bmmddyy(?:yy)?\b|\bm\s*/\s*d\s*/\s*y\b|\bmonth{BETWEEN}day{BETWEEN}year\b"
+    );
+    Regex::new(&pattern).expect("the pattern is fixed")
+});
+
+/// The rules for the dates of a page: a form that prints `DD/MM/YYYY` beside a field says more than the channel does.
+pub(super) fn rules_of_page<'r>(sheet: &Sheet, rules: &'r FaxRules) -> Cow<'r, FaxRules> {
+    let printed = printed_orders(sheet);
+    match only(printed) {
+        Some(date_order) => Cow::Owned(FaxRules { date_order, ..rules.clone() }),
+        None if printed == (true, true) => Cow::Owned(FaxRules { date_order_contested: true, ..rules.clone() }),
+        None => Cow::Borrowed(rules),
+    }
+}
+
+/// The rules for the pages of a fax that print no order of their own: those of the pages that do, where all of these print the same.
+pub(super) fn rules_of_fax<'r, 's>(sheets: impl Iterator<Item = &'s Sheet>, rules: &'r FaxRules) -> Cow<'r, FaxRules> {
+    let all = sheets.map(printed_orders).fold((false, false), |all, one| (all.0 || one.0, all.1 || one.1));
+    only(all).map_or(Cow::Borrowed(rules), |date_order| Cow::Owned(FaxRules { date_order, ..rules.clone() }))
+}
+
+/// Whether a page prints that the day comes first, and whether that the month does.
+fn printed_orders(sheet: &Sheet) -> (bool, bool) {
+    let texts = sheet.segments.iter().map(|segment| segment.text().to_lowercase());
+    texts.fold((false, false), |(day, month), text| (day || DAY_FIRST.is_match(&text), month || MONTH_FIRST.is_match(&text)))
+}
+
+fn only(printed: (bool, bool)) -> Option<DateOrder> {
+    match printed {
+        (true, false) => Some(DateOrder::DayFirst),
+        (false, true) => Some(DateOrder::MonthFirst),
+        (true, true) | (false, false) => None,
+    }
+}
+
+/// How far a date is trusted by the order that it was read in.
+pub(super) fn trust_of_order(date: Date, rules: &FaxRules) -> f32 {
+    let fits_either = date.day() <= 12 && date.day() != date.month();
+    if rules.date_order_contested && fits_either { CONTESTED } else { 1.0 }
+}
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 

@@ -5,9 +5,9 @@ use super::{
     candidates::{Candidate, Candidates, Field, Rank},
     choose,
     counted::{self, Counted},
-    elsewhere, kinds,
+    dates, elsewhere, kinds,
     labels::Marks,
-    layout::Sheet,
+    layout::{Sheet, text_of},
     nothing,
     places::Shape,
     read_page,
@@ -48,6 +48,8 @@ impl Leaf {
 fn kind(page: &PageReading, leaf: &Leaf) -> (PageKind, Vec<String>) {
     let (kind, mut evidence) = kinds::kind(&leaf.sheet, &leaf.marks, &leaf.shape);
     evidence.extend(leaf.forms.iter().map(templates::Match::told));
+    // Who sent it, and when, as the machine printed it.
+    evidence.extend(leaf.sheet.header.as_deref().map(|words| format!("the sending machine's line: {}", text_of(words))));
     match kind {
         PageKind::Blank if page.look.is_some() => (PageKind::Continuation, Vec::new()),
         PageKind::Continuation if !leaf.forms.is_empty() => (PageKind::Referral, evidence),
@@ -67,6 +69,7 @@ pub(super) fn pages(reading: &Reading, rules: &FaxRules) -> Vec<FaxPage> {
 /// What a fax is that is none of our pages: a referral, several, a proposal, or nothing that refers anybody.
 pub(super) fn outcome(reading: &Reading, rules: &FaxRules) -> Outcome {
     let leaves: Vec<Leaf> = reading.pages.iter().map(|page| Leaf::of(page, rules)).collect();
+    let rules = &*dates::rules_of_fax(leaves.iter().map(|leaf| &leaf.sheet), rules);
     let kinds: Vec<(PageKind, Vec<String>)> = reading.pages.iter().zip(&leaves).map(|(page, leaf)| kind(page, leaf)).collect();
     let facts = facts(&leaves, &kinds, rules);
     let mut division = match &rules.documents {

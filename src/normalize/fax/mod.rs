@@ -83,8 +83,10 @@ const AGE_YEARS_MAX: i16 = 120;
 pub struct FaxRules {
     /// The day it is read: birth dates do not lie after it.
     pub today: jiff::civil::Date,
-    /// Which comes first in `03/04/1956`.
+    /// Which comes first in `03/04/1956`, where the page does not say it.
     pub date_order: DateOrder,
+    /// Whether a page prints both orders: what could be read in either is then for a person.
+    pub date_order_contested: bool,
     /// Whose phone numbers: an ISO 3166 country code.
     pub region: String,
     /// A field less sure than this is marked for review.
@@ -117,6 +119,7 @@ impl Default for FaxRules {
         Self {
             today: jiff::civil::date(2026, 1, 1),
             date_order: DateOrder::MonthFirst,
+            date_order_contested: false,
             region: "US".to_owned(),
             review_below: 0.95,
             labels: Labels::shipped(),
@@ -184,6 +187,7 @@ fn nothing(reading: &Reading, code: &str, message: &str) -> Outcome {
 
 /// Reads a page that is laid out. `first`: it is the first of its document that is no cover, and may have a letterhead.
 fn read_page(Leaf { sheet, marks, shape, forms }: &Leaf, rules: &FaxRules, first: bool, found: &mut Candidates) {
+    let rules = &*dates::rules_of_page(sheet, rules);
     let setters = subjects::setters(sheet, marks, &shape.subjects());
     let first_of_page = found.all.len();
     for label in &marks.labels {

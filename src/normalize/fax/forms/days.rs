@@ -27,6 +27,7 @@ pub(super) fn birth_date(context: &Context<'_>, label: &Label, found: &mut Candi
     });
     let Some((read, words)) = read else { return };
     let taken = words.get(..read.words).unwrap_or_default();
+    let trust = trust * dates::trust_of_order(read.date, rules);
     let candidate =
         found.add(Field::BirthDate, read.date.to_string(), taken, context.page(), rank, trust * DIGITS_TRUST * read.trust);
     let oldest = rules.today.year() - AGE_YEARS_MAX;

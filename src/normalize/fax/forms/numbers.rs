@@ -101,6 +101,9 @@ fn is_of_another(rest: &[Word]) -> bool {
 }
 
 pub(super) fn by_subject_phone(context: &Context<'_>, label: &Label, usage: PhoneUse, rank: Rank, found: &mut Candidates) {
+    if is_of_a_copy(context, label) {
+        return;
+    }
     match context.subject {
         Some(Subject::Patient) => phone(context, label, Field::PatientPhone(usage), rank, found),
         Some(Subject::Referring | Subject::ReferredTo) if rank == Rank::OwnLabel && beside_the_patients(context, label) => {
@@ -135,6 +138,9 @@ fn below_the_patients(context: &Context<'_>, label: &Label) -> bool {
 }
 
 pub(super) fn by_subject_fax(context: &Context<'_>, label: &Label, found: &mut Candidates) {
+    if is_of_a_copy(context, label) {
+        return;
+    }
     match context.subject {
         Some(Subject::Referring) => phone(context, label, Field::ReferringFax, Rank::Label, found),
         Some(Subject::ReferredTo) => phone(context, label, Field::ReferredFax, Rank::Label, found),
@@ -152,6 +158,8 @@ pub(super) fn number(context: &Context<'_>, label: &Label, field: Field, found: 
     if let Some(((value, trust, taken), _)) = read {
         // A gap inside a number may be printed, or may hide a character.
         let trust = if taken.len() > 1 { trust * 0.9 } else { trust * DIGITS_TRUST };
+        // A sign that no number has was a character of it: "§510274".
+        let trust = if taken.iter().any(has_strange_sign) { trust * 0.9 } else { trust };
         found.add(field, value, &taken, context.page(), Rank::OwnLabel, trust);
     }
 }
@@ -172,6 +180,17 @@ fn one_number(words: &[Word]) -> Vec<Word> {
         taken.push(word.clone());
     }
     taken
+}
+
+fn has_strange_sign(word: &Word) -> bool {
+    const USUAL: &str = "-/.,:;#()[]_*'\"|";
+    word.text.chars().any(|c| !c.is_alphanumeric() && !USUAL.contains(c))
+}
+
+/// Whether it stands in a line that says who gets a copy: those are no numbers of who refers.
+fn is_of_a_copy(context: &Context<'_>, label: &Label) -> bool {
+    let first = context.sheet.segments.get(label.segment).and_then(|segment| segment.words.first());
+    first.is_some_and(|word| word.text.trim_end_matches([':', '.', ',']).eq_ignore_ascii_case("cc"))
 }
 
 fn has_digit(word: &Word) -> bool {

@@ -360,6 +360,9 @@ pub(super) fn sex(context: &Context<'_>, label: &Label, found: &mut Candidates) 
     }
 }
 
+/// How far a priority is trusted that is said by denying another one.
+const NEGATED_TRUST: f32 = 0.9;
+
 /// The word of a priority.
 pub(in crate::normalize::fax) fn priority_word(priority: Priority) -> &'static str {
     match priority {
@@ -395,8 +398,14 @@ fn add_priority(choice: Result<(Priority, usize, bool), ()>, words: &[Word], pag
     };
     let word = words.get(at..=at).unwrap_or_default();
     let negated = at > 0 && words.get(at - 1).is_some_and(|before| matches!(before.text.to_lowercase().as_str(), "not" | "non"));
+    // "Not urgent" is no urgent one: a person sees it all the same.
+    let priority = match priority {
+        Priority::Urgent if negated => Priority::Routine,
+        _ if negated => Priority::Unknown,
+        said => said,
+    };
     let trust = if negated {
-        0.3
+        NEGATED_TRUST
     } else if sure {
         0.985 / sureness(word).max(0.6)
     } else {

@@ -332,3 +332,77 @@ fn a_second_insurance_without_a_first_is_a_note() {
     assert_eq!(record.insurance.len(), 1);
     assert_eq!(record.insurance[0].member_id.as_deref(), Some("PD231007728"));
 }
+
+#[test]
+fn a_printed_order_of_dates_goes_before_the_channels() {
+    let born_by = |drawn: &str, date_order: DateOrder| {
+        let reading = Reading { pages: vec![page(1, drawn)], problems: Vec::new() };
+        let record = *normalize(&reading, &FaxRules { date_order, ..rules() }).record.unwrap();
+        (born(&record).to_owned(), marks(&record, "patient.birth_date"))
+    };
+    let form = |dob: &str| format!("Referral Form\n\nPatient: Leslie Lee\n{dob}\n{REST}");
+    let (month, day) = (DateOrder::MonthFirst, DateOrder::DayFirst);
+    for dob in [
+        "DOB (DD/MM/YYYY): 03/04/1956",
+        "DOB (dd.mm.yyyy): 03.04.1956",
+        "DOB: 03/04/1956\n(day / month / year)",
+        "DOB (DDIMM/YYYY): 03/04/1956",
+        "DOB: 03/04/1956\nDD / MM / YYYY",
+        "All dates are written DD-MM-YYYY\nDOB: 03/04/1956",
+    ] {
+        assert_eq!(born_by(&form(dob), month), ("1956-04-03".to_owned(), false), "{dob}");
+    }
+    assert_eq!(born_by(&form("DOB (MM/DD/YYYY): 03/04/1956"), day), ("1956-03-04".to_owned(), false));
+    let both = "DOB (DD/MM/YYYY): 03/04/1956\nDate (MM/DD/YYYY): 11/20/2026";
+    assert_eq!(born_by(&form(both), month), ("1956-03-04".to_owned(), true), "which order is meant is for a person");
+    let plain = "DOB (DD/MM/YYYY): 23/04/1956\nDate (MM/DD/YYYY): 11/20/2026";
+    assert_eq!(born_by(&form(plain), day), ("1956-04-23".to_owned(), false));
+    assert_eq!(born_by(&form("DOB: 03/04/1956\nAmlodipine 5 mm dd"), month).0, "1956-03-04");
+    let second = page(2, "Clinical notes\nPatient: Leslie Lee\nDOB: 03/04/1956\nMigraine since spring");
+    let pages = vec![page(1, &form("DOB (DD/MM/YYYY): 03/04/1956")), second];
+    let whole = normalize(&Reading { pages, problems: Vec::new() }, &rules());
+    let record = whole.record.unwrap();
+    assert_eq!((born(&record), marks(&record, "patient.birth_date")), ("1956-04-03", false), "one order for all pages");
+}
+
+#[test]
+fn what_stands_for_two_is_for_a_person() {
+    let drawn = "Referral Form\n\nPatient: Leslie Lee\nDOB: 11/01/1934\nPatient phone: (415) 253-7700\nReferring fax: (415) 253-7700\n\
+                 Referring practice: Lakeview Cardiology\nReferred to practice: Lakeview Cardiology\n";
+    let record = record(&format!("{drawn}{REST}"));
+    for path in ["patient.phones.0.number", "referring.phones.0.number", "referring.organization", "referred_to.organization"] {
+        assert!(marks(&record, path), "{path}: {:?}", record.review);
+    }
+    let names = form("Referred to: Jesus Phillips, MD");
+    assert!(marks(&names, "referring.name.family") && marks(&names, "referred_to.name.family"), "{:?}", names.review);
+    assert!(!marks(&names, "patient.name.family"));
+    assert!(!marks(&form("Patient phone: (415) 253-7700"), "patient.phones.0.number"));
+}
+
+#[test]
+fn a_number_that_lost_a_sign_a_copy_and_what_is_denied_are_seen_for_it() {
+    let record = form("MRN: \u{a7}510274");
+    assert!(marks(&record, "patient.identifiers.0.value"), "{:?}", record.review);
+    assert!(!marks(&form("MRN: 5510274"), "patient.identifiers.0.value"));
+    let copied = form("cc: Dr. Ada Stone, fax (415) 253-7701");
+    assert!(copied.referring.phones.is_empty(), "{:?}", copied.referring.phones);
+    let denied = super::record(
+        "Referral Form\n\nPatient: Leslie Lee\nDOB: 11/01/1934\nPriority: Not urgent\nReason for referral: Migraine",
+    );
+    assert!(denied.priority == Priority::Routine && marks(&denied, "priority"), "{:?}", denied.priority);
+    let not_routine = super::record(
+        "Referral Form\n\nPatient: Leslie Lee\nDOB: 11/01/1934\nPriority: Not routine\nReason for referral: Migraine",
+    );
+    assert_eq!(not_routine.priority, Priority::Unknown);
+}
+
+#[test]
+fn the_line_of_the_sending_machine_is_kept_with_its_page() {
+    let mut sent = page(1, &format!("NOV-21-2026 10:15 FERNBROOK FAM MED FAX NO. 5035550199 P. 1/1\n{FORM}"));
+    for word in sent.words.iter_mut().filter(|word| word.line == 0) {
+        (word.bounds[1], word.bounds[3]) = (20, 46);
+    }
+    let outcome = normalize(&Reading { pages: vec![sent], problems: Vec::new() }, &rules());
+    let told = format!("{:?}", outcome.pages);
+    assert!(told.contains("the sending machine's line: NOV-21-2026 10:15 FERNBROOK"), "{told}");
+}

@@ -218,6 +218,7 @@ pub fn is_told(status: Status) -> bool {
 /// stands the same for its sender.
 #[must_use]
 pub fn standing(referral: &Referral) -> Vec<String> {
+    let reports = referral.history.iter().filter(|entry| entry.event == HistoryEvent::Reported).count();
     let what = match referral.status {
         Status::Accepted if last_reply(referral) == Some(ReplyOutcome::AppointmentCancelled) => {
             "The appointment is cancelled; the specialist still takes the referral."
@@ -232,18 +233,30 @@ pub fn standing(referral: &Referral) -> Vec<String> {
         Status::Scheduled => "An appointment is made.",
         Status::NoShow => "The patient did not come to the appointment.",
         Status::Completed => "The visit took place; the report is to follow.",
+        Status::Closed if reports > 1 => "The report came back anew, and may correct the former one; the referral is closed.",
         Status::Closed => "The report came back; the referral is closed.",
         Status::CancelRequested => "Cancelling was asked for.",
         Status::Cancelled => "The referral is cancelled.",
         Status::Expired => "The referral expired.",
     };
     let mut text = format!("{what} Reference {}.", referral.reference);
+    if referral.status == Status::Closed && reports > 1 {
+        // One more is news each time.
+        text.push_str(&format!(" Reports: {reports}."));
+    }
     if let (Status::Scheduled, Some(appointment)) = (referral.status, &referral.record.appointment) {
         let with = appointment.with.as_ref().map(|with| format!(" with {with}")).unwrap_or_default();
         text.push_str(&format!(" Appointment: {}{with}.", appointment.at.as_str().replace('T', " ")));
     }
-    let reason = reason(referral).map(|reason| format!("Reason: {reason}"));
+    let is_off = last_reply(referral) == Some(ReplyOutcome::AppointmentCancelled);
+    let label = if is_yes(referral.status) && !is_off { "The specialist wrote" } else { "Reason" };
+    let reason = reason(referral).map(|reason| format!("{label}: {reason}"));
     std::iter::once(text).chain(reason).collect()
+}
+
+/// Whether what the specialist wrote is no reason for a no.
+fn is_yes(status: Status) -> bool {
+    matches!(status, Status::Accepted | Status::Confirmed)
 }
 
 /// What was said last that says more than that they have it.
@@ -257,7 +270,9 @@ fn last_reply(referral: &Referral) -> Option<ReplyOutcome> {
 /// Why it stands so, in the words of the reply that led there: the latest that gave any.
 fn reason(referral: &Referral) -> Option<&str> {
     let replies = referral.history.iter().rev().map_while(|entry| match &entry.event {
-        HistoryEvent::Replied { outcome: ReplyOutcome::Received, .. } => Some(None),
+        HistoryEvent::Replied { outcome: ReplyOutcome::Received, reason } => {
+            Some(reason.as_deref().filter(|_| is_yes(referral.status)))
+        }
         HistoryEvent::Replied { outcome, reason } if has_led_to(*outcome, referral.status) => Some(reason.as_deref()),
         HistoryEvent::Replied { .. } | HistoryEvent::Requested | HistoryEvent::Reopened | HistoryEvent::Routed { .. } => None,
         _ => Some(None),
@@ -267,10 +282,10 @@ fn reason(referral: &Referral) -> Option<&str> {
 
 fn has_led_to(outcome: ReplyOutcome, status: Status) -> bool {
     use ReplyOutcome::{
-        AppointmentCancelled, Cancelled, Declined, NeedsInformation, NoShow, PatientDeclined, PatientUnreachable,
+        Accepted, AppointmentCancelled, Cancelled, Declined, NeedsInformation, NoShow, PatientDeclined, PatientUnreachable,
     };
     match status {
-        Status::Accepted => outcome == AppointmentCancelled,
+        Status::Accepted => matches!(outcome, Accepted | AppointmentCancelled),
         Status::NeedsInformation => outcome == NeedsInformation,
         Status::NoShow => outcome == NoShow,
         Status::Declined | Status::Cancelled => {

@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{decide::Desk, replies, sameness, told::Letters};
+use super::{decide::Desk, replies, sameness, told::Letters, vouched::TAKEN_FROM};
 use crate::{
     delivery::{Delivery, Purpose},
     ids::DeliveryId,
@@ -137,9 +137,7 @@ fn means(
         (Purpose::Update, Declined) | (Purpose::Withdrawal, Accepted | Declined | Scheduled) => {
             Means::Unclear("it may mean the letter that it answers as well as the referral")
         }
-        (Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update, _) if !is_theirs => {
-            Means::Unclear("it comes from a desk that the referral was taken from since")
-        }
+        (Purpose::ConfirmationRequest | Purpose::Pages | Purpose::Update, _) if !is_theirs => Means::Unclear(TAKEN_FROM),
         _ => Means::Itself,
     })
 }
@@ -171,7 +169,7 @@ fn names_another(
 }
 
 /// A reason without the notes of ours that the answer repeats.
-fn without_ours(reason: &str, referral: &Referral) -> Option<String> {
+pub(super) fn without_ours(reason: &str, referral: &Referral) -> Option<String> {
     let is_ours = |line: &&str| referral.record.notes.iter().any(|note| note.lines().any(|known| known == *line));
     let lines: Vec<&str> = reason.lines().filter(|line| !is_ours(line)).collect();
     Some(lines.join("\n")).filter(|text| !text.is_empty())

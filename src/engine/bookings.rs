@@ -7,10 +7,11 @@
 
 use jiff::civil::Date;
 
-use super::{decide::Desk, finding::is_overtaken, interpret::today};
+use super::{decide::Desk, finding::is_overtaken_by, interpret::today};
 use crate::{
+    ids::MessageId,
     message::Protocol,
-    referral::{Appointment, Booking, Record, Referral, Reply, ReplyOutcome, Status},
+    referral::{Appointment, Booking, HistoryEvent, Record, Referral, Reply, ReplyOutcome, Status},
     store::StoreError,
 };
 
@@ -63,9 +64,29 @@ pub(super) fn doubt(desk: &Desk<'_>, known: &Referral, reply: &Reply) -> Result<
     if booked.and_then(|it| it.at.date()).zip(day).is_some_and(|(at, day)| at < day) {
         return Ok(Some("it books a day that was past when it was written: ask the desk"));
     }
+    let is_it = |one: &Appointment| {
+        reply.booking.as_ref().is_none_or(|said| one.booking.is_empty() || one.booking.iter().any(|it| said.numbers.contains(it)))
+    };
+    let missed = known.record.appointment.as_ref().filter(|one| reply.outcome == ReplyOutcome::NoShow && is_it(one));
+    let next_day = today(&desk.config.settings, written).tomorrow().ok();
+    if missed.and_then(|it| it.at.date()).zip(next_day).is_some_and(|(at, day)| at > day) {
+        return Ok(Some("it says that the patient did not come to a visit whose day is yet to come: ask the desk"));
+    }
     let is_booking = booked.is_some() || reply.booking.is_some();
-    Ok((is_booking && is_overtaken(desk, known)?)
-        .then_some("by MSH-7 it was written before what its sender said last, and came later: compare the two"))
+    let books = |message: MessageId| {
+        let of_it = known.history.iter().filter(|entry| entry.message == Some(message));
+        let outcomes = of_it.filter_map(|entry| match entry.event {
+            HistoryEvent::Replied { outcome, .. } => Some(outcome),
+            _ => None,
+        });
+        outcomes.into_iter().any(is_of_a_visit)
+    };
+    Ok((is_booking && is_overtaken_by(desk, known, books)?)
+        .then_some("by MSH-7 it was written before what its sender said last of a visit, and came later: compare the two"))
+}
+
+fn is_of_a_visit(outcome: ReplyOutcome) -> bool {
+    matches!(outcome, ReplyOutcome::Scheduled | ReplyOutcome::AppointmentCancelled | ReplyOutcome::NoShow)
 }
 
 #[cfg(test)]

@@ -29,9 +29,6 @@ use crate::{
 /// How often a message looks again whether the referral that it is about has come.
 const LOOK_AGAIN_SECONDS: i64 = 15;
 
-/// What the sender of a request is told that is held: our reason for it is advice to our own people.
-const A_PERSON_READS_IT: &str = "a person here reads it first: nothing has followed from it yet";
-
 /// How many merges are followed from a number to the referral that stays.
 const MERGES_MAX: usize = 8;
 
@@ -132,8 +129,8 @@ pub(super) fn decide(
     }
     desk.settle_acknowledgement()?;
     let Desk { message, mut decision, standing, mut remark, unknown_referral, now, .. } = desk;
-    if message.state == State::Held && message.kind == Some(Kind::Referral) {
-        remark.get_or_insert_with(|| A_PERSON_READS_IT.to_owned());
+    if let Some(remark_on_it) = acknowledging::remark(&message, &decision) {
+        remark.get_or_insert_with(|| remark_on_it.to_owned());
     }
     forward::follow(&context.store, config, &mut decision, now)?;
     decision.message = Some(message);

@@ -17,6 +17,7 @@ use super::{
     sameness::{self, same_patient, surely_same_patient},
 };
 use crate::{
+    ids::MessageId,
     message::Protocol,
     normalize::hl7::{ReferralKey, differ},
     referral::{Provider, Record, Reference, Referral, Source, Status},
@@ -32,9 +33,16 @@ const REFERRERS_PLACES: [&str; 5] = ["RF1-6", "ORC-2", "OBR-2", "SCH-26", "TXA-1
 /// Whether a message was written before what its sender said last of a referral: it was overtaken on its way. The clocks of two systems that
 /// send through one channel tell nothing.
 pub(super) fn is_overtaken(desk: &Desk<'_>, known: &Referral) -> Result<bool, StoreError> {
+    is_overtaken_by(desk, known, |_| true)
+}
+
+/// Likewise, by a message of those that count.
+pub(super) fn is_overtaken_by(desk: &Desk<'_>, known: &Referral, counts: impl Fn(MessageId) -> bool) -> Result<bool, StoreError> {
     let this = desk.source();
     let later = |source: &&Source| {
-        source.channel == this.channel && source.written_at.zip(this.written_at).is_some_and(|(said, is)| is < said)
+        source.channel == this.channel
+            && source.written_at.zip(this.written_at).is_some_and(|(said, is)| is < said)
+            && counts(source.message)
     };
     for source in known.sources.iter().filter(later) {
         if desk.store.message(source.message)?.is_some_and(|message| message.sender == desk.message().sender) {

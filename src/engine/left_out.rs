@@ -65,14 +65,29 @@ pub(super) fn filled(old: &Record, mut new: Box<Record>) -> Box<Record> {
     with_their_doubts(old, new, &paths)
 }
 
-/// Whether nothing says who is referred to: the receiving facility of the header (MSH-6) stands in for one, or a name of the visit (PV1-9).
-fn names_no_specialist(record: &Record) -> bool {
+/// How surely a record says who is referred to: the receiving facility of the header (MSH-6) stands in for one, or a name of the visit (PV1-9).
+fn how_named(record: &Record) -> Named {
     let place = record.evidence.get(ORGANIZATION).and_then(|evidence| evidence.location.as_deref());
     let from_header = place == Some(FROM_HEADER) || record.problems.iter().any(|problem| problem.code == "referred-to-missing");
     let elsewhere = stands_in(record, "referred_to");
     let is_named = |path: &str| SPECIALIST.iter().any(|part| *part != ORGANIZATION && is_at(path, part));
     let named = record.evidence.keys().any(|path| is_named(path) && !(elsewhere && *path == "referred_to.name.family"));
-    (from_header || elsewhere) && !named
+    match (named, elsewhere, from_header) {
+        (true, _, _) | (false, false, false) => Named::ByPrd,
+        (false, true, _) => Named::Elsewhere,
+        (false, false, true) => Named::ByHeader,
+    }
+}
+
+/// How surely a record says who is referred to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// By the facility that the message went to, or not at all.
+    ByHeader,
+    /// By a name of the visit.
+    Elsewhere,
+    /// By a PRD, or by what is no HL7.
+    ByPrd,
 }
 
 /// Whether a name of a visit or an order stands in for a provider whom no PRD names.
@@ -103,7 +118,8 @@ pub(super) fn with_providers(old: &Record, new: &mut Record) -> Vec<&'static str
 /// Keeps who is referred to where the new record names nobody, and what is wanted where RF1-3 does not say it. Whoever was known by the
 /// header alone is whoever it names now. Gives the paths that were filled.
 fn with_specialist(old: &Record, new: &mut Record) -> Vec<&'static str> {
-    if !names_no_specialist(new) || names_no_specialist(old) {
+    let (was, is) = (how_named(old), how_named(new));
+    if is == Named::ByPrd || was <= is {
         return Vec::new();
     }
     forget(new, "referred_to", "referred_to.specialty");

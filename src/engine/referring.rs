@@ -240,6 +240,9 @@ fn change(
     if is_over(known.status) {
         desk.say(format!("the referral is {}: the change was kept, the specialist is not told", known.status.as_str()));
     } else {
+        if known.status == Status::Declined {
+            desk.say("the specialist has declined the referral: the change was kept, a person here looks for another one");
+        }
         let leads = |record| route::destination(desk.config, desk.channel, record).is_some();
         // Where neither leads anywhere, a person said who is asked, and that stands.
         let moved = stands.referred_to != known.record.referred_to && (leads(&stands) || leads(&known.record));

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::{
+    answers::without_ours,
     bookings, checked, compared,
     decide::Desk,
     finding::{self, Whose},
@@ -19,14 +20,17 @@ use super::{
     reports::enclose,
     route, sameness,
     told::{Letters, says_it_is_theirs},
-    vouched::{unasked, unvouched},
+    vouched::{TAKEN_FROM, unasked, unvouched},
 };
 use crate::{
     config::{Config, RouteTarget},
     delivery::{Content, Delivery, DeliveryState, Purpose},
     ids::DeliveryId,
     message::Protocol,
-    normalize::{email, hl7::ReferralKey},
+    normalize::{
+        email,
+        hl7::{ReferralKey, sets_a_condition},
+    },
     referral::{
         HeldReason, HistoryEntry, HistoryEvent, PageForm, PendingReply, Record, Reference, Referral, Reply, ReplyOutcome,
         SpecialistsNote, Status,
@@ -70,6 +74,7 @@ pub(super) fn take_of(
     keys: &[ReferralKey],
     doubt: Option<&'static str>,
 ) -> Result<(), StoreError> {
+    reply.reason = reply.reason.and_then(|reason| own_words(desk, reason, &referral));
     let message = desk.message().id;
     let waited = referral.pending_replies.iter().any(|pending| pending.message == message);
     if desk.is_replayed_on(&referral) && !waited {
@@ -101,11 +106,8 @@ pub(super) fn take_of(
         // "Confirmed", or a tick, said to the letter that asks them to say that they know.
         reply.outcome = ReplyOutcome::Cancelled;
     }
-    let why = match doubt.or(why_unclear(desk, &reply, &referral, &letters)) {
-        None => bookings::doubt(desk, &referral, &reply)?,
-        why => why,
-    };
-    match why {
+    let doubt = doubt.or(why_unclear(desk, &reply, &referral, &letters));
+    match doubt.map_or_else(|| bookings::doubt(desk, &referral, &reply), |why| Ok(Some(why)))? {
         Some(why) => {
             wait_for_person(desk, &mut referral, reply, why);
             if desk.message().answers.is_some() {
@@ -132,6 +134,11 @@ pub(super) fn take_of(
     }
     desk.write(referral);
     Ok(())
+}
+
+/// The words of a reply. What an HL7 answer repeats of our own words is none of theirs.
+fn own_words(desk: &Desk<'_>, reason: String, referral: &Referral) -> Option<String> {
+    if desk.message().protocol == Protocol::Hl7 { without_ours(&reason, referral) } else { Some(reason) }
 }
 
 /// Applies a plain reply, once.
@@ -202,12 +209,16 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
     if let Some(why) = does_not_fit(referral.status, reply, desk.message().protocol) {
         return Some(why);
     }
+    let is_yes = matches!(reply.outcome, ReplyOutcome::Accepted | ReplyOutcome::Received);
+    if desk.message().protocol == Protocol::Hl7 && is_yes && reply.reason.as_deref().is_some_and(sets_a_condition) {
+        return Some("its code says yes, and its words set a condition or ask for something: read them, then say what it means");
+    }
     if desk.message().assigned.is_some() {
         // A person vouches for it.
         return None;
     }
     match desk.message().protocol {
-        Protocol::Hl7 => unvouched(desk).or_else(|| unasked(desk, letters)),
+        Protocol::Hl7 => unvouched(desk).or_else(|| unasked(desk, letters, referral)),
         Protocol::Document if reply.matched_by.as_deref() != Some("token") => Some(UNPROVEN_PAGE),
         Protocol::Document => {
             let has_left = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::InFlight | DeliveryState::Sent);
@@ -237,16 +248,18 @@ fn why_unclear(desk: &Desk<'_>, reply: &Reply, referral: &Referral, letters: &Le
                 return Some(why);
             }
             let has_it = answering.any(|delivery| now_with.is_empty() || now_with.iter().any(|asked| asked.to == delivery.to));
-            (!has_it).then_some("it comes from a desk that the referral was taken from since")
+            (!has_it).then_some(TAKEN_FROM)
         }
     }
 }
 
-/// Whether an answer that says "cancelled as requested" means the letter by which a desk was told that another one is asked.
+/// Whether an answer that says "cancelled as requested" means the letter by which its desk was told that another one is asked. Where nothing
+/// tells the desks apart, a person must.
 fn confirms_withdrawal(desk: &Desk<'_>, referral: &Referral, reply: &Reply, letters: &Letters) -> bool {
     desk.message().protocol == Protocol::Hl7
         && reply.outcome == ReplyOutcome::Cancelled
         && !matches!(referral.status, Status::CancelRequested | Status::Cancelled | Status::Closed)
+        && unasked(desk, letters, referral) == Some(TAKEN_FROM)
         && letters.to_specialists().any(|one| one.purpose == Purpose::Withdrawal && one.may_have_arrived())
 }
 

@@ -14,7 +14,7 @@ use super::{
     vouched::{unasked, unvouched},
 };
 use crate::{
-    normalize::hl7::{CALLED_REPORT, PERHAPS_REPORT, ReferralKey},
+    normalize::hl7::{CALLED_REPORT, PERHAPS_REPORT, REPORT_TAKEN_BACK, ReferralKey},
     referral::{HistoryEvent, Problem, Record, Reference, Referral, Reply, ReplyOutcome, SpecialistsNote, Status},
     store::StoreError,
 };
@@ -22,6 +22,10 @@ use crate::{
 /// Why a paper that may be the report closes nothing.
 const PERHAPS_THE_REPORT: &str = "it is about a referral, and may be its report or another paper about the patient: read it; `loopline messages \
                                   assign` closes the referral with it, `loopline messages dismiss` says that it is none";
+
+/// What is to be done about a report that is said to be wrong.
+const TAKEN_BACK: &str = "it takes back a report, or words about the patient: read it, and compare it with the referral; where the report \
+                          that closed it was wrong, `loopline referrals settle` has `reopen`. Then dismiss this";
 
 /// Whether what came has a problem of this code.
 fn has_problem(record: Option<&Record>, code: &str) -> bool {
@@ -38,7 +42,8 @@ pub(super) fn close_loop(
     let reference = reply.as_ref().and_then(|reply| reply.reference.as_deref());
     let Some(mut known) = referral_of(desk, "report", reference, keys, record.as_deref())? else { return Ok(()) };
     let letters = Letters::of(desk.store, known.id)?;
-    if let Some(why) = unvouched(desk).or_else(|| unasked(desk, &letters)) {
+    if let Some(why) = unvouched(desk).or_else(|| unasked(desk, &letters, &known)) {
+        desk.link(&known);
         return desk.hold_message(why);
     }
     let perhaps = has_problem(record.as_deref(), PERHAPS_REPORT);
@@ -110,16 +115,18 @@ pub(super) fn keep_document(
 ) -> Result<(), StoreError> {
     let reference = reply.and_then(|reply| reply.reference.as_deref()).and_then(|text| text.parse::<Reference>().ok());
     let Whose::One(mut known) = finding::answered(desk, reference.as_ref(), keys, record.as_deref())? else { return Ok(()) };
-    let perhaps = record
-        .as_deref()
-        .is_some_and(|record| has_problem(Some(record), PERHAPS_REPORT) && sameness::same_patient(&known.record, record));
+    let theirs = record.as_deref().filter(|record| sameness::same_patient(&known.record, record));
+    let (perhaps, taken_back) = (has_problem(theirs, PERHAPS_REPORT), has_problem(theirs, REPORT_TAKEN_BACK));
     if desk.message().assigned.is_none() {
-        if record.is_some() {
+        if theirs.is_some() {
             desk.link(&known);
+        }
+        if taken_back && !desk.is_replayed_on(&known) {
+            return desk.hold_message(TAKEN_BACK);
         }
         if perhaps && known.status != Status::Closed && !desk.is_replayed_on(&known) {
             let letters = Letters::of(desk.store, known.id)?;
-            let why = unvouched(desk).or_else(|| unasked(desk, &letters)).unwrap_or(PERHAPS_THE_REPORT);
+            let why = unvouched(desk).or_else(|| unasked(desk, &letters, &known)).unwrap_or(PERHAPS_THE_REPORT);
             return desk.hold_message(why);
         }
         return Ok(());

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, RouteTarget},
     delivery::{Delivery, DeliveryState, Purpose},
     ids::{ChannelName, DeliveryId, ReferralId},
-    referral::{HistoryEvent, Referral, ReplyOutcome, Status},
+    referral::{HistoryEntry, HistoryEvent, Referral, ReplyOutcome, Status},
     store::{DeliveryFilter, Store, StoreError},
 };
 
@@ -73,6 +73,14 @@ impl Letters {
     /// Whether anything of the referral may have reached the system behind this channel.
     pub(super) fn went_through(&self, channel: &ChannelName) -> bool {
         self.0.iter().any(|one| one.through == *channel && one.may_have_arrived())
+    }
+
+    /// The letters that told the desks of the sender's cancel, which they are to confirm.
+    pub(super) fn told_of_cancel(&self, referral: &Referral) -> Vec<&Delivery> {
+        let is_cancel = |entry: &&HistoryEntry| entry.event == HistoryEvent::CancelRequested;
+        let cancel = referral.history.iter().rev().find(is_cancel).and_then(|entry| entry.message);
+        let of_it = |one: &&Delivery| cancel.is_some() && one.message == cancel && one.purpose == Purpose::Withdrawal;
+        self.to_specialists().filter(of_it).collect()
     }
 
     /// The letters that take it back and have not left.

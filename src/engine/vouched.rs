@@ -5,7 +5,13 @@
 //! person assigned, or that answers a delivery of ours, is vouched for by that.
 
 use super::{decide::Desk, told::Letters};
-use crate::{config::DirectoryEntry, delivery::Delivery, inbound::InboundConfig, message::Protocol};
+use crate::{
+    config::DirectoryEntry,
+    delivery::Delivery,
+    inbound::InboundConfig,
+    message::Protocol,
+    referral::{Referral, Status},
+};
 
 /// Why an answer by HL7 is not taken at its word; absent: its sender is one that the channel names, or that we connected to.
 pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
@@ -20,19 +26,29 @@ pub(super) fn unvouched(desk: &Desk<'_>) -> Option<&'static str> {
 
 /// Why an answer by HL7 that comes by itself is not taken from this sender: it was sent nothing of the referral, or another desk was asked.
 /// A sender whom the directory does not know may speak for a desk that has no HL7 name in it.
-pub(super) fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str> {
+pub(super) fn unasked(desk: &Desk<'_>, letters: &Letters, referral: &Referral) -> Option<&'static str> {
     let message = desk.message();
     if message.answers.is_some() || message.assigned.is_some() || message.protocol != Protocol::Hl7 {
         // What answers one delivery is known by that, and what a person assigned by them.
         return None;
     }
+    let mut now_with = letters.asked_desks();
+    if referral.status == Status::CancelRequested {
+        // Who was told of the cancel has it still; not those that it was taken from before.
+        now_with.extend(letters.told_of_cancel(referral));
+    }
+    let is_taken_from =
+        |is_theirs: &dyn Fn(&Delivery) -> bool| !now_with.is_empty() && !now_with.iter().any(|asked| is_theirs(asked));
     if desk.channel.inbound == InboundConfig::Answers {
-        let mut requests = letters.requests().peekable();
-        let has_it = match requests.peek() {
+        let is_theirs = |asked: &Delivery| asked.through == message.channel;
+        let has_it = match letters.requests().next() {
             None => letters.went_through(&message.channel),
-            Some(_) => requests.any(|asked| asked.through == message.channel),
+            Some(_) => letters.requests().any(is_theirs),
         };
-        return (!has_it).then_some("it comes from a system that was not asked about this referral: read it");
+        return match has_it {
+            false => Some("it comes from a system that was not asked about this referral: read it"),
+            true => is_taken_from(&is_theirs).then_some(TAKEN_FROM),
+        };
     }
     let sender = message.sender.as_deref()?;
     let entries = &desk.config.directory.entries;
@@ -52,7 +68,7 @@ pub(super) fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str
     };
     let is_asked = letters.requests().next().is_none() || letters.requests().any(is_theirs);
     match (is_asked, knows_sender) {
-        (true, _) => None,
+        (true, _) => is_taken_from(&is_theirs).then_some(TAKEN_FROM),
         (false, true) => Some("it comes from a desk of the directory, and another one was asked: read it"),
         (false, false) => Some(
             "it comes from a system that the directory does not know, and who was asked has another name there: read it, or name the \
@@ -60,6 +76,9 @@ pub(super) fn unasked(desk: &Desk<'_>, letters: &Letters) -> Option<&'static str
         ),
     }
 }
+
+/// Why nothing follows by itself from what a desk says that another one was asked after.
+pub(super) const TAKEN_FROM: &str = "it comes from a desk that the referral was taken from since: read it";
 
 /// Application and facility of a name `APPLICATION|FACILITY`, by their first components.
 fn parts(name: &str) -> Option<(&str, &str)> {

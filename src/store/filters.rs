@@ -111,8 +111,11 @@ impl MessageFilter {
 
 impl ReferralFilter {
     pub(super) fn fits(&self, referral: &Referral) -> ControlFlow<(), bool> {
+        // What is decided late, such as a fax, or anew is listed by that, and came before: a list by days reads all.
         let came = referral.sources.first().map(|source| source.received_at);
-        let fits = came.map_or(Continue(true), |came| in_time(came, self.since, self.until))?
+        let in_time =
+            came.is_none_or(|came| self.since.is_none_or(|since| came >= since) && self.until.is_none_or(|until| came < until));
+        let fits = in_time
             && (!self.waiting || referral.waits_for_a_person())
             && self.patient.as_deref().is_none_or(|words| is_patient(&referral.record, words))
             && self.number.as_deref().is_none_or(|number| has_number(referral, number))
@@ -138,9 +141,34 @@ fn is_patient(record: &Record, words: &str) -> bool {
 
 fn has_number(referral: &Referral, number: &str) -> bool {
     let Record { identifiers, patient, authorization, .. } = &*referral.record;
+    // With its authority, as it stands in a message.
+    let number = number.split('^').next().unwrap_or_default().trim();
     let ours = [referral.reference.as_str()].into_iter();
     let given = [&identifiers.placer, &identifiers.filler].into_iter().flatten().map(|id| id.value.as_str());
     let patients = patient.identifiers.iter().map(|id| id.value.as_str());
     let authorized = authorization.as_ref().and_then(|authorization| authorization.number.as_deref());
     ours.chain(given).chain(patients).chain(authorized).any(|known| known.eq_ignore_ascii_case(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::MessageId, referral::Source, store::tests::referral};
+
+    #[test]
+    fn what_was_decided_late_hides_nothing_that_came_after() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let filter = ReferralFilter { since: Some(at("2026-11-20T00:00:00Z")), ..ReferralFilter::default() };
+        let came = |text: &str| {
+            let source = Source {
+                channel: ChannelName::new("faxes"),
+                message: MessageId::generate(),
+                received_at: at(text),
+                written_at: None,
+            };
+            filter.fits(&Referral { sources: vec![source], ..referral() })
+        };
+        assert_eq!(came("2026-11-21T00:00:00Z"), Continue(true));
+        assert_eq!(came("2026-10-01T00:00:00Z"), Continue(false), "a list goes on behind a fax that was replayed");
+    }
 }

@@ -179,13 +179,6 @@ fn a_rejected_letter_is_no_rejected_referral_and_who_was_told_not_to_act_moves_n
     assert_eq!(field(&heart.received()[2], "MSH", 9), "REF^I14^REF_I12");
     let now = referral(&site, "P1");
     assert!(now["status"] != "cancelled" && now["status"] != "declined" && !held(), "{now:#}");
-    // Nor does the same word on a connection of theirs.
-    let confirms = "MSH|^~\\&|HEART|NORTH|LOOPLINE||20261122||RRI^I14^RRI_I12|W1|P|2.5.1\rRF1|A|||||P1^STMARY\rPRD|RT|Ames^Dora\r\
-                    PID|1||MR-P1^^^STMARY^MR||Quill^Ottoline||19620215\r";
-    assert_eq!(field(&Peer::connect(&site.mllp()).send(confirms).unwrap(), "MSA", 1), "AA");
-    let confirmed = site.messages().into_iter().find(|one| one["control_id"] == "W1").unwrap();
-    assert!(confirmed["reason"].as_str().unwrap().starts_with("it confirms that the referral was taken back"), "{confirmed:#}");
-    assert!(referral(&site, "P1")["status"] == now["status"] && !held());
 }
 
 #[test]
@@ -411,6 +404,62 @@ fn a_desk_that_was_not_asked_does_not_answer_for_the_one_that_was() {
             Some(why) => drop(waits(&site, &placer, why)),
         }
     }
+}
+
+#[test]
+fn a_desk_that_the_referral_was_taken_from_answers_no_longer_for_the_one_that_has_it() {
+    let heart = Ehr::start(good);
+    let site = site(heart.port, "");
+    let inbound = std::fs::read_to_string(site.path("channels/hl7-in.toml")).unwrap();
+    let inbound = inbound.replace("\"HEART|NORTH\"]", "\"HEART|NORTH\", \"RIVER|WEST\"]");
+    site.channel("hl7-in", &inbound.replace("through = \"heart-mllp\"", "through = \"heart-mllp\", to = \"heart\""));
+    let directory = std::fs::read_to_string(site.path("channels/site/directory.toml")).unwrap();
+    let desks = "[heart]\nname = \"Heart\"\nhl7 = \"HEART|NORTH\"\n[river]\nname = \"River\"\nthrough = \"email-out\"\n\
+                 email = \"desk@river.example\"\nfax = \"+15035550147\"\nhl7 = \"RIVER|WEST\"\n";
+    site.channel("site/directory", &format!("{directory}{desks}"));
+    let _running = start(&site);
+    let mut peer = Peer::connect(&site.mllp());
+    refer(&site, 1, "Quill");
+    let reference = stands(&site, "P1", "requested")["reference"].as_str().unwrap().to_owned();
+    let request = heart.received().pop().unwrap();
+    let from_river = |text: String, id: &str| text.replace("HEART|NORTH", "RIVER|WEST").replace("|H-", &format!("|{id}-"));
+    assert_eq!(field(&peer.send(&rri(&request, "R", "", "NTE|1||full\r")).unwrap(), "MSA", 1), "AA");
+    stands(&site, "P1", "declined");
+    settle(&site, &[&reference, "route", "river"]);
+    stands(&site, "P1", "requested");
+    let taken_from = "it comes from a desk that the referral was taken from since";
+    let pid: String = request.split_inclusive('\r').filter(|line| line.starts_with("PID")).collect();
+    let siu = format!(
+        "MSH|^~\\&|HEART|NORTH|LOOPLINE||20261122||SIU^S12^SIU_S12|S1|P|2.5.1\rSCH|1|F7|||||||||^^30^20461214103000{}P1^STMARY\r{pid}",
+        "|".repeat(15)
+    );
+    assert_eq!(field(&peer.send(&siu).unwrap(), "MSA", 1), "AA");
+    waits(&site, "P1", taken_from);
+    settle(&site, &[&reference, "set-aside"]);
+    // The one that it was taken from says that it knows; the one that has it says the same of nothing that was asked.
+    let confirms = rri(&request, "A", "", "").replace("RRI^I12", "RRI^I14");
+    peer.send(&confirms.replace("|H-", "|H1-")).unwrap();
+    let confirmed = site.messages().into_iter().find(|one| one["control_id"].as_str().unwrap().starts_with("H1-")).unwrap();
+    assert!(confirmed["reason"].as_str().unwrap().starts_with("it confirms that the referral was taken back"), "{confirmed:#}");
+    peer.send(&from_river(confirms.clone(), "R0")).unwrap();
+    waits(&site, "P1", "it speaks of a cancellation that nobody asked for");
+    settle(&site, &[&reference, "set-aside"]);
+    peer.send(&from_river(rri(&request, "A", "", ""), "R1")).unwrap();
+    stands(&site, "P1", "accepted");
+    let obx = "OBX|1|TX|11488-4^Consultation note^LN||No sign of ischaemia.||||||F";
+    let report = format!("MSH|^~\\&|HEART|NORTH|LOOPLINE||20261122||ORU^R01^ORU_R01|S2|P|2.5.1\r{pid}OBR|1|P1^STMARY\r{obx}\r");
+    assert_eq!(field(&peer.send(&report).unwrap(), "MSA", 1), "AA");
+    let held = site.messages().into_iter().find(|one| one["control_id"] == "S2").unwrap();
+    assert!(held["state"] == "held" && held["reason"].as_str().unwrap().starts_with(taken_from), "{held:#}");
+    assert_eq!(referral(&site, "P1")["status"], "accepted");
+
+    let cancel = crate::harness::referral_message("M9", "P1", "Quill").replace("REF^I12", "REF^I14");
+    assert_eq!(field(&peer.send(&cancel).unwrap(), "MSA", 1), "AA");
+    stands(&site, "P1", "cancel-requested");
+    peer.send(&confirms.replace("|H-", "|H2-")).unwrap();
+    waits(&site, "P1", taken_from);
+    peer.send(&from_river(confirms, "R2")).unwrap();
+    stands(&site, "P1", "cancelled");
 }
 
 #[test]

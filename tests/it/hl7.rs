@@ -61,7 +61,12 @@ impl Asked {
 
     /// What the specialist's system says of it, by the referrer's number.
     pub fn specialist(&mut self, kind: &str, control_id: &str, lines: &[&str]) -> String {
-        let head = format!("MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|20261123||{kind}|{control_id}|P|2.5.1");
+        self.specialist_on("20261123", kind, control_id, lines)
+    }
+
+    /// Likewise, written on another day.
+    pub fn specialist_on(&mut self, day: &str, kind: &str, control_id: &str, lines: &[&str]) -> String {
+        let head = format!("MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|{day}||{kind}|{control_id}|P|2.5.1");
         let pid = "PID|1||MR-P1^^^STMARY^MR||Quillfeather^Ottoline||19620214|F";
         let message = [&[head.as_str(), pid], lines].concat().join("\r") + "\r";
         self.send(&message)
@@ -226,16 +231,16 @@ fn the_specialist_answers_in_360x_and_the_loop_closes() {
     asked.specialist("OSU^O51^OSU_O51", "S1", &[&orc("OK", "")]);
     assert_eq!(asked.status(), "accepted");
     let sch = |time: &str| format!("SCH||A-1|||||||||^^20^{time}{}P1^STMARY", "|".repeat(15));
-    asked.specialist("SIU^S12^SIU_S12", "S2", &[&sch("202612141030")]);
-    assert_eq!(asked.referral()["appointment"]["at"], "2026-12-14T10:30");
-    asked.specialist("SIU^S13^SIU_S12", "S3", &[&sch("202612150900")]);
+    asked.specialist_on("20261123101500", "SIU^S12^SIU_S12", "S2", &[&sch("202611241030")]);
+    assert_eq!(asked.referral()["appointment"]["at"], "2026-11-24T10:30");
+    asked.specialist_on("20261123111500", "SIU^S13^SIU_S12", "S3", &[&sch("202611250900")]);
     assert_eq!(
         (asked.status().as_str(), &asked.referral()["appointment"]["at"]),
-        ("scheduled", &Value::from("2026-12-15T09:00"))
+        ("scheduled", &Value::from("2026-11-25T09:00"))
     );
-    asked.specialist("SIU^S26^SIU_S12", "S4", &[&sch("202612150900")]);
+    asked.specialist_on("20261126", "SIU^S26^SIU_S12", "S4", &[&sch("202611250900")]);
     assert_eq!(asked.status(), "no-show");
-    asked.specialist("SIU^S15^SIU_S12", "S5", &[&sch("202612150900")]);
+    asked.specialist_on("20261126", "SIU^S15^SIU_S12", "S5", &[&sch("202611250900")]);
     assert_eq!((asked.status().as_str(), &asked.referral()["appointment"]), ("accepted", &Value::Null));
     // The note quotes only the number that the specialist's system gave.
     let obx = "OBX|1|TX|11488-4^Consultation note^LN||No sign of ischaemia.||||||F";
@@ -255,8 +260,8 @@ fn the_end_of_one_visit_leaves_the_other_one_booked() {
     asked.specialist("SIU^S15^SIU_S12", "S3", &[&sch("AP2", "20461210")]);
     let referral = asked.referral();
     assert_eq!((asked.status().as_str(), &referral["appointment"]["at"]), ("scheduled", &"2046-12-14T10:30".into()));
-    asked.specialist("SIU^S26^SIU_S12", "S4", &[&sch("AP1", "20461214")]);
-    assert_eq!(asked.status(), "no-show");
+    asked.specialist("SIU^S15^SIU_S12", "S4", &[&sch("AP1", "20461214")]);
+    assert_eq!(asked.status(), "accepted");
 }
 
 #[test]

@@ -62,6 +62,8 @@ fn a_cancellation_that_nobody_asked_for_is_for_a_person_and_a_refusal_later_is_a
     settle(&asked.site, &[&asked.reference, "set-aside"]);
     asked.specialist("OSU^O51^OSU_O51", "S3", &["ORC|OC|P1^STMARY|F-77^NORTHSIDE"]);
     assert_eq!(asked.status(), "declined", "the desk takes itself off");
+    let raised = asked.event("I13", "M5").replace("R^Routine", "S^STAT");
+    assert!(field(&asked.send(&raised), "NTE", 3).contains("declined"), "whoever changes it is told");
 }
 
 #[test]
@@ -92,8 +94,77 @@ fn what_is_pending_past_or_overtaken_is_no_booking() {
 }
 
 #[test]
+fn a_visit_to_come_is_not_missed_yet() {
+    let mut asked = Asked::new();
+    asked.specialist("SIU^S12^SIU_S12", "S1", &[&sch("AP1", "Booked", "204612141030")]);
+    asked.specialist("SIU^S26^SIU_S12", "S2", &[&sch("AP1", "Noshow", "204612141030")]);
+    let referral = asked.referral();
+    assert_eq!((&referral["status"], referral["pending_replies"].as_array().map_or(0, Vec::len)), (&"scheduled".into(), 1));
+}
+
+#[test]
+fn words_beside_a_yes_that_set_a_condition_are_for_a_person_and_others_are_handed_on() {
+    let mut asked = Asked::new();
+    let rri = |asked: &mut Asked, id: &str, status: &str, words: &str| {
+        let note = format!("NTE|1||{words}");
+        asked.specialist("RRI^I12^RRI_I12", id, &[&format!("RF1|{status}|R||||P1^STMARY"), "PRD|RT|Ames^Dora", &note]);
+        asked.referral()
+    };
+    for (id, status, words) in [
+        ("S1", "A^Accepted", "Accepted only if the ECG is sent by Friday, otherwise declined"),
+        ("S2", "P", "We cannot see this patient before we get the ECG, please send it"),
+    ] {
+        let waits = rri(&mut asked, id, status, words);
+        assert_eq!(waits["status"], "requested", "{words}");
+        let quote = waits["pending_replies"][0]["reading"]["quote"].as_str().unwrap();
+        assert!(quote.starts_with(status) && quote.ends_with(words), "{quote}");
+        settle(&asked.site, &[&asked.reference, "set-aside"]);
+    }
+    // Our own words, which many repeat, are none of theirs.
+    let echoed = rri(&mut asked, "S3", "P", "Please see Cardiology for palpitations on exertion");
+    assert_eq!(
+        (&echoed["status"], &echoed["history"].as_array().unwrap().last().unwrap()["reason"]),
+        (&"confirmed".into(), &Value::Null)
+    );
+    let accepted = rri(&mut asked, "S4", "A", "Looking forward to meeting her");
+    let last = accepted["history"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&accepted["status"], &last["reason"]), (&"accepted".into(), &"Looking forward to meeting her".into()));
+}
+
+#[test]
+fn a_report_that_is_taken_back_and_words_under_our_number_wait_for_a_person() {
+    let mut asked = Asked::new();
+    let oru = |asked: &mut Asked, id: &str, title: &str, status: &str| {
+        let obr = format!("OBR|1|{}^LOOPLINE||1^Study^L", asked.reference);
+        let obx = format!("OBX|1|TX|{title}||Seen today, stop apixaban.||||||{status}");
+        asked.specialist("ORU^R01^ORU_R01", id, &[&obr, &obx]);
+        let came = found(asked, id);
+        let linked = came["referrals"].as_array().is_some_and(|all| !all.is_empty());
+        (came["state"].as_str().unwrap().to_owned(), linked)
+    };
+    let held = ("held".to_owned(), true);
+    assert_eq!(oru(&mut asked, "S1", "X2^Letter^L", "F"), held, "a letter however short");
+    assert_eq!(oru(&mut asked, "S2", "X2^Letter^L", "P"), ("processed".to_owned(), true), "a draft is listed with the referral");
+    assert_eq!(oru(&mut asked, "S3", "11488-4^Consult note^LN", "F").0, "processed");
+    assert_eq!(asked.status(), "closed");
+    for (id, status) in [("S4", "W"), ("S5", "X"), ("S6", "D")] {
+        assert_eq!(oru(&mut asked, id, "11488-4^Consult note^LN", status), held, "{status}");
+        assert!(found(&asked, id)["reason"].as_str().unwrap().starts_with("it takes back a report"));
+    }
+    assert_eq!(asked.status(), "closed");
+}
+
+#[test]
 fn what_is_held_is_told_to_its_sender_in_words() {
     let mut asked = Asked::new();
+    let new = |id: &str| crate::harness::referral_message(id, &format!("P-{id}"), "Larkspur");
+    let answer = asked.send(&new("H1").replace("19620214", "19701341"));
+    assert!(field(&answer, "NTE", 3).starts_with("a person here looks at it"), "{answer}");
+    let broken = format!("{}OBX|1|ED|L^Letter||^application^pdf^Base64^JVBERi0xLj*%%%*\r", new("H2"));
+    let answer = asked.send(&broken);
+    assert!(field(&answer, "NTE", 3).starts_with("a document in it cannot be read"), "{answer}");
+    let answer = asked.send(&new("H3"));
+    assert!(!answer.contains("a person here") && !answer.contains("cannot be read"), "nothing is wrong with this one: {answer}");
     let other_patient =
         |message: String| message.replace("Quillfeather^Ottoline", "Marsh^Tobias").replace("19620214", "19700101");
     let cancel = other_patient(asked.event("I14", "M2")).replace("MR-P1", "MR-9");

@@ -323,3 +323,25 @@ fn a_status_says_why_and_that_an_appointment_is_off() {
     let other = say(&mut referral, ReplyOutcome::NeedsInformation, None);
     assert_eq!(other.len(), 1, "the reason was of the refusal");
 }
+
+#[test]
+fn a_report_that_comes_anew_and_the_words_beside_a_yes_are_news_for_the_sender() {
+    let mut referral = referral_of(Record::default());
+    let entry = |event: HistoryEvent| crate::referral::HistoryEntry {
+        at: now(),
+        event,
+        by: "channel a".to_owned(),
+        message: None,
+        delivery: None,
+    };
+    let reason = Some("We call her on Monday".to_owned());
+    referral.record_event(entry(HistoryEvent::Replied { outcome: ReplyOutcome::Accepted, reason }));
+    assert_eq!(standing(&referral)[1], "The specialist wrote: We call her on Monday");
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        referral.record_event(entry(HistoryEvent::Reported));
+        said.push(standing(&referral));
+    }
+    assert!(said[0][0].starts_with("The report came back;") && said[1][0].contains("anew"), "{said:?}");
+    assert!(said[1] != said[2] && said.iter().all(|words| words.len() == 1), "{said:?}");
+}

@@ -6,10 +6,10 @@ use super::{super::route, Desk, SENDER};
 use crate::{
     delivery::{Delivery, Purpose},
     ids::ReferralId,
-    message::{Acknowledgement, Protocol},
+    message::{Acknowledgement, Message, Protocol, State},
     normalize::Kind,
     referral::{Problem, Referral},
-    store::{DeliveryFilter, StoreError},
+    store::{Decision, DeliveryFilter, ReferralWrite, StoreError},
 };
 
 /// How long a sender of what is not clear is not told so again.
@@ -17,6 +17,31 @@ const ANSWERED_PAUSE_SECONDS: i64 = 3_600;
 
 /// How many of the latest deliveries are looked at for that.
 const ANSWERED_LOOK_BACK_MAX: usize = 500;
+
+/// What the sender of a request is told that is held: our reason for it is advice to our own people.
+const A_PERSON_READS_IT: &str = "a person here reads it first: nothing has followed from it yet";
+/// What the sender of a referral is told that is held before anybody was asked.
+const A_PERSON_LOOKS_AT_IT: &str = "a person here looks at it before a specialist is asked";
+/// What the sender is told of a document that does not decode.
+const LEFT_OUT: &str = "a document in it cannot be read and is left out: send the message again with a sound one";
+
+/// What the answer to an HL7 request says beside its codes, where nothing else was to be said.
+pub(super) fn remark(message: &Message, decision: &Decision) -> Option<&'static str> {
+    let has = |code: &str| {
+        let mut problems = decision.referrals.iter().flat_map(|write| &write.referral.record.problems);
+        problems.any(|problem| problem.code == code)
+    };
+    let is_held = |write: &ReferralWrite| write.read_version.is_none() && !write.referral.record.held.is_empty();
+    if message.protocol != Protocol::Hl7 || message.kind != Some(Kind::Referral) {
+        None
+    } else if message.state == State::Held {
+        Some(A_PERSON_READS_IT)
+    } else if has("attachment-unusable") {
+        Some(LEFT_OUT)
+    } else {
+        decision.referrals.iter().any(is_held).then_some(A_PERSON_LOOKS_AT_IT)
+    }
+}
 
 impl Desk<'_> {
     /// Nobody waits for an acknowledgement of a reply, a bounce or a report. Who sent what a person must look at is told that, once an hour

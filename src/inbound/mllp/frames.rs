@@ -146,8 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, D: Door> Connection<S, D> {
         // After a negative commit block the sender sends the frame again: an answer would be taken for the answer to that.
         if !committed && config.commit_blocks {
             self.answered.clear();
-        } else if envelope.is_batch() && config.batch_answers == BatchAnswers::Batch {
-            // A batch with nothing in it is answered by one like it, so that its sender does not wait.
+        } else if envelope.is_batch() && (config.batch_answers == BatchAnswers::Batch || answers.is_empty()) {
+            // A batch with nothing in it is answered by one like it whatever the channel says, so that its sender does not wait.
             if next == Next::GoOn && (answers.is_empty() || answers.iter().any(Option::is_some)) {
                 let time = Timestamp::now().strftime("%Y%m%d%H%M%S+0000").to_string();
                 bytes.extend_from_slice(&framed(&envelope.answer(&answers, &control_id(), &time)));

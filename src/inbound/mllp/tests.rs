@@ -310,6 +310,13 @@ async fn a_channel_may_answer_a_batch_by_a_batch() {
 }
 
 #[tokio::test]
+async fn an_empty_batch_is_answered_by_an_empty_one_where_each_message_has_its_answer() {
+    let server = serve(|_| {});
+    let nothing = String::from_utf8(exchange(&server, b"\x0BBHS|^~\\&|A|B|C|D|1||||B2\rBTS|0\r\x1C\r").await).unwrap();
+    assert!(nothing.starts_with("\x0BBHS|^~\\&|C|D|A|B|") && nothing.ends_with("|B2\rBTS|0\r\x1C\r"), "{nothing}");
+}
+
+#[tokio::test]
 async fn a_batch_of_too_many_messages_is_refused_whole() {
     let server = serve(|config| config.batch_messages_max = 2);
     let header = "MSH|^~\\&|A|B|C|D|1||REF^I12|77|P|2.4\r";

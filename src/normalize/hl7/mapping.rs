@@ -56,6 +56,9 @@ pub enum FieldKind {
     Npi,
 }
 
+/// Where the priority stands anyhow.
+const USUAL_PRIORITY: &str = "RF1-2";
+
 /// The fields that can be mapped; a 0 stands for any position of a list. Those of `referring` hold for `referred_to` too.
 const FIELDS: [(&str, FieldKind); 57] = [
     ("priority", FieldKind::Priority),
@@ -302,11 +305,15 @@ impl Draft<'_, '_> {
         if let Some(value) = &rule.value {
             return Ok(self.leaf(kind, value).map(|(leaf, doubt)| mapped(leaf, from_configuration("value"), doubt)));
         }
-        let mut unreadable = None;
+        let (mut unreadable, mut unknown) = (None, None);
         for path in &rule.from {
             for hit in path.hits(self.message, kind.reading()) {
                 let raw = hit.value.clone();
-                let Some(meaning) = rule.meaning(hit.value) else { continue };
+                let Some(meaning) = rule.meaning(hit.value) else {
+                    // How urgent it is must not be passed over: what the code means is told by the next path alone.
+                    unknown = unknown.or(Some(path).filter(|_| kind == FieldKind::Priority));
+                    continue;
+                };
                 let Some((leaf, doubt)) = self.leaf(kind, &meaning) else {
                     unreadable.get_or_insert_with(|| path.to_string());
                     continue;
@@ -319,10 +326,17 @@ impl Draft<'_, '_> {
                     path: Some(path.to_string().into()),
                     ..Evidence::default()
                 };
+                let doubt = doubt.or_else(|| {
+                    let unknown = unknown.as_ref()?;
+                    let text = format!("[map]: the code at {unknown} is not in its table, and {path} was taken instead");
+                    Some(("map-code-unknown", text))
+                });
                 return Ok(Some(mapped(leaf, evidence, doubt)));
             }
         }
-        if let Some(path) = unreadable {
+        // Where the priority stands anyhow, the built-in reading knows the codes.
+        let unknown = unknown.filter(|path| path.field_name() != USUAL_PRIORITY).map(ToString::to_string);
+        if let Some(path) = unreadable.or(unknown) {
             return Err(path);
         }
         let absent = rule.absent.as_ref().filter(|_| !self.record.evidence.contains_key(rule.field.as_str()));

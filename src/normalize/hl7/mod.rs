@@ -48,7 +48,8 @@ pub use profile::{Filter, Profile, Profiles, Reports, SenderPattern, Strict, Unk
 pub(crate) use {
     content::sniff,
     keys::differ,
-    report::{CALLED_REPORT, PERHAPS_REPORT},
+    reply::sets_a_condition,
+    report::{CALLED_REPORT, PERHAPS_REPORT, REPORT_TAKEN_BACK},
 };
 
 pub use header::{Condition, Echo, Header, Refusal, RefusalLevel, Version, Warning, code_text};

@@ -212,6 +212,12 @@ impl Filter {
             (text, None, false)
         };
         let values: Option<Vec<String>> = values.map(|values| values.split('|').map(|value| value.trim().to_owned()).collect());
+        if text.contains(" && ") || text.contains(" || ") {
+            return Err(super::PathError {
+                message: format!("the condition \"{text}\" is several"),
+                help: "write one condition a string: all of the list must hold; A | B is one of two values".to_owned(),
+            });
+        }
         if values.as_ref().is_some_and(|values| values.iter().any(String::is_empty)) {
             return Err(super::PathError {
                 message: format!("the condition \"{text}\" compares with nothing"),

@@ -131,9 +131,11 @@ fn booking(event: &str, message: &Message<'_>) -> Booking {
     let status = message.value("SCH", 25).to_ascii_uppercase();
     match (event, status.as_str()) {
         ("S15", _) => Booking::Cancelled,
-        ("S26", _) | (_, "NOSHOW") => Booking::Missed,
-        ("S12", "PENDING" | "WAITLIST") => Booking::Pending,
-        (_, "PENDING" | "WAITLIST" | "CANCELLED" | "DC" | "DELETED" | "BLOCKED") => Booking::Unclear,
+        ("S26", _) | (_, "NOSHOW" | "NO SHOW" | "NO-SHOW") => Booking::Missed,
+        ("S12", "PENDING" | "WAITLIST" | "TENTATIVE") => Booking::Pending,
+        (_, "PENDING" | "WAITLIST" | "TENTATIVE" | "CANCELLED" | "CANCELED" | "DC" | "DELETED" | "BLOCKED" | "COMPLETE") => {
+            Booking::Unclear
+        }
         _ => Booking::Booked,
     }
 }

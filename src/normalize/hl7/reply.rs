@@ -5,7 +5,7 @@ use super::{
     draft::{self, in_zone},
     identity::Identity,
     purpose::{self, Progress, Purpose},
-    report::{self, Brings, CALLED_REPORT, PERHAPS_REPORT},
+    report::{self, Brings, CALLED_REPORT, PERHAPS_REPORT, REPORT_TAKEN_BACK},
 };
 use crate::{
     normalize::{Kind, Outcome},
@@ -41,12 +41,15 @@ pub(super) fn read(read: &mut Hl7Message, message: &Message<'_>, identity: &Iden
         (Brings::Perhaps, Purpose::Report) if !has_documents => (Kind::Document, Some(reply)),
         (Brings::Report | Brings::CalledSo | Brings::Perhaps, _) => (Kind::Report, Some(reply)),
         // Laboratory values, a draft, a discharge summary: kept, closes nothing.
-        (Brings::Nothing, Purpose::Report) => (Kind::Document, None),
-        (Brings::Nothing, _) => (Kind::Reply, Some(reply)),
+        (Brings::Nothing | Brings::TakenBack, Purpose::Report) => (Kind::Document, Some(reply)),
+        (Brings::Nothing | Brings::TakenBack, _) => (Kind::Reply, Some(reply)),
     };
     let doubt = match brings {
         Brings::Perhaps => Some((PERHAPS_REPORT, "nothing in it says that it is the report: it may be another paper")),
         Brings::CalledSo => Some((CALLED_REPORT, "it is called a report; with the first answer it may be another paper")),
+        Brings::TakenBack => {
+            Some((REPORT_TAKEN_BACK, "it says that a report which was sent before is wrong, or is not to be had"))
+        }
         Brings::Report | Brings::Nothing => None,
     };
     if let (Some((code, text)), Some(record)) = (doubt, &mut outcome.record) {
@@ -97,7 +100,7 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
         appointment,
         booking: booking(message).map(|numbers| Booking { numbers, moves: event == "S13" }),
         reason: Some(said.join("\n")).filter(|text| has_reason(outcome) && !text.is_empty()),
-        quote: quote(message).or_else(|| said.first().cloned()),
+        quote: quoted(quote(message), &said),
         confidence: if outcome == ReplyOutcome::Unclear { 0.0 } else { 1.0 },
         page: None,
         ..Reply::unread()
@@ -107,8 +110,64 @@ fn answer(event: &str, message: &Message<'_>, identity: &Identity, purpose: Purp
 fn has_reason(outcome: ReplyOutcome) -> bool {
     matches!(
         outcome,
-        ReplyOutcome::Declined | ReplyOutcome::Cancelled | ReplyOutcome::AppointmentCancelled | ReplyOutcome::NoShow
+        ReplyOutcome::Declined
+            | ReplyOutcome::Cancelled
+            | ReplyOutcome::AppointmentCancelled
+            | ReplyOutcome::NoShow
+            | ReplyOutcome::Accepted
+            | ReplyOutcome::Received
     )
+}
+
+/// The code that was relied on, and the words beside it.
+fn quoted(code: Option<String>, said: &[String]) -> Option<String> {
+    let words = Some(said.join(" / ")).filter(|words| !words.is_empty());
+    match (code, words) {
+        (Some(code), Some(words)) => Some(format!("{code}: {words}")),
+        (code, words) => code.or(words),
+    }
+}
+
+/// What sets a condition, or asks for something, in the words beside a code that says yes.
+const CONDITIONS: [&str; 32] = [
+    "only if",
+    "if you",
+    "provided that",
+    "providing that",
+    "unless",
+    "subject to",
+    "on condition",
+    "conditional",
+    "otherwise declin",
+    "otherwise we",
+    "until",
+    "before we",
+    "once we",
+    "please send",
+    "please fax",
+    "please forward",
+    "send us",
+    "fax us",
+    "cannot",
+    "can not",
+    "can't",
+    "unable to see",
+    "unable to accept",
+    "not able to",
+    "not accept",
+    "awaiting the",
+    "waiting for",
+    "we need",
+    "we require",
+    "is required",
+    "are required",
+    "pending",
+];
+
+/// Whether words beside a code that says yes set a condition, or ask for something, so that a person must read them.
+pub(crate) fn sets_a_condition(words: &str) -> bool {
+    let words = words.to_lowercase().replace('\u{2019}', "'");
+    CONDITIONS.iter().any(|condition| words.contains(condition))
 }
 
 /// What an RRI says by RF1-1. In answer to a change or a cancel a rejection can mean that request as well as the referral.

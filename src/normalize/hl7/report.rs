@@ -17,6 +17,9 @@ pub(crate) const PERHAPS_REPORT: &str = "perhaps-the-report";
 /// The code of the problem that says that it is called the report, and is so unless it came with the first answer.
 pub(crate) const CALLED_REPORT: &str = "called-the-report";
 
+/// The code of the problem that says that a report, or what may have been one, is taken back.
+pub(crate) const REPORT_TAKEN_BACK: &str = "report-taken-back";
+
 /// LOINC codes of consultation notes and reports.
 const REPORT_CODES: [&str; 4] = ["11488-4", "34117-2", "51845-6", "34109-9"];
 /// The code of a consultation note in table 0270.
@@ -43,7 +46,7 @@ const REPORT_TITLES: [&str; 14] = [
 /// Words by which the answer to a referral calls the report that comes with it.
 const WORDS_OF_RESPONSE: [&str; 7] = ["report", "letter", "findings", "note", "notes", "opinion", "summary"];
 /// Words of papers that are no report, whatever else they are called: about the visit and the answer, or for the patient to read or sign.
-const OTHER_PAPERS: [&str; 41] = [
+const OTHER_PAPERS: [&str; 42] = [
     "acceptance",
     "acknowledgement",
     "acknowledgment",
@@ -59,6 +62,7 @@ const OTHER_PAPERS: [&str; 41] = [
     "declination",
     "declined",
     "directions",
+    "draft",
     "form",
     "forms",
     "information",
@@ -98,6 +102,8 @@ pub(super) enum Brings {
     CalledSo,
     /// Something that may be it: a person must tell.
     Perhaps,
+    /// A report that was sent before is wrong.
+    TakenBack,
     /// No report.
     Nothing,
 }
@@ -114,7 +120,14 @@ pub(super) fn in_result(message: &Message<'_>, site: &Reports) -> Brings {
         let text: usize = papers().filter(|it| it.is_text()).map(Finding::letters).sum();
         // A medical document is a letter however short it is; the text of a result may be a remark beside values.
         let is_letter = message.first("TXA").is_some() && !is_summary(message) && text > 0;
-        if papers().any(Finding::is_document) || text >= LETTERS_MIN || is_letter { Brings::Perhaps } else { Brings::Nothing }
+        // Words without any value are what was found, however short.
+        let is_alone = text > 0 && message.first("TXA").is_none() && findings.iter().all(|it| it.is_text() || it.is_document());
+        let perhaps = papers().any(Finding::is_document) || text >= LETTERS_MIN || is_letter || is_alone;
+        match perhaps {
+            true => Brings::Perhaps,
+            false if takes_back(message, site) => Brings::TakenBack,
+            false => Brings::Nothing,
+        }
     }
 }
 
@@ -175,6 +188,24 @@ fn findings<'t, 'm>(message: &'m Message<'t>, site: &'m Reports) -> Vec<Finding<
     found
 }
 
+/// Whether it says of words or a document that was sent before that it is wrong, or is not to be had: OBX-11 (table 0085), OBR-25 (0123).
+fn takes_back(message: &Message<'_>, site: &Reports) -> bool {
+    let mut order_is_off = false;
+    message.segments().any(|segment| {
+        if segment.is("OBR") {
+            order_is_off = segment.value(25, 1).eq_ignore_ascii_case("X");
+        }
+        let is_off = order_is_off || matches!(segment.value(11, 1).to_ascii_uppercase().as_str(), "D" | "W" | "X");
+        let is_paper = || {
+            is_document(&segment)
+                || matches!(segment.value(2, 1).as_ref(), "FT" | "TX")
+                || REPORT_CODES.contains(&segment.value(3, 1).as_ref())
+                || site.codes.iter().any(|known| known.eq_ignore_ascii_case(&segment.value(3, 1)))
+        };
+        segment.is("OBX") && is_off && is_paper()
+    })
+}
+
 /// What a coded field calls the thing: its texts, in small letters.
 fn title(segment: &Segment<'_, '_>, field: usize) -> String {
     [2, 5, 9].map(|part| segment.value(field, part).to_lowercase()).join(" ")
@@ -211,7 +242,9 @@ impl Finding<'_, '_> {
         };
         let kind = message.value("TXA", 2).to_ascii_uppercase();
         let is_called = NOTE_TYPES.contains(&kind.as_str()) || self.is_titled(message);
-        kind == NOTE_TYPE || places.any(is_coded) || self.is_titled_here(message) || (is_called && !self.is_other_paper(message))
+        let is_said_to_be = kind == NOTE_TYPE || places.any(is_coded) || (is_called && !self.is_other_paper(message));
+        // What the site says of its own titles goes before a code, and a draft is none, whatever its code.
+        self.is_titled_here(message) || (is_said_to_be && !self.is_draft_or_other_here(message))
     }
 
     /// Whether it is called a consultation report.
@@ -227,6 +260,12 @@ impl Finding<'_, '_> {
         !self.site.titles.is_empty()
             && (self.is_document() || self.is_text())
             && self.titles(message).any(|title| has_one_of(&title, &self.site.titles))
+    }
+
+    /// Whether its title says that it is a draft, or is one that the sender's profile has for another paper.
+    fn is_draft_or_other_here(&self, message: &Message<'_>) -> bool {
+        let is_so = |title: String| words(&title).any(|word| word == "draft") || has_one_of(&title, &self.site.other_titles);
+        self.titles(message).any(is_so)
     }
 
     /// Whether the answer to a referral calls it the report.

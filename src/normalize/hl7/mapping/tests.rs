@@ -75,6 +75,16 @@ fn a_code_that_is_not_in_the_table_is_passed_over_unless_otherwise_is_said() {
     let table = "table = { \"9\" = \"routine\" }";
     let passed = mapped(&format!("priority = {{ from = [\"ZRF-4\"], {table} }}"));
     assert_eq!(passed.priority, Priority::Urgent, "RF1-2 stands");
+    let marked = |record: &Record, code: &str| {
+        record.review.contains(&"priority".to_owned()) && record.problems.iter().any(|problem| problem.code == code)
+    };
+    assert!(marked(&passed, "map-unreadable"), "how urgent it is must not be passed over: {:?}", passed.problems);
+    let next = mapped("priority = { from = [\"ZRF-4\", \"RF1-2.1\"], table = { \"9\" = \"routine\", A = \"routine\" } }");
+    assert_eq!((next.priority, marked(&next, "map-code-unknown")), (Priority::Routine, true), "{:?}", next.problems);
+    let first = mapped("priority = { from = [\"RF1-2.1\", \"ZRF-4\"], table = { \"1\" = \"routine\" } }");
+    assert_eq!((first.priority, marked(&first, "map-code-unknown")), (Priority::Routine, true), "{:?}", first.problems);
+    let usual = mapped("priority = { from = [\"RF1-2.1\"], table = { \"1\" = \"routine\" } }");
+    assert_eq!((usual.priority, usual.review.is_empty()), (Priority::Urgent, true), "{:?}", usual.problems);
     let otherwise = mapped(&format!("priority = {{ from = \"ZRF-4\", {table}, otherwise = \"unknown\" }}"));
     assert_eq!(otherwise.priority, Priority::Unknown);
 }

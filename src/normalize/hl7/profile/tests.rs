@@ -159,3 +159,11 @@ fn each_sender_of_a_port_is_read_by_its_own_profile() {
     assert_eq!(sent("OTHER|CEDAR").priority, Priority::Unknown);
     assert_eq!(SenderPattern::parse("no bar"), None);
 }
+
+#[test]
+fn several_conditions_in_one_are_a_mistake() {
+    for text in ["MSH-6.1 = A && PV1-2 = B", "PV1-2 || RF1-3"] {
+        assert!(Filter::parse(text).unwrap_err().message.ends_with("is several"), "{text}");
+    }
+    assert!(Filter::parse("RF1-3.1 = CARD | NEUR").is_ok());
+}

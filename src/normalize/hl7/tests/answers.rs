@@ -255,6 +255,8 @@ fn what_a_site_calls_its_reports_stands_in_its_profile() {
         ("X^Our patient report no. 7^L", (Kind::Document, false), (Kind::Report, false)),
         ("X^Consultation plan^L", (Kind::Report, false), (Kind::Document, false)),
         ("X^Consultation report^L", (Kind::Report, false), (Kind::Report, false)),
+        ("11488-4^Consultation plan^LN", (Kind::Report, false), (Kind::Document, false)),
+        ("11488-4^Consult note (DRAFT)^LN", (Kind::Report, true), (Kind::Report, true)),
     ] {
         assert_eq!((perhaps(&usual, title), perhaps(&site, title)), (without, with), "{title}");
     }

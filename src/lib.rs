@@ -25,11 +25,12 @@
 //! decision and answer in one transaction. Documents and mails are stored raw and processed later. The three stations are coupled only by
 //! the store: a crash between any two arrows leaves a state from which the next start goes on. A reply to a request comes in through the
 //! same doors as everything else, or back on the connection that the request went out on (`engine/answers.rs`). What a written referral
-//! owes to other systems is `engine/forward.rs`, the order before an MLLP channel `engine/lines.rs`; what people ask to see (`engine/lists.rs`)
-//! and decide comes in by [`engine::admin`], and is carried out by [`engine::settle`]. Who was asked, who has anything of it, and what those are to be told is
-//! `engine/told.rs`. Which referral a message is about is `engine/finding.rs`, or a person says it (`engine/assignment.rs`).
-//! A fax of several documents is taken apart by `normalize/fax/split.rs`, or by a person (`engine/division.rs`). Forms of known senders
-//! (`channels/site/forms/`) are found on its pages by `normalize/fax/templates/`, and drafted by `loopline form learn`.
+//! owes to other systems is `engine/forward.rs`, the order before an MLLP channel `engine/lines.rs`; what people ask to see
+//! (`engine/lists.rs`) and decide comes in by [`engine::admin`], and is carried out by [`engine::settle`]. Who was asked, who has anything
+//! of it, and what those are to be told is `engine/told.rs`. Which referral a message is about is `engine/finding.rs`, or a person says it
+//! (`engine/assignment.rs`). A fax of several documents is taken apart by `normalize/fax/split.rs`, or by a person (`engine/division.rs`).
+//! Forms of known senders (`channels/site/forms/`) are found on its pages by `normalize/fax/templates/`, and drafted by `loopline form
+//! learn`.
 //!
 //! # Where is a message?
 //!

@@ -258,7 +258,7 @@ const SECTIONS: [&str; 10] = [
 fn show(found: &Value) {
     let referral = &found["referral"];
     let [reference, status, version] = ["/reference", "/status", "/version"].map(|pointer| print::text(referral, pointer));
-    print::say(&format!("{reference}  {status}  version {version}; an older one by --version NUMBER"));
+    print::say(&format!("{reference}  {status}  version {version} (another one: --version NUMBER)"));
     let held = print::text(referral, "/held");
     if !held.is_empty() {
         print::say(&format!("held for a person: {held}"));

@@ -77,12 +77,11 @@ pub(super) fn take(
     let repeats = brought.attachments.len();
     brought.attachments.retain(|one| !referral.record.attachments.iter().any(|known| known.id == one.id));
     let is_reply = kind == Kind::Reply || (kind == Kind::Report && repeats > 0 && brought.attachments.is_empty());
-    let mut reply = match reply {
+    let reply = match reply {
         Some(reply) if is_reply => reply,
         Some(reply) => Reply { outcome: ReplyOutcome::Unclear, ..reply },
         None => Reply::unread(),
     };
-    reply.reason = reply.reason.and_then(|reason| without_ours(&reason, &referral));
     match means(desk, &delivery, &referral, &reply, &brought, is_reply, keys)? {
         Means::Itself => replies::take_of(desk, referral, reply, Some(brought), keys, None),
         Means::Unclear(why) => replies::take_of(desk, referral, reply, Some(brought), keys, Some(why)),
@@ -166,11 +165,4 @@ fn names_another(
         }
     }
     Ok(false)
-}
-
-/// A reason without the notes of ours that the answer repeats.
-pub(super) fn without_ours(reason: &str, referral: &Referral) -> Option<String> {
-    let is_ours = |line: &&str| referral.record.notes.iter().any(|note| note.lines().any(|known| known == *line));
-    let lines: Vec<&str> = reason.lines().filter(|line| !is_ours(line)).collect();
-    Some(lines.join("\n")).filter(|text| !text.is_empty())
 }

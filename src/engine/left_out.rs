@@ -265,6 +265,12 @@ mod tests {
             (&new.referring, &new.referred_to),
             "who was known so is whoever is named so"
         );
+        let header = filled(&new, without(""));
+        assert_eq!(
+            (&header.referring, &header.referred_to),
+            (&new.referring, &new.referred_to),
+            "the header says less than the visit"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Context, admin::to_value, lines};
 use crate::{
     delivery::{Delivery, Purpose},
-    ids::{MessageId, ReferralId},
+    ids::{ChannelName, MessageId, ReferralId},
     message::Message,
     protocols::hl7,
     referral::Referral,
@@ -27,15 +27,19 @@ async fn read<T: Send + 'static>(
     read.map_err(|_| "the list could not be read: the log says why".to_owned())?.map_err(plain)
 }
 
+/// Whether the channel that a list is about can be: one that was taken away still has what came by it.
+fn inbound_of(context: &Context, channel: Option<ChannelName>, nothing_found: bool) -> Result<(), String> {
+    let config = context.config();
+    let unknown = channel.filter(|name| nothing_found && !config.inbound.contains_key(name));
+    unknown.map_or(Ok(()), |name| Err(config.no_inbound_channel(&name)))
+}
+
 /// Referrals, newest first.
 pub(super) async fn referrals(context: &Context, filter: ReferralFilter) -> Result<Value, String> {
     let channel = filter.channel.clone();
     let found = read(context, move |store| store.referrals(&filter)).await?;
-    let (config, none) = (context.config(), found.is_empty());
-    match channel.filter(|name| none && !config.inbound.contains_key(name)) {
-        Some(name) => Err(config.no_inbound_channel(&name)),
-        None => to_value(&found),
-    }
+    inbound_of(context, channel, found.is_empty())?;
+    to_value(&found)
 }
 
 /// One referral with its deliveries, as it is or as it was.
@@ -59,11 +63,8 @@ pub(super) async fn messages(context: &Context, about: Option<ReferralId>, filte
     let filter = MessageFilter { referral: about.or(filter.referral), ..filter };
     let channel = filter.channel.clone();
     let found = read(context, move |store| store.messages(&filter)).await?;
-    let (config, none) = (context.config(), found.is_empty());
-    match channel.filter(|name| none && !config.inbound.contains_key(name)) {
-        Some(name) => Err(config.no_inbound_channel(&name)),
-        None => found.iter().map(|message| with_progress(context, message)).collect(),
-    }
+    inbound_of(context, channel, found.is_empty())?;
+    found.iter().map(|message| with_progress(context, message)).collect()
 }
 
 /// A message, and how far its reading is where it is being read.

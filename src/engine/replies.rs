@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::{
-    answers::without_ours,
     bookings, checked, compared,
     decide::Desk,
     finding::{self, Whose},
@@ -136,9 +135,14 @@ pub(super) fn take_of(
     Ok(())
 }
 
-/// The words of a reply. What an HL7 answer repeats of our own words is none of theirs.
+/// The words of a reply, without the notes of ours that an HL7 answer repeats: those are none of theirs.
 fn own_words(desk: &Desk<'_>, reason: String, referral: &Referral) -> Option<String> {
-    if desk.message().protocol == Protocol::Hl7 { without_ours(&reason, referral) } else { Some(reason) }
+    if desk.message().protocol != Protocol::Hl7 {
+        return Some(reason);
+    }
+    let is_ours = |line: &&str| referral.record.notes.iter().any(|note| note.lines().any(|known| known == *line));
+    let lines: Vec<&str> = reason.lines().filter(|line| !is_ours(line)).collect();
+    Some(lines.join("\n")).filter(|text| !text.is_empty())
 }
 
 /// Applies a plain reply, once.

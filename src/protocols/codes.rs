@@ -129,38 +129,20 @@ fn is_finder(runs: &[usize], module: usize) -> bool {
 /// The five runs of a column around a dark pixel: two above the one that it is in, and two below. None is followed further than so many pixels.
 fn runs_across(clean: &[u8], width: usize, (column, row): (usize, usize), longest: usize) -> [usize; 5] {
     let is_dark = |y: usize| clean.get(y * width + column).map(|pixel| *pixel == 0);
-    let mut runs = [0, 0, 1, 0, 0];
-    let (mut y, mut at, mut dark) = (row, 2, true);
-    while let Some(above) = y.checked_sub(1)
-        && let Some(is_so) = is_dark(above)
-    {
-        if is_so != dark {
-            if at == 0 {
-                break;
+    // The rest of the run that it is in, and the two behind it.
+    let along = |ys: &mut dyn Iterator<Item = usize>| {
+        let (mut runs, mut at, mut dark) = ([0; 3], 0, true);
+        for is_so in ys.map_while(is_dark) {
+            (at, dark) = (at + usize::from(is_so != dark), is_so);
+            match runs.get_mut(at) {
+                Some(run) if *run <= longest => *run += 1,
+                _ => break,
             }
-            (at, dark) = (at - 1, is_so);
         }
-        runs[at] += 1;
-        y = above;
-        if runs[at] > longest {
-            break;
-        }
-    }
-    (y, at, dark) = (row, 2, true);
-    while let Some(is_so) = is_dark(y + 1) {
-        if is_so != dark {
-            if at == 4 {
-                break;
-            }
-            (at, dark) = (at + 1, is_so);
-        }
-        runs[at] += 1;
-        y += 1;
-        if runs[at] > longest {
-            break;
-        }
-    }
-    runs
+        runs
+    };
+    let (above, below) = (along(&mut (0..row).rev()), along(&mut (row + 1..)));
+    [above[2], above[1], above[0] + 1 + below[0], below[1], below[2]]
 }
 
 /// Whether bars stand on some rows, so many beside each other as a Code 128 symbol of a few characters has, on a page of black and white.

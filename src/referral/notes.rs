@@ -104,16 +104,18 @@ impl Record {
     /// The notes that the specialist wrote, in answers and in the report.
     #[must_use]
     pub fn specialists_notes(&self) -> Vec<Note> {
-        let theirs = self.notes.iter().enumerate().filter(|(_, note)| SpecialistsNote::words(note).is_some());
-        let evidence = |at: usize| self.evidence.get(format_smolstr!("notes.{at}").as_str());
-        theirs.map(|(at, note)| (note.clone(), evidence(at).cloned())).collect()
+        self.notes_that(|_, note| SpecialistsNote::words(note).is_some())
     }
 
     /// The notes whose HL7 segment fits, and where each was read. None: it is from no segment, or nobody knows.
     #[must_use]
     pub fn notes_where(&self, fits: impl Fn(Option<&str>) -> bool) -> Vec<Note> {
+        self.notes_that(|at, _| fits(self.segment_of_note(at)))
+    }
+
+    fn notes_that(&self, fit: impl Fn(usize, &str) -> bool) -> Vec<Note> {
         let evidence = |at: usize| self.evidence.get(format_smolstr!("notes.{at}").as_str());
-        let fitting = self.notes.iter().enumerate().filter(|(at, _)| fits(self.segment_of_note(*at)));
+        let fitting = self.notes.iter().enumerate().filter(|(at, note)| fit(*at, note));
         fitting.map(|(at, note)| (note.clone(), evidence(at).cloned())).collect()
     }
 }

@@ -94,6 +94,33 @@ fn what_is_pending_past_or_overtaken_is_no_booking() {
 }
 
 #[test]
+fn an_answer_that_is_newer_than_a_booking_does_not_overtake_it() {
+    let mut asked = Asked::new();
+    asked.specialist_on("20261125100500", "OSU^O51^OSU_O51", "S1", &["ORC|OK|P1^STMARY|F-77^NORTHSIDE"]);
+    assert_eq!(asked.status(), "accepted");
+    asked.specialist_on("20261125100000", "SIU^S12^SIU_S12", "S2", &[&sch("AP1", "Booked", "204612141030")]);
+    let referral = asked.referral();
+    assert_eq!((&referral["status"], &referral["appointment"]["at"]), (&"scheduled".into(), &"2046-12-14T10:30".into()));
+}
+
+#[test]
+fn a_paper_of_another_patient_is_not_put_with_the_referral_whose_number_it_bears() {
+    let mut asked = Asked::new();
+    let oru = |name: &str, id: &str, reference: &str| {
+        format!(
+            "MSH|^~\\&|CARDIO|NORTHSIDE|EHR|STMARY|20261123||ORU^R01^ORU_R01|{id}|P|2.5.1\rPID|1||MR-9^^^STMARY^MR||{name}||19700101|F\r\
+             OBR|1|{reference}^LOOPLINE||718-7^Hb^LN\rOBX|1|NM|718-7^Hb^LN||13.1|g/dL|||||F\r"
+        )
+    };
+    let other = oru("Marsh^Tobias", "S1", &asked.reference);
+    assert_eq!(field(&asked.send(&other), "MSA", 1), "AA");
+    assert_eq!(found(&asked, "S1").get("referrals"), None, "{:#}", found(&asked, "S1"));
+    let own = oru("Quillfeather^Ottoline", "S2", &asked.reference).replace("MR-9", "MR-P1").replace("19700101", "19620214");
+    assert_eq!(field(&asked.send(&own), "MSA", 1), "AA");
+    assert!(found(&asked, "S2")["referrals"].is_array(), "{:#}", found(&asked, "S2"));
+}
+
+#[test]
 fn a_visit_to_come_is_not_missed_yet() {
     let mut asked = Asked::new();
     asked.specialist("SIU^S12^SIU_S12", "S1", &[&sch("AP1", "Booked", "204612141030")]);

@@ -32,7 +32,8 @@ pub(super) fn conclude(reply: &mut Reply) {
     match (read.unclear, read.best) {
         (Some(why), Some(best)) => reply.reason = Some(format!("best reading: {best}; but {why}")),
         (Some(why), None) => reply.reason = Some(format!("no reading; {why}")),
-        (None, _) => reply.reason = read.to_read.map(str::to_owned),
+        // What is still to be read there is no reason of theirs.
+        (None, _) => reply.reason = None,
     }
     if read.unclear.is_some() {
         reply.confidence = 0.5;

@@ -44,6 +44,9 @@ fn one_tick_of_a_pair_is_plain_and_both_or_none_are_not() {
     assert_eq!(cover(&["received-yes", "appointment-not-yet"]).outcome, ReplyOutcome::Received);
     assert_eq!(cover(&["received-yes", "appointment-declined"]).outcome, ReplyOutcome::Declined);
     assert_eq!(cover(&["wrong-recipient"]).outcome, ReplyOutcome::WrongRecipient);
+    // What is written beside the boxes is for a person; that it is there is no word of theirs, which the referrer would be told.
+    let written = read(PageForm::Cover, &["received-yes"], &[], &["beside-not-yet"]);
+    assert_eq!((written.outcome, waits(&written), &written.reason), (ReplyOutcome::Received, true, &None));
     for unclear in [
         &["received-yes", "received-no"][..],
         &[],
